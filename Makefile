@@ -1,0 +1,73 @@
+# Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+NODE := $(TARGET_DIR)/release/sibyl-node
+# Other features mean other builds of every dependency, so these have folders of their own.
+FEATURES_DIR := $(TARGET_DIR)/features
+RELEASE_DIR := $(TARGET_DIR)/metadata-hash
+
+CARGO_ENV := . scripts/env.sh;
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: ## Install what building needs
+	@scripts/setup.sh
+
+.PHONY: setup-tests
+setup-tests:
+	@scripts/setup.sh --tests
+
+.PHONY: build
+build: setup ## Build the node
+	$(CARGO_ENV) cargo build --locked --release --workspace
+
+.PHONY: test
+test: setup-tests ## Run all tests: Rust's, then end to end on real nodes
+	$(CARGO_ENV) cargo build --locked --release --workspace --all-targets
+	$(CARGO_ENV) cargo test --locked --release --workspace
+	cd tests && SIBYL_NODE=$(NODE) npm test
+
+.PHONY: test-rust
+test-rust: setup ## Run Rust's tests only
+	$(CARGO_ENV) cargo test --locked --release --workspace
+
+.PHONY: test-e2e
+test-e2e: setup-tests build ## Run the tests on real nodes only
+	cd tests && SIBYL_NODE=$(NODE) npm test
+
+.PHONY: lint
+lint: setup ## Check the formatting and the lints, warnings denied
+	cargo fmt --all --check
+	SKIP_WASM_BUILD=1 cargo clippy --locked --release --workspace --all-targets -- --deny warnings
+
+.PHONY: demo
+demo: setup-tests build ## Start four validators, send a transfer and show its finality
+	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
+
+.PHONY: release
+release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
+	$(CARGO_ENV) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)
+	@echo $(RELEASE_DIR)/release/sibyl-node
+
+.PHONY: chain-specs
+chain-specs: build ## Make the test network's committed specification again
+	$(NODE) export-chain-spec --chain testnet-staging --output chain-specs/testnet.plain.json
+	$(NODE) export-chain-spec --chain testnet-staging --raw --output chain-specs/testnet.raw.json
+	cd chain-specs && sha256sum testnet.*.json > checksums.txt
+
+.PHONY: check-features
+check-features: setup ## Build and test with runtime-benchmarks and with try-runtime
+	$(CARGO_ENV) for feature in runtime-benchmarks try-runtime; do \
+		cargo test --locked --release --package sibyl-runtime --package pallet-timing \
+			--features sibyl-runtime/$$feature,pallet-timing/$$feature --target-dir $(FEATURES_DIR); \
+	done
+
+.PHONY: bench
+bench: setup-tests build ## Measure the node; the last line is RESULT {…}
+	cd tests && SIBYL_NODE=$(NODE) node bench.mjs

@@ -1,0 +1,109 @@
+//! Runs the node or a sub-command.
+
+use crate::{
+	chain_spec,
+	cli::{Cli, Subcommand},
+	error::Error,
+	service::{self, new_partial},
+};
+use sc_cli::{CliConfiguration, SubstrateCli};
+use sibyl_runtime::opaque::Block;
+use std::path::Path;
+
+impl SubstrateCli for Cli {
+	fn impl_name() -> String {
+		"Sibyl Node".into()
+	}
+
+	fn impl_version() -> String {
+		env!("CARGO_PKG_VERSION").into()
+	}
+
+	fn description() -> String {
+		env!("CARGO_PKG_DESCRIPTION").into()
+	}
+
+	fn author() -> String {
+		env!("CARGO_PKG_AUTHORS").into()
+	}
+
+	fn support_url() -> String {
+		"docs/troubleshooting.md in the source".into()
+	}
+
+	fn copyright_start_year() -> i32 {
+		2026
+	}
+
+	fn load_spec(&self, name_or_path: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+		Ok(Box::new(chain_spec::load(name_or_path)?))
+	}
+}
+
+/// Does what the command line says.
+pub fn run() -> Result<(), Error> {
+	let cli = Cli::from_args();
+	match &cli.subcommand {
+		None => run_node(&cli),
+		Some(Subcommand::Key(command)) => Ok(command.run(&cli)?),
+		Some(Subcommand::ExportChainSpec(command)) => {
+			let spec = cli.load_spec(&command.chain).map_err(sc_cli::Error::Input)?;
+			Ok(command.run(spec)?)
+		}
+		Some(Subcommand::CheckBlock(command)) => runner(&cli, command)?.async_run(|config| {
+			let node = new_partial(&config)?;
+			let check = command.run(node.client, node.import_queue);
+			Ok((async { Ok(check.await?) }, node.task_manager))
+		}),
+		Some(Subcommand::ExportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
+			let node = new_partial(&config)?;
+			let export = command.run(node.client, config.database);
+			Ok((async { Ok(export.await?) }, node.task_manager))
+		}),
+		Some(Subcommand::ImportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
+			let node = new_partial(&config)?;
+			let import = command.run(node.client, node.import_queue);
+			Ok((async { Ok(import.await?) }, node.task_manager))
+		}),
+		Some(Subcommand::Revert(command)) => runner(&cli, command)?.async_run(|config| {
+			let node = new_partial(&config)?;
+			let revert = command.run(node.client, node.backend, Some(Box::new(service::revert_consensus)));
+			Ok((async { Ok(revert.await?) }, node.task_manager))
+		}),
+		Some(Subcommand::PurgeChain(command)) => {
+			runner(&cli, command)?.sync_run(|config| Ok(command.run(config.database)?))
+		}
+		Some(Subcommand::ChainInfo(command)) => {
+			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
+		}
+	}
+}
+
+fn run_node(cli: &Cli) -> Result<(), Error> {
+	if let Some(base_path) = &cli.run.shared_params.base_path {
+		service::check_base_path(base_path)?;
+	}
+	let runner = runner(cli, &cli.run).map_err(|error| explain_missing_node_key(error, cli))?;
+	service::check_ports(runner.config())?;
+	let storage_monitor = cli.storage_monitor.clone();
+	runner.run_node_until_exit(|config| service::start(config, storage_monitor))
+}
+
+fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {
+	Ok(cli.create_runner(command)?)
+}
+
+/// The SDK's text is a page long and leaves the blanks to fill in; this one can be pasted.
+fn explain_missing_node_key(error: Error, cli: &Cli) -> Error {
+	let Error::Cli(sc_cli::Error::NetworkKeyNotFound(path)) = error else {
+		return error;
+	};
+	let params = &cli.run.shared_params;
+	let chain = params.chain.as_deref().map_or_else(String::new, |chain| format!(" --chain {chain}"));
+	let base_path = match params.base_path.as_deref().map(Path::display) {
+		Some(base_path) => format!(" --base-path {base_path}"),
+		None => " --default-base-path".into(),
+	};
+	let make_one = format!("{} key generate-node-key{base_path}{chain}", Cli::executable_name());
+	Error::NodeKeyMissing { path, make_one }
+}

@@ -1,0 +1,91 @@
+//! What can keep the node from running, each said in one line with what to do about it.
+
+use std::{fmt::Display, net::SocketAddr, path::PathBuf};
+
+/// Why the node, or one of its sub-commands, ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+	/// A port that the node was told to listen on can't be had.
+	#[error("can't listen on {address} ({source}): stop the program that uses it or choose another port with {flag}")]
+	PortUnavailable {
+		/// What it is for, by the flag that sets it.
+		flag: &'static str,
+		/// The address tried.
+		address: SocketAddr,
+		/// What the system said.
+		source: std::io::Error,
+	},
+
+	/// The folder for the database and the keys can't be written to.
+	#[error(
+		"can't write to the base path {path} ({source}): choose another with --base-path or change its permissions"
+	)]
+	BasePathUnwritable {
+		/// The folder.
+		path: PathBuf,
+		/// What the system said.
+		source: std::io::Error,
+	},
+
+	/// The database under the base path is another chain's.
+	#[error(
+		"the database at {path} holds a chain of genesis {found}, and chain '{chain}' has genesis {expected}: \
+		 choose another --base-path or --chain, or delete the database with 'purge-chain'"
+	)]
+	OtherGenesis {
+		/// The database.
+		path: PathBuf,
+		/// The chain that was asked for.
+		chain: String,
+		/// Its genesis.
+		expected: String,
+		/// The database's genesis.
+		found: String,
+	},
+
+	/// A validator has no network identity yet.
+	#[error(
+		"no node key at {path}: a validator needs a lasting network identity; make one with \
+		 '{make_one}' and start again"
+	)]
+	NodeKeyMissing {
+		/// Where it was looked for.
+		path: PathBuf,
+		/// The command that makes one.
+		make_one: String,
+	},
+
+	/// The disk is nearly full.
+	#[error(transparent)]
+	Storage(#[from] sc_storage_monitor::Error),
+
+	/// The SDK's service.
+	#[error(transparent)]
+	Service(#[from] sc_service::Error),
+
+	/// The SDK's command line.
+	#[error(transparent)]
+	Cli(#[from] sc_cli::Error),
+}
+
+impl From<sp_blockchain::Error> for Error {
+	fn from(error: sp_blockchain::Error) -> Self {
+		Self::Service(error.into())
+	}
+}
+
+/// The error's text without line breaks: some of the SDK's messages are paragraphs.
+pub fn in_one_line(error: &impl Display) -> String {
+	error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_message_of_several_lines_becomes_one() {
+		let error = Error::Service(sc_service::Error::Other("no key.\n\t\t\n  Make one".into()));
+		assert_eq!(in_one_line(&error), "Other: no key. Make one");
+	}
+}

@@ -1,0 +1,18 @@
+//! A validator and full node of the Sibyl chain.
+
+mod chain_spec;
+mod cli;
+mod command;
+mod error;
+mod rpc;
+mod service;
+
+fn main() -> std::process::ExitCode {
+	match command::run() {
+		Ok(()) => std::process::ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("Error: {}", error::in_one_line(&error));
+			std::process::ExitCode::FAILURE
+		}
+	}
+}

@@ -1,0 +1,324 @@
+//! The running node.
+
+use super::{
+	equivocation, inherents,
+	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
+	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
+};
+use crate::{error::Error, rpc};
+use futures::{FutureExt, StreamExt};
+use sc_client_api::{Backend, BlockBackend};
+use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
+use sc_consensus_grandpa::SharedVoterState;
+use sc_network::{
+	config::{FullNetworkConfiguration, NetworkBackendType},
+	service::traits::{NetworkBackend, NetworkService},
+	Event, NotificationService,
+};
+use sc_network_sync::SyncingService;
+use sc_rpc::SubscriptionTaskExecutor;
+use sc_service::{Configuration, TaskManager, WarpSyncConfig};
+use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+use sc_telemetry::TelemetryHandle;
+use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sibyl_runtime::{opaque::Block, Hash};
+use sp_keystore::KeystorePtr;
+use std::{path::Path, sync::Arc, time::Duration};
+use substrate_prometheus_endpoint::Registry;
+
+/// The share of a slot in which a block is made: the rest is for it to travel and be imported.
+const PROPOSAL_SLOT_PORTION: f32 = 0.5;
+
+/// How long a GRANDPA message takes through the network, at most: voters wait for two such times a round.
+const GOSSIP_DURATION: Duration = Duration::from_millis(333);
+
+/// Starts the node on the network library that the command line chose.
+pub async fn start(config: Configuration, storage_monitor: StorageMonitorParams) -> Result<TaskManager, Error> {
+	let database = config.database.path().map(Path::to_path_buf);
+	let task_manager = match config.network.network_backend {
+		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config)?,
+		NetworkBackendType::Litep2p => start_on::<sc_network::Litep2pNetworkBackend>(config)?,
+	};
+	if let Some(path) = database {
+		StorageMonitorService::try_spawn(storage_monitor, path, &task_manager.spawn_essential_handle())?;
+	}
+	Ok(task_manager)
+}
+
+/// What the parts of a running node share.
+struct Node {
+	client: Arc<FullClient>,
+	backend: Arc<FullBackend>,
+	pool: Arc<FullPool>,
+	select_chain: FullSelectChain,
+	keystore: KeystorePtr,
+	network: Arc<dyn NetworkService>,
+	sync: Arc<SyncingService<Block>>,
+	registry: Option<Registry>,
+	telemetry: Option<TelemetryHandle>,
+}
+
+fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Result<TaskManager, Error> {
+	let Partial {
+		client,
+		backend,
+		mut task_manager,
+		keystore,
+		select_chain,
+		import_queue,
+		pool,
+		block_import,
+		babe_link,
+		babe_worker,
+		grandpa_link,
+		mut telemetry,
+	} = new_partial(&config)?;
+
+	let registry = config.prometheus_registry().cloned();
+	let metrics = Network::register_notification_metrics(registry.as_ref());
+	let mut network_config = FullNetworkConfiguration::<Block, Hash, Network>::new(&config.network, registry.clone());
+	let genesis =
+		client.block_hash(0)?.ok_or_else(|| sc_service::Error::Other("the database has no genesis".into()))?;
+	let grandpa_protocol = sc_consensus_grandpa::protocol_standard_name(&genesis, &config.chain_spec);
+	let (grandpa_protocol_config, grandpa_notifications) = sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
+		grandpa_protocol.clone(),
+		metrics.clone(),
+		network_config.peer_store_handle(),
+	);
+	network_config.add_notification_protocol(grandpa_protocol_config);
+	let warp_proofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
+		backend.clone(),
+		grandpa_link.shared_authority_set().clone(),
+		Vec::new(),
+	));
+	let (network, system_rpc_tx, tx_handler_controller, sync, _bitswap) =
+		sc_service::build_network(sc_service::BuildNetworkParams {
+			config: &config,
+			net_config: network_config,
+			client: client.clone(),
+			transaction_pool: pool.clone(),
+			spawn_handle: task_manager.spawn_handle(),
+			spawn_essential_handle: task_manager.spawn_essential_handle(),
+			import_queue,
+			block_announce_validator_builder: None,
+			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs)),
+			block_relay: None,
+			metrics,
+			gap_sync_body_policy: None,
+		})?;
+
+	let node = Node {
+		client: client.clone(),
+		backend: backend.clone(),
+		pool: pool.clone(),
+		select_chain,
+		keystore: keystore.keystore(),
+		network: network.clone(),
+		sync: sync.clone(),
+		registry,
+		telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
+	};
+
+	let is_authority = config.role.is_authority();
+	let role = config.role;
+	let force_authoring = config.force_authoring;
+	let runs_grandpa = !config.disable_grandpa;
+	let name = config.network.node_name.clone();
+	let address_cache = config.network.net_config_path.clone();
+	let public_addresses = config.network.public_addresses.clone();
+	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
+	let runs_offchain_workers = config.offchain_worker.enabled;
+
+	let voter_state = SharedVoterState::empty();
+	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone());
+	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
+		config,
+		client: client.clone(),
+		backend,
+		task_manager: &mut task_manager,
+		keystore: keystore.keystore(),
+		transaction_pool: pool.clone(),
+		rpc_builder,
+		network,
+		system_rpc_tx,
+		tx_handler_controller,
+		sync_service: sync,
+		telemetry: telemetry.as_mut(),
+		tracing_execute_block: None,
+	})?;
+	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
+
+	if runs_offchain_workers {
+		spawn_offchain_workers(&task_manager, &node, is_authority)?;
+	}
+	task_manager.spawn_handle().spawn(
+		"babe-equivocation-reports",
+		Some("babe"),
+		equivocation::report_equivocations(
+			client,
+			OffchainTransactionPoolFactory::new(pool.clone()),
+			node.registry.clone(),
+		),
+	);
+	if is_authority {
+		spawn_block_authoring(&task_manager, &node, block_import, babe_link, force_authoring)?;
+		spawn_authority_discovery(
+			&task_manager,
+			&node,
+			sc_authority_discovery::WorkerConfig {
+				publish_non_global_ips,
+				public_addresses,
+				persisted_cache_directory: address_cache,
+				..Default::default()
+			},
+		);
+	}
+	if runs_grandpa {
+		let config = sc_consensus_grandpa::Config {
+			gossip_duration: GOSSIP_DURATION,
+			justification_generation_period: JUSTIFICATION_PERIOD,
+			name: Some(name),
+			observer_enabled: false,
+			keystore: is_authority.then(|| node.keystore.clone()),
+			local_role: role,
+			telemetry: node.telemetry.clone(),
+			protocol_name: grandpa_protocol,
+		};
+		spawn_grandpa(&task_manager, &node, config, grandpa_link, grandpa_notifications, voter_state)?;
+	}
+	Ok(task_manager)
+}
+
+type RpcBuilder = Box<dyn Fn(SubscriptionTaskExecutor) -> Result<jsonrpsee::RpcModule<()>, sc_service::Error>>;
+
+fn rpc_builder(
+	node: &Node,
+	config: &Configuration,
+	grandpa_link: &GrandpaLink,
+	worker: BabeWorkerHandle<Block>,
+	voter_state: SharedVoterState,
+) -> RpcBuilder {
+	let authority_set = grandpa_link.shared_authority_set().clone();
+	let grandpa = rpc::GrandpaDeps {
+		voter_state,
+		authority_set: authority_set.clone(),
+		justifications: grandpa_link.justification_stream(),
+		finality_proofs: sc_consensus_grandpa::FinalityProofProvider::new_for_service(
+			node.backend.clone(),
+			Some(authority_set),
+		),
+	};
+	let babe = rpc::BabeDeps { worker, keystore: node.keystore.clone() };
+	let (client, pool, select_chain) = (node.client.clone(), node.pool.clone(), node.select_chain.clone());
+	let chain_spec = config.chain_spec.cloned_box();
+	Box::new(move |executor| {
+		rpc::module(rpc::Deps {
+			client: client.clone(),
+			pool: pool.clone(),
+			select_chain: select_chain.clone(),
+			chain_spec: chain_spec.cloned_box(),
+			babe: babe.clone(),
+			grandpa: grandpa.clone(),
+			executor,
+		})
+	})
+}
+
+fn spawn_offchain_workers(task_manager: &TaskManager, node: &Node, is_validator: bool) -> Result<(), Error> {
+	let workers = sc_offchain::OffchainWorkers::new(sc_offchain::OffchainWorkerOptions {
+		runtime_api_provider: node.client.clone(),
+		keystore: Some(node.keystore.clone()),
+		offchain_db: node.backend.offchain_storage(),
+		transaction_pool: Some(OffchainTransactionPoolFactory::new(node.pool.clone())),
+		network_provider: Arc::new(node.network.clone()),
+		is_validator,
+		enable_http_requests: false,
+		custom_extensions: |_| Vec::new(),
+	})
+	.map_err(|error| sc_service::Error::Other(format!("the offchain workers can't start: {error}")))?;
+	task_manager.spawn_handle().spawn(
+		"offchain-workers-runner",
+		"offchain-worker",
+		workers.run(node.client.clone(), task_manager.spawn_handle()).boxed(),
+	);
+	Ok(())
+}
+
+fn spawn_block_authoring(
+	task_manager: &TaskManager,
+	node: &Node,
+	block_import: super::BabeBlockImport,
+	babe_link: sc_consensus_babe::BabeLink<Block>,
+	force_authoring: bool,
+) -> Result<(), Error> {
+	let proposer = sc_basic_authorship::ProposerFactory::new(
+		task_manager.spawn_handle(),
+		node.client.clone(),
+		node.pool.clone(),
+		node.registry.as_ref(),
+		node.telemetry.clone(),
+	);
+	let slot_duration = babe_link.config().slot_duration();
+	let worker = sc_consensus_babe::start_babe(sc_consensus_babe::BabeParams {
+		keystore: node.keystore.clone(),
+		client: node.client.clone(),
+		select_chain: node.select_chain.clone(),
+		env: proposer,
+		block_import,
+		sync_oracle: node.sync.clone(),
+		justification_sync_link: node.sync.clone(),
+		create_inherent_data_providers: move |_parent, ()| async move { Ok(inherents::slot_and_time(slot_duration)) },
+		force_authoring,
+		backoff_authoring_blocks: None::<()>,
+		babe_link,
+		block_proposal_slot_portion: SlotProportion::new(PROPOSAL_SLOT_PORTION),
+		max_block_proposal_slot_portion: None,
+		telemetry: node.telemetry.clone(),
+	})
+	.map_err(sc_service::Error::from)?;
+	task_manager.spawn_essential_handle().spawn_blocking("babe-proposer", Some("block-authoring"), worker);
+	Ok(())
+}
+
+fn spawn_authority_discovery(task_manager: &TaskManager, node: &Node, config: sc_authority_discovery::WorkerConfig) {
+	let dht_events = node.network.event_stream("authority-discovery").filter_map(|event| async move {
+		match event {
+			Event::Dht(event) => Some(event),
+			_ => None,
+		}
+	});
+	let (worker, _service) = sc_authority_discovery::new_worker_and_service_with_config(
+		config,
+		node.client.clone(),
+		Arc::new(node.network.clone()),
+		Box::pin(dht_events),
+		sc_authority_discovery::Role::PublishAndDiscover(node.keystore.clone()),
+		node.registry.clone(),
+		task_manager.spawn_handle(),
+	);
+	task_manager.spawn_handle().spawn("authority-discovery-worker", Some("networking"), worker.run());
+}
+
+fn spawn_grandpa(
+	task_manager: &TaskManager,
+	node: &Node,
+	config: sc_consensus_grandpa::Config,
+	link: GrandpaLink,
+	notification_service: Box<dyn NotificationService>,
+	shared_voter_state: SharedVoterState,
+) -> Result<(), Error> {
+	let voter = sc_consensus_grandpa::run_grandpa_voter(sc_consensus_grandpa::GrandpaParams {
+		config,
+		link,
+		network: node.network.clone(),
+		sync: node.sync.clone(),
+		notification_service,
+		voting_rule: sc_consensus_grandpa::VotingRulesBuilder::default().build(),
+		prometheus_registry: node.registry.clone(),
+		shared_voter_state,
+		telemetry: node.telemetry.clone(),
+		offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(node.pool.clone()),
+	})?;
+	task_manager.spawn_essential_handle().spawn_blocking("grandpa-voter", None, voter);
+	Ok(())
+}

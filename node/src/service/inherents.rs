@@ -1,0 +1,22 @@
+//! The inherent data of blocks: the slot and the time.
+
+use sibyl_runtime::opaque::Block;
+use sp_consensus_babe::{inherents::InherentDataProvider as SlotProvider, SlotDuration};
+use sp_inherents::CreateInherentDataProviders;
+use sp_timestamp::InherentDataProvider as TimestampProvider;
+use std::sync::Arc;
+
+/// What BABE's block import checks blocks against.
+pub type ImportInherents =
+	Arc<dyn CreateInherentDataProviders<Block, (), InherentDataProviders = (SlotProvider, TimestampProvider)>>;
+
+/// The slot that the clock says it is, and the time.
+pub fn slot_and_time(slot_duration: SlotDuration) -> (SlotProvider, TimestampProvider) {
+	let time = TimestampProvider::from_system_time();
+	(SlotProvider::from_timestamp_and_slot_duration(*time, slot_duration), time)
+}
+
+/// The providers for imported blocks.
+pub fn for_import(slot_duration: SlotDuration) -> ImportInherents {
+	Arc::new(move |_parent, ()| async move { Ok(slot_and_time(slot_duration)) })
+}

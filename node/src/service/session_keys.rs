@@ -1,0 +1,97 @@
+//! Says at start which session keys the node has and whether the chain counts on it.
+
+use super::FullClient;
+use sc_client_api::HeaderBackend;
+use sibyl_primitives::inference_key;
+use sp_api::{ApiError, ProvideRuntimeApi};
+use sp_authority_discovery::AuthorityDiscoveryApi;
+use sp_consensus_babe::BabeApi;
+use sp_consensus_grandpa::GrandpaApi;
+use sp_core::{bytes::to_hex, crypto::KeyTypeId, ByteArray};
+use sp_keystore::Keystore;
+
+const LOG_TARGET: &str = "session-keys";
+
+/// The public keys that the current session signs with, for one key type; unknown where the runtime tells nobody.
+type Authorities = Option<Vec<Vec<u8>>>;
+
+/// Logs one line per key type and one on the node's part in the session.
+pub fn log_session_keys(client: &FullClient, keystore: &dyn Keystore, is_validator: bool) {
+	let authorities = match current_authorities(client) {
+		Ok(authorities) => authorities,
+		Err(error) => {
+			log::warn!(target: LOG_TARGET, "The current session's keys can't be read from the chain: {error}");
+			return;
+		}
+	};
+	let mut signs = true;
+	for (name, key_type, in_session) in authorities {
+		let ours = keystore.keys(key_type).unwrap_or_default();
+		log::info!(target: LOG_TARGET, "🔑 {}", describe(name, key_type, &ours, in_session.as_deref()));
+		signs &= in_session.is_none_or(|session| ours.iter().any(|key| session.contains(key)));
+	}
+	let part = match (is_validator, signs) {
+		(true, true) => "an authority in the current session",
+		(true, false) => {
+			"no authority in the current session: a key is missing or not yet in use (see docs/validator.md)"
+		}
+		(false, _) => "no authority: it was started without --validator",
+	};
+	log::info!(target: LOG_TARGET, "🔑 This node is {part}");
+}
+
+fn current_authorities(client: &FullClient) -> Result<[(&'static str, KeyTypeId, Authorities); 4], ApiError> {
+	let best = client.info().best_hash;
+	let bytes = |key: &dyn AsRef<[u8]>| key.as_ref().to_vec();
+	let babe = client.runtime_api().current_epoch(best)?.authorities;
+	let grandpa = client.runtime_api().grandpa_authorities(best)?;
+	let discovery = client.runtime_api().authorities(best)?;
+	Ok([
+		("babe", sp_consensus_babe::KEY_TYPE, Some(babe.iter().map(|(key, _)| bytes(key)).collect())),
+		("grandpa", sp_consensus_grandpa::KEY_TYPE, Some(grandpa.iter().map(|(key, _)| bytes(key)).collect())),
+		(
+			"authority discovery",
+			sp_core::crypto::key_types::AUTHORITY_DISCOVERY,
+			Some(discovery.iter().map(|key| key.to_raw_vec()).collect()),
+		),
+		("inference", inference_key::KEY_TYPE, None),
+	])
+}
+
+fn describe(name: &str, key_type: KeyTypeId, ours: &[Vec<u8>], in_session: Option<&[Vec<u8>]>) -> String {
+	let type_id = String::from_utf8_lossy(&key_type.0).into_owned();
+	let used = |key: &&Vec<u8>| in_session.is_some_and(|session| session.contains(key));
+	match (ours.iter().find(used), ours.last(), in_session) {
+		(Some(key), _, _) => format!("{name} key ({type_id}): present, in use, {}", to_hex(key, false)),
+		(None, Some(key), Some(_)) => {
+			format!("{name} key ({type_id}): present, not in use this session, {}", to_hex(key, false))
+		}
+		(None, Some(key), None) => format!("{name} key ({type_id}): present, {}", to_hex(key, false)),
+		(None, None, _) => format!("{name} key ({type_id}): missing"),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	const TYPE: KeyTypeId = KeyTypeId(*b"babe");
+
+	#[test]
+	fn a_key_of_the_session_is_shown_as_in_use_whatever_others_there_are() {
+		let line = describe("babe", TYPE, &[vec![1], vec![2]], Some(&[vec![1], vec![9]]));
+		assert_eq!(line, "babe key (babe): present, in use, 0x01");
+	}
+
+	#[test]
+	fn a_key_that_the_session_does_not_use_is_told_apart() {
+		let line = describe("babe", TYPE, &[vec![1]], Some(&[vec![9]]));
+		assert_eq!(line, "babe key (babe): present, not in use this session, 0x01");
+	}
+
+	#[test]
+	fn a_missing_key_is_said() {
+		assert_eq!(describe("babe", TYPE, &[], Some(&[vec![9]])), "babe key (babe): missing");
+		assert_eq!(describe("babe", TYPE, &[], None), "babe key (babe): missing");
+	}
+}

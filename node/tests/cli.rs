@@ -1,0 +1,252 @@
+//! Drives the built program as a user would, mostly wrongly.
+
+use std::{
+	io::{BufRead, BufReader},
+	net::{Ipv4Addr, TcpListener},
+	path::Path,
+	process::{Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+fn sibyl() -> Command {
+	let mut command = Command::new(env!("CARGO_BIN_EXE_sibyl-node"));
+	command.stdin(Stdio::null());
+	command
+}
+
+/// Arguments of a development node that gets in no other's way.
+fn dev_node(base_path: &Path) -> Command {
+	let mut command = sibyl();
+	command.arg("--base-path").arg(base_path).args([
+		"--dev",
+		"--listen-addr=/ip4/127.0.0.1/tcp/0",
+		"--rpc-port=0",
+		"--no-prometheus",
+		"--no-telemetry",
+		"--no-mdns",
+	]);
+	command
+}
+
+fn run(command: &mut Command) -> Output {
+	command.output().expect("the program runs")
+}
+
+fn succeeds(command: &mut Command) -> String {
+	let output = run(command);
+	let errors = String::from_utf8_lossy(&output.stderr);
+	assert!(output.status.success(), "{errors}");
+	String::from_utf8(output.stdout).expect("the program writes UTF-8") + &errors
+}
+
+/// Asserts that the command fails with one line that holds all of these words.
+fn fails_saying(command: &mut Command, words: &[&str]) {
+	let output = run(command);
+	let text = String::from_utf8_lossy(&output.stderr);
+	assert!(!output.status.success(), "it should have failed:\n{text}");
+	assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
+	let errors: Vec<_> = text.lines().filter(|line| line.to_lowercase().starts_with("error: ")).collect();
+	let [error] = errors[..] else { panic!("one line should say what is wrong:\n{text}") };
+	for word in words {
+		assert!(error.contains(word), "'{word}' is missing in: {error}");
+	}
+}
+
+fn folder() -> TempDir {
+	tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// Runs a development node until it has imported so many blocks, then kills it.
+fn make_blocks(base_path: &Path, count: u32) {
+	let mut node = dev_node(base_path).stderr(Stdio::piped()).spawn().expect("the node starts");
+	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
+	let last = format!("Imported #{count} ");
+	let mut lines = log.lines().map_while(Result::ok);
+	let seen = lines.by_ref().any(|line| line.contains(&last));
+	node.kill().expect("the node can be killed");
+	node.wait().expect("the node ends");
+	assert!(seen, "the node ended before block {count}");
+}
+
+#[test]
+fn an_unknown_chain_is_refused_with_the_names_of_the_known_ones() {
+	fails_saying(sibyl().args(["--chain", "mainnet"]), &["'mainnet'", "dev, local and testnet"]);
+	fails_saying(sibyl().args(["export-chain-spec", "--chain", "mainnet"]), &["'mainnet'", "dev, local and testnet"]);
+}
+
+#[test]
+fn a_broken_chain_spec_is_refused_by_its_path() {
+	let folder = folder();
+	let spec = folder.path().join("broken.json");
+	for content in ["", "{ \"name\": ", "{}", "not JSON", "[1, 2]"] {
+		std::fs::write(&spec, content).expect("the file can be written");
+		fails_saying(sibyl().arg("--chain").arg(&spec), &["broken.json", "broken or not a chain spec"]);
+	}
+}
+
+#[test]
+fn an_unreadable_chain_spec_is_refused_by_its_path() {
+	let folder = folder();
+	fails_saying(sibyl().arg("--chain").arg(folder.path()), &[&folder.path().display().to_string(), "can't be read"]);
+}
+
+#[test]
+fn a_port_in_use_is_refused_with_the_flag_that_changes_it() {
+	let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+	let port = other.local_addr().expect("a bound socket has an address").port();
+	let address = format!("127.0.0.1:{port}");
+	let folder = folder();
+	let node = |arguments: &[String]| {
+		let mut command = sibyl();
+		command.arg("--base-path").arg(folder.path()).args(["--dev", "--no-mdns"]).args(arguments);
+		command
+	};
+	let (p2p, rpc) = ("--listen-addr=/ip4/127.0.0.1/tcp/0".to_string(), "--rpc-port=0".to_string());
+	fails_saying(
+		&mut node(&[format!("--listen-addr=/ip4/127.0.0.1/tcp/{port}"), rpc.clone(), "--no-prometheus".into()]),
+		&[&address, "in use", "--port"],
+	);
+	fails_saying(
+		&mut node(&[p2p.clone(), format!("--rpc-port={port}"), "--no-prometheus".into()]),
+		&[&address, "in use", "--rpc-port"],
+	);
+	fails_saying(
+		&mut node(&[p2p, rpc, format!("--prometheus-port={port}")]),
+		&[&address, "in use", "--prometheus-port"],
+	);
+}
+
+#[test]
+fn a_base_path_that_cannot_be_written_is_refused_by_its_name() {
+	let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+	let below = file.path().join("base");
+	fails_saying(&mut dev_node(&below), &[&below.display().to_string(), "--base-path"]);
+}
+
+#[test]
+fn a_validator_without_a_node_key_is_told_the_command_that_makes_one_and_it_works() {
+	let folder = folder();
+	let base_path = folder.path().display().to_string();
+	let make_one = format!("key generate-node-key --base-path {base_path} --chain local");
+	fails_saying(
+		sibyl().args(["--validator", "--chain", "local", "--base-path", &base_path]),
+		&["node key", "secret_ed25519", &make_one],
+	);
+	succeeds(sibyl().args(make_one.split(' ')));
+	let key = folder.path().join("chains/sibyl_local/network/secret_ed25519");
+	assert!(key.is_file(), "the command should have made {}", key.display());
+}
+
+#[test]
+fn unknown_flags_and_values_are_refused_without_starting_anything() {
+	for arguments in
+		[vec!["--no-such-flag"], vec!["no-such-command"], vec!["--rpc-port", "seventy"], vec!["revert", "x"]]
+	{
+		let output = run(sibyl().args(&arguments));
+		let text = String::from_utf8_lossy(&output.stderr);
+		assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+		assert!(text.starts_with("error: "), "{arguments:?}: {text}");
+	}
+}
+
+#[test]
+fn keys_are_made_inspected_and_inserted() {
+	let made = succeeds(sibyl().args(["key", "generate", "--scheme", "ed25519", "--output-type", "json"]));
+	assert!(made.contains("\"ss58Address\"") && made.contains("\"secretPhrase\""), "{made}");
+	let inspected = succeeds(sibyl().args(["key", "inspect", "//Alice"]));
+	assert!(inspected.contains("0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"), "{inspected}");
+
+	let folder = folder();
+	succeeds(
+		sibyl()
+			.args([
+				"key",
+				"insert",
+				"--chain",
+				"local",
+				"--scheme",
+				"ed25519",
+				"--key-type",
+				"infr",
+				"--suri",
+				"//Dave",
+			])
+			.arg("--base-path")
+			.arg(folder.path()),
+	);
+	let keystore = folder.path().join("chains/sibyl_local/keystore");
+	let names: Vec<_> = std::fs::read_dir(keystore)
+		.expect("the keystore exists")
+		.map(|entry| entry.expect("its entries can be read").file_name().into_string().expect("hex names"))
+		.collect();
+	assert_eq!(names.len(), 1);
+	assert!(names[0].starts_with(&hex_of(b"infr")), "{names:?}");
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_test_networks_committed_spec_is_what_its_name_loads() {
+	let exported = succeeds(sibyl().args(["export-chain-spec", "--chain", "testnet", "--raw"]));
+	let committed = include_str!("../../chain-specs/testnet.raw.json");
+	let parsed = |json: &str| serde_json::from_str::<serde_json::Value>(json.trim()).expect("a spec is JSON");
+	assert_eq!(parsed(&exported), parsed(committed));
+}
+
+#[test]
+fn blocks_are_exported_imported_checked_reverted_and_purged() {
+	let (folder, other) = (folder(), folder());
+	let base_path = folder.path();
+	make_blocks(base_path, 4);
+	let on = |command: &str, base_path: &Path| {
+		let mut sibyl = sibyl();
+		sibyl.arg(command).args(["--chain", "dev", "--base-path"]).arg(base_path);
+		sibyl
+	};
+
+	let best = |base_path| {
+		let info = succeeds(&mut on("chain-info", base_path));
+		serde_json::from_str::<serde_json::Value>(&info).expect("chain-info prints JSON")["best_number"].clone()
+	};
+	assert_eq!(best(base_path), 4);
+
+	succeeds(on("check-block", base_path).arg("3"));
+	fails_saying(on("check-block", base_path).arg("3000"), &["3000"]);
+
+	let blocks = base_path.join("blocks");
+	succeeds(on("export-blocks", base_path).args(["--from=1", "--to=4", "--binary"]).arg(&blocks));
+	succeeds(on("import-blocks", other.path()).arg("--binary").arg(&blocks));
+	assert_eq!(best(other.path()), 4);
+
+	succeeds(on("revert", other.path()).arg("2"));
+	assert_eq!(best(other.path()), 2);
+
+	succeeds(on("purge-chain", base_path).arg("-y"));
+	assert!(!base_path.join("chains/sibyl_dev/paritydb").exists(), "the database should be gone");
+}
+
+#[test]
+fn a_database_of_another_genesis_is_refused_and_left_as_it_is() {
+	let folder = folder();
+	make_blocks(folder.path(), 1);
+	let spec = folder.path().join("other.json");
+	let exported = succeeds(sibyl().args(["export-chain-spec", "--chain", "dev"]));
+	let mut other: serde_json::Value = serde_json::from_str(&exported).expect("a spec is JSON");
+	other["genesis"]["runtimeGenesis"]["patch"]["timing"]["epochDuration"] = 30.into();
+	std::fs::write(&spec, other.to_string()).expect("the file can be written");
+
+	fails_saying(
+		sibyl()
+			.args(["--no-mdns", "--listen-addr=/ip4/127.0.0.1/tcp/0", "--rpc-port=0", "--no-prometheus"])
+			.arg("--chain")
+			.arg(&spec)
+			.arg("--base-path")
+			.arg(folder.path()),
+		&["genesis", "purge-chain", "--base-path"],
+	);
+	// Nothing is lost: the chain it belongs to still opens it.
+	let info = succeeds(sibyl().args(["chain-info", "--chain", "dev", "--base-path"]).arg(folder.path()));
+	assert!(info.contains("\"best_number\""), "{info}");
+}

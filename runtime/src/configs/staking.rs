@@ -1,0 +1,108 @@
+//! Stake: who is elected to validate, what validators earn and how long stake stays bound.
+
+use crate::{
+	constants::MILLIS_PER_YEAR, AccountId, Balance, Balances, Runtime, RuntimeEvent, RuntimeHoldReason, Session,
+	Staking, Timestamp,
+};
+use frame_election_provider_support::{
+	bounds::{ElectionBounds, ElectionBoundsBuilder},
+	onchain, SequentialPhragmen,
+};
+use frame_support::{
+	parameter_types,
+	traits::{ConstBool, ConstU32, Nothing},
+};
+use frame_system::EnsureRoot;
+use pallet_timing::SessionsPerEra;
+use sp_runtime::{Perbill, Perquintill};
+
+parameter_types! {
+	/// Eras that stake stays bound after it is unbonded: as long as an offence can be reported.
+	pub const BondingDuration: u32 = 14;
+	/// Eras between an offence and its slash, in which root may cancel it.
+	pub const SlashDeferDuration: u32 = 7;
+	/// Eras whose rewards can be claimed.
+	pub const HistoryDepth: u32 = 84;
+	/// Validators elected at most.
+	pub const MaxValidatorSet: u32 = 100;
+	/// Accounts that may stand for election; more are refused. The election is computed on chain, in one block.
+	pub const MaxValidatorCount: u32 = 200;
+	/// Accounts that may nominate; more are refused.
+	pub const MaxNominatorCount: u32 = 1_000;
+	/// The voters and targets that one election reads.
+	pub Bounds: ElectionBounds = ElectionBoundsBuilder::default()
+		.voters_count((MaxNominatorCount::get() + MaxValidatorCount::get()).into())
+		.targets_count(MaxValidatorCount::get().into())
+		.build();
+	/// New tokens a year for those who stake, as a share of all tokens.
+	pub const YearlyInflation: Perbill = Perbill::from_percent(5);
+}
+
+/// Pays the stakers of an era its share of [`YearlyInflation`], whatever part of the tokens is staked: the less is
+/// staked, the more each staked token earns.
+pub struct FixedInflation;
+
+impl sp_staking::EraPayout<Balance> for FixedInflation {
+	fn era_payout(_total_staked: Balance, total_issuance: Balance, era_millis: u64) -> (Balance, Balance) {
+		// An era in which the chain stood still can look long; it pays for a year at most.
+		let share_of_year = Perquintill::from_rational(era_millis.min(MILLIS_PER_YEAR), MILLIS_PER_YEAR);
+		(share_of_year * (YearlyInflation::get() * total_issuance), 0)
+	}
+}
+
+/// The election, computed in the block that plans a new era.
+pub struct OnChainElection;
+
+impl onchain::Config for OnChainElection {
+	type Sort = ConstBool<true>;
+	type System = Runtime;
+	type Solver = SequentialPhragmen<AccountId, Perbill>;
+	type DataProvider = Staking;
+	type WeightInfo = frame_election_provider_support::weights::SubstrateWeight<Runtime>;
+	type MaxWinnersPerPage = MaxValidatorSet;
+	type MaxBackersPerWinner = MaxNominatorCount;
+	type Bounds = Bounds;
+}
+
+/// The sizes staking is benchmarked with.
+pub struct StakingBenchmarks;
+
+impl pallet_staking::BenchmarkingConfig for StakingBenchmarks {
+	type MaxValidators = MaxValidatorCount;
+	type MaxNominators = MaxNominatorCount;
+}
+
+impl pallet_staking::Config for Runtime {
+	type OldCurrency = Balances;
+	type Currency = Balances;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type CurrencyBalance = Balance;
+	type UnixTime = Timestamp;
+	type CurrencyToVote = sp_staking::currency_to_vote::U128CurrencyToVote;
+	type ElectionProvider = onchain::OnChainExecution<OnChainElection>;
+	type GenesisElectionProvider = onchain::OnChainExecution<OnChainElection>;
+	type NominationsQuota = pallet_staking::FixedNominationsQuota<16>;
+	type HistoryDepth = HistoryDepth;
+	type RewardRemainder = ();
+	type RuntimeEvent = RuntimeEvent;
+	// Slashed tokens are burnt, rewards are minted.
+	type Slash = ();
+	type Reward = ();
+	type SessionsPerEra = SessionsPerEra<Runtime>;
+	type BondingDuration = BondingDuration;
+	type SlashDeferDuration = SlashDeferDuration;
+	type AdminOrigin = EnsureRoot<AccountId>;
+	type SessionInterface = Self;
+	type EraPayout = FixedInflation;
+	type NextNewSession = Session;
+	type MaxExposurePageSize = ConstU32<256>;
+	type MaxValidatorSet = MaxValidatorSet;
+	type VoterList = pallet_staking::UseNominatorsAndValidatorsMap<Self>;
+	type TargetList = pallet_staking::UseValidatorsMap<Self>;
+	type MaxUnlockingChunks = ConstU32<32>;
+	type MaxControllersInDeprecationBatch = ConstU32<100>;
+	type EventListeners = ();
+	type Filter = Nothing;
+	type BenchmarkingConfig = StakingBenchmarks;
+	type WeightInfo = pallet_staking::weights::SubstrateWeight<Runtime>;
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
+#
+#   scripts/setup.sh          system packages, Rust, the WebAssembly target
+#   scripts/setup.sh --tests  these and the end-to-end tests' JavaScript dependencies
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly MIN_RUST=1.95
+readonly MIN_NODE=18
+readonly WASM_TARGET=wasm32v1-none
+# A name of its own, so that no toolchain a user has linked is touched.
+readonly WASM_TOOLCHAIN=sibyl-wasm
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+	printf 'setup: %s\n' "$*" >&2
+	exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+is_debian() { have apt-get && have dpkg; }
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+can_install() { is_debian && { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }; }
+
+apt_updated=
+apt_install() {
+	can_install || die "missing: $*. Install these by hand (Debian package names), then run this again: this user can't install packages here."
+	say "installing $*"
+	if [ -z "$apt_updated" ]; then
+		as_root apt-get update -qq || die "apt-get update failed; check the network and /etc/apt/sources.list."
+		apt_updated=1
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+		die "apt-get could not install: $*. Its message stands above."
+}
+
+rust_is_new_enough() { have cargo && have rustc && at_least "$MIN_RUST" "$(rustc --version | cut -d' ' -f2)"; }
+node_is_new_enough() { have node && have npm && at_least "$MIN_NODE" "$(node --version | tr -d v)"; }
+
+system_packages() {
+	local missing=()
+	{ have cc && have make; } || missing+=(build-essential)
+	have git || missing+=(git ca-certificates)
+	have protoc || missing+=(protobuf-compiler)
+	have clang || missing+=(clang libclang-dev)
+	have pkg-config || missing+=(pkg-config)
+	{ have pkg-config && pkg-config --exists openssl; } || missing+=(libssl-dev)
+	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+}
+
+rust() {
+	if ! rust_is_new_enough; then
+		if have rustup; then
+			die "Rust $MIN_RUST or newer is needed, found $(rustc --version 2>/dev/null || echo none): run 'rustup update stable'."
+		fi
+		is_debian || die "Rust $MIN_RUST or newer is needed: install it from https://rustup.rs."
+		debian_rust
+		rust_is_new_enough || die "Debian's Rust is older than $MIN_RUST: install Rust from https://rustup.rs."
+	fi
+	if ! have rustup; then
+		{ have rustfmt && have cargo-clippy; } || { is_debian && apt_install rustfmt-web rust-web-clippy; } ||
+			die "rustfmt and clippy are needed by 'make lint': install them beside your Rust."
+	fi
+}
+
+debian_rust() {
+	local missing=() package
+	for package in rustc-web cargo-web rust-web-src lld-22; do
+		dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+}
+
+has_wasm_target() { compgen -G "$1/lib/rustlib/$WASM_TARGET/lib/libcore-*.rlib" >/dev/null; }
+
+wasm_target() {
+	has_wasm_target "$(rustc --print sysroot)" && return
+	if have rustup; then
+		rustup +"$WASM_TOOLCHAIN" which rustc >/dev/null 2>&1 && has_wasm_target /usr && return
+		say "adding the $WASM_TARGET target by rustup"
+		rustup target add "$WASM_TARGET" >/dev/null 2>&1 && return
+		say "rustup can't fetch it here; building it from Debian's Rust sources"
+		is_debian || die "run 'rustup target add $WASM_TARGET' where the network allows it, then run this again."
+	fi
+	debian_rust
+	has_wasm_target /usr || build_wasm_target
+	! have rustup || rustup toolchain link "$WASM_TOOLCHAIN" /usr
+}
+
+# The runtime links with LTO, so the libraries must carry their bitcode.
+build_wasm_target() {
+	local crate
+	crate=$(mktemp -d)
+	mkdir "$crate/src"
+	printf '[package]\nname = "scratch"\nversion = "0.0.0"\nedition = "2021"\n' >"$crate/Cargo.toml"
+	printf '#![no_std]\n' >"$crate/src/lib.rs"
+	(cd "$crate" && env -u CARGO_TARGET_DIR PATH=/usr/bin:/bin RUSTC_BOOTSTRAP=1 RUSTFLAGS='-C embed-bitcode=yes' \
+		cargo build --quiet --release --target "$WASM_TARGET" -Zbuild-std=core,alloc) ||
+		die "building the $WASM_TARGET libraries failed; cargo's message stands above."
+	as_root mkdir -p "/usr/lib/rustlib/$WASM_TARGET/lib"
+	as_root cp "$crate/target/$WASM_TARGET/release/deps/"lib{core,alloc,compiler_builtins}-*.rlib "/usr/lib/rustlib/$WASM_TARGET/lib/"
+	rm -rf "$crate"
+}
+
+javascript() {
+	if ! node_is_new_enough; then
+		apt_install nodejs npm
+		node_is_new_enough || die "Node.js $MIN_NODE or newer is needed, found $(node --version 2>/dev/null || echo none): install it from https://nodejs.org."
+	fi
+	local stamp=tests/node_modules/.package-lock.json
+	[ -e "$stamp" ] && [ ! tests/package-lock.json -nt "$stamp" ] && return
+	say "installing the tests' JavaScript dependencies"
+	(cd tests && npm ci --no-audit --no-fund --loglevel=error >/dev/null) || die "npm ci failed in tests/; its message stands above."
+	touch "$stamp"
+}
+
+case "${1-}" in
+'' | --tests) ;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests]" ;;
+esac
+system_packages
+rust
+wasm_target
+[ "${1-}" != --tests ] || javascript

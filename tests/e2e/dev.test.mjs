@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { account, SIB } from '../lib/accounts.mjs';
+import { balanceAt, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
+import { devNode } from '../lib/node.mjs';
+
+describe('sibyl-node --dev', () => {
+  const node = devNode();
+
+  before(() => node.start());
+  after(() => node.stop());
+
+  it('makes and finalises blocks alone', async () => {
+    await waitForFinalized(await node.api(), 2);
+  });
+
+  it('finalises a transfer', async () => {
+    const api = await node.api();
+    const recipient = account('//Recipient');
+    const transfer = api.tx.balances.transferKeepAlive(recipient.address, 5n * SIB);
+    const { blockHash } = await submitAndFinalize(api, transfer, account('//Alice'));
+    assert.equal(await balanceAt(api, blockHash, recipient.address), 5n * SIB);
+  });
+});

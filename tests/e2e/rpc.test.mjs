@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { waitForFinalizedBlock } from '../lib/chain.mjs';
+import { devNode } from '../lib/node.mjs';
+
+// What polkadot.js, PAPI, smoldot and the usual tools call.
+const EXPECTED = {
+  author: [
+    'hasKey', 'hasSessionKeys', 'insertKey', 'pendingExtrinsics', 'rotateKeys', 'rotateKeysWithOwner',
+    'submitAndWatchExtrinsic', 'submitExtrinsic', 'unwatchExtrinsic',
+  ],
+  babe: ['epochAuthorship'],
+  chain: [
+    'getBlock', 'getBlockHash', 'getFinalizedHead', 'getHeader',
+    'subscribeAllHeads', 'subscribeFinalizedHeads', 'subscribeNewHeads',
+  ],
+  chainHead_v1: ['body', 'call', 'continue', 'follow', 'header', 'stopOperation', 'storage', 'unfollow', 'unpin'],
+  chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
+  grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
+  offchain: ['localStorageGet', 'localStorageSet'],
+  payment: ['queryFeeDetails', 'queryInfo'],
+  state: [
+    'call', 'getKeysPaged', 'getMetadata', 'getReadProof', 'getRuntimeVersion', 'getStorage', 'getStorageHash',
+    'getStorageSize', 'queryStorageAt', 'subscribeRuntimeVersion', 'subscribeStorage', 'traceBlock',
+  ],
+  sync_state: ['genSyncSpec'],
+  system: [
+    'accountNextIndex', 'addReservedPeer', 'chain', 'chainType', 'dryRun', 'health', 'localListenAddresses', 'localPeerId',
+    'name', 'nodeRoles', 'peers', 'properties', 'removeReservedPeer', 'reservedPeers', 'syncState', 'version',
+  ],
+  transactionWatch_v1: ['submitAndWatch'],
+  transaction_v1: ['broadcast', 'stop'],
+};
+
+describe('the interfaces of a node', () => {
+  const node = devNode();
+
+  before(() => node.start());
+  after(() => node.stop());
+
+  for (const [prefix, names] of Object.entries(EXPECTED)) {
+    it(`offers the RPC methods of ${prefix}`, async () => {
+      const { methods } = await node.rpc('rpc_methods');
+      const missing = names.map((name) => `${prefix}_${name}`).filter((method) => !methods.includes(method));
+      assert.deepEqual(missing, []);
+    });
+  }
+
+  it('tells Prometheus the heights of its chain', async () => {
+    // The node refreshes its metrics every few seconds, so they lag behind the chain.
+    const shown = async () => heights(await node.metrics());
+    await waitForFinalizedBlock(await node.api(), 'Prometheus to show both heights', async () =>
+      Object.values(await shown()).every((height) => height >= 1));
+  });
+});
+
+function heights(metrics) {
+  const height = (status) => metrics.match(new RegExp(`^substrate_block_height\\{[^}]*status="${status}"[^}]*\\} (\\d+)$`, 'm'));
+  return { best: Number(height('best')?.[1]), finalized: Number(height('finalized')?.[1]) };
+}

@@ -1,0 +1,13 @@
+import { Keyring } from '@polkadot/keyring';
+import { cryptoWaitReady } from '@polkadot/util-crypto';
+
+await cryptoWaitReady();
+const keyring = new Keyring({ type: 'sr25519' });
+
+/**
+ * The account of a secret URI such as `//Alice`.
+ * @param {string} uri
+ */
+export const account = (uri) => keyring.createFromUri(uri);
+
+export const SIB = 10n ** 12n;

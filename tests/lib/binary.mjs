@@ -1,0 +1,26 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The path of sibyl-node: `SIBYL_NODE`, else where cargo puts a release build. */
+export function binary() {
+  const target = process.env.CARGO_TARGET_DIR ?? 'target';
+  const path = resolve(REPOSITORY, process.env.SIBYL_NODE ?? join(target, 'release/sibyl-node'));
+  if (!existsSync(path)) {
+    throw new Error(`No node at ${path}: run 'make build', or name the binary in SIBYL_NODE.`);
+  }
+  return path;
+}
+
+/**
+ * Runs a subcommand to its end and returns what it printed.
+ * @param {...string} args
+ */
+export async function runBinary(...args) {
+  const { stdout } = await promisify(execFile)(binary(), args, { maxBuffer: 64 * 1024 * 1024 });
+  return stdout;
+}

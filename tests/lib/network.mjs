@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+
+import { runBinary } from './binary.mjs';
+import { Node } from './node.mjs';
+import { scratch } from './scratch.mjs';
+
+/** The genesis validators of the preset `local`; each name is also the command line's flag for its keys. */
+export const VALIDATORS = ['alice', 'bob', 'charlie', 'dave'];
+
+/** Nodes of one chain `local` on the loopback interface, all from one raw chain spec. */
+export class Network {
+  /** @type {Map<string, Node>} */
+  #nodes = new Map();
+  #spec;
+  #bootnode;
+
+  async start() {
+    this.#spec = join(scratch('network'), 'local.raw.json');
+    await runBinary('export-chain-spec', '--chain', 'local', '--raw', '--output', this.#spec);
+    const [first, ...others] = VALIDATORS;
+    this.#bootnode = await (await this.#startValidator(first)).address();
+    await Promise.all(others.map((name) => this.#startValidator(name)));
+  }
+
+  async stop() {
+    const endings = await Promise.allSettled([...this.#nodes.values()].map((node) => node.stop()));
+    const failures = endings.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
+  }
+
+  /**
+   * Starts a further node.
+   * @param {string} name
+   * @param {...string} args
+   */
+  async add(name, ...args) {
+    const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args]);
+    this.#nodes.set(name, node);
+    return node.start();
+  }
+
+  /**
+   * Stops a node that is needed no more.
+   * @param {Node} node
+   */
+  async remove(node) {
+    this.#nodes.delete(node.name);
+    await node.stop();
+  }
+
+  /** @param {string} name */
+  node(name) {
+    return this.#nodes.get(name);
+  }
+
+  /** The API on the first validator. */
+  api() {
+    return this.node(VALIDATORS[0]).api();
+  }
+
+  #startValidator(name) {
+    return this.add(name, `--${name}`, '--validator');
+  }
+}

@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { binary } from './binary.mjs';
+import { connect } from './chain.mjs';
+import { freePorts } from './ports.mjs';
+import { clearScratch, logFile, scratch } from './scratch.mjs';
+import { MINUTES, SECONDS } from './wait.mjs';
+
+const START_TIMEOUT = 2 * MINUTES;
+const STOP_TIMEOUT = 30 * SECONDS;
+const LOG_TAIL = 15;
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+process.on('exit', (code) => {
+  for (const child of running) child.kill('SIGKILL');
+  clearScratch(code);
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+/** One sibyl-node process. Its ports, keys and database outlive the process, so that it can be started again. */
+export class Node {
+  #args;
+  #ports;
+  #child;
+  #api;
+
+  /**
+   * @param {string} name must be unique in the test process
+   * @param {string[]} args beside those for ports, node key and storage
+   * @param {{ storage?: string[] }} [options] `storage` in place of a base path in the scratch folder
+   */
+  constructor(name, args, { storage = ['--base-path', scratch(name)] } = {}) {
+    this.name = name;
+    this.#args = [...args, ...storage];
+  }
+
+  /** Starts the process and waits until its RPC answers. */
+  async start() {
+    this.#ports ??= await freePorts(3);
+    const log = openSync(logFile(this.name), 'a');
+    const child = spawn(binary(), [...this.#args, ...this.#fixedArgs()], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, TMPDIR: scratch('tmp') },
+    });
+    closeSync(log);
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    await once(child, 'spawn');
+    await this.#answers();
+    return this;
+  }
+
+  /** Ends the process in good order; rejects when it had already ended by itself, or doesn't end well. */
+  async stop() {
+    const child = this.#child;
+    if (child === undefined) return;
+    if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
+    await this.kill('SIGTERM');
+    if (child.exitCode !== 0) throw new Error(`${this.name} did not end well: ${this.#ending(child)}`);
+  }
+
+  /**
+   * Sends the signal and waits until the process is gone.
+   * @param {NodeJS.Signals} signal
+   */
+  async kill(signal) {
+    const child = this.#child;
+    await this.#disconnect();
+    const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT) });
+    child.kill(signal);
+    await gone.catch(() => {
+      throw new Error(`${this.name} still runs ${STOP_TIMEOUT / SECONDS} s after ${signal}`);
+    });
+    this.#child = undefined;
+  }
+
+  /** The polkadot.js API on this node: one connection, closed with the node. */
+  api() {
+    this.#api ??= connect(`ws://127.0.0.1:${this.#ports[1]}`);
+    return this.#api;
+  }
+
+  /**
+   * One JSON-RPC call over HTTP.
+   * @param {string} method
+   * @param {...unknown} params
+   */
+  async rpc(method, ...params) {
+    const response = await fetch(`http://127.0.0.1:${this.#ports[1]}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+    const { result, error } = await response.json();
+    if (error) throw new Error(`${method} on ${this.name}: ${error.message} ${error.data ?? ''}`);
+    return result;
+  }
+
+  /** What the node tells Prometheus. */
+  async metrics() {
+    const response = await fetch(`http://127.0.0.1:${this.#ports[2]}/metrics`);
+    return response.text();
+  }
+
+  /** The multiaddress by which other nodes reach this one. */
+  async address() {
+    const addresses = await this.rpc('system_localListenAddresses');
+    return addresses.find((address) => address.includes(this.#listenAddress()));
+  }
+
+  log() {
+    return readFileSync(logFile(this.name), 'utf8');
+  }
+
+  #fixedArgs() {
+    const [, rpcPort, prometheusPort] = this.#ports;
+    return [
+      '--listen-addr', this.#listenAddress(),
+      '--rpc-port', `${rpcPort}`,
+      '--prometheus-port', `${prometheusPort}`,
+      '--node-key', createHash('sha256').update(this.name).digest('hex'),
+      '--no-mdns', '--no-telemetry',
+    ];
+  }
+
+  #listenAddress() {
+    return `/ip4/127.0.0.1/tcp/${this.#ports[0]}`;
+  }
+
+  async #answers() {
+    const deadline = Date.now() + START_TIMEOUT;
+    while (!(await this.#isUp())) {
+      if (hasEnded(this.#child)) throw new Error(`${this.name} ended while starting: ${this.#ending(this.#child)}`);
+      if (Date.now() > deadline) {
+        throw new Error(`${this.name} did not answer within ${START_TIMEOUT / SECONDS} s: ${this.#logTail()}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  // Asks for the address, since another program may have taken the port and answer in the node's place.
+  async #isUp() {
+    try {
+      return (await this.address()) !== undefined;
+    } catch (error) {
+      if (error instanceof TypeError) return false;
+      throw error;
+    }
+  }
+
+  async #disconnect() {
+    const api = this.#api;
+    this.#api = undefined;
+    await (await api)?.disconnect();
+  }
+
+  #ending({ signalCode, exitCode }) {
+    return `${signalCode ?? `exit code ${exitCode}`}, ${this.#logTail()}`;
+  }
+
+  #logTail() {
+    return `its log's last lines:\n${this.log().trimEnd().split('\n').slice(-LOG_TAIL).join('\n')}`;
+  }
+}
+
+const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
+
+/** The one-node development chain, in a folder that the node removes itself. */
+export const devNode = () => new Node('dev', ['--dev'], { storage: ['--tmp'] });
