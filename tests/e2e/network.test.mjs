@@ -20,9 +20,9 @@ describe('a network of four validators', () => {
   // What takes effect an era later goes first, and is looked at again when that era has come.
   newcomer.applies();
   newKeys.areSet();
-  finality(network);
   transfers(network);
   newKeys.needProof();
+  finality(network);
   syncing(network);
   recovery(network);
   newKeys.takeEffect();
