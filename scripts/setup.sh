@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly MIN_RUST=1.95
-readonly MIN_NODE=18
+readonly MIN_NODE=18.19
 readonly WASM_TARGET=wasm32v1-none
 # A name of its own, so that no toolchain a user has linked is touched.
 readonly WASM_TOOLCHAIN=sibyl-wasm

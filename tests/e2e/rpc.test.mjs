@@ -6,6 +6,7 @@ import { devNode } from '../lib/node.mjs';
 
 // What polkadot.js, PAPI, smoldot and the usual tools call.
 const EXPECTED = {
+  archive_v1: ['body', 'call', 'finalizedHeight', 'genesisHash', 'hashByHeight', 'header', 'storage', 'storageDiff'],
   author: [
     'hasKey', 'hasSessionKeys', 'insertKey', 'pendingExtrinsics', 'rotateKeys', 'rotateKeysWithOwner',
     'submitAndWatchExtrinsic', 'submitExtrinsic', 'unwatchExtrinsic',
@@ -26,15 +27,17 @@ const EXPECTED = {
   ],
   sync_state: ['genSyncSpec'],
   system: [
-    'accountNextIndex', 'addReservedPeer', 'chain', 'chainType', 'dryRun', 'health', 'localListenAddresses', 'localPeerId',
-    'name', 'nodeRoles', 'peers', 'properties', 'removeReservedPeer', 'reservedPeers', 'syncState', 'version',
+    'accountNextIndex', 'addReservedPeer', 'chain', 'chainType', 'dryRun', 'health', 'localListenAddresses',
+    'localPeerId', 'name', 'nodeRoles', 'peers', 'properties', 'removeReservedPeer', 'reservedPeers', 'syncState',
+    'version',
   ],
   transactionWatch_v1: ['submitAndWatch'],
   transaction_v1: ['broadcast', 'stop'],
 };
 
 describe('the interfaces of a node', () => {
-  const node = devNode();
+  // The archive methods are there only when the node keeps everything.
+  const node = devNode('--state-pruning', 'archive', '--blocks-pruning', 'archive');
 
   before(() => node.start());
   after(() => node.stop());
@@ -49,13 +52,14 @@ describe('the interfaces of a node', () => {
 
   it('tells Prometheus the heights of its chain', async () => {
     // The node refreshes its metrics every few seconds, so they lag behind the chain.
-    const shown = async () => heights(await node.metrics());
-    await waitForFinalizedBlock(await node.api(), 'Prometheus to show both heights', async () =>
-      Object.values(await shown()).every((height) => height >= 1));
+    await waitForFinalizedBlock(await node.api(), 'Prometheus to show both heights', async () => {
+      const metrics = await node.metrics();
+      return ['best', 'finalized'].every((status) => height(metrics, status) >= 1);
+    });
   });
 });
 
-function heights(metrics) {
-  const height = (status) => metrics.match(new RegExp(`^substrate_block_height\\{[^}]*status="${status}"[^}]*\\} (\\d+)$`, 'm'));
-  return { best: Number(height('best')?.[1]), finalized: Number(height('finalized')?.[1]) };
+function height(metrics, status) {
+  const line = new RegExp(`^substrate_block_height\\{[^}]*status="${status}"[^}]*\\} (\\d+)$`, 'm');
+  return Number(metrics.match(line)?.[1]);
 }

@@ -4,11 +4,8 @@ import { MINUTES, until } from './wait.mjs';
 
 /** @typedef {import('@polkadot/api').ApiPromise} Api */
 
-/**
- * @param {string} url
- * @returns {Promise<Api>}
- */
-export const connect = (url) => ApiPromise.create({ provider: new WsProvider(url), noInitWarn: true });
+/** @param {string} url */
+export const connect = (url) => new ApiPromise({ provider: new WsProvider(url), noInitWarn: true });
 
 const showHead = (head) => `#${head.number} ${head.hash}`;
 

@@ -11,6 +11,7 @@ import { clearScratch, logFile, scratch } from './scratch.mjs';
 import { MINUTES, SECONDS } from './wait.mjs';
 
 const START_TIMEOUT = 2 * MINUTES;
+const RPC_TIMEOUT = 30 * SECONDS;
 const STOP_TIMEOUT = 30 * SECONDS;
 const LOG_TAIL = 15;
 
@@ -53,7 +54,7 @@ export class Node {
     running.add(child);
     child.once('exit', () => running.delete(child));
     await once(child, 'spawn');
-    await this.#answers();
+    await this.#answers(child);
     return this;
   }
 
@@ -61,18 +62,19 @@ export class Node {
   async stop() {
     const child = this.#child;
     if (child === undefined) return;
-    if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
     await this.kill('SIGTERM');
     if (child.exitCode !== 0) throw new Error(`${this.name} did not end well: ${this.#ending(child)}`);
   }
 
   /**
-   * Sends the signal and waits until the process is gone.
+   * Sends the signal and waits until the process is gone; rejects when it was gone before.
    * @param {NodeJS.Signals} signal
    */
   async kill(signal) {
     const child = this.#child;
-    await this.#disconnect();
+    await this.#api?.disconnect();
+    this.#api = undefined;
+    if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
     const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT) });
     child.kill(signal);
     await gone.catch(() => {
@@ -84,7 +86,7 @@ export class Node {
   /** The polkadot.js API on this node: one connection, closed with the node. */
   api() {
     this.#api ??= connect(`ws://127.0.0.1:${this.#ports[1]}`);
-    return this.#api;
+    return this.#api.isReadyOrError;
   }
 
   /**
@@ -97,10 +99,16 @@ export class Node {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+      signal: AbortSignal.timeout(RPC_TIMEOUT),
     });
     const { result, error } = await response.json();
     if (error) throw new Error(`${method} on ${this.name}: ${error.message} ${error.data ?? ''}`);
     return result;
+  }
+
+  /** The process's id while it runs. */
+  get pid() {
+    return this.#child?.pid;
   }
 
   /** What the node tells Prometheus. */
@@ -112,7 +120,7 @@ export class Node {
   /** The multiaddress by which other nodes reach this one. */
   async address() {
     const addresses = await this.rpc('system_localListenAddresses');
-    return addresses.find((address) => address.includes(this.#listenAddress()));
+    return addresses.find((address) => address.startsWith(`${this.#listenAddress()}/`));
   }
 
   log() {
@@ -134,10 +142,10 @@ export class Node {
     return `/ip4/127.0.0.1/tcp/${this.#ports[0]}`;
   }
 
-  async #answers() {
+  async #answers(child) {
     const deadline = Date.now() + START_TIMEOUT;
     while (!(await this.#isUp())) {
-      if (hasEnded(this.#child)) throw new Error(`${this.name} ended while starting: ${this.#ending(this.#child)}`);
+      if (hasEnded(child)) throw new Error(`${this.name} ended while starting: ${this.#ending(child)}`);
       if (Date.now() > deadline) {
         throw new Error(`${this.name} did not answer within ${START_TIMEOUT / SECONDS} s: ${this.#logTail()}`);
       }
@@ -155,12 +163,6 @@ export class Node {
     }
   }
 
-  async #disconnect() {
-    const api = this.#api;
-    this.#api = undefined;
-    await (await api)?.disconnect();
-  }
-
   #ending({ signalCode, exitCode }) {
     return `${signalCode ?? `exit code ${exitCode}`}, ${this.#logTail()}`;
   }
@@ -172,5 +174,8 @@ export class Node {
 
 const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 
-/** The one-node development chain, in a folder that the node removes itself. */
-export const devNode = () => new Node('dev', ['--dev'], { storage: ['--tmp'] });
+/**
+ * The one-node development chain, in a folder that the node removes itself.
+ * @param {...string} args
+ */
+export const devNode = (...args) => new Node('dev', ['--dev', ...args], { storage: ['--tmp'] });

@@ -15,11 +15,11 @@ export function equivocation(network) {
     const api = await network.api();
     const dave = account('//Dave');
     const startedAt = await finalizedNumber(api);
-    // No other key of Dave's: two different votes for finality would disable him too, perhaps before he makes two blocks.
+    // No other key of Dave's: two votes for finality would disable him too, perhaps before he makes two blocks.
     const again = await network.add('dave-again', '--validator');
     await again.rpc('author_insertKey', 'babe', '//Dave', hex(dave));
 
-    const { events, head } = await untilOffence(api, startedAt);
+    const { events, head } = await untilPunished(api, startedAt);
     const reported = events.find(api.events.staking.SlashReported.is).data;
     assert.equal(reported.validator.toHex(), hex(dave));
     assert.ok(reported.fraction.toNumber() > 0);
@@ -33,14 +33,22 @@ export function equivocation(network) {
   });
 }
 
-/** The first finalised block in which a BABE equivocation is an offence, with its events. */
-async function untilOffence(api, above) {
-  let events;
-  const head = await waitForFinalizedBlock(api, `a block above #${above} with the offence ${BABE_EQUIVOCATION}`, async (each) => {
-    events = await eventsAt(api, each.hash);
-    return events.filter(api.events.offences.Offence.is).some(({ data }) => u8aToString(data.kind.toU8a()) === BABE_EQUIVOCATION);
-  }, 3 * MINUTES);
-  return { events, head };
+/**
+ * The first finalised block with an offence for which a validator is disabled, and its events. An offence that is
+ * reported in the era after it has no such effect, but then the next one has.
+ */
+async function untilPunished(api, above) {
+  const { Offence } = api.events.offences;
+  const { ValidatorDisabled } = api.events.session;
+  const isEquivocation = (event) => Offence.is(event) && u8aToString(event.data.kind.toU8a()) === BABE_EQUIVOCATION;
+  const isPunished = (events) => events.some(isEquivocation) && events.some(ValidatorDisabled.is);
+  const head = await waitForFinalizedBlock(
+    api,
+    `a block above #${above} that disables a validator for the offence ${BABE_EQUIVOCATION}`,
+    async ({ hash }) => isPunished(await eventsAt(api, hash)),
+    4 * MINUTES,
+  );
+  return { events: await eventsAt(api, head.hash), head };
 }
 
 async function disabledValidators({ query }) {

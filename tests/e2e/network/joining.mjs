@@ -34,7 +34,8 @@ export function joining(network) {
     await Promise.all(steps.map((tx, nonce) => submitAndFinalize(api, tx, newcomer, { nonce })));
 
     appliedIn = await activeEra(api);
-    assert.ok((await api.query.staking.validators.entries()).some(([key]) => key.args[0].eq(newcomer.publicKey)));
+    const candidates = await api.query.staking.validators.keys();
+    assert.ok(candidates.some(({ args: [candidate] }) => candidate.eq(newcomer.publicKey)));
   });
 
   const validates = () => it('elects the newcomer into a later era, in which it makes blocks', async () => {
@@ -43,7 +44,7 @@ export function joining(network) {
     const { hash, number } = await waitForFinalizedBlock(
       api,
       'a session of which the newcomer is a validator',
-      async (head) => (await (await api.at(head.hash)).query.session.validators()).some((validator) => validator.eq(newcomer.publicKey)),
+      async (head) => (await validatorsAt(api, head.hash)).some((validator) => validator.eq(newcomer.publicKey)),
       TWO_ERAS_AND_MORE,
     );
     assert.ok(await activeEra(await api.at(hash)) > appliedIn);
@@ -52,5 +53,7 @@ export function joining(network) {
 
   return { applies, validates };
 }
+
+const validatorsAt = async (api, hash) => (await api.at(hash)).query.session.validators();
 
 const activeEra = async ({ query }) => (await query.staking.activeEra()).unwrap().index.toNumber();

@@ -34,10 +34,11 @@ export function keyRotation(network) {
   const needProof = () => it('refuses session keys without a proof of owning them', async () => {
     const api = await network.api();
     const { keys } = await network.node('charlie').rpc('author_rotateKeysWithOwner', u8aToHex(charlie.publicKey));
-    await assert.rejects(submitAndFinalize(api, api.tx.session.setKeys(keys, '0x'), charlie), /session\.InvalidProof: .*proof/);
+    const unproven = api.tx.session.setKeys(keys, '0x');
+    await assert.rejects(submitAndFinalize(api, unproven, charlie), /session\.InvalidProof: .*proof/);
   });
 
-  const takeEffect = () => it('queues new session keys for a session, then makes and finalises blocks with them', async () => {
+  const takeEffect = () => it('queues new keys for a session, then makes and finalises blocks with them', async () => {
     assert.notEqual(setIn, undefined, 'the new keys were not set');
     const api = await network.api();
     await waitForSession(api, setIn + 2);
@@ -74,14 +75,17 @@ function isSealedBy(header, babeKey) {
   const logs = [...header.digest.logs];
   const [, seal] = logs.pop().asSeal;
   const { parentHash, number, stateRoot, extrinsicsRoot } = header;
-  const unsealed = header.registry.createType('Header', { parentHash, number, stateRoot, extrinsicsRoot, digest: { logs } });
+  const fields = { parentHash, number, stateRoot, extrinsicsRoot, digest: { logs } };
+  const unsealed = header.registry.createType('Header', fields);
   return sr25519Verify(unsealed.hash.toU8a(), seal.toU8a(true), babeKey.toU8a());
 }
 
 /** Waits for a proof of finality to which this key has contributed; a proof needs not hold everybody's vote. */
 function waitForFinalityVote(api, grandpaKey) {
-  const voters = (notification) => api.createType('GrandpaJustification', notification.toU8a(true))
-    .commit.precommits.map(({ id }) => id.toHex());
+  const voters = (notification) => {
+    const { commit } = api.createType('GrandpaJustification', notification.toU8a(true));
+    return commit.precommits.map(({ id }) => id.toHex());
+  };
   return until(
     `a vote for finality by ${grandpaKey}`,
     (next) => api.rpc.grandpa.subscribeJustifications(next),

@@ -23,7 +23,8 @@ export function recovery(network) {
     const caughtUpAt = await finalizedNumber(api) + 1;
     const charlieApi = await charlie.api();
     await waitForFinalized(charlieApi, caughtUpAt);
-    const [hash, charlieHash] = await Promise.all([api, charlieApi].map((each) => each.rpc.chain.getBlockHash(caughtUpAt)));
+    const apis = [api, charlieApi];
+    const [hash, charlieHash] = await Promise.all(apis.map((each) => each.rpc.chain.getBlockHash(caughtUpAt)));
     assert.equal(charlieHash.toHex(), hash.toHex());
     await waitForBlockBy(api, account('//Charlie'), caughtUpAt);
   });
