@@ -62,11 +62,15 @@ chain-specs: build ## Make the test network's committed specification again
 	cd chain-specs && sha256sum testnet.*.json > checksums.txt
 
 .PHONY: check-features
-check-features: setup ## Build and test with runtime-benchmarks and with try-runtime
-	$(CARGO_ENV) for feature in runtime-benchmarks try-runtime; do \
-		cargo test --locked --release --package sibyl-runtime --package pallet-timing \
+check-features: setup ## Test with runtime-benchmarks and with try-runtime
+	for feature in runtime-benchmarks try-runtime; do \
+		SKIP_WASM_BUILD=1 cargo test --locked --release --package sibyl-runtime --package pallet-timing \
 			--features sibyl-runtime/$$feature,pallet-timing/$$feature --target-dir $(FEATURES_DIR); \
 	done
+
+.PHONY: weights
+weights: setup ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'
+	scripts/weights.sh $(FEATURES_DIR) $(PALLETS)
 
 .PHONY: bench
 bench: setup-tests build ## Measure the node; the last line is RESULT {…}

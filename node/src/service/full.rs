@@ -29,7 +29,8 @@ use substrate_prometheus_endpoint::Registry;
 /// The share of a slot in which a block is made: the rest is for it to travel and be imported.
 const PROPOSAL_SLOT_PORTION: f32 = 0.5;
 
-/// How long a GRANDPA message takes through the network, at most: voters wait for two such times a round.
+/// How long a GRANDPA message takes through the network, at most. A round waits for two such times before its prevotes
+/// and for four before its precommits.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
 /// Starts the node on the network library that the command line chose.
@@ -80,12 +81,16 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 	let genesis =
 		client.block_hash(0)?.ok_or_else(|| sc_service::Error::Other("the database has no genesis".into()))?;
 	let grandpa_protocol = sc_consensus_grandpa::protocol_standard_name(&genesis, &config.chain_spec);
-	let (grandpa_protocol_config, grandpa_notifications) = sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
-		grandpa_protocol.clone(),
-		metrics.clone(),
-		network_config.peer_store_handle(),
-	);
-	network_config.add_notification_protocol(grandpa_protocol_config);
+	// litep2p serves no peer when a protocol that it was given has nobody behind it.
+	let grandpa_notifications = (!config.disable_grandpa).then(|| {
+		let (protocol, notifications) = sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
+			grandpa_protocol.clone(),
+			metrics.clone(),
+			network_config.peer_store_handle(),
+		);
+		network_config.add_notification_protocol(protocol);
+		notifications
+	});
 	let warp_proofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
 		backend.clone(),
 		grandpa_link.shared_authority_set().clone(),
@@ -122,7 +127,6 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 	let is_authority = config.role.is_authority();
 	let role = config.role;
 	let force_authoring = config.force_authoring;
-	let runs_grandpa = !config.disable_grandpa;
 	let name = config.network.node_name.clone();
 	let address_cache = config.network.net_config_path.clone();
 	let public_addresses = config.network.public_addresses.clone();
@@ -173,7 +177,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 			},
 		);
 	}
-	if runs_grandpa {
+	if let Some(notifications) = grandpa_notifications {
 		let config = sc_consensus_grandpa::Config {
 			gossip_duration: GOSSIP_DURATION,
 			justification_generation_period: JUSTIFICATION_PERIOD,
@@ -184,7 +188,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 			telemetry: node.telemetry.clone(),
 			protocol_name: grandpa_protocol,
 		};
-		spawn_grandpa(&task_manager, &node, config, grandpa_link, grandpa_notifications, voter_state)?;
+		spawn_grandpa(&task_manager, &node, config, grandpa_link, notifications, voter_state)?;
 	}
 	Ok(task_manager)
 }
