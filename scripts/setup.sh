@@ -47,10 +47,9 @@ node_is_new_enough() { have node && have npm && at_least "$MIN_NODE" "$(node --v
 
 system_packages() {
 	local missing=()
-	{ have cc && have make; } || missing+=(build-essential)
+	{ have cc && have c++ && have make; } || missing+=(build-essential)
 	have git || missing+=(git ca-certificates)
 	have protoc || missing+=(protobuf-compiler)
-	have clang || missing+=(clang libclang-dev)
 	have pkg-config || missing+=(pkg-config)
 	{ have pkg-config && pkg-config --exists openssl; } || missing+=(libssl-dev)
 	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"

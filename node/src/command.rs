@@ -7,6 +7,7 @@ use crate::{
 	service::{self, new_partial},
 };
 use sc_cli::{CliConfiguration, SubstrateCli};
+use sc_service::BasePath;
 use sibyl_runtime::opaque::Block;
 use std::path::Path;
 
@@ -80,8 +81,11 @@ pub fn run() -> Result<(), Error> {
 }
 
 fn run_node(cli: &Cli) -> Result<(), Error> {
-	if let Some(base_path) = &cli.run.shared_params.base_path {
-		service::check_base_path(base_path)?;
+	let params = &cli.run.shared_params;
+	let is_temporary = cli.run.tmp || (params.is_dev() && params.base_path.is_none());
+	if !is_temporary {
+		let default = || BasePath::from_project("", "", &Cli::executable_name());
+		service::check_base_path(params.base_path.clone().map_or_else(default, BasePath::from).path())?;
 	}
 	let runner = runner(cli, &cli.run).map_err(|error| explain_missing_node_key(error, cli))?;
 	service::check_ports(runner.config())?;

@@ -121,6 +121,11 @@ fn a_base_path_that_cannot_be_written_is_refused_by_its_name() {
 	let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
 	let below = file.path().join("base");
 	fails_saying(&mut dev_node(&below), &[&below.display().to_string(), "--base-path"]);
+	// The default one is below the user's home.
+	fails_saying(
+		sibyl().args(["--chain", "local"]).env("HOME", file.path()).env_remove("XDG_DATA_HOME"),
+		&[&file.path().display().to_string(), "--base-path"],
+	);
 }
 
 #[test]
