@@ -9,6 +9,10 @@ NODE := $(TARGET_DIR)/release/sibyl-node
 FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
 
+# The crates that have the features runtime-benchmarks and try-runtime.
+RUNTIME_CRATES := sibyl-runtime pallet-inference pallet-models pallet-timing
+comma := ,
+
 CARGO_ENV := . scripts/env.sh;
 
 .PHONY: help
@@ -47,8 +51,12 @@ lint: setup ## Check the formatting and the lints, warnings denied
 	SKIP_WASM_BUILD=1 cargo clippy --locked --release --workspace --all-targets -- --deny warnings
 
 .PHONY: demo
-demo: setup-tests build ## Start four validators, send a transfer and show its finality
+demo: setup-tests build ## Have four validators agree on answers: make demo TEXT='…' for a text of your own
 	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
+
+.PHONY: network
+network: setup-tests build ## Run four validators on this machine, for playing, until Ctrl-C
+	cd tests && SIBYL_NODE=$(NODE) node network.mjs
 
 .PHONY: release
 release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
@@ -64,14 +72,19 @@ chain-specs: build ## Make the test network's committed specification again
 .PHONY: check-features
 check-features: setup ## Test with runtime-benchmarks and with try-runtime
 	for feature in runtime-benchmarks try-runtime; do \
-		SKIP_WASM_BUILD=1 cargo test --locked --release --package sibyl-runtime --package pallet-timing \
-			--features sibyl-runtime/$$feature,pallet-timing/$$feature --target-dir $(FEATURES_DIR); \
+		SKIP_WASM_BUILD=1 cargo test --locked --release --lib $(patsubst %,--package %,$(RUNTIME_CRATES)) \
+			--features $(subst $(eval) ,$(comma),$(patsubst %,%/$$feature,$(RUNTIME_CRATES))) --target-dir $(FEATURES_DIR); \
 	done
 
 .PHONY: weights
-weights: setup ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'
+weights: ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'
+	@scripts/setup.sh --weights
 	scripts/weights.sh $(FEATURES_DIR) $(PALLETS)
 
 .PHONY: bench
 bench: setup-tests build ## Measure the node; the last line is RESULT {…}
 	cd tests && SIBYL_NODE=$(NODE) node bench.mjs
+
+.PHONY: bench-latency
+bench-latency: setup-tests build ## Measure how soon jobs settle; the last line is RESULT {…}
+	cd tests && SIBYL_NODE=$(NODE) node bench-latency.mjs

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
-#   scripts/setup.sh          system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests  these and the end-to-end tests' JavaScript dependencies
+#   scripts/setup.sh            system packages, Rust, the WebAssembly target
+#   scripts/setup.sh --tests    these and the end-to-end tests' JavaScript dependencies
+#   scripts/setup.sh --weights  the first and what the SDK's benchmarking program is built with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -121,11 +122,17 @@ javascript() {
 	touch "$stamp"
 }
 
+# The benchmarking program has RocksDB in it, whose bindings are made by libclang.
+libclang() {
+	dpkg -s libclang-dev >/dev/null 2>&1 || apt_install libclang-dev
+}
+
 case "${1-}" in
-'' | --tests) ;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests]" ;;
+'' | --tests | --weights) ;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights]" ;;
 esac
 system_packages
 rust
 wasm_target
 [ "${1-}" != --tests ] || javascript
+[ "${1-}" != --weights ] || libclang

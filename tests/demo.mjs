@@ -1,47 +1,117 @@
-// `make demo`: four validators on this machine finalise a transfer, step by step. The last line is RESULT {…}.
-import { account, SIB } from './lib/accounts.mjs';
-import { authorOf, balanceAt, finalizedNumber, submitAndFinalize, waitForFinalized } from './lib/chain.mjs';
+// `make demo`: four validators on this machine agree on the languages of some sentences, or of TEXT, step by step. The
+// last line is RESULT {…}.
+import { account } from './lib/accounts.mjs';
+import { bestBlocks } from './lib/blocks.mjs';
+import { eventsAt, nextNonce, submitAndInclude, waitForFinalized } from './lib/chain.mjs';
+import { blocksToSettle, jobAt, MODEL, question, waitForEnd, waitUntilServedBy } from './lib/inference.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
+import { inSib, languageName, listNames, percent, shorten, verdictOf } from './lib/show.mjs';
 
-const AMOUNT = 5n * SIB;
+const TEXTS = process.env.TEXT ? [process.env.TEXT] : [
+  'The weather is lovely today, shall we go for a walk along the river?',
+  'Wo ist hier bitte der nächste Bahnhof?',
+  'Je voudrais un café et deux croissants, s’il vous plaît.',
+  '今天天气很好，我们一起去公园散步吧。',
+  'Скажите, пожалуйста, где находится ближайшая библиотека?',
+];
 
 const say = (line) => console.log(`demo: ${line}`);
-const inSib = (amount) => `${Number(amount) / Number(SIB)} SIB`;
 
 const network = new Network();
 say(`starting four validators: ${VALIDATORS.join(', ')}`);
-await network.start();
+await network.start({}, (name) => say(`  ${name} is up`));
 const api = await network.api();
 say(`they run ${api.runtimeVersion.specName} ${api.runtimeVersion.specVersion}, genesis ${api.genesisHash}`);
+say(`each tries the model ${MODEL} on known texts, and tells the chain that it serves it`);
+const served = await waitUntilServedBy(api, VALIDATORS);
+say(`#${served.number}: all four serve it`);
 
-const finalized = await waitForFinalized(api, 2);
-say(`block #${finalized.number} is final`);
+const jobs = await submit(TEXTS);
+await show(jobs, served);
+const views = await Promise.all([...jobs.keys()].map((job) => waitForEnd(api, job)));
+const results = await readBack(views);
 
-const alice = account('//Alice');
-const recipient = account(`//Recipient ${Date.now()}`);
-say(`Alice sends ${inSib(AMOUNT)} to ${api.createType('AccountId', recipient.publicKey)}`);
-const { blockHash, events } = await submitAndFinalize(
-  api,
-  api.tx.balances.transferKeepAlive(recipient.address, AMOUNT),
-  alice,
-);
-const header = await api.rpc.chain.getHeader(blockHash);
-const [, fee] = events.find((event) => api.events.transactionPayment.TransactionFeePaid.is(event)).data;
-say(`in block #${header.number} by ${await authorOf(api, header)}, fee ${inSib(fee.toBigInt())}; the block is final`);
-
-const received = await balanceAt(api, blockHash, recipient.address);
-say(`every validator's view of it:`);
-const agreed = new Set();
-for (const name of VALIDATORS) {
-  const hash = await network.node(name).rpc('chain_getBlockHash', header.number.toNumber());
-  agreed.add(hash);
-  say(`  ${name}: #${header.number} is ${hash}`);
-}
-const result = {
-  transferred: received === AMOUNT,
-  validators_agree: agreed.size === 1,
-  finalized: await finalizedNumber(api),
-};
 await network.stop();
+say('to play with such a network yourself: make network');
+const result = {
+  jobs: jobs.size,
+  agreed: views.filter(({ phase }) => phase.asEnded.verdict.isAgreed).length,
+  blocks_to_settle: views.map(blocksToSettle),
+  answers: results.map(({ answer }) => answer?.classification.label ?? null),
+};
 console.log(`RESULT ${JSON.stringify(result)}`);
-process.exit(result.transferred && result.validators_agree ? 0 : 1);
+process.exit(result.agreed === result.jobs && result.jobs === TEXTS.length ? 0 : 1);
+
+/** Submits a job for each text and returns the texts by the jobs' numbers. */
+async function submit(texts) {
+  const requester = account('//Ferdie');
+  say(`Ferdie asks for the language of ${texts.length === 1 ? 'a text' : `${texts.length} texts`}, by polkadot.js`);
+  const nonce = await nextNonce(api, requester);
+  const submitted = await Promise.all(texts.map(async (text, index) => {
+    const submission = submitAndInclude(api, await question(api, text), requester, { nonce: nonce + index });
+    const { events } = await submission.catch(({ message }) => {
+      say(`refused: ${message}`);
+      return { events: [] };
+    });
+    return events.filter(api.events.inference.JobSubmitted.is).map(({ data }) => [data.job.toNumber(), text]);
+  }));
+  return new Map(submitted.flat());
+}
+
+/** Shows each step of the jobs as its block comes, until all have ended. */
+async function show(jobs, start) {
+  const open = new Set(jobs.keys());
+  if (open.size === 0) return;
+  for await (const { number, hash } of bestBlocks(api, start)) {
+    const events = (await eventsAt(api, hash)).filter(({ section }) => section === 'inference');
+    for (const [job, text] of jobs) {
+      const steps = describe(events.filter(({ data }) => data.job.eq(job)), text);
+      for (const step of steps) say(`#${number} job ${job}: ${step}`);
+      if ((await jobAt(api, hash, job))?.phase.isEnded) open.delete(job);
+    }
+    if (open.size === 0) return;
+  }
+}
+
+/** A job's events of one block, in a line each; those of single seats in one together. */
+function describe(events, text) {
+  const named = (name) => events.filter(({ method }) => method === name).map(({ data }) => data);
+  const seats = (name) => listNames(named(name).map(({ validator }) => validator));
+  return [
+    ...named('JobSubmitted').map(({ quote }) => `“${shorten(text)}” submitted, ${inSib(quote.total)} held`),
+    ...named('CommitteeDrawn').map(({ seats: members, commitDeadline }) =>
+      `committee drawn: ${listNames(members)}; commits until #${commitDeadline}`),
+    ...(named('Committed').length > 0 ? [`committed: ${seats('Committed')}`] : []),
+    ...(named('Abstained').length > 0 ? [`abstained: ${seats('Abstained')}`] : []),
+    ...(named('Revealed').length > 0 ? [`revealed: ${seats('Revealed')}`] : []),
+    ...named('Agreed').map(({ output }) => `agreed: ${verdictOf(output)}`),
+    ...named('Settled').map(({ verdict, paid, refunded, protocolShare }) => `settled (${verdict}): ` +
+      `${inSib(paid)} to the seats, ${inSib(protocolShare)} to the protocol, ${inSib(refunded)} back`),
+  ];
+}
+
+/** Reads the jobs' results from every validator over HTTP, at one final block; exits when they differ. */
+async function readBack(views) {
+  if (views.length === 0) return [];
+  const last = Math.max(...views.map(({ phase }) => phase.asEnded.at.toNumber()));
+  const nodes = network.validators;
+  await Promise.all(nodes.map(async (node) => waitForFinalized(await node.api(), last)));
+  const at = (await api.rpc.chain.getBlockHash(last)).toHex();
+  const read = (node) => Promise.all(views.map(({ id }) => node.rpc('inference_getResult', id.toNumber(), at)));
+
+  const body = { jsonrpc: '2.0', id: 1, method: 'inference_getResult', params: [views[0].id.toNumber()] };
+  say('a result is read by plain JSON-RPC, as here:');
+  say(`  curl -s -H 'content-type: application/json' http://${nodes[0].rpcAddress} -d '${JSON.stringify(body)}'`);
+  const [results, ...others] = await Promise.all(nodes.map(read));
+  for (const { id, status, answer, finalized } of results) {
+    const top = answer?.classification.scores[0];
+    const label = top ? `, ${languageName(top.label)} (${percent(top.score)})` : '';
+    say(`  job ${id}: ${status}${label}${finalized ? ', final' : ''}`);
+  }
+  if (others.some((other) => JSON.stringify(other) !== JSON.stringify(results))) {
+    say(`the validators' views at #${last} differ: ${JSON.stringify([results, ...others])}`);
+    process.exit(1);
+  }
+  say(`each of ${VALIDATORS.join(', ')} says the same`);
+  return results;
+}

@@ -13,7 +13,33 @@ pub struct Cli {
 	pub run: sc_cli::RunCmd,
 
 	#[command(flatten)]
+	pub inference: InferenceParams,
+
+	#[command(flatten)]
 	pub storage_monitor: sc_storage_monitor::StorageMonitorParams,
+}
+
+/// How a validator takes part in inference; other nodes run no models.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InferenceParams {
+	/// Names of the models that this validator serves, of those that the node has; all of them where none is named.
+	/// `none` alone serves no model: the validator then makes blocks and votes on finality only.
+	#[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+	pub models: Vec<String>,
+
+	/// Inferences that run at a time, in a thread each.
+	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+	pub inference_threads: u16,
+
+	/// Longest run of an inference whose answer is used, its wait for a thread not counted. A validator whose run took
+	/// longer abstains from the job. With 0 it abstains from every job at once.
+	#[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000)]
+	pub inference_job_timeout: u64,
+
+	/// Inferences that may wait for a thread; beyond them the validator abstains. It also tells the chain to give it no
+	/// more open jobs than this.
+	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+	pub inference_queue: u16,
 }
 
 /// What the program does beside running a node.

@@ -89,8 +89,8 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	}
 	let runner = runner(cli, &cli.run).map_err(|error| explain_missing_node_key(error, cli))?;
 	service::check_ports(runner.config())?;
-	let storage_monitor = cli.storage_monitor.clone();
-	runner.run_node_until_exit(|config| service::start(config, storage_monitor))
+	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
+	runner.run_node_until_exit(|config| service::start(config, inference, storage_monitor))
 }
 
 fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {

@@ -55,6 +55,18 @@ pub enum Error {
 		make_one: String,
 	},
 
+	/// A model was named that the node does not have.
+	#[error(transparent)]
+	UnknownModel(#[from] crate::inference::models::UnknownModel),
+
+	/// The model that is compiled in can't be used.
+	#[error("the model that is compiled into this program can't be loaded, so the program is broken: {0}")]
+	Engine(#[from] sibyl_engine::EngineError),
+
+	/// The engine's threads can't be started.
+	#[error("the engine's threads can't be started ({0}): lower --inference-threads or the load of this machine")]
+	EngineThreads(std::io::Error),
+
 	/// The disk is nearly full.
 	#[error(transparent)]
 	Storage(#[from] sc_storage_monitor::Error),

@@ -129,6 +129,18 @@ fn a_base_path_that_cannot_be_written_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_model_that_the_node_does_not_have_is_refused_with_the_names_of_those_it_has() {
+	let folder = folder();
+	for models in ["gpt", "common-lingua,gpt", "common-lingua,none"] {
+		let named = models.rsplit(',').next().expect("there is a last one");
+		fails_saying(
+			dev_node(folder.path()).args(["--models", models]),
+			&[&format!("'{named}'"), "common-lingua", "none"],
+		);
+	}
+}
+
+#[test]
 fn a_validator_without_a_node_key_is_told_the_command_that_makes_one_and_it_works() {
 	let folder = folder();
 	let base_path = folder.path().display().to_string();
@@ -144,9 +156,16 @@ fn a_validator_without_a_node_key_is_told_the_command_that_makes_one_and_it_work
 
 #[test]
 fn unknown_flags_and_values_are_refused_without_starting_anything() {
-	for arguments in
-		[vec!["--no-such-flag"], vec!["no-such-command"], vec!["--rpc-port", "seventy"], vec!["revert", "x"]]
-	{
+	for arguments in [
+		vec!["--no-such-flag"],
+		vec!["no-such-command"],
+		vec!["--rpc-port", "seventy"],
+		vec!["revert", "x"],
+		vec!["--inference-threads", "0"],
+		vec!["--inference-queue", "0"],
+		vec!["--inference-queue", "65536"],
+		vec!["--inference-job-timeout", "soon"],
+	] {
 		let output = run(sibyl().args(&arguments));
 		let text = String::from_utf8_lossy(&output.stderr);
 		assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");

@@ -1,8 +1,9 @@
 //! What the node, wallets and tools may ask of the runtime.
 
 use crate::{
-	genesis, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa, Historical, InherentDataExt,
-	Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, Staking, System, TransactionPayment, VERSION,
+	genesis, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa, Historical, Inference,
+	InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, Staking, System,
+	TransactionPayment, VERSION,
 };
 use alloc::vec::Vec;
 use codec::Encode;
@@ -12,6 +13,13 @@ use frame_support::{
 	weights::Weight,
 };
 use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
+use sibyl_primitives::{
+	api::{BundleStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView},
+	job::{JobId, Seats},
+	model::ModelId,
+	price::Quote,
+	vote::VoteBundle,
+};
 use sp_api::impl_runtime_apis;
 use sp_authority_discovery::AuthorityId as AuthorityDiscoveryId;
 use sp_consensus_babe::{AuthorityId as BabeId, BabeConfiguration, Epoch, Slot};
@@ -233,6 +241,41 @@ impl_runtime_apis! {
 
 		fn pending_rewards(era: sp_staking::EraIndex, account: AccountId) -> bool {
 			Staking::api_pending_rewards(era, account)
+		}
+	}
+
+	impl sibyl_primitives::api::InferenceApi<Block> for Runtime {
+		fn job(job: JobId) -> Lookup<JobView> {
+			Inference::job_view(job)
+		}
+
+		fn result(job: JobId) -> Lookup<ResultView> {
+			Inference::result_view(job)
+		}
+
+		fn open_jobs(from: JobId, limit: u32) -> Vec<OpenJob> {
+			Inference::open_jobs_view(from, limit)
+		}
+
+		fn models() -> Vec<ModelView> {
+			Inference::models_view()
+		}
+
+		fn quote(
+			model: ModelId,
+			seats: Seats,
+			input_bytes: u32,
+			max_output_units: u32,
+		) -> Result<Quote, QuoteError> {
+			Inference::quote(model, seats, input_bytes, max_output_units)
+		}
+
+		fn key_sets() -> Vec<KeySetView> {
+			Inference::key_sets_view()
+		}
+
+		fn bundle_standings(bundles: Vec<VoteBundle>) -> Vec<BundleStanding> {
+			Inference::bundle_standings(bundles)
 		}
 	}
 

@@ -1,12 +1,13 @@
 //! The pallets whose weights can be measured: see `make weights`.
 
-use crate::{AllPalletsWithSystem, Balances, Runtime, Sudo, Timestamp, Utility};
+use crate::{AllPalletsWithSystem, Balances, Inference, Runtime, Sudo, Timestamp, Utility};
 use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{add_benchmark, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 
 frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
+	[pallet_inference, Inference]
 	[pallet_sudo, Sudo]
 	[pallet_timestamp, Timestamp]
 	[pallet_utility, Utility]

@@ -8,9 +8,9 @@ use crate::{
 		babe::EPOCH_CONFIGURATION,
 		staking::{MaxNominatorCount, MaxValidatorCount},
 	},
-	constants::SIB,
-	AccountId, BabeConfig, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig,
-	SudoConfig, TimingConfig,
+	constants::{MILLI_SIB, SIB},
+	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, ModelsConfig, RuntimeGenesisConfig,
+	SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
 };
 use alloc::{string::ToString, vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -81,7 +81,12 @@ impl TestIdentity {
 
 impl Network {
 	fn genesis(&self) -> Value {
-		let balances = ENDOWED.iter().map(|account| (account.to_account_id(), ENDOWMENT)).collect();
+		let balances = ENDOWED
+			.iter()
+			.map(|account| (account.to_account_id(), ENDOWMENT))
+			// The existential deposit: the protocol's shares may each be less than that.
+			.chain([(Inference::protocol_account(), MILLI_SIB)])
+			.collect();
 		let keys = self
 			.validators
 			.iter()
@@ -111,6 +116,7 @@ impl Network {
 				max_nominator_count: Some(MaxNominatorCount::get()),
 			},
 			session: SessionConfig { keys },
+			models: ModelsConfig { models: models::all() },
 			sudo: SudoConfig { key: Some(Sr25519Keyring::Alice.to_account_id()) },
 		})
 	}

@@ -21,6 +21,7 @@ mod benchmarks;
 pub mod configs;
 pub mod constants;
 pub mod genesis;
+pub mod models;
 #[cfg(test)]
 mod tests;
 
@@ -55,7 +56,7 @@ impl_opaque_keys! {
 		/// Signs the validator's network addresses.
 		pub authority_discovery: AuthorityDiscovery,
 		/// Signs the validator's commits and reveals.
-		pub inference: configs::session::InferenceKeys,
+		pub inference: Inference,
 	}
 }
 
@@ -65,7 +66,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: Cow::Borrowed("sibyl"),
 	impl_name: Cow::Borrowed("sibyl-node"),
 	authoring_version: 1,
-	spec_version: 100,
+	spec_version: 101,
 	impl_version: 1,
 	apis: apis::RUNTIME_API_VERSIONS,
 	transaction_version: 1,
@@ -164,4 +165,10 @@ mod runtime {
 	pub type Utility = pallet_utility;
 	#[runtime::pallet_index(14)]
 	pub type Sudo = pallet_sudo;
+	// After Babe, whose `on_finalize` notes the block's VRF, from which committees are drawn.
+	#[runtime::pallet_index(15)]
+	pub type Inference = pallet_inference;
+	// After Inference: what a block's votes say about models takes effect after its draws.
+	#[runtime::pallet_index(16)]
+	pub type Models = pallet_models;
 }

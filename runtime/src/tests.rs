@@ -1,3 +1,5 @@
+mod inference;
+
 use crate::{
 	configs::staking::FixedInflation,
 	constants::{MILLIS_PER_YEAR, SIB},
@@ -136,6 +138,8 @@ fn calls_are_addressed_by_the_pallets_committed_indices() {
 			(12, "AuthorityDiscovery"),
 			(13, "Utility"),
 			(14, "Sudo"),
+			(15, "Inference"),
+			(16, "Models"),
 		]
 	);
 }

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { account, SIB } from '../lib/accounts.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
+import { ask, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { devNode } from '../lib/node.mjs';
 
 describe('sibyl-node --dev', () => {
@@ -21,5 +22,16 @@ describe('sibyl-node --dev', () => {
     const transfer = api.tx.balances.transferKeepAlive(recipient.address, 5n * SIB);
     const { blockHash } = await submitAndFinalize(api, transfer, account('//Alice'));
     assert.equal(await balanceAt(api, blockHash, recipient.address), 5n * SIB);
+  });
+
+  it('answers a job alone, on its one seat', async () => {
+    const api = await node.api();
+    await waitUntilServedBy(api, ['alice']);
+    const job = await ask(api, 'A single validator answers this question.', account('//Ferdie'));
+    const { committee, phase } = await waitForEnd(api, job);
+    assert.ok(phase.asEnded.verdict.isAgreed);
+    assert.equal(committee.unwrap().seats.length, 1);
+    const { answer } = await node.rpc('inference_getResult', job);
+    assert.equal(answer.classification.label, 'eng');
   });
 });

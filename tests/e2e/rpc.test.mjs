@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { account } from '../lib/accounts.mjs';
 import { waitForFinalizedBlock } from '../lib/chain.mjs';
 import { devNode } from '../lib/node.mjs';
 
@@ -19,6 +20,7 @@ const EXPECTED = {
   chainHead_v1: ['body', 'call', 'continue', 'follow', 'header', 'stopOperation', 'storage', 'unfollow', 'unpin'],
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
+  inference: ['getJob', 'getResult', 'listModels', 'quote'],
   offchain: ['localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],
   state: [
@@ -49,6 +51,11 @@ describe('the interfaces of a node', () => {
       assert.deepEqual(missing, []);
     });
   }
+
+  it('takes an address in the chain\'s own format', async () => {
+    const address = (await node.api()).createType('AccountId', account('//Alice').publicKey).toString();
+    assert.equal(await node.rpc('system_accountNextIndex', address), 0);
+  });
 
   it('tells Prometheus the heights of its chain', async () => {
     // The node refreshes its metrics every few seconds, so they lag behind the chain.

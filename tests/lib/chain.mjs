@@ -41,6 +41,17 @@ export function waitForFinalizedBlock(api, what, accept, timeout) {
 }
 
 /**
+ * Waits for a best block that `accept` takes, among the newest and each that follows.
+ * @param {Api} api
+ * @param {string} what
+ * @param {(head: import('@polkadot/types/interfaces').Header) => boolean | Promise<boolean>} accept
+ * @param {number} [timeout]
+ */
+export function waitForBestBlock(api, what, accept, timeout) {
+  return until(what, (next) => api.rpc.chain.subscribeNewHeads(next), accept, { timeout, show: showHead });
+}
+
+/**
  * Waits for a finalised block that this account made.
  * @param {Api} api
  * @param {import('@polkadot/keyring/types').KeyringPair} author
@@ -70,25 +81,50 @@ export async function balanceAt(api, hash, address) {
 }
 
 /**
+ * The nonce of the account's next transaction, those in the pool not counted.
+ * @param {Api} api
+ * @param {import('@polkadot/keyring/types').KeyringPair} account
+ */
+export async function nextNonce(api, { address }) {
+  return (await api.query.system.account(address)).nonce.toNumber();
+}
+
+/**
  * Waits until the transaction is in a finalised block; rejects with the runtime's own words when it fails.
  * @param {Api} api
  * @param {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} tx
  * @param {import('@polkadot/keyring/types').KeyringPair} signer
  * @param {Partial<import('@polkadot/api/types').SignerOptions>} [options]
  */
-export async function submitAndFinalize(api, tx, signer, options = {}) {
+export function submitAndFinalize(api, tx, signer, options = {}) {
+  return submit(api, tx, signer, options, 'Finalized');
+}
+
+/**
+ * As `submitAndFinalize`, but a block that is the best one at the time is enough.
+ * @param {Api} api
+ * @param {import('@polkadot/api/types').SubmittableExtrinsic<'promise'>} tx
+ * @param {import('@polkadot/keyring/types').KeyringPair} signer
+ * @param {Partial<import('@polkadot/api/types').SignerOptions>} [options]
+ */
+export function submitAndInclude(api, tx, signer, options = {}) {
+  return submit(api, tx, signer, options, 'InBlock');
+}
+
+/** @param {'InBlock' | 'Finalized'} state that is waited for */
+async function submit(api, tx, signer, options, state) {
   const name = `${tx.method.section}.${tx.method.method}`;
   const { status, events, dispatchError, txHash } = await until(
-    `${name} by ${signer.address} to be finalised`,
+    `${name} by ${signer.address} to be ${state}`,
     (next) => tx.signAndSend(signer, options, next),
     (result) => {
       if (result.isError) throw new Error(`${name} left the transaction pool: ${result.status.type}`);
-      return result.isFinalized;
+      return result.status[`is${state}`];
     },
     { show: (result) => result.status.type },
   );
   if (dispatchError) throw new Error(`${name} failed: ${explain(api, dispatchError)}`);
-  return { blockHash: status.asFinalized, txHash, events: events.map(({ event }) => event) };
+  return { blockHash: status[`as${state}`], txHash, events: events.map(({ event }) => event) };
 }
 
 function explain(api, dispatchError) {

@@ -14,12 +14,23 @@ export class Network {
   #spec;
   #bootnode;
 
-  async start() {
+  /**
+   * Starts the validators and waits until each answers.
+   * @param {Record<string, string[]>} [argsOf] further arguments, by the validator's name, for its first run alone
+   * @param {(name: string) => void} [started] is told of each as it answers
+   */
+  async start(argsOf = {}, started = () => {}) {
+    const startValidator = async (name) => {
+      const node = this.#create(name, [`--${name}`, '--validator']);
+      await node.start(...argsOf[name] ?? []);
+      started(name);
+      return node;
+    };
     this.#spec = join(scratch('network'), 'local.raw.json');
     await runBinary('export-chain-spec', '--chain', 'local', '--raw', '--output', this.#spec);
     const [first, ...others] = VALIDATORS;
-    this.#bootnode = await (await this.#startValidator(first)).address();
-    await Promise.all(others.map((name) => this.#startValidator(name)));
+    this.#bootnode = await (await startValidator(first)).address();
+    await Promise.all(others.map(startValidator));
   }
 
   async stop() {
@@ -33,11 +44,8 @@ export class Network {
    * @param {string} name
    * @param {...string} args
    */
-  async add(name, ...args) {
-    const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
-    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args]);
-    this.#nodes.set(name, node);
-    return node.start();
+  add(name, ...args) {
+    return this.#create(name, args).start();
   }
 
   /**
@@ -54,12 +62,20 @@ export class Network {
     return this.#nodes.get(name);
   }
 
+  /** The genesis validators' nodes. */
+  get validators() {
+    return VALIDATORS.map((name) => this.node(name));
+  }
+
   /** The API on the first validator. */
   api() {
     return this.node(VALIDATORS[0]).api();
   }
 
-  #startValidator(name) {
-    return this.add(name, `--${name}`, '--validator');
+  #create(name, args) {
+    const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args]);
+    this.#nodes.set(name, node);
+    return node;
   }
 }

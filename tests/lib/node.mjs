@@ -24,6 +24,15 @@ process.on('exit', (code) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
+/** What a node answers in place of a result: the error's number and, where it has one, its name or more. */
+export class RpcError extends Error {
+  constructor(method, node, { code, message, data }) {
+    super(`${method} on ${node}: ${message} ${data ?? ''}`);
+    this.code = code;
+    this.data = data;
+  }
+}
+
 /** One sibyl-node process. Its ports, keys and database outlive the process, so that it can be started again. */
 export class Node {
   #args;
@@ -41,11 +50,14 @@ export class Node {
     this.#args = [...args, ...storage];
   }
 
-  /** Starts the process and waits until its RPC answers. */
-  async start() {
+  /**
+   * Starts the process and waits until its RPC answers.
+   * @param {...string} args for this run alone
+   */
+  async start(...args) {
     this.#ports ??= await freePorts(3);
     const log = openSync(logFile(this.name), 'a');
-    const child = spawn(binary(), [...this.#args, ...this.#fixedArgs()], {
+    const child = spawn(binary(), [...this.#args, ...args, ...this.#fixedArgs()], {
       stdio: ['ignore', log, log],
       env: { ...process.env, TMPDIR: scratch('tmp') },
     });
@@ -83,9 +95,14 @@ export class Node {
     this.#child = undefined;
   }
 
+  /** Where its JSON-RPC is, without the scheme: HTTP and WebSocket have one port. */
+  get rpcAddress() {
+    return `127.0.0.1:${this.#ports[1]}`;
+  }
+
   /** The polkadot.js API on this node: one connection, closed with the node. */
   api() {
-    this.#api ??= connect(`ws://127.0.0.1:${this.#ports[1]}`);
+    this.#api ??= connect(`ws://${this.rpcAddress}`);
     return this.#api.isReadyOrError;
   }
 
@@ -95,14 +112,14 @@ export class Node {
    * @param {...unknown} params
    */
   async rpc(method, ...params) {
-    const response = await fetch(`http://127.0.0.1:${this.#ports[1]}`, {
+    const response = await fetch(`http://${this.rpcAddress}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       signal: AbortSignal.timeout(RPC_TIMEOUT),
     });
     const { result, error } = await response.json();
-    if (error) throw new Error(`${method} on ${this.name}: ${error.message} ${error.data ?? ''}`);
+    if (error) throw new RpcError(method, this.name, error);
     return result;
   }
 

@@ -1,13 +1,15 @@
 //! The running node.
 
 use super::{
-	equivocation, inherents,
+	equivocation,
+	inference::{self, EnginePlan, VoteProtocol, Votes},
+	inherents,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
 	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
-use crate::{error::Error, rpc};
-use futures::{FutureExt, StreamExt};
-use sc_client_api::{Backend, BlockBackend};
+use crate::{cli::InferenceParams, error::Error, inference::pool::SharedPool, rpc};
+use futures::StreamExt;
+use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::SharedVoterState;
 use sc_network::{
@@ -34,11 +36,16 @@ const PROPOSAL_SLOT_PORTION: f32 = 0.5;
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
 /// Starts the node on the network library that the command line chose.
-pub async fn start(config: Configuration, storage_monitor: StorageMonitorParams) -> Result<TaskManager, Error> {
+pub async fn start(
+	config: Configuration,
+	inference: InferenceParams,
+	storage_monitor: StorageMonitorParams,
+) -> Result<TaskManager, Error> {
+	let plan = EnginePlan::new(&inference)?;
 	let database = config.database.path().map(Path::to_path_buf);
 	let task_manager = match config.network.network_backend {
-		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config)?,
-		NetworkBackendType::Litep2p => start_on::<sc_network::Litep2pNetworkBackend>(config)?,
+		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config, plan)?,
+		NetworkBackendType::Litep2p => start_on::<sc_network::Litep2pNetworkBackend>(config, plan)?,
 	};
 	if let Some(path) = database {
 		StorageMonitorService::try_spawn(storage_monitor, path, &task_manager.spawn_essential_handle())?;
@@ -47,19 +54,23 @@ pub async fn start(config: Configuration, storage_monitor: StorageMonitorParams)
 }
 
 /// What the parts of a running node share.
-struct Node {
-	client: Arc<FullClient>,
-	backend: Arc<FullBackend>,
-	pool: Arc<FullPool>,
-	select_chain: FullSelectChain,
-	keystore: KeystorePtr,
-	network: Arc<dyn NetworkService>,
-	sync: Arc<SyncingService<Block>>,
-	registry: Option<Registry>,
-	telemetry: Option<TelemetryHandle>,
+pub(super) struct Node {
+	pub client: Arc<FullClient>,
+	pub backend: Arc<FullBackend>,
+	pub pool: Arc<FullPool>,
+	pub select_chain: FullSelectChain,
+	pub keystore: KeystorePtr,
+	pub network: Arc<dyn NetworkService>,
+	pub sync: Arc<SyncingService<Block>>,
+	pub genesis: Hash,
+	pub registry: Option<Registry>,
+	pub telemetry: Option<TelemetryHandle>,
 }
 
-fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Result<TaskManager, Error> {
+fn start_on<Network: NetworkBackend<Block, Hash>>(
+	config: Configuration,
+	plan: EnginePlan,
+) -> Result<TaskManager, Error> {
 	let Partial {
 		client,
 		backend,
@@ -91,6 +102,8 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 		network_config.add_notification_protocol(protocol);
 		notifications
 	});
+	let vote_protocol = VoteProtocol::add_to(&mut network_config, &config, &genesis, metrics.clone());
+	let votes = Votes::new(registry.as_ref())?;
 	let warp_proofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
 		backend.clone(),
 		grandpa_link.shared_authority_set().clone(),
@@ -120,18 +133,19 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 		keystore: keystore.keystore(),
 		network: network.clone(),
 		sync: sync.clone(),
+		genesis,
 		registry,
 		telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
 	};
 
 	let is_authority = config.role.is_authority();
+	let parts = inference::Parts { is_authority, runs_offchain_workers: config.offchain_worker.enabled };
 	let role = config.role;
 	let force_authoring = config.force_authoring;
 	let name = config.network.node_name.clone();
 	let address_cache = config.network.net_config_path.clone();
 	let public_addresses = config.network.public_addresses.clone();
 	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
-	let runs_offchain_workers = config.offchain_worker.enabled;
 
 	let voter_state = SharedVoterState::empty();
 	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone());
@@ -152,9 +166,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 	})?;
 	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
 
-	if runs_offchain_workers {
-		spawn_offchain_workers(&task_manager, &node, is_authority)?;
-	}
+	inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
 	task_manager.spawn_handle().spawn(
 		"babe-equivocation-reports",
 		Some("babe"),
@@ -165,7 +177,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(config: Configuration) -> Resu
 		),
 	);
 	if is_authority {
-		spawn_block_authoring(&task_manager, &node, block_import, babe_link, force_authoring)?;
+		spawn_block_authoring(&task_manager, &node, votes.pool, block_import, babe_link, force_authoring)?;
 		spawn_authority_discovery(
 			&task_manager,
 			&node,
@@ -228,29 +240,10 @@ fn rpc_builder(
 	})
 }
 
-fn spawn_offchain_workers(task_manager: &TaskManager, node: &Node, is_validator: bool) -> Result<(), Error> {
-	let workers = sc_offchain::OffchainWorkers::new(sc_offchain::OffchainWorkerOptions {
-		runtime_api_provider: node.client.clone(),
-		keystore: Some(node.keystore.clone()),
-		offchain_db: node.backend.offchain_storage(),
-		transaction_pool: Some(OffchainTransactionPoolFactory::new(node.pool.clone())),
-		network_provider: Arc::new(node.network.clone()),
-		is_validator,
-		enable_http_requests: false,
-		custom_extensions: |_| Vec::new(),
-	})
-	.map_err(|error| sc_service::Error::Other(format!("the offchain workers can't start: {error}")))?;
-	task_manager.spawn_handle().spawn(
-		"offchain-workers-runner",
-		"offchain-worker",
-		workers.run(node.client.clone(), task_manager.spawn_handle()).boxed(),
-	);
-	Ok(())
-}
-
 fn spawn_block_authoring(
 	task_manager: &TaskManager,
 	node: &Node,
+	votes: SharedPool,
 	block_import: super::BabeBlockImport,
 	babe_link: sc_consensus_babe::BabeLink<Block>,
 	force_authoring: bool,
@@ -271,7 +264,10 @@ fn spawn_block_authoring(
 		block_import,
 		sync_oracle: node.sync.clone(),
 		justification_sync_link: node.sync.clone(),
-		create_inherent_data_providers: move |_parent, ()| async move { Ok(inherents::slot_and_time(slot_duration)) },
+		create_inherent_data_providers: move |_parent, ()| {
+			let votes = votes.clone();
+			async move { Ok(inherents::for_authoring(slot_duration, votes)) }
+		},
 		force_authoring,
 		backoff_authoring_blocks: None::<()>,
 		babe_link,

@@ -1,5 +1,6 @@
-//! The inherent data of blocks: the slot and the time.
+//! The inherent data of blocks: the slot, the time and the votes.
 
+use crate::inference::{inherent::VotesProvider, pool::SharedPool};
 use sibyl_runtime::opaque::Block;
 use sp_consensus_babe::{inherents::InherentDataProvider as SlotProvider, SlotDuration};
 use sp_inherents::CreateInherentDataProviders;
@@ -10,8 +11,11 @@ use std::sync::Arc;
 pub type ImportInherents =
 	Arc<dyn CreateInherentDataProviders<Block, (), InherentDataProviders = (SlotProvider, TimestampProvider)>>;
 
+/// What a block of this node's is made with.
+pub type AuthoringInherents = (SlotProvider, TimestampProvider, VotesProvider);
+
 /// The slot that the clock says it is, and the time.
-pub fn slot_and_time(slot_duration: SlotDuration) -> (SlotProvider, TimestampProvider) {
+fn slot_and_time(slot_duration: SlotDuration) -> (SlotProvider, TimestampProvider) {
 	let time = TimestampProvider::from_system_time();
 	(SlotProvider::from_timestamp_and_slot_duration(*time, slot_duration), time)
 }
@@ -19,4 +23,10 @@ pub fn slot_and_time(slot_duration: SlotDuration) -> (SlotProvider, TimestampPro
 /// The providers for imported blocks.
 pub fn for_import(slot_duration: SlotDuration) -> ImportInherents {
 	Arc::new(move |_parent, ()| async move { Ok(slot_and_time(slot_duration)) })
+}
+
+/// The providers for this node's own blocks, whose votes are those of the pool.
+pub fn for_authoring(slot_duration: SlotDuration, pool: SharedPool) -> AuthoringInherents {
+	let (slot, time) = slot_and_time(slot_duration);
+	(slot, time, VotesProvider::new(pool))
 }

@@ -2,6 +2,7 @@
 
 mod equivocation;
 mod full;
+mod inference;
 mod inherents;
 mod partial;
 mod preflight;

@@ -2,7 +2,7 @@
 
 use super::FullClient;
 use sc_client_api::HeaderBackend;
-use sibyl_primitives::inference_key;
+use sibyl_primitives::{api::InferenceApi, inference_key};
 use sp_api::{ApiError, ProvideRuntimeApi};
 use sp_authority_discovery::AuthorityDiscoveryApi;
 use sp_consensus_babe::BabeApi;
@@ -12,8 +12,8 @@ use sp_keystore::Keystore;
 
 const LOG_TARGET: &str = "session-keys";
 
-/// The public keys that the current session signs with, for one key type; unknown where the runtime tells nobody.
-type Authorities = Option<Vec<Vec<u8>>>;
+/// The public keys that the current session signs with, for one key type.
+type Authorities = Vec<Vec<u8>>;
 
 /// Logs one line per key type and one on the node's part in the session.
 pub fn log_session_keys(client: &FullClient, keystore: &dyn Keystore, is_validator: bool) {
@@ -27,8 +27,8 @@ pub fn log_session_keys(client: &FullClient, keystore: &dyn Keystore, is_validat
 	let mut signs = true;
 	for (name, key_type, in_session) in authorities {
 		let ours = keystore.keys(key_type).unwrap_or_default();
-		log::info!(target: LOG_TARGET, "🔑 {}", describe(name, key_type, &ours, in_session.as_deref()));
-		signs &= in_session.is_none_or(|session| ours.iter().any(|key| session.contains(key)));
+		log::info!(target: LOG_TARGET, "🔑 {}", describe(name, key_type, &ours, &in_session));
+		signs &= ours.iter().any(|key| in_session.contains(key));
 	}
 	let part = match (is_validator, signs) {
 		(true, true) => "an authority in the current session",
@@ -46,28 +46,28 @@ fn current_authorities(client: &FullClient) -> Result<[(&'static str, KeyTypeId,
 	let babe = client.runtime_api().current_epoch(best)?.authorities;
 	let grandpa = client.runtime_api().grandpa_authorities(best)?;
 	let discovery = client.runtime_api().authorities(best)?;
+	// The newest set, that of the current session, comes first.
+	let inference = client.runtime_api().key_sets(best)?.into_iter().next().map_or_else(Vec::new, |set| set.members);
 	Ok([
-		("babe", sp_consensus_babe::KEY_TYPE, Some(babe.iter().map(|(key, _)| bytes(key)).collect())),
-		("grandpa", sp_consensus_grandpa::KEY_TYPE, Some(grandpa.iter().map(|(key, _)| bytes(key)).collect())),
+		("babe", sp_consensus_babe::KEY_TYPE, babe.iter().map(|(key, _)| bytes(key)).collect()),
+		("grandpa", sp_consensus_grandpa::KEY_TYPE, grandpa.iter().map(|(key, _)| bytes(key)).collect()),
 		(
 			"authority discovery",
 			sp_core::crypto::key_types::AUTHORITY_DISCOVERY,
-			Some(discovery.iter().map(|key| key.to_raw_vec()).collect()),
+			discovery.iter().map(|key| key.to_raw_vec()).collect(),
 		),
-		("inference", inference_key::KEY_TYPE, None),
+		("inference", inference_key::KEY_TYPE, inference.iter().map(|(_, key)| key.to_raw_vec()).collect()),
 	])
 }
 
-fn describe(name: &str, key_type: KeyTypeId, ours: &[Vec<u8>], in_session: Option<&[Vec<u8>]>) -> String {
+fn describe(name: &str, key_type: KeyTypeId, ours: &[Vec<u8>], in_session: &[Vec<u8>]) -> String {
 	let type_id = String::from_utf8_lossy(&key_type.0).into_owned();
-	let used = |key: &&Vec<u8>| in_session.is_some_and(|session| session.contains(key));
-	match (ours.iter().find(used), ours.last(), in_session) {
-		(Some(key), _, _) => format!("{name} key ({type_id}): present, in use, {}", to_hex(key, false)),
-		(None, Some(key), Some(_)) => {
+	match (ours.iter().find(|key| in_session.contains(key)), ours.last()) {
+		(Some(key), _) => format!("{name} key ({type_id}): present, in use, {}", to_hex(key, false)),
+		(None, Some(key)) => {
 			format!("{name} key ({type_id}): present, not in use this session, {}", to_hex(key, false))
 		}
-		(None, Some(key), None) => format!("{name} key ({type_id}): present, {}", to_hex(key, false)),
-		(None, None, _) => format!("{name} key ({type_id}): missing"),
+		(None, None) => format!("{name} key ({type_id}): missing"),
 	}
 }
 
@@ -79,19 +79,18 @@ mod tests {
 
 	#[test]
 	fn a_key_of_the_session_is_shown_as_in_use_whatever_others_there_are() {
-		let line = describe("babe", TYPE, &[vec![1], vec![2]], Some(&[vec![1], vec![9]]));
+		let line = describe("babe", TYPE, &[vec![1], vec![2]], &[vec![1], vec![9]]);
 		assert_eq!(line, "babe key (babe): present, in use, 0x01");
 	}
 
 	#[test]
 	fn a_key_that_the_session_does_not_use_is_told_apart() {
-		let line = describe("babe", TYPE, &[vec![1]], Some(&[vec![9]]));
+		let line = describe("babe", TYPE, &[vec![1]], &[vec![9]]);
 		assert_eq!(line, "babe key (babe): present, not in use this session, 0x01");
 	}
 
 	#[test]
 	fn a_missing_key_is_said() {
-		assert_eq!(describe("babe", TYPE, &[], Some(&[vec![9]])), "babe key (babe): missing");
-		assert_eq!(describe("babe", TYPE, &[], None), "babe key (babe): missing");
+		assert_eq!(describe("babe", TYPE, &[], &[vec![9]]), "babe key (babe): missing");
 	}
 }

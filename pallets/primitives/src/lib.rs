@@ -1,11 +1,38 @@
-//! The types that Sibyl's runtime and node share.
+//! The types that Sibyl's runtime and node share, and the protocol's arithmetic as pure functions.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`job`] | what a user asks for and how a job ends |
+//! | [`model`] | a model's revision, as validators agree on it |
+//! | [`output`] | what a model says, in canonical bytes |
+//! | [`vote`] | commits, abstentions and reveals, and the bundles that they travel in |
+//! | [`commitment`] | the hash that binds a seat to its output, and its salt |
+//! | [`committee`] | the draw and the quorum |
+//! | [`price`] | what a job costs |
+//! | [`mailbox`] | the channel between the offchain worker and native code |
+//! | [`api`] | the runtime API, and its views |
 
 #![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod api;
+pub mod commitment;
+pub mod committee;
+pub mod job;
+pub mod mailbox;
+pub mod model;
+pub mod output;
+pub mod price;
+mod text;
+pub mod vote;
 
 use sp_runtime::{
 	traits::{IdentifyAccount, Verify},
 	MultiAddress, MultiSignature,
 };
+
+pub use text::Text;
 
 /// The height of a block.
 pub type BlockNumber = u32;
@@ -30,6 +57,12 @@ pub type Hash = sp_core::H256;
 
 /// Milliseconds since the Unix epoch.
 pub type Moment = u64;
+
+/// The number of a session.
+pub type SessionIndex = u32;
+
+/// A validator's place in a session's set.
+pub type AuthorityIndex = u32;
 
 /// The session key that signs a validator's commits and reveals.
 ///

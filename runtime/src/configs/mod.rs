@@ -2,6 +2,7 @@
 
 pub mod babe;
 pub mod grandpa;
+pub mod inference;
 pub mod payment;
 pub mod session;
 pub mod staking;

@@ -6,14 +6,10 @@ use crate::{
 };
 use frame_support::{
 	parameter_types,
-	traits::{ConstU128, Get, OneSessionHandler},
+	traits::{ConstU128, Get},
 };
 use pallet_timing::{EpochDuration, SessionsPerEra};
-use sibyl_primitives::InferenceId;
-use sp_runtime::{
-	traits::{ConvertInto, OpaqueKeys},
-	BoundToRuntimeAppPublic,
-};
+use sp_runtime::traits::{ConvertInto, OpaqueKeys};
 
 parameter_types! {
 	/// Validators in a session at most.
@@ -31,31 +27,6 @@ impl Get<u64> for ReportLongevity {
 			.saturating_mul(SessionsPerEra::<Runtime>::get().into())
 			.saturating_mul(EpochDuration::<Runtime>::get())
 	}
-}
-
-/// Gives the inference key its place among the session keys. Nothing follows its changes yet.
-pub struct InferenceKeys;
-
-impl BoundToRuntimeAppPublic for InferenceKeys {
-	type Public = InferenceId;
-}
-
-impl OneSessionHandler<AccountId> for InferenceKeys {
-	type Key = InferenceId;
-
-	fn on_genesis_session<'a, I>(_: I)
-	where
-		I: Iterator<Item = (&'a AccountId, Self::Key)> + 'a,
-	{
-	}
-
-	fn on_new_session<'a, I>(_: bool, _: I, _: I)
-	where
-		I: Iterator<Item = (&'a AccountId, Self::Key)> + 'a,
-	{
-	}
-
-	fn on_disabled(_: u32) {}
 }
 
 impl pallet_session::Config for Runtime {

@@ -1,6 +1,9 @@
 //! The JSON-RPC methods beyond those that every SDK node has.
 
+mod inference;
+
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
+use inference::{Inference, InferenceApiServer};
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
 use sc_consensus_babe::BabeWorkerHandle;
@@ -62,6 +65,7 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
+		module.merge(Inference::new(client.clone()).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

@@ -1,0 +1,30 @@
+//! Classifies the lines of standard input: label, score in parts per million and the SHA-256 of the outcome's canonical
+//! bytes, separated by tabs. The hashes must be the same on every machine:
+//!
+//! ```sh
+//! cut -f 2 tests/data/sentences.tsv | cargo run --release --example classify | cut -f 3 | diff - tests/data/goldens.txt
+//! ```
+
+use sha2::{Digest, Sha256};
+use sibyl_engine::{outcome_bytes, Engine, Limits, LocalEngine, Request, Response, COMMON_LINGUA};
+use std::error::Error;
+use std::io::{stdin, BufRead};
+
+fn main() -> Result<(), Box<dyn Error>> {
+	let engine = LocalEngine::embedded(1)?;
+	eprintln!("tier {}", engine.tier().name());
+	for line in stdin().lock().lines() {
+		let outcome = engine.infer(&Request {
+			model: COMMON_LINGUA,
+			input: line?.into_bytes(),
+			limits: Limits { max_input_bytes: 512, max_output_units: 0 },
+			seed: [0; 32],
+		})?;
+		let hash: String = Sha256::digest(outcome_bytes(&outcome)).iter().map(|byte| format!("{byte:02x}")).collect();
+		match outcome {
+			Ok(Response::Classification { label, scores }) => println!("{label}\t{}\t{hash}", scores[0].score),
+			Err(refusal) => println!("{refusal}\t0\t{hash}"),
+		}
+	}
+	Ok(())
+}

@@ -1,0 +1,312 @@
+//! What goes into an engine and what comes out.
+
+use crate::EngineError;
+use std::fmt;
+
+/// How many labels with their scores a [`Response::Classification`] has at most.
+pub const TOP_SCORES: usize = 5;
+
+/// What a score of certainty is: scores are parts per million.
+pub const SCORE_ONE: u32 = 1_000_000;
+
+/// Something that answers requests.
+///
+/// The answer is a pure function of the request: every engine that has the model returns the same outcome, byte for
+/// byte, whatever its CPU, its number of threads or its load.
+pub trait Engine: Send + Sync {
+	/// The models that this engine has.
+	fn models(&self) -> Vec<ModelDescription>;
+
+	/// Answers a request.
+	///
+	/// `Ok` is what the model says, an answer or a refusal, and all engines agree on it. `Err` is about this engine:
+	/// it cannot compute the outcome, so its node has nothing to say.
+	fn infer(&self, request: &Request) -> Result<Outcome, EngineError>;
+}
+
+/// What all engines with the model agree on.
+pub type Outcome = Result<Response, Refusal>;
+
+/// A model that an engine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelDescription {
+	/// A name for people.
+	pub name: String,
+	/// How the file's tensors become an answer.
+	pub architecture: Architecture,
+	/// The size of the model's one file, in bytes.
+	pub file_size: u64,
+	/// The SHA-256 of the model's one file, by which requests name the model.
+	pub sha256: [u8; 32],
+	/// What it does.
+	pub task: Task,
+}
+
+/// How a model's tensors become an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Architecture {
+	/// Convolutions over bytes, one attention layer, a mean and a classifier: which language a text is in.
+	CommonLingua,
+	/// The deterministic fake of [`testing`](crate::testing).
+	Fake,
+}
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+	/// Text in, labels with scores out.
+	Classification,
+}
+
+impl fmt::Display for Architecture {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::CommonLingua => "common-lingua",
+			Self::Fake => "fake",
+		})
+	}
+}
+
+impl fmt::Display for Task {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::Classification => "classification",
+		})
+	}
+}
+
+/// A question to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+	/// The SHA-256 of the model's file.
+	pub model: [u8; 32],
+	/// What the model reads; for the present models UTF-8 text.
+	pub input: Vec<u8>,
+	/// What the job allows.
+	pub limits: Limits,
+	/// Where sampling starts. Classification does not sample and ignores it.
+	pub seed: [u8; 32],
+}
+
+/// What a job allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+	/// The longest input, in bytes.
+	pub max_input_bytes: u32,
+	/// The longest output, in the task's units; a classification has none.
+	pub max_output_units: u32,
+}
+
+/// A model's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+	/// The likeliest label, and the scores of the likeliest [`TOP_SCORES`].
+	Classification {
+		/// The label of the first score.
+		label: String,
+		/// By descending score; of equal ones the label that comes first in the model's list goes first.
+		scores: Vec<Score>,
+	},
+}
+
+/// How likely a label is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Score {
+	/// The label.
+	pub label: String,
+	/// Its probability in parts per million.
+	pub score: u32,
+}
+
+/// Why a model gives no answer. A lawful outcome: all engines refuse the same requests for the same reason.
+///
+/// Where several reasons hold, the first in this order counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+	/// There is no input.
+	#[error("the input is empty")]
+	EmptyInput,
+	/// The input is longer than the job allows.
+	#[error("the input has more than the {limit} bytes that the job allows")]
+	InputTooLong {
+		/// The most bytes the job allows.
+		limit: u32,
+	},
+	/// The input is longer than the model can read.
+	#[error("the model reads at most {limit} units")]
+	ContextExceeded {
+		/// The most units that the model reads; for a model of bytes these are bytes.
+		limit: u32,
+	},
+	/// The input is not UTF-8.
+	#[error("the input is not UTF-8")]
+	NotUtf8,
+	/// The computation came to a value that is infinite or not a number.
+	#[error("the model computed a value that is not finite")]
+	NotFinite,
+}
+
+impl Response {
+	/// The answer as bytes: what validators commit to and the chain keeps.
+	///
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 1, a classification | 1 |
+	/// | the label: its length, then UTF-8 | 4 + n |
+	/// | how many scores | 4 |
+	/// | each score: its label as above, then the score | 4 + n + 4 |
+	///
+	/// Numbers are unsigned, 32 bits, little-endian.
+	pub fn canonical_bytes(&self) -> Vec<u8> {
+		let mut bytes = Vec::new();
+		match self {
+			Self::Classification { label, scores } => {
+				bytes.push(1);
+				put_text(&mut bytes, label);
+				put_number(&mut bytes, scores.len() as u32);
+				for Score { label, score } in scores {
+					put_text(&mut bytes, label);
+					put_number(&mut bytes, *score);
+				}
+			}
+		}
+		bytes
+	}
+}
+
+impl Refusal {
+	/// The refusal as bytes: 0 (no kind of response), the reason's number in the order of declaration, and the limit
+	/// as 32 bits, little-endian, where there is one.
+	pub fn canonical_bytes(&self) -> Vec<u8> {
+		let (reason, limit) = match self {
+			Self::EmptyInput => (0, None),
+			Self::InputTooLong { limit } => (1, Some(*limit)),
+			Self::ContextExceeded { limit } => (2, Some(*limit)),
+			Self::NotUtf8 => (3, None),
+			Self::NotFinite => (4, None),
+		};
+		let mut bytes = vec![0, reason];
+		if let Some(limit) = limit {
+			put_number(&mut bytes, limit);
+		}
+		bytes
+	}
+}
+
+/// The bytes of an outcome: those of its response or its refusal, which begin differently.
+pub fn outcome_bytes(outcome: &Outcome) -> Vec<u8> {
+	match outcome {
+		Ok(response) => response.canonical_bytes(),
+		Err(refusal) => refusal.canonical_bytes(),
+	}
+}
+
+fn put_number(bytes: &mut Vec<u8>, number: u32) {
+	bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+	put_number(bytes, text.len() as u32);
+	bytes.extend_from_slice(text.as_bytes());
+}
+
+/// What every model that reads text of at most `context` bytes demands of a request, in the order of [`Refusal`].
+pub(crate) fn check_text(request: &Request, context: usize) -> Result<(), Refusal> {
+	let max_input_bytes = request.limits.max_input_bytes;
+	let input = &request.input;
+	if input.is_empty() {
+		return Err(Refusal::EmptyInput);
+	}
+	if input.len() as u64 > u64::from(max_input_bytes) {
+		return Err(Refusal::InputTooLong { limit: max_input_bytes });
+	}
+	if input.len() > context {
+		return Err(Refusal::ContextExceeded { limit: context as u32 });
+	}
+	if std::str::from_utf8(input).is_err() {
+		return Err(Refusal::NotUtf8);
+	}
+	Ok(())
+}
+
+/// The classification of the given probabilities, in the order of the model's labels.
+///
+/// A score is the f32 product of the probability and one million, rounded to an integer, ties to even.
+pub(crate) fn classification(labels: &[&str], probabilities: &[f32]) -> Response {
+	let mut scores: Vec<Score> = labels
+		.iter()
+		.zip(probabilities)
+		.map(|(label, probability)| Score { label: (*label).into(), score: parts_per_million(*probability) })
+		.collect();
+	// Stable: equal scores stay in the order of the labels.
+	scores.sort_by_key(|score| std::cmp::Reverse(score.score));
+	scores.truncate(TOP_SCORES);
+	let label = scores.first().map(|score| score.label.clone()).unwrap_or_default();
+	Response::Classification { label, scores }
+}
+
+fn parts_per_million(probability: f32) -> u32 {
+	// The scaled value is below 2²³. Added to 2²³ it is rounded to an integer, ties to even, that stands in the low bits.
+	const SHIFT: f32 = 8_388_608.0;
+	let scaled = probability * SCORE_ONE as f32;
+	(scaled + SHIFT).to_bits() - SHIFT.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_score_should_be_rounded_to_even() {
+		assert_eq!(parts_per_million(0.0), 0);
+		assert_eq!(parts_per_million(1.0), SCORE_ONE);
+		assert_eq!(parts_per_million(0.5), 500_000);
+		for (probability, score) in [(4.5_f32 / 1e6, 4), (5.5 / 1e6, 6)] {
+			assert_eq!(probability * 1e6, score as f32 + if score == 4 { 0.5 } else { -0.5 }, "a tie");
+			assert_eq!(parts_per_million(probability), score);
+		}
+	}
+
+	#[test]
+	fn equal_scores_should_stay_in_the_order_of_the_labels() {
+		let labels = ["a", "b", "c", "d", "e", "f", "g"];
+		let Response::Classification { label, scores } =
+			classification(&labels, &[0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.100_000_01]);
+		assert_eq!(label, "b");
+		let order: Vec<_> = scores.iter().map(|score| score.label.as_str()).collect();
+		assert_eq!(order, ["b", "d", "f", "a", "c"]);
+	}
+
+	#[test]
+	fn the_bytes_of_a_response_should_be_as_documented() {
+		let response = Response::Classification {
+			label: "eng".into(),
+			scores: vec![Score { label: "eng".into(), score: 999_999 }, Score { label: "é".into(), score: 1 }],
+		};
+		let expected = [
+			&[1_u8][..],
+			&[3, 0, 0, 0],
+			b"eng",
+			&[2, 0, 0, 0],
+			&[3, 0, 0, 0],
+			b"eng",
+			&[0x3f, 0x42, 0x0f, 0],
+			&[2, 0, 0, 0],
+			&[0xc3, 0xa9],
+			&[1, 0, 0, 0],
+		]
+		.concat();
+		assert_eq!(response.canonical_bytes(), expected);
+		assert_eq!(outcome_bytes(&Ok(response)), expected);
+	}
+
+	#[test]
+	fn the_bytes_of_a_refusal_should_be_as_documented() {
+		let bytes = |refusal| outcome_bytes(&Err(refusal));
+		assert_eq!(bytes(Refusal::EmptyInput), [0, 0]);
+		assert_eq!(bytes(Refusal::InputTooLong { limit: 7 }), [0, 1, 7, 0, 0, 0]);
+		assert_eq!(bytes(Refusal::ContextExceeded { limit: 512 }), [0, 2, 0, 2, 0, 0]);
+		assert_eq!(bytes(Refusal::NotUtf8), [0, 3]);
+		assert_eq!(bytes(Refusal::NotFinite), [0, 4]);
+	}
+}

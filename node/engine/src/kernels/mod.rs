@@ -1,0 +1,181 @@
+//! Bit-exact float kernels, in one definition and several tiers.
+//!
+//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] the kernels, and [`Kernels`] the
+//! safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
+//! weight format is another [`Pass`].
+
+mod float_env;
+pub(crate) mod lanes;
+mod math;
+mod ops;
+mod panels;
+pub(crate) mod rope;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use float_env::check as check_float_environment;
+pub(crate) use panels::{PackedMatrix, Panels};
+
+use lanes::{Lanes, Scalar};
+
+/// A set of instructions to compute with. The results are the same on every one, bit for bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tier {
+	/// Plain Rust with fused multiply-add in software: the reference, runs everywhere, slow.
+	Scalar,
+	/// x86-64-v3: AVX2 and FMA.
+	Avx2,
+	/// AVX-512F.
+	Avx512,
+}
+
+impl Tier {
+	/// All tiers, slowest first.
+	pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+
+	/// The fastest tier that this CPU has.
+	pub fn best() -> Self {
+		Self::ALL.into_iter().rev().find(|tier| tier.is_available()).unwrap_or(Self::Scalar)
+	}
+
+	/// Whether this CPU has the tier's instructions.
+	pub fn is_available(self) -> bool {
+		match self {
+			Self::Scalar => true,
+			#[cfg(target_arch = "x86_64")]
+			Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+			#[cfg(target_arch = "x86_64")]
+			Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.is_available(),
+			#[cfg(not(target_arch = "x86_64"))]
+			Self::Avx2 | Self::Avx512 => false,
+		}
+	}
+
+	/// The tier's name.
+	pub fn name(self) -> &'static str {
+		match self {
+			Self::Scalar => "scalar",
+			Self::Avx2 => "avx2",
+			Self::Avx512 => "avx512",
+		}
+	}
+}
+
+/// Something to compute, compiled once per tier.
+///
+/// `run` and all that it calls is `#[inline(always)]`: only what ends up inside the tier's entry function may use the
+/// tier's instructions.
+pub(crate) trait Pass {
+	/// What it returns.
+	type Output;
+	/// Computes with the given lanes.
+	fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// The kernels on a tier that this CPU is known to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernels {
+	tier: Tier,
+}
+
+impl Kernels {
+	/// The kernels on a tier, if the CPU has it.
+	pub fn new(tier: Tier) -> Option<Self> {
+		tier.is_available().then_some(Self { tier })
+	}
+
+	/// The kernels on the fastest tier.
+	pub fn best() -> Self {
+		Self { tier: Tier::best() }
+	}
+
+	/// The tier.
+	pub fn tier(&self) -> Tier {
+		self.tier
+	}
+
+	/// Runs a pass.
+	#[allow(unsafe_code)]
+	pub fn run<P: Pass>(&self, pass: P) -> P::Output {
+		match self.tier {
+			Tier::Scalar => pass.run::<Scalar>(),
+			// SAFETY: a value of this type exists only for a tier that `is_available` has found on this CPU.
+			#[cfg(target_arch = "x86_64")]
+			Tier::Avx2 => unsafe { x86::run_avx2(pass) },
+			// SAFETY: as above.
+			#[cfg(target_arch = "x86_64")]
+			Tier::Avx512 => unsafe { x86::run_avx512(pass) },
+			#[cfg(not(target_arch = "x86_64"))]
+			Tier::Avx2 | Tier::Avx512 => unreachable!("no such tier is available here"),
+		}
+	}
+
+	/// `c = a · b` for `rows` rows of `a` that lie `a_stride` floats apart; those of `c` are as wide as `b`.
+	pub fn gemm(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], rows: usize) {
+		let c_stride = b.count() * lanes::WIDTH;
+		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+	}
+
+	/// As [`Kernels::gemm`], into rows that lie `c_stride` floats apart.
+	pub fn gemm_into(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], c_stride: usize, rows: usize) {
+		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+	}
+
+	/// The layer norm of every row.
+	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32]) {
+		self.run(ops::Norm { x, out, weight, bias });
+	}
+
+	/// Replaces a row by the terms of its softmax and returns their sum.
+	pub fn softmax_terms(&self, row: &mut [f32], scale: f32) -> f32 {
+		self.run(ops::SoftmaxTerms { row, scale })
+	}
+
+	/// `x += silu(bias + Σ taps · weight)`
+	pub fn conv_step<const K: usize>(&self, x: &mut [f32], taps: [&[f32]; K], weight: &[f32], bias: &[f32]) {
+		self.run(ops::ConvStep { x, taps, weight, bias });
+	}
+
+	/// Rotates a head to its position.
+	pub fn rotate(&self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+		self.run(ops::Rotate { head, cos, sin });
+	}
+
+	/// `gate = silu(gate) · up`
+	pub fn gate_up(&self, gate: &mut [f32], up: &[f32]) {
+		self.run(ops::GateUp { gate, up });
+	}
+
+	/// `x += y`
+	pub fn add_to(&self, x: &mut [f32], y: &[f32]) {
+		self.run(ops::AddTo { x, y });
+	}
+
+	/// `x /= divisor`
+	pub fn divide_by(&self, x: &mut [f32], divisor: f32) {
+		self.run(ops::DivideBy { x, divisor });
+	}
+
+	/// `x = gelu(x)`
+	pub fn gelu(&self, x: &mut [f32]) {
+		self.run(ops::Gelu { x });
+	}
+}
+
+/// Whether no value is NaN or infinite.
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+	const EXPONENT: u32 = 0x7f80_0000;
+	values.iter().fold(true, |finite, value| finite & (value.to_bits() & EXPONENT != EXPONENT))
+}
+
+/// Runs something in a thread's environment that flushes denormals to zero.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) fn with_flushed_denormals<T>(run: impl FnOnce() -> T) -> T {
+	let default = x86::mxcsr();
+	x86::set_mxcsr(default | 1 << 15);
+	let result = run();
+	x86::set_mxcsr(default);
+	result
+}

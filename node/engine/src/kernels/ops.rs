@@ -1,0 +1,295 @@
+//! The kernels: matrix product, norm, softmax, convolution, rotation, activations.
+//!
+//! Every output element is one lane that walks its terms in increasing order; only [`Norm`] and [`SoftmaxTerms`]
+//! reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
+//! others are computed, changes no bit.
+
+use super::lanes::{Lanes, WIDTH};
+use super::{math, Panels, Pass, Tier};
+
+/// What is added to a variance before its square root.
+const NORM_EPSILON: f32 = 1e-5;
+
+/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
+pub(super) struct Gemm<'a> {
+	/// The rows of the left matrix, `a_stride` floats apart.
+	pub a: &'a [f32],
+	pub a_stride: usize,
+	pub b: Panels<'a>,
+	/// The rows of the result, `c_stride` floats apart, whole panels wide.
+	pub c: &'a mut [f32],
+	pub c_stride: usize,
+	pub rows: usize,
+}
+
+impl Pass for Gemm<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		match L::TIER {
+			Tier::Scalar => self.columns::<L, 1, 1>(),
+			Tier::Avx2 => self.columns::<L, 6, 1>(),
+			Tier::Avx512 => self.columns::<L, 12, 2>(),
+		}
+	}
+}
+
+impl Gemm<'_> {
+	/// Tiles of M rows and P panels; what is left over gets smaller tiles.
+	#[inline(always)]
+	fn columns<L: Lanes, const M: usize, const P: usize>(mut self) {
+		let panels = self.b.count();
+		let mut panel = 0;
+		while panel + P <= panels {
+			self.rows::<L, M, P>(panel);
+			panel += P;
+		}
+		while panel < panels {
+			self.rows::<L, M, 1>(panel);
+			panel += 1;
+		}
+	}
+
+	#[inline(always)]
+	fn rows<L: Lanes, const M: usize, const P: usize>(&mut self, panel: usize) {
+		let mut row = 0;
+		while row + M <= self.rows {
+			self.tile::<L, M, P>(row, panel);
+			row += M;
+		}
+		if M > 6 && row + 6 <= self.rows {
+			self.tile::<L, 6, P>(row, panel);
+			row += 6;
+		}
+		if M > 4 && row + 4 <= self.rows {
+			self.tile::<L, 4, P>(row, panel);
+			row += 4;
+		}
+		if M > 2 && row + 2 <= self.rows {
+			self.tile::<L, 2, P>(row, panel);
+			row += 2;
+		}
+		while row < self.rows {
+			self.tile::<L, 1, P>(row, panel);
+			row += 1;
+		}
+	}
+
+	#[inline(always)]
+	fn tile<L: Lanes, const M: usize, const P: usize>(&mut self, row: usize, panel: usize) {
+		let depth = self.b.depth;
+		let mut a = [&self.a[..0]; M];
+		for (r, a) in a.iter_mut().enumerate() {
+			*a = &self.a[(row + r) * self.a_stride..][..depth];
+		}
+		let mut b = [&self.b.data[..0]; P];
+		for (p, b) in b.iter_mut().enumerate() {
+			*b = &self.b.data[(panel + p) * depth..][..depth];
+		}
+		let mut sums = [[L::splat(0.0); P]; M];
+		for q in 0..depth {
+			let mut columns = [L::splat(0.0); P];
+			for (column, b) in columns.iter_mut().zip(&b) {
+				*column = L::load(&b[q]);
+			}
+			for (sums, a) in sums.iter_mut().zip(&a) {
+				let x = L::splat(a[q]);
+				for (sum, column) in sums.iter_mut().zip(columns) {
+					*sum = x.fma(column, *sum);
+				}
+			}
+		}
+		for (r, sums) in sums.iter().enumerate() {
+			let c = &mut self.c[(row + r) * self.c_stride + panel * WIDTH..][..P * WIDTH];
+			for (sum, c) in sums.iter().zip(c.as_chunks_mut().0) {
+				sum.store(c);
+			}
+		}
+	}
+}
+
+/// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`.
+pub(super) struct Norm<'a> {
+	pub x: &'a [f32],
+	pub out: &'a mut [f32],
+	pub weight: &'a [f32],
+	pub bias: &'a [f32],
+}
+
+impl Pass for Norm<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let width = self.weight.len();
+		let count = width as f32;
+		let (weight, bias) = (self.weight.as_chunks().0, self.bias.as_chunks().0);
+		for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
+			let x = x.as_chunks::<WIDTH>().0;
+			let mut sum = L::splat(0.0);
+			for x in x {
+				sum = sum.add(L::load(x));
+			}
+			let mean = L::splat(sum.tree_sum() / count);
+			let mut squares = L::splat(0.0);
+			for x in x {
+				let distance = L::load(x).sub(mean);
+				squares = distance.fma(distance, squares);
+			}
+			let scale = L::splat(1.0 / (squares.tree_sum() / count + NORM_EPSILON).sqrt());
+			for (((x, out), weight), bias) in x.iter().zip(out.as_chunks_mut().0).zip(weight).zip(bias) {
+				L::load(x).sub(mean).mul(scale).fma(L::load(weight), L::load(bias)).store(out);
+			}
+		}
+	}
+}
+
+/// Replaces a row by `exp(scale · x − maximum)` and returns the sum of these.
+pub(super) struct SoftmaxTerms<'a> {
+	pub row: &'a mut [f32],
+	pub scale: f32,
+}
+
+impl Pass for SoftmaxTerms<'_> {
+	type Output = f32;
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> f32 {
+		let row = self.row.as_chunks_mut::<WIDTH>().0;
+		let scale = L::splat(self.scale);
+		let mut maximum = L::splat(f32::MIN);
+		for x in row.iter_mut() {
+			let scaled = L::load(x).mul(scale);
+			scaled.store(x);
+			maximum = scaled.max(maximum);
+		}
+		let maximum = L::splat(maximum.tree_maximum());
+		let mut sum = L::splat(0.0);
+		for x in row {
+			let term = math::exp(L::load(x).sub(maximum));
+			term.store(x);
+			sum = sum.add(term);
+		}
+		sum.tree_sum()
+	}
+}
+
+/// `x += silu(bias + Σ taps[k] · weight[k])`, k in increasing order: one row of a depthwise convolution.
+pub(super) struct ConvStep<'a, const K: usize> {
+	pub x: &'a mut [f32],
+	pub taps: [&'a [f32]; K],
+	/// K rows as wide as `x`.
+	pub weight: &'a [f32],
+	pub bias: &'a [f32],
+}
+
+impl<const K: usize> Pass for ConvStep<'_, K> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let width = self.x.len();
+		let mut taps = [self.bias.as_chunks::<WIDTH>().0; K];
+		for (chunks, tap) in taps.iter_mut().zip(self.taps) {
+			*chunks = tap.as_chunks().0;
+		}
+		for (at, (x, bias)) in self.x.as_chunks_mut().0.iter_mut().zip(self.bias.as_chunks().0).enumerate() {
+			let mut sum = L::splat(0.0);
+			for (tap, weight) in taps.iter().zip(self.weight.chunks_exact(width)) {
+				sum = L::load(&tap[at]).fma(L::load(&weight.as_chunks().0[at]), sum);
+			}
+			let value = math::silu(sum.add(L::load(bias)));
+			L::load(x).add(value).store(x);
+		}
+	}
+}
+
+/// Rotates pairs (i, i + half) of one head by its position's angles.
+pub(super) struct Rotate<'a> {
+	pub head: &'a mut [f32],
+	pub cos: &'a [f32],
+	pub sin: &'a [f32],
+}
+
+impl Pass for Rotate<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let (first, second) = self.head.split_at_mut(self.cos.len());
+		let angles = self.cos.as_chunks().0.iter().zip(self.sin.as_chunks().0);
+		for ((a, b), (cos, sin)) in first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0).zip(angles) {
+			let (x, y, cos, sin) = (L::load(a), L::load(b), L::load(cos), L::load(sin));
+			x.mul(cos).sub(y.mul(sin)).store(a);
+			x.fma(sin, y.mul(cos)).store(b);
+		}
+	}
+}
+
+/// `gate = silu(gate) · up`
+pub(super) struct GateUp<'a> {
+	pub gate: &'a mut [f32],
+	pub up: &'a [f32],
+}
+
+impl Pass for GateUp<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for (gate, up) in self.gate.as_chunks_mut().0.iter_mut().zip(self.up.as_chunks().0) {
+			math::silu(L::load(gate)).mul(L::load(up)).store(gate);
+		}
+	}
+}
+
+/// `x += y`
+pub(super) struct AddTo<'a> {
+	pub x: &'a mut [f32],
+	pub y: &'a [f32],
+}
+
+impl Pass for AddTo<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for (x, y) in self.x.as_chunks_mut().0.iter_mut().zip(self.y.as_chunks().0) {
+			L::load(x).add(L::load(y)).store(x);
+		}
+	}
+}
+
+/// `x /= divisor`
+pub(super) struct DivideBy<'a> {
+	pub x: &'a mut [f32],
+	pub divisor: f32,
+}
+
+impl Pass for DivideBy<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for x in self.x.as_chunks_mut().0 {
+			L::load(x).div(L::splat(self.divisor)).store(x);
+		}
+	}
+}
+
+/// `x = gelu(x)`
+pub(super) struct Gelu<'a> {
+	pub x: &'a mut [f32],
+}
+
+impl Pass for Gelu<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for x in self.x.as_chunks_mut().0 {
+			math::gelu(L::load(x)).store(x);
+		}
+	}
+}

@@ -1,0 +1,315 @@
+use super::lanes::{soft_fma, WIDTH};
+use super::*;
+
+/// Deterministic noise: bits, not values, so that every exponent occurs.
+struct Noise(u64);
+
+impl Noise {
+	fn bits(&mut self) -> u32 {
+		self.0 ^= self.0 << 13;
+		self.0 ^= self.0 >> 7;
+		self.0 ^= self.0 << 17;
+		(self.0 >> 16) as u32
+	}
+
+	/// Any float but NaN.
+	fn any(&mut self) -> f32 {
+		let value = f32::from_bits(self.bits());
+		if value.is_nan() {
+			0.0
+		} else {
+			value
+		}
+	}
+
+	fn unit(&mut self) -> f32 {
+		(self.bits() >> 8) as f32 / 8_388_608.0 - 1.0
+	}
+}
+
+/// Zeros, denormals, extremes, ties and neighbours.
+fn adversarial() -> Vec<f32> {
+	let mut values = vec![0.0, f32::MIN_POSITIVE, f32::MAX, 1.0, 1.5, 2.0, 0.5, 1e-30, 1e30, 16_777_216.0];
+	values.extend(
+		[1, 2, 3, 0x007f_ffff, 0x0080_0001, 0x3f80_0001, 0x3f7f_ffff, 0x3380_0000, 0x3400_0001].map(f32::from_bits),
+	);
+	values.extend([0.9375, 0.625, 87.0, 88.0, 87.5, 4.0, 10.0, std::f32::consts::LN_2, 0.346_573_6]);
+	values.extend([0.937_500_06, 0.625_000_06, 88.000_01, 86.999_99, 3.999_999_8]);
+	let negative: Vec<f32> = values.iter().map(|value| -value).collect();
+	values.extend(negative);
+	values
+}
+
+fn other_tiers() -> Vec<Kernels> {
+	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().skip(1).partition(|tier| tier.is_available());
+	missing.iter().for_each(|tier| println!("skipped: this CPU has no {}", tier.name()));
+	there.iter().for_each(|tier| println!("compared with scalar: {}", tier.name()));
+	there.into_iter().filter_map(Kernels::new).collect()
+}
+
+fn scalar() -> Kernels {
+	Kernels::new(Tier::Scalar).unwrap()
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+	// The bits of a NaN are not defined; such a value never leaves the engine.
+	values.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+	Add,
+	Sub,
+	Mul,
+	Div,
+	Max,
+	Min,
+	IfGreater,
+	Abs,
+	CopySign,
+	Fma,
+	PowerOfTwo,
+	Exp,
+	Silu,
+	Erf,
+	Gelu,
+	Tanh,
+}
+
+struct Apply<'a>(Op, [&'a [f32; WIDTH]; 3]);
+
+impl Pass for Apply<'_> {
+	type Output = [f32; WIDTH];
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> [f32; WIDTH] {
+		let [x, y, z] = self.1.map(L::load);
+		let result = match self.0 {
+			Op::Add => x.add(y),
+			Op::Sub => x.sub(y),
+			Op::Mul => x.mul(y),
+			Op::Div => x.div(y),
+			Op::Max => x.max(y),
+			Op::Min => x.min(y),
+			Op::IfGreater => x.if_greater(y, z, x),
+			Op::Abs => x.abs(),
+			Op::CopySign => x.copy_sign(y),
+			Op::Fma => x.fma(y, z),
+			Op::PowerOfTwo => x.min(L::splat(127.0)).max(L::splat(-126.0)).add(L::splat(lanes::MAGIC)).power_of_two(),
+			Op::Exp => math::exp(x),
+			Op::Silu => math::silu(x),
+			Op::Erf => math::erf(x),
+			Op::Gelu => math::gelu(x),
+			Op::Tanh => math::tanh(x),
+		};
+		result.to_array()
+	}
+}
+
+const OPS: [Op; 16] = [
+	Op::Add,
+	Op::Sub,
+	Op::Mul,
+	Op::Div,
+	Op::Max,
+	Op::Min,
+	Op::IfGreater,
+	Op::Abs,
+	Op::CopySign,
+	Op::Fma,
+	Op::PowerOfTwo,
+	Op::Exp,
+	Op::Silu,
+	Op::Erf,
+	Op::Gelu,
+	Op::Tanh,
+];
+
+fn apply(kernels: Kernels, op: Op, x: f32) -> f32 {
+	let x = [x; WIDTH];
+	kernels.run(Apply(op, [&x, &x, &x]))[0]
+}
+
+#[test]
+fn every_operation_should_have_the_same_bits_on_every_tier() {
+	let special = adversarial();
+	let mut noise = Noise(1);
+	let tiers = other_tiers();
+	for round in 0..20_000_usize {
+		let mut draw = |mode: usize| match mode % 3 {
+			0 => noise.any(),
+			1 => special[noise.bits() as usize % special.len()],
+			_ => noise.unit() * 100.0,
+		};
+		let mut inputs = [[0.0; WIDTH]; 3];
+		for (i, input) in inputs.iter_mut().enumerate() {
+			input.iter_mut().for_each(|value| *value = draw(round / 3_usize.pow(i as u32)));
+		}
+		for op in OPS {
+			let inputs = [&inputs[0], &inputs[1], &inputs[2]];
+			let expected = bits(&scalar().run(Apply(op, inputs)));
+			for kernels in &tiers {
+				let actual = bits(&kernels.run(Apply(op, inputs)));
+				assert_eq!(actual, expected, "{op:?} on {:?} of {inputs:?}", kernels.tier());
+			}
+		}
+	}
+}
+
+#[test]
+fn software_fma_should_round_once() {
+	let special = adversarial();
+	let mut noise = Noise(2);
+	let check = |x: f32, y: f32, z: f32| {
+		let (expected, actual) = (libm::fmaf(x, y, z), soft_fma(x, y, z));
+		assert_eq!(bits(&[actual]), bits(&[expected]), "fma({x:e}, {y:e}, {z:e})");
+	};
+	for x in &special {
+		for y in &special {
+			special.iter().for_each(|z| check(*x, *y, *z));
+		}
+	}
+	for _ in 0..1_000_000 {
+		check(noise.any(), noise.any(), noise.any());
+		// Sums close to a tie: an addend of which the product is about half a unit in the last place.
+		let (x, z) = (noise.unit(), noise.unit());
+		let half_ulp = f32::from_bits(z.abs().to_bits() & 0x7f80_0000) * f32::EPSILON / 2.0;
+		check(x, half_ulp / x, z);
+		check(1.0, half_ulp, f32::from_bits(noise.bits() & 0x007f_ffff));
+	}
+	assert_eq!(soft_fma(f32::INFINITY, 1.0, 0.0), f32::INFINITY);
+	assert!(soft_fma(f32::INFINITY, 0.0, 1.0).is_nan());
+	assert!(soft_fma(f32::NAN, 1.0, 1.0).is_nan());
+}
+
+/// The distance in units of the f32's last place.
+fn ulps(actual: f32, expected: f64) -> f64 {
+	let nearest = expected as f32;
+	let ulp = f32::from_bits(nearest.abs().to_bits() + 1) - nearest.abs();
+	(f64::from(actual) - expected).abs() / f64::from(ulp)
+}
+
+fn worst(range: std::ops::Range<f32>, op: Op, reference: impl Fn(f64) -> f64) -> f64 {
+	let kernels = Kernels::best();
+	let steps = 200_000;
+	let at = |step: i32| range.start + (range.end - range.start) * step as f32 / steps as f32;
+	(0..=steps).map(|step| ulps(apply(kernels, op, at(step)), reference(f64::from(at(step))))).fold(0.0, f64::max)
+}
+
+#[test]
+fn the_functions_should_be_within_a_few_units_in_the_last_place_of_f64() {
+	let exp = worst(-87.0..88.0, Op::Exp, libm::exp).max(worst(-1.0..1.0, Op::Exp, libm::exp));
+	let silu = worst(-80.0..80.0, Op::Silu, |x| x / (1.0 + libm::exp(-x)));
+	let erf = worst(-5.0..5.0, Op::Erf, libm::erf);
+	let tanh = worst(-12.0..12.0, Op::Tanh, libm::tanh);
+	let gelu = worst(0.0..8.0, Op::Gelu, |x| 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)));
+	println!("ulps: exp {exp:.2}, silu {silu:.2}, erf {erf:.2}, tanh {tanh:.2}, gelu {gelu:.2}");
+	assert!(exp < 1.5 && silu < 3.0 && erf < 2.5 && tanh < 2.5 && gelu < 3.0);
+	// Where 1 + erf cancels, only the absolute error is small.
+	for step in -8_000..0 {
+		let x = step as f32 / 1_000.0;
+		let expected = 0.5 * f64::from(x) * (1.0 + libm::erf(f64::from(x) / std::f64::consts::SQRT_2));
+		assert!((f64::from(apply(Kernels::best(), Op::Gelu, x)) - expected).abs() < 1e-6);
+	}
+}
+
+#[test]
+fn the_functions_should_be_exact_where_the_semantics_rely_on_it() {
+	for kernels in [scalar(), Kernels::best()] {
+		assert_eq!(apply(kernels, Op::Exp, 0.0), 1.0);
+		assert_eq!(apply(kernels, Op::Exp, -0.0), 1.0);
+		assert_eq!(apply(kernels, Op::Exp, -1e30), apply(kernels, Op::Exp, -87.0));
+		assert_eq!(apply(kernels, Op::Exp, 1e30), apply(kernels, Op::Exp, 88.0));
+		assert!(apply(kernels, Op::Exp, 88.0).is_finite() && apply(kernels, Op::Exp, -87.0).is_normal());
+		for (op, x, y) in [(Op::Erf, 9.0, 1.0), (Op::Tanh, 20.0, 1.0), (Op::Silu, 0.0, 0.0), (Op::Gelu, 0.0, 0.0)] {
+			assert_eq!(apply(kernels, op, x), y, "{op:?}");
+		}
+		assert_eq!(apply(kernels, Op::Tanh, -0.0).to_bits(), (-0.0_f32).to_bits());
+	}
+}
+
+fn noisy(noise: &mut Noise, count: usize) -> Vec<f32> {
+	(0..count).map(|_| noise.unit()).collect()
+}
+
+#[test]
+fn a_matrix_product_should_be_a_chain_of_fused_steps_whatever_the_shape() {
+	let mut noise = Noise(3);
+	for (rows, columns, depth) in [(1, 16, 1), (5, 48, 64), (12, 32, 7), (13, 336, 256), (31, 80, 100)] {
+		let a = noisy(&mut noise, rows * depth);
+		let b = noisy(&mut noise, columns * depth);
+		let packed = PackedMatrix::from_rows(&b, depth);
+		let mut expected = vec![0.0; rows * columns];
+		for (row, a) in a.chunks_exact(depth).enumerate() {
+			for (column, b) in b.chunks_exact(depth).enumerate() {
+				expected[row * columns + column] = a.iter().zip(b).fold(0.0, |sum, (x, w)| soft_fma(*x, *w, sum));
+			}
+		}
+		for kernels in other_tiers().into_iter().chain([scalar()]) {
+			let mut actual = vec![f32::NAN; rows * columns];
+			kernels.gemm(&a, depth, packed.panels(), &mut actual, rows);
+			assert_eq!(bits(&actual), bits(&expected), "{rows}×{columns}×{depth} on {:?}", kernels.tier());
+		}
+	}
+}
+
+#[test]
+fn norms_and_softmax_sums_should_be_sixteen_lanes_and_a_tree() {
+	let mut noise = Noise(4);
+	let x = noisy(&mut noise, 256);
+	let tree = |terms: &dyn Fn(usize, f32) -> f32| {
+		let mut lanes = [0.0_f32; 16];
+		for i in 0..256 {
+			lanes[i % 16] = terms(i, lanes[i % 16]);
+		}
+		let eight: [f32; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
+		let four: [f32; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+		(four[0] + four[2]) + (four[1] + four[3])
+	};
+	let mean = tree(&|i, sum| sum + x[i]) / 256.0;
+	let variance = tree(&|i, sum| soft_fma(x[i] - mean, x[i] - mean, sum)) / 256.0;
+	let scale = 1.0 / (variance + 1e-5).sqrt();
+	let weight = noisy(&mut noise, 256);
+	let bias = noisy(&mut noise, 256);
+	let expected: Vec<f32> = (0..256).map(|i| soft_fma((x[i] - mean) * scale, weight[i], bias[i])).collect();
+	let maximum = x.iter().map(|x| x * 8.0).fold(f32::MIN, f32::max);
+	let terms: Vec<f32> = x.iter().map(|x| apply(scalar(), Op::Exp, x * 8.0 - maximum)).collect();
+	let sum = tree(&|i, sum| sum + terms[i]);
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		let mut out = vec![0.0; 256];
+		kernels.norm(&x, &mut out, &weight, &bias);
+		assert_eq!(bits(&out), bits(&expected));
+		let mut row = x.clone();
+		assert_eq!(kernels.softmax_terms(&mut row, 8.0).to_bits(), sum.to_bits());
+		assert_eq!(bits(&row), bits(&terms));
+	}
+}
+
+#[test]
+fn rows_should_not_depend_on_the_rows_beside_them() {
+	let mut noise = Noise(5);
+	let (rows, width) = (29, 64);
+	let a = noisy(&mut noise, rows * width);
+	let packed = PackedMatrix::from_rows(&noisy(&mut noise, 96 * width), width);
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		let mut together = vec![0.0; rows * 96];
+		kernels.gemm(&a, width, packed.panels(), &mut together, rows);
+		for row in 0..rows {
+			let mut alone = vec![0.0; 96];
+			kernels.gemm(&a[row * width..], width, packed.panels(), &mut alone, 1);
+			assert_eq!(bits(&alone), bits(&together[row * 96..][..96]));
+		}
+	}
+}
+
+#[test]
+fn a_value_that_is_not_finite_should_be_found() {
+	for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+		for at in 0..33 {
+			let mut values = vec![f32::MAX; 33];
+			assert!(all_finite(&values));
+			values[at] = value;
+			assert!(!all_finite(&values));
+		}
+	}
+}

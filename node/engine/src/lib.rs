@@ -1,0 +1,64 @@
+//! # Sibyl's engine
+//!
+//! Runs small open models so that every machine gets the same bytes. A chain can then let its validators answer the
+//! same question independently and compare the answers by hash.
+//!
+//! The [`Engine`] trait is the boundary: a [`Request`] names a model by the hash of its file and carries an input; the
+//! [`Outcome`] is a [`Response`] or a [`Refusal`], and either is something all engines agree on. An [`EngineError`] is
+//! not: it says that this engine cannot compute, and its node abstains. [`LocalEngine`] computes on this machine's CPU,
+//! [`testing::FakeEngine`] makes answers up, and a [`Queue`](queue::Queue) runs requests in threads of its own.
+//!
+//! ```
+//! use sibyl_engine::{Engine, Limits, LocalEngine, Request, Response, COMMON_LINGUA};
+//!
+//! let engine = LocalEngine::embedded(1)?;
+//! let outcome = engine.infer(&Request {
+//!     model: COMMON_LINGUA,
+//!     input: "The quick brown fox jumps over the lazy dog.".into(),
+//!     limits: Limits { max_input_bytes: 512, max_output_units: 0 },
+//!     seed: [0; 32],
+//! })?;
+//! let Ok(Response::Classification { label, .. }) = outcome else { panic!("no answer") };
+//! assert_eq!(label, "eng");
+//! # Ok::<(), sibyl_engine::EngineError>(())
+//! ```
+//!
+//! ## Semantics, version 1
+//!
+//! Sums of floats depend on their order, and libraries choose the order by the CPU they find. This crate fixes it:
+//!
+//! 1. The float operations on an answer's path are `+ − × ÷ √`, fused multiply-add, comparisons, changes of sign and
+//!    conversions that are exact or round to nearest, ties to even. IEEE 754 leaves them no freedom.
+//! 2. An element of a matrix product is one chain of fused multiply-adds from +0, in increasing order of the inner
+//!    index. Means, variances and softmax sums are sixteen interleaved sums joined by the tree 16 → 8 → 4 → 2 → 1.
+//! 3. Threads and tiles divide outputs, never a sum.
+//! 4. `exp` and what follows from it are polynomials of this crate, their coefficients given as bits. Tables of angles
+//!    come from software f64 functions, and their hash is checked.
+//! 5. A value that is infinite or not a number anywhere on the path is a refusal. Denormals are kept, which each worker
+//!    thread makes sure of.
+//!
+//! Each kernel is written once, over sixteen virtual lanes, and compiled for each [`Tier`]. candle holds a model's
+//! tensors while it is loaded; its arithmetic is never on an answer's path.
+
+#![deny(unsafe_code)]
+
+mod boundary;
+mod error;
+mod kernels;
+mod local;
+mod models;
+pub mod queue;
+pub mod testing;
+mod weights;
+
+pub use boundary::{
+	outcome_bytes, Architecture, Engine, Limits, ModelDescription, Outcome, Refusal, Request, Response, Score, Task,
+	SCORE_ONE, TOP_SCORES,
+};
+pub use error::EngineError;
+pub use kernels::Tier;
+pub use local::{LocalEngine, COMMON_LINGUA};
+pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
+
+/// The version of the semantics that this crate computes. Other bits for any request are another version.
+pub const SEMANTICS_VERSION: u32 = 1;

@@ -1,0 +1,165 @@
+use crate::kernels::{check_float_environment, Kernels};
+use crate::models::{common_lingua::CommonLingua, Model};
+use crate::{Architecture, Engine, EngineError, ModelDescription, Outcome, Request, Task, Tier};
+use sha2::{Digest, Sha256};
+
+/// The SHA-256 of the model that is compiled in: the weights of common-lingua 0.2.3.
+pub const COMMON_LINGUA: [u8; 32] = [
+	0xb5, 0x90, 0x56, 0x9d, 0x54, 0x9a, 0x34, 0x70, 0x8f, 0x0c, 0xba, 0xcd, 0x92, 0xb2, 0x70, 0x31, 0x8e, 0x87, 0xeb,
+	0x88, 0x1a, 0xff, 0x28, 0xa5, 0xef, 0x75, 0xa7, 0xf3, 0x0f, 0x3b, 0x3a, 0xe7,
+];
+
+/// An engine that computes on this machine's CPU.
+pub struct LocalEngine {
+	models: Vec<(ModelDescription, Box<dyn Model>)>,
+	kernels: Kernels,
+	threads: usize,
+}
+
+impl LocalEngine {
+	/// An engine without models that computes each request in the given number of threads (at least one), on the
+	/// fastest tier of this CPU.
+	pub fn new(threads: usize) -> Self {
+		Self { models: Vec::new(), kernels: Kernels::best(), threads: threads.max(1) }
+	}
+
+	/// An engine with the model that is compiled in.
+	pub fn embedded(threads: usize) -> Result<Self, EngineError> {
+		let mut engine = Self::new(threads);
+		engine.load("common-lingua", Architecture::CommonLingua, common_lingua::WEIGHTS, COMMON_LINGUA)?;
+		Ok(engine)
+	}
+
+	/// Loads a model from the bytes of its file.
+	///
+	/// The whole file is hashed before anything reads it, and refused if the hash is another than the expected one. A
+	/// model that is loaded already is left as it is.
+	pub fn load(
+		&mut self,
+		name: &str,
+		architecture: Architecture,
+		file: &[u8],
+		expected: [u8; 32],
+	) -> Result<(), EngineError> {
+		let actual: [u8; 32] = Sha256::digest(file).into();
+		if actual != expected {
+			return Err(EngineError::HashMismatch { expected, actual });
+		}
+		if self.find(&expected).is_some() {
+			return Ok(());
+		}
+		let (task, model): (_, Box<dyn Model>) = match architecture {
+			Architecture::CommonLingua => (Task::Classification, Box::new(CommonLingua::load(file)?)),
+			Architecture::Fake => return Err(EngineError::InvalidModel("a fake has no file".into())),
+		};
+		let description =
+			ModelDescription { name: name.into(), architecture, file_size: file.len() as u64, sha256: expected, task };
+		self.models.push((description, model));
+		Ok(())
+	}
+
+	/// The same engine on another tier, for tests and benchmarks.
+	#[doc(hidden)]
+	pub fn on_tier(mut self, tier: Tier) -> Result<Self, EngineError> {
+		self.kernels = Kernels::new(tier).ok_or(EngineError::TierUnavailable(tier.name()))?;
+		Ok(self)
+	}
+
+	/// The same engine with another number of threads (at least one).
+	pub fn with_threads(mut self, threads: usize) -> Self {
+		self.threads = threads.max(1);
+		self
+	}
+
+	/// The tier that this engine computes on.
+	pub fn tier(&self) -> Tier {
+		self.kernels.tier()
+	}
+
+	fn find(&self, sha256: &[u8; 32]) -> Option<&dyn Model> {
+		let found = self.models.iter().find(|(description, _)| description.sha256 == *sha256);
+		found.map(|(_, model)| model.as_ref())
+	}
+}
+
+impl Engine for LocalEngine {
+	fn models(&self) -> Vec<ModelDescription> {
+		self.models.iter().map(|(description, _)| description.clone()).collect()
+	}
+
+	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
+		let model = self.find(&request.model).ok_or(EngineError::UnknownModel(request.model))?;
+		if !check_float_environment() {
+			return Err(EngineError::FloatEnvironment);
+		}
+		model.run(request, self.kernels, self.threads)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::{Limits, Refusal};
+
+	fn request(model: [u8; 32]) -> Request {
+		let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
+		Request { model, input: b"hello".to_vec(), limits, seed: [0; 32] }
+	}
+
+	#[test]
+	fn the_embedded_model_should_be_described() {
+		let engine = LocalEngine::embedded(1).unwrap();
+		let expected = ModelDescription {
+			name: "common-lingua".into(),
+			architecture: Architecture::CommonLingua,
+			file_size: 3_868_096,
+			sha256: COMMON_LINGUA,
+			task: Task::Classification,
+		};
+		assert_eq!(engine.models(), [expected]);
+	}
+
+	#[test]
+	fn a_model_that_was_not_loaded_should_be_an_error_and_no_refusal() {
+		let engine = LocalEngine::new(1);
+		assert_eq!(engine.infer(&request(COMMON_LINGUA)), Err(EngineError::UnknownModel(COMMON_LINGUA)));
+	}
+
+	#[test]
+	fn a_file_with_another_hash_should_not_be_parsed() {
+		let mut engine = LocalEngine::new(1);
+		let file = b"not even safetensors";
+		let actual = Sha256::digest(file).into();
+		let loaded = engine.load("x", Architecture::CommonLingua, file, COMMON_LINGUA);
+		assert_eq!(loaded, Err(EngineError::HashMismatch { expected: COMMON_LINGUA, actual }));
+		let loaded = engine.load("x", Architecture::CommonLingua, file, actual);
+		assert!(matches!(loaded, Err(EngineError::InvalidModel(_))));
+		assert_eq!(engine.models(), []);
+	}
+
+	#[test]
+	fn loading_a_model_twice_should_change_nothing() {
+		let mut engine = LocalEngine::embedded(1).unwrap();
+		engine.load("again", Architecture::CommonLingua, common_lingua::WEIGHTS, COMMON_LINGUA).unwrap();
+		assert_eq!(engine.models().len(), 1);
+	}
+
+	#[cfg(target_arch = "x86_64")]
+	#[test]
+	fn a_thread_that_flushes_denormals_should_get_an_error() {
+		let outcome = std::thread::spawn(|| {
+			let engine = LocalEngine::embedded(1).unwrap();
+			crate::kernels::with_flushed_denormals(|| engine.infer(&request(COMMON_LINGUA)))
+		});
+		assert_eq!(outcome.join().unwrap(), Err(EngineError::FloatEnvironment));
+	}
+
+	#[test]
+	fn an_unknown_model_should_count_before_a_bad_input() {
+		let engine = LocalEngine::embedded(1).unwrap();
+		let empty = Request { input: Vec::new(), ..request([7; 32]) };
+		assert_eq!(engine.infer(&empty), Err(EngineError::UnknownModel([7; 32])));
+		let empty = Request { input: Vec::new(), ..request(COMMON_LINGUA) };
+		assert_eq!(engine.infer(&empty), Ok(Err(Refusal::EmptyInput)));
+	}
+}

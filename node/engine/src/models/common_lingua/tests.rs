@@ -1,0 +1,135 @@
+use super::*;
+use crate::kernels::rope::RopeTables;
+use crate::Tier;
+
+fn model() -> CommonLingua {
+	CommonLingua::load(common_lingua::WEIGHTS).unwrap()
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+	logits.iter().map(|logit| logit.to_bits()).collect()
+}
+
+/// The file with a change to one of its tensors' bytes.
+fn changed(tensor: &str, change: impl Fn(&mut [u8])) -> Vec<u8> {
+	let mut file = common_lingua::WEIGHTS.to_vec();
+	let (header, metadata) = safetensors::SafeTensors::read_metadata(&file).unwrap();
+	let (from, to) = metadata.info(tensor).unwrap().data_offsets;
+	let start = header + 8;
+	change(&mut file[start + from..start + to]);
+	file
+}
+
+#[test]
+fn the_tables_of_angles_should_have_the_bits_of_the_semantics() {
+	let tables = RopeTables::new(CONTEXT, HEAD, ROPE_BASE);
+	assert_eq!(tables.hash(), ROPE_HASH, "{:02x?}", tables.hash());
+	let (cos, sin) = tables.at(1);
+	assert_eq!((cos.len(), cos[0], sin[0]), (HEAD / 2, 1_f64.cos() as f32, 1_f64.sin() as f32));
+}
+
+#[test]
+fn the_languages_should_be_labels_in_the_models_order() {
+	let labels = language_labels().unwrap();
+	assert!(labels.is_sorted_by(|a, b| a < b));
+	assert_eq!(common_lingua::LANGS.len(), LABELS);
+	assert_eq!(LANGUAGES.len() % 16, 0, "the softmax has no incomplete lanes");
+}
+
+#[test]
+fn computing_equal_rows_once_should_change_no_bit() {
+	let model = model();
+	let kernels = Kernels::best();
+	let long = "Ein Satz, der sich wiederholt, bis er lang genug ist. ".repeat(10);
+	for length in [1, 2, 13, 14, 15, 40, 100, 333, 464, 465, 466, 467, 468, 509, 510, 511, 512] {
+		let text = &long.as_bytes()[..length];
+		let full = model.logits(text, &Plan::full(), kernels, 1).unwrap();
+		let distinct = model.logits(text, &Plan::distinct(length), kernels, 1).unwrap();
+		assert_eq!(bits(&full), bits(&distinct), "length {length}");
+	}
+}
+
+#[test]
+fn computing_equal_rows_once_should_change_no_bit_on_the_reference_tier() {
+	let model = model();
+	let kernels = Kernels::new(Tier::Scalar).unwrap();
+	let text = "Zdravstvuj".as_bytes();
+	let full = model.logits(text, &Plan::full(), kernels, 2).unwrap();
+	let distinct = model.logits(text, &Plan::distinct(text.len()), kernels, 2).unwrap();
+	assert_eq!(bits(&full), bits(&distinct));
+}
+
+#[test]
+fn a_plan_should_name_a_row_for_every_position() {
+	for length in 1..=CONTEXT {
+		let plan = Plan::distinct(length);
+		assert_eq!(plan.row_of.len(), CONTEXT);
+		assert_eq!(plan.queries, length);
+		for (row, position) in plan.positions.iter().enumerate() {
+			assert_eq!(plan.row_of[*position], row);
+		}
+	}
+	assert_eq!(Plan::distinct(100).positions.len(), 145);
+}
+
+#[test]
+fn weights_that_are_not_finite_should_not_load() {
+	for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+		for tensor in ["final_norm.bias", "conv_layers.1.ffn_up.scale", "embed.weight"] {
+			let file = changed(tensor, |bytes| bytes[8..12].copy_from_slice(&value.to_le_bytes()));
+			let error = CommonLingua::load(&file).err().unwrap();
+			assert!(matches!(error, EngineError::InvalidModel(reason) if reason.contains("not finite")));
+		}
+	}
+}
+
+#[test]
+fn an_overflow_anywhere_should_be_the_same_refusal_on_every_tier() {
+	let largest = |bytes: &mut [u8]| {
+		for value in bytes.as_chunks_mut().0 {
+			*value = 3e38_f32.to_le_bytes();
+		}
+	};
+	let tensors = [
+		"embed.weight",
+		"conv_layers.0.norm1.bias",
+		"conv_layers.2.norm2.weight",
+		"attn_layers.0.norm1.bias",
+		"attn_layers.0.norm2.bias",
+		"final_norm.bias",
+		"head.0.weight",
+		"head.3.weight",
+	];
+	for tensor in tensors {
+		let model = CommonLingua::load(&changed(tensor, largest)).unwrap();
+		for tier in Tier::ALL {
+			let Some(kernels) = Kernels::new(tier) else { continue };
+			let stop = model.logits(b"overflow", &Plan::distinct(8), kernels, 1).err();
+			assert!(matches!(stop, Some(Stop::Refused(Refusal::NotFinite))), "{tensor} on {tier:?}: {stop:?}");
+		}
+	}
+}
+
+#[test]
+fn a_file_that_differs_from_the_architecture_should_not_load() {
+	let file = common_lingua::WEIGHTS;
+	let reason = |file: &[u8]| match CommonLingua::load(file).err() {
+		Some(EngineError::InvalidModel(reason)) => reason,
+		other => panic!("{other:?}"),
+	};
+	reason(b"");
+	reason(&file[..100]);
+	reason(&file[..file.len() - 1]);
+	let renamed = |from: &str, to: &str| {
+		assert_eq!(from.len(), to.len());
+		let at = file.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+		let mut renamed = file.to_vec();
+		renamed[at..at + to.len()].copy_from_slice(to.as_bytes());
+		renamed
+	};
+	assert!(reason(&renamed("final_norm.bias", "final_norm.bios")).contains("missing"));
+	assert!(reason(&renamed("qkv.scale", "qkv.scald")).contains("no scale"));
+	assert!(reason(&renamed("\"F32\",\"shape\":[257,256]", "\"F32\",\"shape\":[256,257]")).contains("shape"));
+	let too_large = vec![0; MAX_FILE_SIZE as usize + 1];
+	assert!(matches!(CommonLingua::load(&too_large), Err(EngineError::FileTooLarge { .. })));
+}

@@ -1,0 +1,92 @@
+//! Carries vote bundles between nodes.
+//!
+//! Every node takes part, so that votes cross a network in which validators are not all neighbours. A bundle is judged
+//! ([`judge`]), pooled and passed on at once; it stays with the node, for peers that come later, until the pool drops it.
+
+mod follow;
+mod judge;
+mod own;
+mod validator;
+
+pub use follow::follow_chain;
+pub use own::OwnBundles;
+pub use validator::VoteValidator;
+
+use async_channel::Receiver;
+use codec::Encode;
+use futures::StreamExt;
+use sc_chain_spec::ChainSpec;
+use sc_client_api::HeaderBackend;
+use sc_network::{
+	config::{NonReservedPeerMode, SetConfig},
+	peer_store::PeerStoreProvider,
+	service::{traits::NetworkBackend, NotificationMetrics},
+	NotificationService, ProtocolName,
+};
+use sc_network_gossip::GossipEngine;
+use sibyl_primitives::{
+	api::InferenceApi,
+	vote::{VoteBundle, MAX_BUNDLE_BYTES},
+};
+use sibyl_runtime::{opaque::Block, Hash};
+use sp_api::ProvideRuntimeApi;
+use sp_core::bytes::to_hex;
+use std::sync::Arc;
+
+const LOG_TARGET: &str = "inference::gossip";
+
+/// The name of the protocol. Nodes of other chains, and of other forks of it, speak another.
+pub fn protocol_name(genesis: &Hash, chain_spec: &dyn ChainSpec) -> ProtocolName {
+	let fork = chain_spec.fork_id().map_or_else(String::new, |fork| format!("/{fork}"));
+	format!("/{}{fork}/sibyl/votes/1", to_hex(genesis.as_bytes(), false).trim_start_matches("0x")).into()
+}
+
+/// What the network needs to know of the protocol before it is built, and the protocol's end of it.
+pub fn protocol_config<Network: NetworkBackend<Block, Hash>>(
+	name: ProtocolName,
+	metrics: NotificationMetrics,
+	peers: Arc<dyn PeerStoreProvider>,
+) -> (Network::NotificationProtocolConfig, Box<dyn NotificationService>) {
+	// The gossip engine adds the peers that the chain is synced with.
+	let nobody_else = SetConfig {
+		in_peers: 0,
+		out_peers: 0,
+		reserved_nodes: Vec::new(),
+		non_reserved_mode: NonReservedPeerMode::Deny,
+	};
+	Network::notification_config(name, Vec::new(), MAX_BUNDLE_BYTES.into(), None, nobody_else, metrics, peers)
+}
+
+/// Passes other nodes' bundles on, and this node's own out, until the network is gone.
+pub async fn run<Client>(mut engine: GossipEngine<Block>, written: Receiver<VoteBundle>, own: OwnBundles<Client>)
+where
+	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block>,
+	Client::Api: InferenceApi<Block>,
+{
+	let mut written = written.fuse();
+	loop {
+		futures::select! {
+			() = engine => {
+				log::debug!(target: LOG_TARGET, "The network is gone, so votes are no longer passed on");
+				return;
+			},
+			bundle = written.select_next_some() => {
+				if let Some(ballot) = own.take(bundle) {
+					engine.gossip_message(ballot.id(), VoteBundle::V1(ballot).encode(), false);
+				}
+			},
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_protocol_is_named_after_the_chain() {
+		let spec = crate::chain_spec::load("dev").expect("the development chain has a specification");
+		let name = protocol_name(&Hash::repeat_byte(0xab), &spec);
+		assert_eq!(&*name, format!("/{}/sibyl/votes/1", "ab".repeat(32)));
+	}
+}

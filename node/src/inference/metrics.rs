@@ -1,0 +1,105 @@
+//! What the node tells Prometheus of its inferences and votes.
+
+use substrate_prometheus_endpoint::{
+	exponential_buckets, register, Counter, CounterVec, Gauge, Histogram, HistogramOpts, Opts, PrometheusError,
+	Registry, U64,
+};
+
+/// Clones count into the same metrics.
+#[derive(Clone)]
+pub struct Metrics {
+	/// Inferences that the offchain worker asked for and the engine took.
+	pub requests: Counter<U64>,
+	/// Responses to the offchain worker, by outcome: `answer`, `refusal` or why the validator abstains.
+	pub responses: CounterVec<U64>,
+	/// How long inferences ran, without the wait for their turn.
+	pub seconds: Histogram,
+	/// Inferences that wait or run.
+	pub queue_length: Gauge<U64>,
+	/// Models whose goldens passed.
+	pub models_served: Gauge<U64>,
+	/// Further runs of the offchain worker that native code asked for.
+	pub wakes: Counter<U64>,
+	/// Notices of the mailbox that nobody had room for.
+	pub notices_dropped: Counter<U64>,
+	/// Vote bundles from other nodes, by verdict: `accepted` or why not.
+	pub bundles_received: CounterVec<U64>,
+	/// Vote bundles of this node, by what became of them.
+	pub bundles_sent: CounterVec<U64>,
+	/// Vote bundles in the pool.
+	pub pool_bundles: Gauge<U64>,
+	/// Bytes of the vote bundles in the pool.
+	pub pool_bytes: Gauge<U64>,
+}
+
+impl Metrics {
+	/// Metrics in the registry; without one they count for nobody.
+	pub fn new(registry: Option<&Registry>) -> Result<Self, PrometheusError> {
+		let metrics = Self {
+			requests: Counter::new(
+				"inference_requests_total",
+				"Inferences that the engine took from the offchain worker",
+			)?,
+			responses: CounterVec::new(
+				Opts::new("inference_responses_total", "Responses to the offchain worker"),
+				&["outcome"],
+			)?,
+			seconds: Histogram::with_opts(
+				HistogramOpts::new("inference_seconds", "Seconds that inferences ran")
+					.buckets(exponential_buckets(0.001, 2.0, 16)?),
+			)?,
+			queue_length: Gauge::new("inference_queue_length", "Inferences that wait or run")?,
+			models_served: Gauge::new("inference_models_served", "Models whose goldens passed")?,
+			wakes: Counter::new("inference_wakes_total", "Further runs of the offchain worker that were asked for")?,
+			notices_dropped: Counter::new(
+				"inference_notices_dropped_total",
+				"Notices of the mailbox that nobody had room for",
+			)?,
+			bundles_received: CounterVec::new(
+				Opts::new("inference_bundles_received_total", "Vote bundles from other nodes"),
+				&["verdict"],
+			)?,
+			bundles_sent: CounterVec::new(
+				Opts::new("inference_bundles_sent_total", "Vote bundles of this node"),
+				&["outcome"],
+			)?,
+			pool_bundles: Gauge::new("inference_pool_bundles", "Vote bundles in the pool")?,
+			pool_bytes: Gauge::new("inference_pool_bytes", "Bytes of the vote bundles in the pool")?,
+		};
+		if let Some(registry) = registry {
+			metrics.register(registry)?;
+		}
+		Ok(metrics)
+	}
+
+	fn register(&self, registry: &Registry) -> Result<(), PrometheusError> {
+		for counter in [&self.requests, &self.wakes, &self.notices_dropped] {
+			register(counter.clone(), registry)?;
+		}
+		for counters in [&self.responses, &self.bundles_received, &self.bundles_sent] {
+			register(counters.clone(), registry)?;
+		}
+		for gauge in [&self.queue_length, &self.models_served, &self.pool_bundles, &self.pool_bytes] {
+			register(gauge.clone(), registry)?;
+		}
+		register(self.seconds.clone(), registry)?;
+		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn every_metric_is_registered_under_the_inference_prefix() {
+		let registry = Registry::new();
+		let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
+		metrics.responses.with_label_values(&["answer"]).inc();
+		metrics.bundles_received.with_label_values(&["accepted"]).inc();
+		metrics.bundles_sent.with_label_values(&["sent"]).inc();
+		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
+		assert_eq!(names.len(), 11, "{names:?}");
+		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");
+	}
+}

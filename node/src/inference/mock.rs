@@ -1,0 +1,410 @@
+//! Fakes for the tests: a chain without blocks' contents, its runtime API, validators and models.
+
+use super::{
+	metrics::Metrics,
+	pool::{Bounds, SharedPool},
+};
+use parking_lot::{Mutex, MutexGuard};
+use sc_client_api::{
+	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
+	StorageEventStream,
+};
+use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
+use sibyl_engine::{testing::FakeEngine, Limits, Request, SEMANTICS_VERSION};
+use sibyl_primitives::{
+	api::{
+		BundleStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
+		ResultView,
+	},
+	inference_key::InferencePair,
+	job::{Fingerprint, JobId, OutputBytes, Seats},
+	mailbox::InferenceRequest,
+	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Task},
+	output::output_hash,
+	price::{ModelPrice, Quote},
+	vote::{Ballot, Commit, Reveal, SignedBallot, VoteBundle, VoteTarget},
+	AccountId, BlockNumber, Hash, SessionIndex,
+};
+use sibyl_runtime::opaque::{Block, Header};
+use sp_api::{ApiError, ApiRef, ProvideRuntimeApi};
+use sp_blockchain::{BlockStatus, Info};
+use sp_consensus::BlockOrigin;
+use sp_core::{
+	offchain::{storage::InMemOffchainStorage, OffchainStorage},
+	storage::StorageKey,
+	Pair,
+};
+use sp_runtime::traits::{Block as BlockT, Header as HeaderT};
+use std::{
+	collections::{BTreeMap, HashMap},
+	sync::Arc,
+};
+
+pub const GENESIS: Hash = Hash::repeat_byte(0x6e);
+pub const SESSION: SessionIndex = 5;
+
+pub fn metrics() -> Metrics {
+	Metrics::new(None).expect("the metrics' names are well-formed")
+}
+
+pub fn shared_pool() -> SharedPool {
+	SharedPool::new(Bounds::default(), metrics())
+}
+
+/// Offchain storage in memory, whose clones are one database.
+#[derive(Clone, Default)]
+pub struct SharedStorage(Arc<Mutex<InMemOffchainStorage>>);
+
+impl OffchainStorage for SharedStorage {
+	fn set(&mut self, prefix: &[u8], key: &[u8], value: &[u8]) {
+		self.0.lock().set(prefix, key, value);
+	}
+
+	fn remove(&mut self, prefix: &[u8], key: &[u8]) {
+		self.0.lock().remove(prefix, key);
+	}
+
+	fn get(&self, prefix: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+		self.0.lock().get(prefix, key)
+	}
+
+	fn compare_and_set(&mut self, prefix: &[u8], key: &[u8], old: Option<&[u8]>, new: &[u8]) -> bool {
+		self.0.lock().compare_and_set(prefix, key, old, new)
+	}
+}
+
+// Requests.
+
+pub fn request(n: u8) -> (Fingerprint, InferenceRequest) {
+	let job = Fingerprint::repeat_byte(n);
+	let input = format!("input {n}").into_bytes().try_into().expect("it is short");
+	let model = fake_model().id;
+	(job, InferenceRequest::V1 { job, model, input, max_output_units: 0, seed: [n; 32], deadline: 99 })
+}
+
+pub fn fake_request(n: u8) -> InferenceRequest {
+	request(n).1
+}
+
+// Models.
+
+/// A revision of the fake engine's model, with two goldens.
+pub fn fake_revision() -> ModelRevision {
+	let golden = |input: &str| {
+		let limits = Limits { max_input_bytes: 256, max_output_units: 1 };
+		let asked = Request { model: FakeEngine::MODEL, input: input.into(), limits, seed: [0; 32] };
+		let outcome = Ok(FakeEngine::made_up(&asked, 0));
+		let bytes = super::output::canonical_bytes(&outcome).expect("the fake's labels are short");
+		Golden { input: input.try_into().expect("it is short"), output_hash: output_hash(&bytes) }
+	};
+	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
+	ModelRevision {
+		name: "fake".try_into().expect("it is short"),
+		task: Task::Classify,
+		architecture: "fake".try_into().expect("it is short"),
+		files: vec![file].try_into().expect("it is one"),
+		semantics: SEMANTICS_VERSION,
+		limits: ModelLimits { input_bytes: 256, context_units: 512, output_units: 0 },
+		commit_window: 12,
+		price: ModelPrice { base: 100, unit: 3 },
+		goldens: vec![golden("one"), golden("two")].try_into().expect("they are two"),
+	}
+}
+
+pub fn fake_model() -> ModelView {
+	let revision = fake_revision();
+	ModelView { id: revision.id(), revision, served_by: vec![account(0)] }
+}
+
+// Validators and their votes.
+
+pub fn account(n: u8) -> AccountId {
+	[n; 32].into()
+}
+
+fn pair(validator: u32) -> InferencePair {
+	let mut seed = [1; 32];
+	seed[..4].copy_from_slice(&validator.to_le_bytes());
+	InferencePair::from_seed(&seed)
+}
+
+/// The sets of two sessions, the same so many validators in both.
+pub fn key_sets(validators: u32) -> Vec<KeySetView> {
+	let members: Vec<_> = (0..validators).map(|n| (account(n as u8), pair(n).public())).collect();
+	[SESSION, SESSION - 1].map(|session| KeySetView { session, members: members.clone() }).into()
+}
+
+pub fn signed(validator: u32, ballot: Ballot) -> SignedBallot {
+	let signature = pair(validator).sign(&ballot.signing_payload(&GENESIS));
+	SignedBallot { ballot, outputs: Default::default(), signature }
+}
+
+fn target() -> VoteTarget {
+	VoteTarget { fingerprint: Hash::repeat_byte(1), draw: Hash::repeat_byte(2), round: 0 }
+}
+
+/// A commit of a validator's, in a session.
+pub fn ballot_by(validator: u32, session: SessionIndex, at_block: BlockNumber) -> SignedBallot {
+	let mut ballot = Ballot::new(session, validator, at_block);
+	let commit = Commit { target: target(), seat: 0, commitment: Hash::repeat_byte(3) };
+	ballot.commits.try_push(commit).expect("it is the first");
+	signed(validator, ballot)
+}
+
+pub fn ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
+	ballot_by(validator, SESSION, at_block)
+}
+
+pub fn bundle(validator: u32, at_block: BlockNumber) -> VoteBundle {
+	VoteBundle::V1(ballot(validator, at_block))
+}
+
+pub fn output(n: u8, length: usize) -> OutputBytes {
+	vec![n; length].try_into().expect("no test makes longer ones")
+}
+
+/// Reveals of `named` outputs, with `outputs`.
+pub fn ballot_with_outputs(
+	validator: u32,
+	at_block: BlockNumber,
+	named: &[OutputBytes],
+	outputs: &[OutputBytes],
+) -> SignedBallot {
+	let mut ballot = Ballot::new(SESSION, validator, at_block);
+	for output in named {
+		let (work, salt) = (Hash::zero(), Hash::zero());
+		let reveal = Reveal { target: target(), seat: 0, output_hash: output_hash(output), work, salt };
+		ballot.reveals.try_push(reveal).expect("no test makes more");
+	}
+	let outputs = outputs.to_vec().try_into().expect("no test makes more");
+	SignedBallot { outputs, ..signed(validator, ballot) }
+}
+
+// The chain.
+
+pub struct MockState {
+	/// The best chain, by height.
+	chain: Vec<Header>,
+	/// Blocks of other forks.
+	forks: HashMap<Hash, Header>,
+	pub finalised: BlockNumber,
+	/// Whether the runtime can't be asked.
+	pub fails: bool,
+	pub jobs: BTreeMap<JobId, Lookup<JobView>>,
+	pub results: BTreeMap<JobId, Lookup<ResultView>>,
+	pub open_jobs: Vec<OpenJob>,
+	pub models: Vec<ModelView>,
+	pub quote: Result<Quote, QuoteError>,
+	pub key_sets: Vec<KeySetView>,
+	/// By the ballot's id; early where there is none.
+	pub standings: HashMap<Hash, BundleStanding>,
+	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
+}
+
+/// A chain whose runtime says what the test wants.
+pub struct MockChain(Arc<Mutex<MockState>>);
+
+impl MockChain {
+	pub fn new() -> Self {
+		Self(Arc::new(Mutex::new(MockState {
+			chain: vec![header(0, Hash::zero(), 0)],
+			forks: HashMap::new(),
+			finalised: 0,
+			fails: false,
+			jobs: BTreeMap::new(),
+			results: BTreeMap::new(),
+			open_jobs: Vec::new(),
+			models: Vec::new(),
+			quote: Err(QuoteError::UnknownModel),
+			key_sets: Vec::new(),
+			standings: HashMap::new(),
+			imports: Vec::new(),
+		})))
+	}
+
+	pub fn state(&self) -> MutexGuard<'_, MockState> {
+		self.0.lock()
+	}
+
+	/// Makes the best chain this long, as a sync does.
+	pub fn extend_silently(&self, to: BlockNumber) {
+		let mut state = self.state();
+		while state.chain.len() <= to as usize {
+			let parent = state.chain[state.chain.len() - 1].hash();
+			let next = header(state.chain.len() as u32, parent, 0);
+			state.chain.push(next);
+		}
+	}
+
+	/// Imports the block of this height on the best chain.
+	pub fn import_best(&self, number: BlockNumber) {
+		self.extend_silently(number);
+		let state = self.state();
+		let header = state.chain[number as usize].clone();
+		let (unpin, _) = tracing_unbounded("test_unpin", 100);
+		let import = BlockImportNotification::new(header.hash(), BlockOrigin::Own, header, true, None, unpin);
+		for listener in &state.imports {
+			let _ = listener.unbounded_send(import.clone());
+		}
+	}
+
+	/// A block beside the best chain, on this parent.
+	pub fn fork(&self, parent: Hash, number: BlockNumber) -> Hash {
+		let header = header(number, parent, 1);
+		let hash = header.hash();
+		self.state().forks.insert(hash, header);
+		hash
+	}
+
+	pub fn open_job(&self, fingerprint: Fingerprint) {
+		let mut state = self.state();
+		let id = state.open_jobs.len() as JobId;
+		state.open_jobs.push(OpenJob { id, fingerprint, phase: PhaseView::Committing, deadline: 99 });
+	}
+
+	/// Ends all streams.
+	pub fn close(&self) {
+		self.state().imports.clear();
+	}
+}
+
+fn header(number: BlockNumber, parent: Hash, fork: u8) -> Header {
+	Header::new(number, Default::default(), Hash::repeat_byte(fork), parent, Default::default())
+}
+
+impl HeaderBackend<Block> for MockChain {
+	fn header(&self, hash: Hash) -> sp_blockchain::Result<Option<Header>> {
+		let state = self.state();
+		let on_chain = state.chain.iter().find(|header| header.hash() == hash);
+		Ok(on_chain.or_else(|| state.forks.get(&hash)).cloned())
+	}
+
+	fn info(&self) -> Info<Block> {
+		let state = self.state();
+		let hash = |number: usize| state.chain[number].hash();
+		Info {
+			best_hash: hash(state.chain.len() - 1),
+			best_number: state.chain.len() as u32 - 1,
+			genesis_hash: hash(0),
+			finalized_hash: hash(state.finalised as usize),
+			finalized_number: state.finalised,
+			finalized_state: None,
+			number_leaves: 1,
+			block_gap: None,
+		}
+	}
+
+	fn status(&self, hash: Hash) -> sp_blockchain::Result<BlockStatus> {
+		Ok(match self.header(hash)? {
+			Some(_) => BlockStatus::InChain,
+			None => BlockStatus::Unknown,
+		})
+	}
+
+	fn number(&self, hash: Hash) -> sp_blockchain::Result<Option<BlockNumber>> {
+		Ok(self.header(hash)?.map(|header| *header.number()))
+	}
+
+	fn hash(&self, number: BlockNumber) -> sp_blockchain::Result<Option<Hash>> {
+		Ok(self.state().chain.get(number as usize).map(|header| header.hash()))
+	}
+}
+
+impl BlockchainEvents<Block> for MockChain {
+	fn import_notification_stream(&self) -> ImportNotifications<Block> {
+		let (sender, receiver) = tracing_unbounded("test_imports", 100);
+		self.state().imports.push(sender);
+		receiver
+	}
+
+	fn every_import_notification_stream(&self) -> ImportNotifications<Block> {
+		self.import_notification_stream()
+	}
+
+	fn finality_notification_stream(&self) -> FinalityNotifications<Block> {
+		tracing_unbounded("test_finality", 100).1
+	}
+
+	fn storage_changes_notification_stream(
+		&self,
+		_: Option<&[StorageKey]>,
+		_: Option<&[(StorageKey, Option<Vec<StorageKey>>)]>,
+	) -> sp_blockchain::Result<StorageEventStream<Hash>> {
+		Err(sp_blockchain::Error::Backend("the mock has no storage".into()))
+	}
+}
+
+pub struct MockApi(Arc<Mutex<MockState>>);
+
+impl ProvideRuntimeApi<Block> for MockChain {
+	type Api = MockApi;
+
+	fn runtime_api(&self) -> ApiRef<'_, MockApi> {
+		MockApi(self.0.clone()).into()
+	}
+}
+
+impl MockApi {
+	fn answer<T>(&self, answer: impl FnOnce(&MockState) -> T) -> Result<T, ApiError> {
+		let state = self.0.lock();
+		match state.fails {
+			true => Err(ApiError::Application("the mock's state is gone".into())),
+			false => Ok(answer(&state)),
+		}
+	}
+}
+
+sp_api::mock_impl_runtime_apis! {
+	impl InferenceApi<Block> for MockApi {
+		#[advanced]
+		fn job(&self, _: <Block as BlockT>::Hash, job: JobId) -> Result<Lookup<JobView>, ApiError> {
+			self.answer(|state| state.jobs.get(&job).cloned().unwrap_or(Lookup::Unknown))
+		}
+
+		#[advanced]
+		fn result(&self, _: <Block as BlockT>::Hash, job: JobId) -> Result<Lookup<ResultView>, ApiError> {
+			self.answer(|state| state.results.get(&job).cloned().unwrap_or(Lookup::Unknown))
+		}
+
+		#[advanced]
+		fn open_jobs(&self, _: <Block as BlockT>::Hash, from: JobId, limit: u32) -> Result<Vec<OpenJob>, ApiError> {
+			self.answer(|state| {
+				state.open_jobs.iter().filter(|job| job.id >= from).take(limit as usize).copied().collect()
+			})
+		}
+
+		#[advanced]
+		fn models(&self, _: <Block as BlockT>::Hash) -> Result<Vec<ModelView>, ApiError> {
+			self.answer(|state| state.models.clone())
+		}
+
+		#[advanced]
+		fn quote(
+			&self,
+			_: <Block as BlockT>::Hash,
+			_model: ModelId,
+			_seats: Seats,
+			_input_bytes: u32,
+			_max_output_units: u32,
+		) -> Result<Result<Quote, QuoteError>, ApiError> {
+			self.answer(|state| state.quote)
+		}
+
+		#[advanced]
+		fn key_sets(&self, _: <Block as BlockT>::Hash) -> Result<Vec<KeySetView>, ApiError> {
+			self.answer(|state| state.key_sets.clone())
+		}
+
+		#[advanced]
+		fn bundle_standings(
+			&self,
+			_: <Block as BlockT>::Hash,
+			bundles: Vec<VoteBundle>,
+		) -> Result<Vec<BundleStanding>, ApiError> {
+			self.answer(|state| {
+				let standing = |VoteBundle::V1(ballot): &VoteBundle| state.standings.get(&ballot.id()).copied();
+				bundles.iter().map(|bundle| standing(bundle).unwrap_or(BundleStanding::Early)).collect()
+			})
+		}
+	}
+}

@@ -1,0 +1,26 @@
+//! The native side of the protocol: runs models for the offchain worker, and carries votes between nodes and into blocks.
+//!
+//! ```text
+//! offchain worker ──request──▶ mailbox ──▶ engine_service ──▶ sibyl_engine's queue
+//!        ▲  ▲                     ▲                │
+//!        │  └── wake ◀────────────┼────response────┘
+//!        └────────── bundle ──▶ mailbox ──▶ gossip ◀──▶ other nodes
+//!                                             │
+//!                                           pool ──▶ inherent ──▶ the block that this node makes
+//! ```
+//!
+//! Which jobs are this validator's, what is signed and when it is revealed is the runtime's to decide, in the worker.
+//! Native code computes and carries, and is bounded in all that others can make it do.
+
+pub mod engine_service;
+pub mod gossip;
+pub mod inherent;
+pub mod mailbox;
+pub mod metrics;
+#[cfg(test)]
+pub mod mock;
+pub mod models;
+pub mod output;
+pub mod pool;
+mod timed;
+pub mod wake;

@@ -1,0 +1,257 @@
+//! Runs the offchain worker again when there is something new for it.
+//!
+//! The SDK runs the worker once per best block. An answer that comes between two blocks would wait for the second, so
+//! the worker is given block notifications of its own: the chain's, and the best block's again at each wake.
+
+use super::metrics::Metrics;
+use async_channel::{Receiver, Sender};
+use futures::{future::BoxFuture, StreamExt};
+use sc_client_api::{
+	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
+	StorageEventStream,
+};
+use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
+use sibyl_runtime::{opaque::Block, Hash};
+use sp_consensus::BlockOrigin;
+use sp_core::storage::StorageKey;
+use std::sync::Arc;
+
+const LOG_TARGET: &str = "inference::wake";
+
+/// Notifications that wait before a line is logged; the worker's manager takes them at once.
+const QUEUE_WARNING: usize = 1000;
+
+/// Asks for a run of the worker.
+#[derive(Clone)]
+pub struct Waker {
+	wakes: Sender<()>,
+	metrics: Metrics,
+}
+
+impl Waker {
+	/// Asks for one more run. Several that are asked for before it begins are one.
+	pub fn wake(&self) {
+		// A full channel holds the wake that this one would be.
+		if self.wakes.try_send(()).is_ok() {
+			self.metrics.wakes.inc();
+		}
+	}
+}
+
+/// What runs the worker when a [`Waker`] says so.
+pub struct Wakes(Receiver<()>);
+
+#[cfg(test)]
+impl Wakes {
+	/// Takes a wake that waits.
+	pub fn take(&self) -> bool {
+		self.0.try_recv().is_ok()
+	}
+}
+
+/// A waker and what it wakes.
+pub fn waker(metrics: Metrics) -> (Waker, Wakes) {
+	let (wakes, heard) = async_channel::bounded(1);
+	(Waker { wakes, metrics }, Wakes(heard))
+}
+
+type Spawn = Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
+/// The chain's events, for one that is to be woken between blocks.
+pub struct WakingEvents<Client> {
+	client: Arc<Client>,
+	wakes: Receiver<()>,
+	spawn: Spawn,
+}
+
+impl<Client> WakingEvents<Client> {
+	/// Events of the chain and wakes; `spawn` runs what joins the two.
+	pub fn new(
+		client: Arc<Client>,
+		wakes: Wakes,
+		spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
+	) -> Self {
+		Self { client, wakes: wakes.0, spawn: Box::new(spawn) }
+	}
+}
+
+impl<Client> BlockchainEvents<Block> for WakingEvents<Client>
+where
+	Client: BlockchainEvents<Block> + HeaderBackend<Block> + 'static,
+{
+	fn import_notification_stream(&self) -> ImportNotifications<Block> {
+		let (sender, receiver) = tracing_unbounded("mpsc_inference_worker_runs", QUEUE_WARNING);
+		let imports = self.client.import_notification_stream();
+		(self.spawn)(Box::pin(forward(self.client.clone(), imports, self.wakes.clone(), sender)));
+		receiver
+	}
+
+	fn every_import_notification_stream(&self) -> ImportNotifications<Block> {
+		self.client.every_import_notification_stream()
+	}
+
+	fn finality_notification_stream(&self) -> FinalityNotifications<Block> {
+		self.client.finality_notification_stream()
+	}
+
+	fn storage_changes_notification_stream(
+		&self,
+		filter_keys: Option<&[StorageKey]>,
+		child_filter_keys: Option<&[(StorageKey, Option<Vec<StorageKey>>)]>,
+	) -> sp_blockchain::Result<StorageEventStream<Hash>> {
+		self.client.storage_changes_notification_stream(filter_keys, child_filter_keys)
+	}
+}
+
+/// Passes imports on, and the best block again at each wake, until the chain or the worker is gone.
+async fn forward<Client: HeaderBackend<Block>>(
+	client: Arc<Client>,
+	imports: ImportNotifications<Block>,
+	wakes: Receiver<()>,
+	runs: TracingUnboundedSender<BlockImportNotification<Block>>,
+) {
+	// The notification keeps its block's state from being pruned: one block's at a time.
+	let mut best: Option<BlockImportNotification<Block>> = None;
+	let mut imports = imports.fuse();
+	let mut wakes = wakes.fuse();
+	loop {
+		let run = futures::select_biased! {
+			import = imports.next() => {
+				let Some(import) = import else { return };
+				if import.is_new_best {
+					best = Some(import.clone());
+				}
+				Some(import)
+			},
+			() = wakes.select_next_some() => again(&*client, best.as_ref()),
+		};
+		if run.is_some_and(|run| runs.unbounded_send(run).is_err()) {
+			return;
+		}
+	}
+}
+
+/// The notification of the best block, made up where it was not heard: at the start, and while the chain syncs.
+fn again<Client: HeaderBackend<Block>>(
+	client: &Client,
+	heard: Option<&BlockImportNotification<Block>>,
+) -> Option<BlockImportNotification<Block>> {
+	let hash = client.info().best_hash;
+	if let Some(heard) = heard.filter(|heard| heard.hash == hash) {
+		return Some(heard.clone());
+	}
+	match client.header(hash) {
+		Ok(Some(header)) => {
+			// Nothing was pinned, so nobody is to hear that it is unpinned.
+			let (unpin, _) = tracing_unbounded("mpsc_inference_unpin", QUEUE_WARNING);
+			Some(BlockImportNotification::new(hash, BlockOrigin::Own, header, true, None, unpin))
+		}
+		Ok(None) => None,
+		Err(error) => {
+			log::warn!(target: LOG_TARGET, "The best block's header can't be read, so its worker is not run: {error}");
+			None
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::inference::mock::{metrics, MockChain};
+	use futures::{executor::LocalPool, task::LocalSpawnExt};
+	use sp_runtime::traits::Header as _;
+
+	/// The worker's runs, by the heights they are at.
+	struct Runs {
+		pool: LocalPool,
+		runs: ImportNotifications<Block>,
+	}
+
+	impl Runs {
+		fn of(chain: &Arc<MockChain>, wakes: Wakes) -> Self {
+			let pool = LocalPool::new();
+			let (futures, spawned) = async_channel::unbounded();
+			let events = WakingEvents::new(chain.clone(), wakes, move |future| {
+				futures.try_send(future).expect("the test takes the future");
+			});
+			let runs = events.import_notification_stream();
+			pool.spawner()
+				.spawn_local(spawned.try_recv().expect("the forwarding is spawned at once"))
+				.expect("the pool is there");
+			Self { pool, runs }
+		}
+
+		fn heights(&mut self) -> Vec<u32> {
+			self.pool.run_until_stalled();
+			std::iter::from_fn(|| self.runs.try_recv().ok()).map(|run| *run.header.number()).collect()
+		}
+	}
+
+	#[test]
+	fn imports_are_passed_on() {
+		let chain = Arc::new(MockChain::new());
+		let (_waker, wakes) = waker(metrics());
+		let mut runs = Runs::of(&chain, wakes);
+		chain.import_best(1);
+		chain.import_best(2);
+		assert_eq!(runs.heights(), [1, 2]);
+	}
+
+	#[test]
+	fn a_wake_runs_the_worker_at_the_best_block_again() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let mut runs = Runs::of(&chain, wakes);
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
+		waker.wake();
+		assert_eq!(runs.heights(), [1]);
+	}
+
+	#[test]
+	fn wakes_before_the_first_import_run_it_at_the_best_block() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let mut runs = Runs::of(&chain, wakes);
+		waker.wake();
+		assert_eq!(runs.heights(), [0]);
+		// During a sync, blocks become best without a notification.
+		chain.extend_silently(5);
+		waker.wake();
+		assert_eq!(runs.heights(), [5]);
+	}
+
+	#[test]
+	fn wakes_that_wait_are_one() {
+		let chain = Arc::new(MockChain::new());
+		let metrics = metrics();
+		let (waker, wakes) = waker(metrics.clone());
+		let mut runs = Runs::of(&chain, wakes);
+		for _ in 0..5 {
+			waker.wake();
+		}
+		assert_eq!(runs.heights(), [0]);
+		assert_eq!(metrics.wakes.get(), 1);
+	}
+
+	#[test]
+	fn without_anyone_to_wake_it_the_worker_runs_at_imports() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let mut runs = Runs::of(&chain, wakes);
+		drop(waker);
+		assert!(runs.heights().is_empty());
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
+	}
+
+	#[test]
+	fn the_forwarding_ends_with_the_worker() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let Runs { mut pool, runs } = Runs::of(&chain, wakes);
+		drop(runs);
+		waker.wake();
+		pool.run();
+	}
+}

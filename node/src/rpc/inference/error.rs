@@ -1,0 +1,134 @@
+//! What can be wrong with a question, by number.
+
+use jsonrpsee::types::ErrorObjectOwned;
+use sibyl_primitives::{
+	api::QuoteError,
+	job::{JobId, MAX_FIXED_SEATS},
+	model::ModelId,
+	Hash,
+};
+
+/// Why a method has no answer. The SDK's own codes end below 10000.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+	/// No job has this number.
+	#[error(
+		"there is no job {0} yet: look up the number in the event JobSubmitted of the block that holds your submission"
+	)]
+	UnknownJob(JobId),
+	/// The job's time is over.
+	#[error("job {0} is kept no longer: ask with an earlier block as 'at', on a node that keeps its state, or read its events")]
+	PrunedJob(JobId),
+	/// The chain has no such model.
+	#[error("there is no model {0:?}: inference_listModels names those that there are")]
+	UnknownModel(ModelId),
+	/// An input has at least one byte.
+	#[error("an input needs at least one byte: give the number of its bytes")]
+	InputEmpty,
+	/// The model takes less input.
+	#[error("the model takes at most {limit} bytes of input: shorten it")]
+	InputTooLong {
+		/// Bytes it takes.
+		limit: u32,
+	},
+	/// The model gives less output.
+	#[error("the model gives at most {limit} units of output: ask for no more")]
+	OutputTooLong {
+		/// Units it gives.
+		limit: u32,
+	},
+	/// There is no such committee.
+	#[error("'fixed' takes an odd number of seats from 1 to {MAX_FIXED_SEATS}; \"all\" takes every validator that serves the model")]
+	SeatsInvalid,
+	/// Fewer validators than seats.
+	#[error("only {serving} validators serve the model: ask for fewer seats, or wait for more validators")]
+	TooFewValidators {
+		/// Validators that serve it.
+		serving: u16,
+	},
+	/// More validators than a committee has seats.
+	#[error("more than {limit} validators serve the model, so \"all\" can't be had: ask for a fixed number of seats")]
+	TooManyValidators {
+		/// The seats of the largest committee.
+		limit: u16,
+	},
+	/// The price can't be paid.
+	#[error("the price is more than a balance holds: ask for fewer seats, less output or a cheaper model")]
+	PriceOverflow,
+	/// The node has no such block.
+	#[error("this node has no block {0:?}: check the hash, or wait until the node has synced to it")]
+	UnknownBlock(Hash),
+	/// The block's runtime gave no answer.
+	#[error("the runtime gave no answer at this block, whose state this node may not keep (see --state-pruning): {0}")]
+	RuntimeFailed(String),
+}
+
+impl Error {
+	/// The error's number.
+	pub fn code(&self) -> i32 {
+		match self {
+			Self::UnknownJob(_) => 10000,
+			Self::PrunedJob(_) => 10001,
+			Self::UnknownModel(_) => 10002,
+			Self::InputEmpty => 10003,
+			Self::InputTooLong { .. } => 10004,
+			Self::OutputTooLong { .. } => 10005,
+			Self::SeatsInvalid => 10006,
+			Self::TooFewValidators { .. } => 10007,
+			Self::TooManyValidators { .. } => 10008,
+			Self::PriceOverflow => 10009,
+			Self::UnknownBlock(_) => 10010,
+			Self::RuntimeFailed(_) => 10011,
+		}
+	}
+
+	/// The error's name, for programs.
+	pub fn name(&self) -> &'static str {
+		match self {
+			Self::UnknownJob(_) => "UnknownJob",
+			Self::PrunedJob(_) => "PrunedJob",
+			Self::UnknownModel(_) => "UnknownModel",
+			Self::InputEmpty => "InputEmpty",
+			Self::InputTooLong { .. } => "InputTooLong",
+			Self::OutputTooLong { .. } => "OutputTooLong",
+			Self::SeatsInvalid => "SeatsInvalid",
+			Self::TooFewValidators { .. } => "TooFewValidators",
+			Self::TooManyValidators { .. } => "TooManyValidators",
+			Self::PriceOverflow => "PriceOverflow",
+			Self::UnknownBlock(_) => "UnknownBlock",
+			Self::RuntimeFailed(_) => "RuntimeFailed",
+		}
+	}
+
+	/// Why there is no price for this model.
+	pub fn of_quote(model: ModelId, error: QuoteError) -> Self {
+		match error {
+			QuoteError::UnknownModel => Self::UnknownModel(model),
+			QuoteError::InputEmpty => Self::InputEmpty,
+			QuoteError::InputTooLong { limit } => Self::InputTooLong { limit },
+			QuoteError::OutputTooLong { limit } => Self::OutputTooLong { limit },
+			QuoteError::SeatsInvalid => Self::SeatsInvalid,
+			QuoteError::TooFewValidators { serving } => Self::TooFewValidators { serving },
+			QuoteError::TooManyValidators { limit } => Self::TooManyValidators { limit },
+			QuoteError::Overflow => Self::PriceOverflow,
+		}
+	}
+}
+
+impl From<Error> for ErrorObjectOwned {
+	fn from(error: Error) -> Self {
+		Self::owned(error.code(), error.to_string(), Some(error.name()))
+	}
+}
+
+impl From<sp_api::ApiError> for Error {
+	fn from(error: sp_api::ApiError) -> Self {
+		Self::RuntimeFailed(crate::error::in_one_line(&error))
+	}
+}
+
+impl From<sp_blockchain::Error> for Error {
+	fn from(error: sp_blockchain::Error) -> Self {
+		Self::RuntimeFailed(crate::error::in_one_line(&error))
+	}
+}

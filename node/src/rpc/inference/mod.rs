@@ -1,0 +1,146 @@
+//! `inference_*`: jobs, results, models and prices.
+//!
+//! Each method is a question to the runtime API, with an answer that needs no metadata to read.
+
+mod error;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use error::Error;
+use jsonrpsee::{
+	core::{async_trait, RpcResult},
+	proc_macros::rpc,
+};
+use sc_client_api::HeaderBackend;
+use sibyl_primitives::{
+	api::{InferenceApi as InferenceRuntimeApi, Lookup},
+	job::{JobId, Seats},
+	model::ModelId,
+	BlockNumber, Hash,
+};
+use sibyl_runtime::opaque::Block;
+use sp_api::ProvideRuntimeApi;
+use sp_runtime::traits::Header as _;
+use std::sync::Arc;
+use views::{Job, JobResult, Model, Quote, ResultBlock};
+
+/// Questions on jobs, results, models and prices. `at` is the block to ask; without it, the best one.
+#[rpc(server, namespace = "inference")]
+pub trait InferenceApi {
+	/// A job, with all that is known of its committee.
+	#[method(name = "getJob", blocking)]
+	fn get_job(&self, id: JobId, at: Option<Hash>) -> RpcResult<Job>;
+
+	/// A job's answer, or why there is none.
+	#[method(name = "getResult", blocking)]
+	fn get_result(&self, id: JobId, at: Option<Hash>) -> RpcResult<JobResult>;
+
+	/// The models, with who serves them.
+	#[method(name = "listModels", blocking)]
+	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>>;
+
+	/// What a job costs: `seats` is `"all"` or `{"fixed": 5}`.
+	#[method(name = "quote", blocking)]
+	fn quote(
+		&self,
+		model: ModelId,
+		seats: Seats,
+		input_bytes: u32,
+		max_output_units: u32,
+		at: Option<Hash>,
+	) -> RpcResult<Quote>;
+}
+
+/// Answers from a chain.
+pub struct Inference<Client> {
+	client: Arc<Client>,
+}
+
+impl<Client: HeaderBackend<Block>> Inference<Client> {
+	/// Answers from this chain.
+	pub fn new(client: Arc<Client>) -> Self {
+		Self { client }
+	}
+
+	/// The block that is asked.
+	fn block(&self, at: Option<Hash>) -> Result<Hash, Error> {
+		match at {
+			None => Ok(self.client.info().best_hash),
+			Some(hash) => self.client.number(hash)?.map(|_| hash).ok_or(Error::UnknownBlock(hash)),
+		}
+	}
+
+	/// The block of this height on the chain of `head`.
+	fn result_block(&self, head: Hash, height: BlockNumber) -> Result<Option<ResultBlock>, Error> {
+		let mut hash = head;
+		loop {
+			let Some(header) = self.client.header(hash)? else { return Ok(None) };
+			let is_canonical = self.client.hash(*header.number())? == Some(hash);
+			// From where the chain of `head` joins the best one, blocks are known by their heights.
+			if *header.number() == height || is_canonical {
+				break;
+			}
+			hash = *header.parent_hash();
+		}
+		let canonical = self.client.hash(height)?;
+		if self.client.number(hash)? != Some(height) {
+			let Some(ancestor) = canonical else { return Ok(None) };
+			hash = ancestor;
+		}
+		let finalized = canonical == Some(hash) && height <= self.client.info().finalized_number;
+		Ok(Some(ResultBlock { hash, finalized }))
+	}
+}
+
+fn found<T>(id: JobId, lookup: Lookup<T>) -> Result<T, Error> {
+	match lookup {
+		Lookup::Found(found) => Ok(found),
+		Lookup::Pruned => Err(Error::PrunedJob(id)),
+		Lookup::Unknown => Err(Error::UnknownJob(id)),
+	}
+}
+
+#[async_trait]
+impl<Client> InferenceApiServer for Inference<Client>
+where
+	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + 'static,
+	Client::Api: InferenceRuntimeApi<Block>,
+{
+	fn get_job(&self, id: JobId, at: Option<Hash>) -> RpcResult<Job> {
+		let block = self.block(at)?;
+		let job = self.client.runtime_api().job(block, id).map_err(Error::from)?;
+		Ok(found(id, job)?.into())
+	}
+
+	fn get_result(&self, id: JobId, at: Option<Hash>) -> RpcResult<JobResult> {
+		let block = self.block(at)?;
+		let result = self.client.runtime_api().result(block, id).map_err(Error::from)?;
+		let result = found(id, result)?;
+		let result_block = match JobResult::height(&result) {
+			Some(height) => self.result_block(block, height)?,
+			None => None,
+		};
+		Ok(JobResult::new(id, result, result_block))
+	}
+
+	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>> {
+		let block = self.block(at)?;
+		let models = self.client.runtime_api().models(block).map_err(Error::from)?;
+		Ok(models.into_iter().map(Into::into).collect())
+	}
+
+	fn quote(
+		&self,
+		model: ModelId,
+		seats: Seats,
+		input_bytes: u32,
+		max_output_units: u32,
+		at: Option<Hash>,
+	) -> RpcResult<Quote> {
+		let block = self.block(at)?;
+		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units);
+		let quote = quote.map_err(Error::from)?.map_err(|error| Error::of_quote(model, error))?;
+		Ok(quote.into())
+	}
+}

@@ -1,0 +1,341 @@
+use super::*;
+use crate::inference::mock::{account, fake_model, MockChain};
+use jsonrpsee::{core::server::MethodsError, RpcModule};
+use serde_json::{json, Value};
+use sibyl_primitives::{
+	api::{
+		AgreementView, CommitteeView, JobView, PhaseView, QuoteError, ResultView, SeatView, SeatVoteView,
+		SettlementView,
+	},
+	job::{AbstainReason, JobOptions, Refusal, Verdict},
+	output::{Answer, Classification, LabelScore, Output},
+	price::Quote as ChainQuote,
+};
+
+const ID: JobId = 7;
+
+struct Test {
+	chain: Arc<MockChain>,
+	module: RpcModule<Inference<MockChain>>,
+}
+
+impl Test {
+	/// Ten blocks, of which seven are finalised.
+	fn new() -> Self {
+		let chain = Arc::new(MockChain::new());
+		chain.extend_silently(10);
+		chain.state().finalised = 7;
+		Self { module: Inference::new(chain.clone()).into_rpc(), chain }
+	}
+
+	fn call(&self, method: &str, params: Value) -> Result<Value, (i32, String, String)> {
+		let params = params.as_array().expect("parameters are a list").clone();
+		let method = format!("inference_{method}");
+		let call = self.module.call::<_, Value>(&method, params);
+		let runtime = sc_cli::build_runtime().expect("a runtime can be built");
+		runtime.block_on(call).map_err(|error| {
+			let MethodsError::JsonRpc(error) = error else { panic!("{error}") };
+			let name = error.data().map(|data| serde_json::from_str(data.get()).expect("the data is a name"));
+			(error.code(), name.unwrap_or_default(), error.message().into())
+		})
+	}
+
+	fn error(&self, method: &str, params: Value) -> (i32, String) {
+		let (code, name, message) = self.call(method, params).expect_err("it has no answer");
+		assert!(message.contains(':') || message.contains(';'), "it says what to do: {message}");
+		(code, name)
+	}
+
+	fn hash(&self, number: BlockNumber) -> Hash {
+		self.chain.hash(number).expect("the mock always answers").expect("the chain is long enough")
+	}
+
+	fn result(&self, view: ResultView) -> Value {
+		self.chain.state().results.insert(ID, Lookup::Found(view));
+		self.call("getResult", json!([ID])).expect("there is a result")
+	}
+}
+
+fn job() -> JobView {
+	let seat = |n, vote| SeatView { validator: account(n), vote };
+	JobView {
+		id: ID,
+		fingerprint: Hash::repeat_byte(1),
+		requester: account(9),
+		model: Hash::repeat_byte(2),
+		input: "Ça va?".into(),
+		options: JobOptions { seats: Seats::Fixed(5), max_output_units: 4, draw_delay: 2, seed: Some(u64::MAX) },
+		quote: ChainQuote { seats: 5, per_seat: 10, protocol_share: 1, total: u128::MAX },
+		submitted_at: 3,
+		phase: PhaseView::Revealing,
+		deadline: Some(20),
+		ends_by: 30,
+		committee: Some(CommitteeView {
+			draw: Hash::repeat_byte(3),
+			round: 1,
+			session: 2,
+			drawn_at: 4,
+			seats: vec![
+				seat(0, SeatVoteView::Missing),
+				seat(1, SeatVoteView::Abstained(AbstainReason::TooSlow)),
+				seat(2, SeatVoteView::Committed),
+				seat(3, SeatVoteView::Revealed(Hash::repeat_byte(4))),
+			],
+		}),
+		agreed: None,
+		settlement: None,
+	}
+}
+
+fn answer() -> Output {
+	let text = |label: &str| label.try_into().expect("it is short");
+	let scores = vec![LabelScore { label: text("fra"), score: 900_000 }].try_into().expect("it is one");
+	Output::Answer(Answer::Classification(Classification { label: text("fra"), scores }))
+}
+
+fn address(n: u8) -> String {
+	views::address(&account(n))
+}
+
+#[test]
+fn addresses_are_of_this_chain() {
+	assert_eq!(address(9), "bVnqjF8iStDR4TtHSHRd17AKke8eVjeLHba2qL4DSo7KFW14Y");
+}
+
+#[test]
+fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
+	let test = Test::new();
+	test.chain.state().jobs.insert(ID, Lookup::Found(job()));
+	let hash = |n: u8| format!("0x{}", format!("{n:02x}").repeat(32));
+	let expected = json!({
+		"id": 7,
+		"fingerprint": hash(1),
+		"requester": address(9),
+		"model": hash(2),
+		"input": { "hex": "0xc387612076613f", "text": "Ça va?" },
+		"options": { "seats": { "fixed": 5 }, "maxOutputUnits": 4, "drawDelay": 2, "seed": "18446744073709551615" },
+		"price": {
+			"seats": 5,
+			"perSeat": "10",
+			"protocolShare": "1",
+			"total": "340282366920938463463374607431768211455",
+		},
+		"submittedAt": 3,
+		"phase": "revealing",
+		"verdict": null,
+		"endedAt": null,
+		"deadline": 20,
+		"endsBy": 30,
+		"committee": {
+			"draw": hash(3),
+			"round": 1,
+			"session": 2,
+			"drawnAt": 4,
+			"seats": [
+				{ "validator": address(0), "vote": "missing" },
+				{ "validator": address(1), "vote": "abstained", "reason": "tooSlow" },
+				{ "validator": address(2), "vote": "committed" },
+				{ "validator": address(3), "vote": "revealed", "outputHash": hash(4) },
+			],
+			"committed": [address(2)],
+			"revealed": [address(3)],
+			"missing": [address(0)],
+		},
+		"agreed": null,
+		"settlement": null,
+	});
+	assert_eq!(test.call("getJob", json!([ID])), Ok(expected));
+}
+
+#[test]
+fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
+	let test = Test::new();
+	let ended = JobView {
+		input: vec![0xff],
+		options: JobOptions::default(),
+		phase: PhaseView::Ended { verdict: Verdict::Failed(Refusal::NotFinite), at: 8 },
+		deadline: None,
+		committee: None,
+		agreed: Some(AgreementView { output_hash: Hash::repeat_byte(5), at: 6 }),
+		settlement: Some(SettlementView { paid: 50, refunded: 5, protocol_share: 3 }),
+		..job()
+	};
+	test.chain.state().jobs.insert(ID, Lookup::Found(ended));
+	let job = test.call("getJob", json!([ID, test.hash(9)])).expect("there is a job");
+	assert_eq!(job["phase"], "ended");
+	assert_eq!(job["verdict"], "failed");
+	assert_eq!(job["endedAt"], 8);
+	assert_eq!(job["deadline"], Value::Null);
+	assert_eq!(job["committee"], Value::Null);
+	assert_eq!(job["agreed"]["at"], 6);
+	assert_eq!(job["settlement"], json!({ "paid": "50", "refunded": "5", "protocolShare": "3" }));
+	assert_eq!(job["options"]["seats"], "all");
+	assert_eq!(job["options"]["seed"], Value::Null);
+	assert_eq!(job["input"], json!({ "hex": "0xff", "text": null }));
+}
+
+#[test]
+fn an_open_job_has_no_result_yet_but_a_deadline() {
+	let test = Test::new();
+	let expected = json!({
+		"id": 7,
+		"status": "open",
+		"phase": "committing",
+		"deadline": 20,
+		"answer": null,
+		"refusal": null,
+		"outputHash": null,
+		"agreedAt": null,
+		"settled": false,
+		"blockHash": null,
+		"finalized": false,
+	});
+	assert_eq!(test.result(ResultView::Open { phase: PhaseView::Committing, deadline: 20 }), expected);
+}
+
+#[test]
+fn an_answer_is_shown_with_its_block_and_whether_that_is_final() {
+	let test = Test::new();
+	let output_hash = Hash::repeat_byte(5);
+	for (at, finalized) in [(7, true), (8, false)] {
+		let agreed = ResultView::Agreed { output: answer(), output_hash, at, settled: true };
+		let expected = json!({
+			"id": 7,
+			"status": "agreed",
+			"answer": { "classification": { "label": "fra", "scores": [{ "label": "fra", "score": 900_000 }] } },
+			"refusal": null,
+			"outputHash": output_hash,
+			"agreedAt": at,
+			"settled": true,
+			"blockHash": test.hash(at),
+			"finalized": finalized,
+		});
+		assert_eq!(test.result(agreed), expected);
+	}
+}
+
+#[test]
+fn a_refusal_is_shown_by_its_name() {
+	let output = Output::Refusal(Refusal::ContextExceeded);
+	let refused = ResultView::Agreed { output, output_hash: Hash::zero(), at: 6, settled: false };
+	let result = Test::new().result(refused);
+	assert_eq!((&result["status"], &result["refusal"]), (&json!("failed"), &json!("contextExceeded")));
+	assert_eq!((&result["answer"], &result["settled"]), (&Value::Null, &json!(false)));
+}
+
+#[test]
+fn an_end_without_output_is_shown_by_its_verdict() {
+	let test = Test::new();
+	for (verdict, status) in
+		[(Verdict::NoQuorum, "noQuorum"), (Verdict::Expired, "expired"), (Verdict::NoOutput, "noOutput")]
+	{
+		let result = test.result(ResultView::WithoutOutput { verdict, at: 5 });
+		assert_eq!(result["status"], status);
+		assert_eq!(result["blockHash"], json!(test.hash(5)));
+		assert_eq!(result["finalized"], true);
+		assert_eq!(result["agreedAt"], Value::Null);
+	}
+}
+
+#[test]
+fn a_result_on_a_fork_names_the_forks_block() {
+	let test = Test::new();
+	let ninth = test.chain.fork(test.hash(8), 9);
+	let tenth = test.chain.fork(ninth, 10);
+	let at = |at| {
+		let view = ResultView::Agreed { output: answer(), output_hash: Hash::zero(), at, settled: true };
+		test.chain.state().results.insert(ID, Lookup::Found(view));
+		let result = test.call("getResult", json!([ID, tenth])).expect("there is a result");
+		(result["blockHash"].clone(), result["finalized"].clone())
+	};
+	assert_eq!(at(10), (json!(tenth), json!(false)));
+	assert_eq!(at(9), (json!(ninth), json!(false)));
+	assert_eq!(at(8), (json!(test.hash(8)), json!(false)));
+	assert_eq!(at(7), (json!(test.hash(7)), json!(true)));
+	// A fork of a height that is finalised by now is not final.
+	test.chain.state().finalised = 10;
+	assert_eq!(at(9), (json!(ninth), json!(false)));
+}
+
+#[test]
+fn models_are_listed_with_who_serves_them() {
+	let test = Test::new();
+	test.chain.state().models = vec![fake_model()];
+	let model = fake_model();
+	let expected = json!([{
+		"id": model.id,
+		"name": "fake",
+		"task": "classify",
+		"architecture": "fake",
+		"files": [{ "name": "fake", "size": 0, "sha256": model.revision.files[0].sha256 }],
+		"limits": { "inputBytes": 256, "contextUnits": 512, "outputUnits": 0 },
+		"commitWindow": 12,
+		"price": { "base": "100", "unit": "3" },
+		"goldens": 2,
+		"servedBy": [address(0)],
+	}]);
+	assert_eq!(test.call("listModels", json!([])), Ok(expected));
+}
+
+#[test]
+fn a_price_is_quoted_in_strings() {
+	let test = Test::new();
+	test.chain.state().quote = Ok(ChainQuote { seats: 3, per_seat: 10, protocol_share: 2, total: 32 });
+	let expected = json!({ "seats": 3, "perSeat": "10", "protocolShare": "2", "total": "32" });
+	for seats in [json!("all"), json!({ "fixed": 3 })] {
+		assert_eq!(test.call("quote", json!([Hash::zero(), seats, 5, 0])), Ok(expected.clone()));
+	}
+}
+
+#[test]
+fn each_reason_for_no_price_has_its_own_error() {
+	let test = Test::new();
+	for (reason, code, name) in [
+		(QuoteError::UnknownModel, 10002, "UnknownModel"),
+		(QuoteError::InputEmpty, 10003, "InputEmpty"),
+		(QuoteError::InputTooLong { limit: 1 }, 10004, "InputTooLong"),
+		(QuoteError::OutputTooLong { limit: 1 }, 10005, "OutputTooLong"),
+		(QuoteError::SeatsInvalid, 10006, "SeatsInvalid"),
+		(QuoteError::TooFewValidators { serving: 1 }, 10007, "TooFewValidators"),
+		(QuoteError::TooManyValidators { limit: 32 }, 10008, "TooManyValidators"),
+		(QuoteError::Overflow, 10009, "PriceOverflow"),
+	] {
+		test.chain.state().quote = Err(reason);
+		assert_eq!(test.error("quote", json!([Hash::zero(), "all", 5, 0])), (code, name.into()));
+	}
+}
+
+#[test]
+fn jobs_that_are_not_there_yet_and_not_there_any_more_are_told_apart() {
+	let test = Test::new();
+	{
+		let mut state = test.chain.state();
+		state.jobs.insert(1, Lookup::Pruned);
+		state.results.insert(1, Lookup::Pruned);
+	}
+	for method in ["getJob", "getResult"] {
+		assert_eq!(test.error(method, json!([1])), (10001, "PrunedJob".into()));
+		assert_eq!(test.error(method, json!([2])), (10000, "UnknownJob".into()));
+	}
+}
+
+#[test]
+fn an_unknown_block_and_a_failing_runtime_are_told_apart() {
+	let test = Test::new();
+	let nowhere = Hash::repeat_byte(0xee);
+	let questions = |at: Value| {
+		[
+			("getJob", json!([1, at])),
+			("getResult", json!([1, at])),
+			("listModels", json!([at])),
+			("quote", json!([Hash::zero(), "all", 5, 0, at])),
+		]
+	};
+	for (method, params) in questions(json!(nowhere)) {
+		assert_eq!(test.error(method, params), (10010, "UnknownBlock".into()), "{method}");
+	}
+	test.chain.state().fails = true;
+	for (method, params) in questions(Value::Null) {
+		assert_eq!(test.error(method, params), (10011, "RuntimeFailed".into()), "{method}");
+	}
+}

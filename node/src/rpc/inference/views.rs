@@ -1,0 +1,510 @@
+//! What the methods answer, as JSON: addresses in SS58, bytes in hex with text beside them, balances as decimal strings
+//! since JavaScript's numbers can't hold them.
+
+use serde::{Deserialize, Serialize};
+use sibyl_primitives::{
+	api::{
+		AgreementView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView, SettlementView,
+	},
+	job::{AbstainReason, Fingerprint, JobId, JobOptions, Refusal, Seats, Verdict as ChainVerdict},
+	model::{ModelFile, ModelId, ModelLimits, Task},
+	output::{Answer as ChainAnswer, Output},
+	price::Quote as ChainQuote,
+	AccountId, BlockNumber, Hash, SessionIndex,
+};
+use sibyl_runtime::constants::SS58_PREFIX;
+use sp_core::{
+	crypto::{Ss58AddressFormat, Ss58Codec},
+	Bytes,
+};
+
+/// A job, with all that is known of its committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+	/// Its number.
+	pub id: JobId,
+	/// What identifies it on every fork.
+	pub fingerprint: Fingerprint,
+	/// Who asked.
+	pub requester: String,
+	/// The model asked.
+	pub model: ModelId,
+	/// What the model reads.
+	pub input: Input,
+	/// What the requester chose.
+	pub options: Options,
+	/// The price.
+	pub price: Quote,
+	/// The block of its submission.
+	pub submitted_at: BlockNumber,
+	/// Where it stands.
+	pub phase: Phase,
+	/// How it ended.
+	pub verdict: Option<Verdict>,
+	/// The block in which its money was settled.
+	pub ended_at: Option<BlockNumber>,
+	/// The block at whose end the phase is over at the latest.
+	pub deadline: Option<BlockNumber>,
+	/// The block by which it ends in any case.
+	pub ends_by: BlockNumber,
+	/// Its committee, once drawn.
+	pub committee: Option<Committee>,
+	/// The agreement, once there is one.
+	pub agreed: Option<Agreement>,
+	/// Where its money went, once it has ended.
+	pub settlement: Option<Settlement>,
+}
+
+/// What a model reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+	/// Its bytes.
+	pub hex: Bytes,
+	/// The text, where the bytes are one.
+	pub text: Option<String>,
+}
+
+/// What the requester chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Options {
+	/// How many validators answer.
+	pub seats: Seats,
+	/// Output that is paid for, in the model's units.
+	pub max_output_units: u32,
+	/// Blocks whose randomness the draw mixes.
+	pub draw_delay: u8,
+	/// What sampling starts from, a decimal number; none takes the job's fingerprint.
+	pub seed: Option<String>,
+}
+
+/// A price, in the smallest unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quote {
+	/// Seats that are paid for.
+	pub seats: u16,
+	/// What a seat gets at most.
+	pub per_seat: String,
+	/// What the protocol's account gets at most.
+	pub protocol_share: String,
+	/// All of it.
+	pub total: String,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+	/// Its committee is to be drawn.
+	Pending,
+	/// Seats commit.
+	Committing,
+	/// Seats reveal.
+	Revealing,
+	/// It has ended.
+	Ended,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+	/// The seats agree on an answer.
+	Agreed,
+	/// The seats agree that the model refuses the input.
+	Failed,
+	/// Enough seats revealed, but too few the same.
+	NoQuorum,
+	/// Too few seats took part.
+	Expired,
+	/// The seats agree on a hash whose output nobody brought.
+	NoOutput,
+}
+
+/// A job's committee. The same validators stand in `seats` by seat, and in the lists by what they did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Committee {
+	/// The seed it was drawn from.
+	pub draw: Hash,
+	/// Its number for the job.
+	pub round: u8,
+	/// The session in which it was drawn.
+	pub session: SessionIndex,
+	/// The block in which it was drawn.
+	pub drawn_at: BlockNumber,
+	/// Its seats.
+	pub seats: Vec<Seat>,
+	/// Who committed and has not revealed.
+	pub committed: Vec<String>,
+	/// Who committed and revealed.
+	pub revealed: Vec<String>,
+	/// Who has done nothing yet.
+	pub missing: Vec<String>,
+}
+
+/// A seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seat {
+	/// The validator on it.
+	pub validator: String,
+	/// What it has done.
+	#[serde(flatten)]
+	pub vote: Vote,
+}
+
+/// What a seat has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "vote", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Vote {
+	/// Nothing yet.
+	Missing,
+	/// It abstained.
+	Abstained {
+		/// Why.
+		reason: AbstainReason,
+	},
+	/// It committed.
+	Committed,
+	/// It committed and revealed.
+	Revealed {
+		/// The hash of its output.
+		output_hash: Hash,
+	},
+}
+
+/// An agreement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agreement {
+	/// The hash of the output.
+	pub output_hash: Hash,
+	/// The block of the agreement.
+	pub at: BlockNumber,
+}
+
+/// Where a job's money went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settlement {
+	/// To seats.
+	pub paid: String,
+	/// Back to the requester.
+	pub refunded: String,
+	/// To the protocol's account.
+	pub protocol_share: String,
+}
+
+/// A job's end and its output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobResult {
+	/// The job's number.
+	pub id: JobId,
+	/// Whether there is a result, and which.
+	pub status: Status,
+	/// Where an open job stands.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub phase: Option<Phase>,
+	/// The block at whose end an open job's phase is over at the latest.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub deadline: Option<BlockNumber>,
+	/// What the model says.
+	pub answer: Option<Answer>,
+	/// Why the model does not answer.
+	pub refusal: Option<Refusal>,
+	/// The hash of the output: of the answer or of the refusal.
+	pub output_hash: Option<Hash>,
+	/// The block of the agreement.
+	pub agreed_at: Option<BlockNumber>,
+	/// Whether the money is settled.
+	pub settled: bool,
+	/// The block of the agreement, or of the end without one.
+	pub block_hash: Option<Hash>,
+	/// Whether that block is finalised: the result then stays.
+	pub finalized: bool,
+}
+
+/// Whether there is a result, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+	/// Not yet.
+	Open,
+	/// An answer.
+	Agreed,
+	/// The model refuses the input.
+	Failed,
+	/// Enough seats revealed, but too few the same.
+	NoQuorum,
+	/// Too few seats took part.
+	Expired,
+	/// The seats agree on a hash whose output nobody brought.
+	NoOutput,
+}
+
+/// What a model says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+	/// The label of a text.
+	Classification {
+		/// The label with the highest score.
+		label: String,
+		/// The highest scores, in falling order.
+		scores: Vec<LabelScore>,
+	},
+}
+
+/// How well a label fits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelScore {
+	/// The label.
+	pub label: String,
+	/// Its probability in millionths.
+	pub score: u32,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Model {
+	/// What identifies it.
+	pub id: ModelId,
+	/// The name that users know it by.
+	pub name: String,
+	/// What it does.
+	pub task: Task,
+	/// The program that runs it.
+	pub architecture: String,
+	/// Its files.
+	pub files: Vec<ModelFile>,
+	/// What it takes and gives at most.
+	pub limits: ModelLimits,
+	/// Blocks that validators have for their commits.
+	pub commit_window: BlockNumber,
+	/// What a seat's work costs.
+	pub price: Price,
+	/// Inputs whose outputs validators must reproduce.
+	pub goldens: usize,
+	/// Validators of the current session that serve it.
+	pub served_by: Vec<String>,
+}
+
+/// What a seat's work costs, in the smallest unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+	/// For each job.
+	pub base: String,
+	/// For each unit of input and of output.
+	pub unit: String,
+}
+
+/// An account as this chain's wallets show it.
+pub fn address(account: &AccountId) -> String {
+	account.to_ss58check_with_version(Ss58AddressFormat::custom(SS58_PREFIX))
+}
+
+fn addresses<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> Vec<String> {
+	accounts.into_iter().map(address).collect()
+}
+
+impl From<JobView> for Job {
+	fn from(job: JobView) -> Self {
+		let (verdict, ended_at) = match job.phase {
+			PhaseView::Ended { verdict, at } => (Some(verdict.into()), Some(at)),
+			_ => (None, None),
+		};
+		Self {
+			id: job.id,
+			fingerprint: job.fingerprint,
+			requester: address(&job.requester),
+			model: job.model,
+			input: Input { text: String::from_utf8(job.input.clone()).ok(), hex: job.input.into() },
+			options: job.options.into(),
+			price: job.quote.into(),
+			submitted_at: job.submitted_at,
+			phase: job.phase.into(),
+			verdict,
+			ended_at,
+			deadline: job.deadline,
+			ends_by: job.ends_by,
+			committee: job.committee.map(Into::into),
+			agreed: job.agreed.map(|AgreementView { output_hash, at }| Agreement { output_hash, at }),
+			settlement: job.settlement.map(Into::into),
+		}
+	}
+}
+
+impl From<JobOptions> for Options {
+	fn from(JobOptions { seats, max_output_units, draw_delay, seed }: JobOptions) -> Self {
+		Self { seats, max_output_units, draw_delay, seed: seed.map(|seed| seed.to_string()) }
+	}
+}
+
+impl From<ChainQuote> for Quote {
+	fn from(quote: ChainQuote) -> Self {
+		Self {
+			seats: quote.seats,
+			per_seat: quote.per_seat.to_string(),
+			protocol_share: quote.protocol_share.to_string(),
+			total: quote.total.to_string(),
+		}
+	}
+}
+
+impl From<PhaseView> for Phase {
+	fn from(phase: PhaseView) -> Self {
+		match phase {
+			PhaseView::Pending => Self::Pending,
+			PhaseView::Committing => Self::Committing,
+			PhaseView::Revealing => Self::Revealing,
+			PhaseView::Ended { .. } => Self::Ended,
+		}
+	}
+}
+
+impl From<ChainVerdict> for Verdict {
+	fn from(verdict: ChainVerdict) -> Self {
+		match verdict {
+			ChainVerdict::Agreed => Self::Agreed,
+			ChainVerdict::Failed(_) => Self::Failed,
+			ChainVerdict::NoQuorum => Self::NoQuorum,
+			ChainVerdict::Expired => Self::Expired,
+			ChainVerdict::NoOutput => Self::NoOutput,
+		}
+	}
+}
+
+impl From<ChainVerdict> for Status {
+	fn from(verdict: ChainVerdict) -> Self {
+		match verdict {
+			ChainVerdict::Agreed => Self::Agreed,
+			ChainVerdict::Failed(_) => Self::Failed,
+			ChainVerdict::NoQuorum => Self::NoQuorum,
+			ChainVerdict::Expired => Self::Expired,
+			ChainVerdict::NoOutput => Self::NoOutput,
+		}
+	}
+}
+
+impl From<CommitteeView> for Committee {
+	fn from(committee: CommitteeView) -> Self {
+		let who = |did: fn(&SeatVoteView) -> bool| {
+			addresses(committee.seats.iter().filter(|seat| did(&seat.vote)).map(|seat| &seat.validator))
+		};
+		Self {
+			draw: committee.draw,
+			round: committee.round,
+			session: committee.session,
+			drawn_at: committee.drawn_at,
+			committed: who(|vote| matches!(vote, SeatVoteView::Committed)),
+			revealed: who(|vote| matches!(vote, SeatVoteView::Revealed(_))),
+			missing: who(|vote| matches!(vote, SeatVoteView::Missing)),
+			seats: committee.seats.iter().map(Into::into).collect(),
+		}
+	}
+}
+
+impl From<&SeatView> for Seat {
+	fn from(seat: &SeatView) -> Self {
+		let vote = match seat.vote {
+			SeatVoteView::Missing => Vote::Missing,
+			SeatVoteView::Abstained(reason) => Vote::Abstained { reason },
+			SeatVoteView::Committed => Vote::Committed,
+			SeatVoteView::Revealed(output_hash) => Vote::Revealed { output_hash },
+		};
+		Self { validator: address(&seat.validator), vote }
+	}
+}
+
+impl From<SettlementView> for Settlement {
+	fn from(SettlementView { paid, refunded, protocol_share }: SettlementView) -> Self {
+		Self { paid: paid.to_string(), refunded: refunded.to_string(), protocol_share: protocol_share.to_string() }
+	}
+}
+
+impl From<ChainAnswer> for Answer {
+	fn from(answer: ChainAnswer) -> Self {
+		match answer {
+			ChainAnswer::Classification(classification) => Self::Classification {
+				label: classification.label.to_string_lossy(),
+				scores: classification
+					.scores
+					.iter()
+					.map(|score| LabelScore { label: score.label.to_string_lossy(), score: score.score })
+					.collect(),
+			},
+		}
+	}
+}
+
+impl From<ModelView> for Model {
+	fn from(ModelView { id, revision, served_by }: ModelView) -> Self {
+		Self {
+			id,
+			name: revision.name.to_string_lossy(),
+			task: revision.task,
+			architecture: revision.architecture.to_string_lossy(),
+			files: revision.files.into_inner(),
+			limits: revision.limits,
+			commit_window: revision.commit_window,
+			price: Price { base: revision.price.base.to_string(), unit: revision.price.unit.to_string() },
+			goldens: revision.goldens.len(),
+			served_by: addresses(&served_by),
+		}
+	}
+}
+
+/// The block that a result is of.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultBlock {
+	/// Its hash, on the chain that was asked about.
+	pub hash: Hash,
+	/// Whether it is finalised.
+	pub finalized: bool,
+}
+
+impl JobResult {
+	/// The height of the block that the result is of; none while the job is open.
+	pub fn height(view: &ResultView) -> Option<BlockNumber> {
+		match view {
+			ResultView::Open { .. } => None,
+			ResultView::Agreed { at, .. } | ResultView::WithoutOutput { at, .. } => Some(*at),
+		}
+	}
+
+	/// The result of the job of this number, which is of this block.
+	pub fn new(id: JobId, view: ResultView, block: Option<ResultBlock>) -> Self {
+		let result = Self {
+			id,
+			status: Status::Open,
+			phase: None,
+			deadline: None,
+			answer: None,
+			refusal: None,
+			output_hash: None,
+			agreed_at: None,
+			settled: false,
+			block_hash: block.map(|block| block.hash),
+			finalized: block.is_some_and(|block| block.finalized),
+		};
+		match view {
+			ResultView::Open { phase, deadline } => {
+				Self { phase: Some(phase.into()), deadline: Some(deadline), ..result }
+			}
+			ResultView::Agreed { output, output_hash, at, settled } => {
+				let (status, answer, refusal) = match output {
+					Output::Answer(answer) => (Status::Agreed, Some(answer.into()), None),
+					Output::Refusal(refusal) => (Status::Failed, None, Some(refusal)),
+				};
+				let (output_hash, agreed_at) = (Some(output_hash), Some(at));
+				Self { status, answer, refusal, output_hash, agreed_at, settled, ..result }
+			}
+			ResultView::WithoutOutput { verdict, .. } => Self { status: verdict.into(), settled: true, ..result },
+		}
+	}
+}

@@ -1,0 +1,219 @@
+//! The inference side of the running node: what [`crate::inference`] is made of, put together.
+
+use super::{full::Node, FullBackend};
+use crate::{
+	cli::InferenceParams,
+	error::Error,
+	inference::{
+		engine_service::{Capacity, EngineService},
+		gossip::{self, OwnBundles, VoteValidator},
+		mailbox::{Mailbox, NotifyingStorage},
+		metrics::Metrics,
+		models::{Choice, Models},
+		pool::{Bounds, SharedPool},
+		wake::{self, Waker, Wakes, WakingEvents},
+	},
+};
+use async_channel::Receiver;
+use futures::FutureExt;
+use sc_client_api::Backend;
+use sc_network::{
+	config::FullNetworkConfiguration,
+	service::{
+		traits::{NetworkBackend, NetworkPeers},
+		NotificationMetrics,
+	},
+	NotificationService, ProtocolName,
+};
+use sc_network_gossip::GossipEngine;
+use sc_service::{Configuration, TaskManager};
+use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sibyl_engine::{Engine, LocalEngine};
+use sibyl_primitives::{mailbox::InferenceRequest, vote::VoteBundle};
+use sibyl_runtime::{opaque::Block, Hash};
+use std::{sync::Arc, time::Duration};
+use substrate_prometheus_endpoint::Registry;
+
+const LOG_TARGET: &str = "inference";
+
+/// The tasks' group in the metrics.
+const GROUP: &str = "inference";
+
+/// Threads that one inference is divided among; more threads run more inferences.
+const THREADS_OF_AN_INFERENCE: usize = 1;
+
+type OffchainStorage = <FullBackend as Backend<Block>>::OffchainStorage;
+
+/// What the command line makes of the engine.
+pub struct EnginePlan {
+	engine: Arc<dyn Engine>,
+	models: Models,
+	capacity: Capacity,
+}
+
+impl EnginePlan {
+	/// Loads the engine's models and checks the command line against them.
+	pub fn new(params: &InferenceParams) -> Result<Self, Error> {
+		let engine = Arc::new(LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?);
+		let models = Models::new(engine.models(), Choice::new(&params.models, &engine.models())?);
+		let capacity = Capacity {
+			threads: params.inference_threads.into(),
+			queue: params.inference_queue,
+			timeout: Duration::from_millis(params.inference_job_timeout),
+		};
+		Ok(Self { engine, models, capacity })
+	}
+}
+
+/// The protocol that votes travel by, before there is a network.
+pub struct VoteProtocol {
+	name: ProtocolName,
+	notifications: Box<dyn NotificationService>,
+}
+
+impl VoteProtocol {
+	/// Adds it to the network that is to be built.
+	pub fn add_to<Network: NetworkBackend<Block, Hash>>(
+		network: &mut FullNetworkConfiguration<Block, Hash, Network>,
+		config: &Configuration,
+		genesis: &Hash,
+		metrics: NotificationMetrics,
+	) -> Self {
+		let name = gossip::protocol_name(genesis, &*config.chain_spec);
+		let (protocol, notifications) =
+			gossip::protocol_config::<Network>(name.clone(), metrics, network.peer_store_handle());
+		network.add_notification_protocol(protocol);
+		Self { name, notifications }
+	}
+}
+
+/// Votes, as the block author and gossip share them.
+#[derive(Clone)]
+pub struct Votes {
+	/// The pool.
+	pub pool: SharedPool,
+	metrics: Metrics,
+}
+
+impl Votes {
+	/// An empty pool, whose metrics go into the registry.
+	pub fn new(registry: Option<&Registry>) -> Result<Self, Error> {
+		let metrics = Metrics::new(registry).map_err(sc_service::Error::from)?;
+		Ok(Self { pool: SharedPool::new(Bounds::default(), metrics.clone()), metrics })
+	}
+}
+
+/// Which parts this node takes.
+#[derive(Clone, Copy)]
+pub struct Parts {
+	/// Makes blocks, and so votes.
+	pub is_authority: bool,
+	/// Runs offchain workers, without which nothing is voted.
+	pub runs_offchain_workers: bool,
+}
+
+/// Starts what carries votes, and what makes them where this node does.
+pub fn spawn(
+	task_manager: &TaskManager,
+	node: &Node,
+	parts: Parts,
+	plan: EnginePlan,
+	votes: Votes,
+	protocol: VoteProtocol,
+) -> Result<(), Error> {
+	let storage = node
+		.backend
+		.offchain_storage()
+		.ok_or_else(|| sc_service::Error::Other("the database has no offchain storage".into()))?;
+	let (heard_storage, notices) = NotifyingStorage::new(storage.clone(), votes.metrics.clone());
+	spawn_gossip(task_manager, node, &votes, protocol, notices.bundles);
+	if !parts.runs_offchain_workers {
+		if parts.is_authority {
+			log::warn!(
+				target: LOG_TARGET,
+				"Offchain workers are off, so this validator answers no job: leave out --offchain-worker",
+			);
+		}
+		return Ok(());
+	}
+	let (waker, wakes) = wake::waker(votes.metrics.clone());
+	spawn_offchain_workers(task_manager, node, parts.is_authority, heard_storage, wakes)?;
+	if parts.is_authority {
+		spawn_engine(task_manager, node, plan, Mailbox::new(storage), waker, votes.metrics, notices.requests)?;
+	}
+	Ok(())
+}
+
+fn spawn_gossip(
+	task_manager: &TaskManager,
+	node: &Node,
+	votes: &Votes,
+	protocol: VoteProtocol,
+	written: Receiver<VoteBundle>,
+) {
+	let network = node.network.clone();
+	let report = Box::new(move |peer, change| network.report_peer(peer, change));
+	let validator = Arc::new(VoteValidator::new(node.genesis, votes.pool.clone(), votes.metrics.clone(), report));
+	let engine = GossipEngine::new(
+		node.network.clone(),
+		node.sync.clone(),
+		protocol.notifications,
+		protocol.name,
+		validator.clone(),
+		node.registry.as_ref(),
+	);
+	let own = OwnBundles::new(node.client.clone(), votes.pool.clone(), votes.metrics.clone());
+	let spawner = task_manager.spawn_handle();
+	spawner.spawn_blocking("inference-gossip", GROUP, gossip::run(engine, written, own));
+	spawner.spawn_blocking(
+		"inference-votes-follow",
+		GROUP,
+		gossip::follow_chain(node.client.clone(), validator, votes.pool.clone()),
+	);
+}
+
+fn spawn_offchain_workers(
+	task_manager: &TaskManager,
+	node: &Node,
+	is_validator: bool,
+	storage: NotifyingStorage<OffchainStorage>,
+	wakes: Wakes,
+) -> Result<(), Error> {
+	let workers = sc_offchain::OffchainWorkers::new(sc_offchain::OffchainWorkerOptions {
+		runtime_api_provider: node.client.clone(),
+		keystore: Some(node.keystore.clone()),
+		offchain_db: Some(storage),
+		transaction_pool: Some(OffchainTransactionPoolFactory::new(node.pool.clone())),
+		network_provider: Arc::new(node.network.clone()),
+		is_validator,
+		enable_http_requests: false,
+		custom_extensions: |_| Vec::new(),
+	})
+	.map_err(|error| sc_service::Error::Other(format!("the offchain workers can't start: {error}")))?;
+	let spawner = task_manager.spawn_handle();
+	let events = WakingEvents::new(node.client.clone(), wakes, move |forwarding| {
+		spawner.spawn("offchain-workers-wake", "offchain-worker", forwarding)
+	});
+	task_manager.spawn_handle().spawn(
+		"offchain-workers-runner",
+		"offchain-worker",
+		workers.run(Arc::new(events), task_manager.spawn_handle()).boxed(),
+	);
+	Ok(())
+}
+
+fn spawn_engine(
+	task_manager: &TaskManager,
+	node: &Node,
+	plan: EnginePlan,
+	mailbox: Mailbox<OffchainStorage>,
+	waker: Waker,
+	metrics: Metrics,
+	requests: Receiver<InferenceRequest>,
+) -> Result<(), Error> {
+	let EnginePlan { engine, models, capacity } = plan;
+	let service = EngineService::new(node.client.clone(), mailbox, waker, engine, models, capacity, metrics)
+		.map_err(Error::EngineThreads)?;
+	task_manager.spawn_handle().spawn_blocking("inference-engine", GROUP, service.run(requests));
+	Ok(())
+}

@@ -1,0 +1,168 @@
+use crate::{mock::*, *};
+use codec::{Decode, Encode};
+use frame_support::{assert_noop, pallet_prelude::ProvideInherent, weights::Weight, BoundedVec};
+use sibyl_primitives::vote::MAX_VOTES;
+use sp_inherents::InherentData;
+use sp_runtime::DispatchError;
+
+fn inherent_of(bundles: Vec<VoteBundle>) -> Option<Vec<VoteBundle>> {
+	let mut data = InherentData::new();
+	data.put_data(INHERENT_IDENTIFIER, &InherentVotes::V1(bundles)).expect("the votes encode");
+	match Inference::create_inherent(&data)? {
+		Call::include { bundles } => Some(bundles.into_inner()),
+		call => panic!("not an inherent: {call:?}"),
+	}
+}
+
+#[test]
+fn neither_a_signed_account_nor_root_can_include_votes() {
+	Chain::default().run(|| {
+		for origin in [RuntimeOrigin::signed(requester()), RuntimeOrigin::root()] {
+			assert_noop!(Inference::include(origin, Default::default()), DispatchError::BadOrigin);
+		}
+	});
+}
+
+#[test]
+fn there_is_no_inherent_when_there_is_nothing_to_say() {
+	Chain::default().run(|| {
+		assert_eq!(Inference::create_inherent(&InherentData::new()), None);
+		assert_eq!(inherent_of(vec![]), None);
+		let id = drawn(all_seats());
+		include([Votes::of(0).commit(id, &answer("eng")).sign()]);
+		next_block();
+		assert_eq!(inherent_of(vec![Votes::of(0).commit(id, &answer("eng")).sign()]), None);
+	});
+}
+
+#[test]
+fn inherent_data_of_an_unknown_version_is_left_out() {
+	Chain::default().run(|| {
+		let mut data = InherentData::new();
+		data.put_data(INHERENT_IDENTIFIER, &vec![9u8; 40]).expect("bytes encode");
+		assert_eq!(Inference::create_inherent(&data), None);
+	});
+}
+
+#[test]
+fn an_author_takes_the_most_urgent_jobs_first() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let first = drawn(all_seats());
+		let second = drawn(all_seats());
+		let bundles = vec![Votes::of(0).commit(second, &output).sign(), Votes::of(1).commit(first, &output).sign()];
+		let chosen = inherent_of(bundles.clone()).expect("both are wanted");
+		assert_eq!(chosen, [bundles[1].clone(), bundles[0].clone()]);
+	});
+}
+
+#[test]
+fn an_output_stands_in_a_block_once_however_many_seats_bring_it() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let chosen = inherent_of((0..4).map(|number| Votes::of(number).reveal(id, &output).sign()).collect())
+			.expect("all are wanted");
+		let brought: usize = chosen.iter().map(|VoteBundle::V1(signed)| signed.outputs.len()).sum();
+		assert_eq!((chosen.len(), brought), (4, 1));
+		include(chosen);
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+	});
+}
+
+#[test]
+fn a_second_include_in_a_block_does_nothing_and_a_new_block_takes_one_again() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		commit_by(0..1, id, &output);
+		commit_by(1..2, id, &output);
+		assert_eq!(committee(id).tally().committed, 1);
+		next_block();
+		commit_by(1..2, id, &output);
+		assert_eq!(committee(id).tally().committed, 2);
+	});
+}
+
+#[test]
+fn five_hundred_includes_in_a_block_weigh_little_more_than_one() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let bundle = || Votes::of(0).commit(id, &output).sign();
+		let first = include([bundle()]);
+		let repeats: Weight = (0..499).map(|_| include([bundle()])).fold(Weight::zero(), Weight::saturating_add);
+		assert!(repeats.all_lte(<() as WeightInfo>::include().saturating_mul(499)));
+		assert!(first.ref_time() > <() as WeightInfo>::include().ref_time());
+		assert_eq!(committee(id).tally().committed, 1);
+		next_block();
+	});
+}
+
+#[test]
+fn a_block_full_of_junk_stays_within_the_weight_that_include_may_have() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let target = target(id);
+		// Properly signed, as full as bundles can be, and none of it true.
+		let junk = (0..MAX_BUNDLES).map(|number| {
+			Votes::of((number % 4) as u8)
+				.change(|ballot| {
+					let mut commit = sibyl_primitives::vote::Commit { target, seat: 0, commitment: Hash::zero() };
+					for seat in 0..MAX_VOTES {
+						commit.seat = 100 + seat as u16;
+						commit.target.draw = Hash::repeat_byte(number as u8);
+						ballot.commits.try_push(commit).expect("the ballot has room");
+					}
+				})
+				.output(output.clone())
+				.sign()
+		});
+		let weight = include(junk.collect::<Vec<_>>());
+		assert!(weight.all_lte(MaxIncludeWeight::get()), "{weight:?}");
+		assert_eq!(committee(id).tally().committed, 0);
+		next_block();
+	});
+}
+
+#[test]
+fn more_work_than_a_block_has_room_for_is_left_to_the_next_one() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let jobs: Vec<_> = (0..MAX_OPEN_PER_ACCOUNT).map(|_| submit(all_seats())).collect();
+		advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(MAX_DUE) + 1);
+		let votes = |number: u8| jobs.iter().fold(Votes::of(number), |votes, id| votes.commit(*id, &output)).sign();
+		let weight_of_job = <() as WeightInfo>::end(MAX_SEATS);
+		let mut blocks = 0;
+		while jobs.iter().any(|id| job(*id).phase == Phase::Committing) {
+			let chosen = inherent_of((0..4).map(votes).collect()).expect("votes are wanted");
+			assert!(include(chosen).all_lte(MaxIncludeWeight::get()));
+			next_block();
+			blocks += 1;
+			assert!(blocks < 10, "the jobs get nowhere, {weight_of_job:?} each");
+		}
+	});
+}
+
+#[test]
+fn a_bundle_over_its_bounds_does_not_decode() {
+	Chain::default().run(|| {
+		let id = drawn(all_seats());
+		let mut votes = Votes::of(0);
+		for _ in 0..MAX_VOTES {
+			votes = votes.commit(id, &answer("eng"));
+		}
+		let full = votes.sign();
+		assert_eq!(VoteBundle::decode(&mut &full.encode()[..]), Ok(full.clone()));
+		let VoteBundle::V1(signed) = full;
+		let mut commits = signed.ballot.commits.to_vec();
+		commits.push(commits[0]);
+		let ballot = &signed.ballot;
+		let head = (0u8, ballot.session, ballot.authority_index, ballot.at_block);
+		let tail = (&ballot.abstentions, &ballot.reveals, &ballot.attestations, &signed.outputs, &signed.signature);
+		let over = (head, commits, tail).encode();
+		assert!(VoteBundle::decode(&mut &over[..]).is_err());
+		let bundles: Vec<u8> = (codec::Compact(MAX_BUNDLES + 1), vec![0u8; 100]).encode();
+		assert!(
+			BoundedVec::<VoteBundle, frame_support::traits::ConstU32<MAX_BUNDLES>>::decode(&mut &bundles[..]).is_err()
+		);
+	});
+}

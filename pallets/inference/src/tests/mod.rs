@@ -1,0 +1,10 @@
+mod committee;
+mod include;
+mod phases;
+mod random;
+mod retention;
+mod sessions;
+mod settlement;
+mod submission;
+mod votes;
+mod worker;

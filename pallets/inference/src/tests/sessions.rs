@@ -1,0 +1,76 @@
+use crate::{mock::*, *};
+use sibyl_primitives::api::BundleStanding;
+
+#[test]
+fn a_member_that_leaves_and_one_that_rotates_its_key_are_paid_across_the_sessions_edge() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let commits: Vec<_> = (0..4).map(|number| Votes::of(number).commit(id, &output).sign()).collect();
+		// Validator 0 leaves, 1 has a new key, and 2 and 3 change their places.
+		begin_session(1, &[(1, 50), (3, 3), (2, 2)]);
+		include(commits);
+		assert_eq!(job(id).phase, Phase::Revealing);
+		next_block();
+		include((0..4).map(|number| Votes::of(number).session(0).reveal(id, &output).sign()));
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+		assert!((0..4).all(|number| free(&account(number)) > FUNDS));
+		next_block();
+	});
+}
+
+#[test]
+fn a_new_key_does_not_sign_for_a_seat_of_an_older_session() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		begin_session(1, &[(0, 50), (1, 1), (2, 2), (3, 3)]);
+		include([Votes::of(0).session(0).commit(id, &output).signed_by(50).sign()]);
+		assert_eq!(committee(id).tally().committed, 0);
+		next_block();
+		include([Votes::of(0).session(0).commit(id, &output).sign()]);
+		assert_eq!(committee(id).tally().committed, 1);
+	});
+}
+
+#[test]
+fn votes_of_a_session_too_old_are_dropped_and_its_keys_forgotten() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let vote = |number| Votes::of(number).session(0).commit(id, &output).sign();
+		let members: Vec<_> = (0..4).map(|number| (number, number)).collect();
+		for session in 1..=KEY_SET_HISTORY {
+			begin_session(session, &members);
+		}
+		include([vote(0)]);
+		assert_eq!(committee(id).tally().committed, 1);
+		next_block();
+		begin_session(KEY_SET_HISTORY + 1, &members);
+		assert_eq!(Inference::standing(&vote(1)), BundleStanding::Useless);
+		include([vote(1)]);
+		assert_eq!(committee(id).tally().committed, 1);
+		assert!(!KeySets::<Test>::contains_key(0));
+		next_block();
+	});
+}
+
+#[test]
+fn a_job_submitted_in_one_session_gets_its_seats_from_the_next_ones_validators() {
+	Chain::default().validators(5).run(|| {
+		let id = submit(fixed(3));
+		next_block();
+		begin_session(1, &[(2, 2), (3, 3), (4, 4)]);
+		next_block();
+		let committee = committee(id);
+		assert_eq!(committee.session, 1);
+		assert!(committee.seats.iter().all(|seat| [2, 3, 4].map(account).contains(&seat.validator)));
+	});
+}
+
+#[test]
+fn key_sets_are_shown_newest_first() {
+	Chain::default().run(|| {
+		begin_session(1, &[(1, 50)]);
+		let sets = Inference::key_sets_view();
+		assert_eq!(sets.iter().map(|set| set.session).collect::<Vec<_>>(), [1, 0]);
+		assert_eq!(sets[0].members.len(), 1);
+	});
+}

@@ -1,0 +1,101 @@
+use crate::{mock::*, *};
+use frame_support::{
+	assert_ok,
+	traits::{fungible::Mutate, tokens::Preservation},
+};
+
+/// What a seat gets for "hello": the base and five bytes of input.
+const SEAT: Balance = 1_000 + 5 * 10;
+
+fn settlement(id: JobId) -> SettlementView {
+	match job(id).phase {
+		Phase::Ended { settlement, .. } => settlement,
+		phase => panic!("the job has not ended: {phase:?}"),
+	}
+}
+
+#[test]
+fn agreeing_seats_are_paid_the_protocol_gets_its_share_and_nothing_is_left_on_hold() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		reveal_by(0..4, id, &output);
+		for number in 0..4 {
+			assert_eq!(free(&account(number)), FUNDS + SEAT);
+		}
+		assert_eq!(free(&Inference::protocol_account()), FUNDS + 210);
+		assert_eq!((free(&requester()), held()), (FUNDS - 4 * SEAT - 210, 0));
+		assert_eq!(settlement(id), SettlementView { paid: 4 * SEAT, refunded: 0, protocol_share: 210 });
+	});
+}
+
+#[test]
+fn output_that_was_not_used_and_seats_that_did_not_agree_are_refunded_in_the_settling_block() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(JobOptions { max_output_units: 50, ..all_seats() }, &output);
+		let total = job(id).quote.total;
+		assert_eq!(total, 4 * (SEAT + 500) + 310);
+		reveal_by(0..3, id, &output);
+		advance_to(job(id).deadline + 1);
+		let SettlementView { paid, refunded, protocol_share } = settlement(id);
+		assert_eq!((paid, protocol_share), (3 * SEAT, 158));
+		assert_eq!(paid + refunded + protocol_share, total);
+		assert_eq!(free(&requester()), FUNDS - paid - protocol_share);
+	});
+}
+
+#[test]
+fn an_agreed_refusal_costs_the_base_only() {
+	Chain::default().run(|| {
+		let id = revealing(all_seats(), &refusal());
+		reveal_by(0..4, id, &refusal());
+		assert_eq!(settlement(id).paid, 4 * 1_000);
+		assert_eq!(free(&account(0)), FUNDS + 1_000);
+	});
+}
+
+#[test]
+fn what_a_vanished_validators_account_cannot_take_goes_to_the_protocol() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		pallet_models::Models::<Test>::mutate(model().id(), |revision| {
+			if let Some(revision) = revision {
+				// Less than the existential deposit.
+				revision.price = sibyl_primitives::price::ModelPrice { base: 1, unit: 1 };
+			}
+		});
+		let id = submit(all_seats());
+		// Only this test's model differs from its id.
+		pallet_models::Models::<Test>::insert(model().id(), model());
+		next_block();
+		next_block();
+		commit_by(0..4, id, &output);
+		next_block();
+		assert_ok!(Balances::transfer(&account(0), &account(1), FUNDS, Preservation::Expendable));
+		let before = free(&Inference::protocol_account());
+		reveal_by(0..4, id, &output);
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+		assert_eq!(free(&account(0)), 0);
+		assert_eq!(settlement(id).paid, 3 * 6);
+		assert_eq!(free(&Inference::protocol_account()), before + 6 + 2);
+		check();
+	});
+}
+
+#[test]
+fn the_price_is_the_one_at_submission() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let dearer = sibyl_primitives::price::ModelPrice { base: 1_000_000, unit: 0 };
+		pallet_models::Models::<Test>::mutate(model().id(), |revision| {
+			if let Some(revision) = revision {
+				revision.price = dearer;
+			}
+		});
+		reveal_by(0..4, id, &output);
+		assert_eq!(settlement(id).paid, 4 * SEAT);
+		pallet_models::Models::<Test>::insert(model().id(), model());
+	});
+}

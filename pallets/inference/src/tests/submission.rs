@@ -1,0 +1,136 @@
+use crate::{mock::*, *};
+use frame_support::{assert_noop, assert_ok};
+use sibyl_primitives::job::Seats;
+
+fn try_submit(input: &[u8], options: JobOptions, max_fee: Balance) -> frame_support::dispatch::DispatchResult {
+	Inference::submit(RuntimeOrigin::signed(requester()), model().id(), input.to_vec(), options, max_fee)
+}
+
+/// Four seats of 1,000 and 10 for each of the five bytes of "hello", and 5 % of that.
+const PRICE_OF_HELLO: Balance = 4 * 1_050 + 210;
+
+#[test]
+fn a_job_is_held_at_its_price_and_announced_with_all_that_finds_it() {
+	Chain::default().run(|| {
+		let id = submit(all_seats());
+		assert_eq!(held(), PRICE_OF_HELLO);
+		assert_eq!(free(&requester()), FUNDS - PRICE_OF_HELLO);
+		let job = job(id);
+		assert_eq!((job.phase, job.deadline, job.quote.total), (Phase::Pending, 2, PRICE_OF_HELLO));
+		assert!(has_event(Event::JobSubmitted {
+			job: id,
+			requester: requester(),
+			model: model().id(),
+			fingerprint: job.fingerprint,
+			quote: job.quote,
+			ends_by: job.ends_by,
+		}));
+		check();
+	});
+}
+
+#[test]
+fn the_same_question_twice_is_two_jobs_with_two_fingerprints() {
+	Chain::default().run(|| {
+		let (first, second) = (submit(all_seats()), submit(all_seats()));
+		assert_ne!(first, second);
+		assert_ne!(job(first).fingerprint, job(second).fingerprint);
+		assert_eq!(held(), 2 * PRICE_OF_HELLO);
+	});
+}
+
+#[test]
+fn each_bad_input_is_refused_by_its_own_error_and_changes_nothing() {
+	Chain::default().run(|| {
+		let with = |seats, max_output_units, draw_delay| JobOptions { seats, max_output_units, draw_delay, seed: None };
+		let cases: [(&[u8], JobOptions, Balance, Error<Test>); 13] = [
+			(b"", all_seats(), Balance::MAX, Error::InputEmpty),
+			(&[b'x'; 513], all_seats(), Balance::MAX, Error::InputTooLong),
+			(&[0xff, 0xfe], all_seats(), Balance::MAX, Error::InputNotUtf8),
+			(b"hello", fixed(0), Balance::MAX, Error::SeatsInvalid),
+			(b"hello", fixed(2), Balance::MAX, Error::SeatsInvalid),
+			(b"hello", fixed(17), Balance::MAX, Error::SeatsInvalid),
+			(b"hello", fixed(u16::MAX), Balance::MAX, Error::SeatsInvalid),
+			(b"hello", fixed(5), Balance::MAX, Error::TooFewValidators),
+			(b"hello", with(Seats::All, 51, 1), Balance::MAX, Error::OutputTooLong),
+			(b"hello", with(Seats::All, 0, 0), Balance::MAX, Error::DrawDelayInvalid),
+			(b"hello", with(Seats::All, 0, 9), Balance::MAX, Error::DrawDelayInvalid),
+			(b"hello", all_seats(), PRICE_OF_HELLO - 1, Error::FeeAboveLimit),
+			(b"hello", all_seats(), 0, Error::FeeAboveLimit),
+		];
+		for (input, options, max_fee, error) in cases {
+			assert_noop!(try_submit(input, options, max_fee), error);
+		}
+		assert_noop!(
+			Inference::submit(
+				RuntimeOrigin::signed(requester()),
+				Hash::repeat_byte(9),
+				b"hello".to_vec(),
+				all_seats(),
+				Balance::MAX
+			),
+			Error::<Test>::UnknownModel
+		);
+		assert_noop!(
+			Inference::submit(
+				RuntimeOrigin::signed(account(99)),
+				model().id(),
+				b"hello".to_vec(),
+				all_seats(),
+				Balance::MAX
+			),
+			Error::<Test>::BalanceTooLow
+		);
+		assert_ok!(try_submit(b"hello", all_seats(), PRICE_OF_HELLO));
+	});
+}
+
+#[test]
+fn a_job_for_a_model_that_nobody_serves_is_refused() {
+	Chain::default().serving(0).run(|| {
+		assert_noop!(try_submit(b"hello", all_seats(), Balance::MAX), Error::<Test>::TooFewValidators);
+		assert_noop!(try_submit(b"hello", fixed(1), Balance::MAX), Error::<Test>::TooFewValidators);
+	});
+}
+
+#[test]
+fn all_is_refused_where_more_serve_than_a_committee_has_seats() {
+	Chain::default().validators(33).run(|| {
+		assert_noop!(try_submit(b"hello", all_seats(), Balance::MAX), Error::<Test>::TooManyValidators);
+		assert_ok!(try_submit(b"hello", fixed(15), Balance::MAX));
+	});
+}
+
+#[test]
+fn open_jobs_are_bounded_by_account_and_in_total() {
+	Chain::default().run(|| {
+		for _ in 0..MAX_OPEN_PER_ACCOUNT {
+			submit(all_seats());
+		}
+		assert_noop!(try_submit(b"hello", all_seats(), Balance::MAX), Error::<Test>::TooManyJobsOfAccount);
+		let other = || {
+			Inference::submit(
+				RuntimeOrigin::signed(account(201)),
+				model().id(),
+				b"hello".to_vec(),
+				all_seats(),
+				Balance::MAX,
+			)
+		};
+		for _ in MAX_OPEN_PER_ACCOUNT..MAX_OPEN {
+			assert_ok!(other());
+		}
+		assert_noop!(other(), Error::<Test>::TooManyJobs);
+		check();
+	});
+}
+
+#[test]
+fn a_quote_is_what_a_job_then_costs() {
+	Chain::default().run(|| {
+		let options = JobOptions { max_output_units: 20, ..fixed(3) };
+		let quote = Inference::quote(model().id(), options.seats, 5, 20).expect("the job can be had");
+		assert_ok!(try_submit(b"hello", options, quote.total));
+		assert_eq!(held(), quote.total);
+	});
+}

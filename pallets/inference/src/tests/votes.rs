@@ -1,0 +1,187 @@
+use crate::{mock::*, *};
+use sibyl_primitives::{api::BundleStanding, vote::BUNDLE_LONGEVITY};
+
+fn committed(id: JobId) -> usize {
+	committee(id).tally().committed
+}
+
+fn standing(bundle: &VoteBundle) -> BundleStanding {
+	Inference::standing(bundle)
+}
+
+#[test]
+fn forged_commits_are_dropped_without_harm_to_the_honest_one() {
+	Chain::default().validators(5).serving(4).run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let forged = [
+			("a foreign signature", Votes::of(0).commit(id, &output).signed_by(1).sign()),
+			(
+				"another validator's place",
+				Votes::of(1).commit(id, &output).change(|ballot| ballot.authority_index = 0).sign(),
+			),
+			(
+				"a place beyond the set",
+				Votes::of(0).commit(id, &output).change(|ballot| ballot.authority_index = 99).sign(),
+			),
+			("another seat", Votes::of(0).commit(id, &output).change(|ballot| ballot.commits[0].seat ^= 1).sign()),
+			(
+				"a seat beyond the committee",
+				Votes::of(0).commit(id, &output).change(|ballot| ballot.commits[0].seat = 9).sign(),
+			),
+			(
+				"another draw",
+				Votes::of(0).commit(id, &output).change(|ballot| ballot.commits[0].target.draw = Hash::zero()).sign(),
+			),
+			(
+				"another round",
+				Votes::of(0).commit(id, &output).change(|ballot| ballot.commits[0].target.round = 1).sign(),
+			),
+			(
+				"an unknown job",
+				Votes::of(0)
+					.commit(id, &output)
+					.change(|ballot| ballot.commits[0].target.fingerprint = Hash::zero())
+					.sign(),
+			),
+			("a session yet to come", Votes::of(0).commit(id, &output).session(1).sign()),
+			("a later block", Votes::of(0).commit(id, &output).made_at(1_000).sign()),
+		];
+		for (what, bundle) in forged {
+			include([bundle]);
+			assert_eq!(committed(id), 0, "{what} was taken");
+			next_block();
+		}
+		include([Votes::of(0).commit(id, &output).sign()]);
+		assert_eq!(committed(id), 1);
+	});
+}
+
+#[test]
+fn a_bundle_made_too_many_blocks_ago_is_dropped() {
+	Chain::default().run(|| {
+		System::set_block_number(u64::from(BUNDLE_LONGEVITY) + 10);
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let now = System::block_number() as u32;
+		let old = Votes::of(0).commit(id, &output).made_at(now - BUNDLE_LONGEVITY - 1).sign();
+		assert_eq!(standing(&old), BundleStanding::Useless);
+		include([old]);
+		assert_eq!(committed(id), 0);
+		next_block();
+		include([Votes::of(0).commit(id, &output).made_at(now - BUNDLE_LONGEVITY + 1).sign()]);
+		assert_eq!(committed(id), 1);
+	});
+}
+
+#[test]
+fn a_second_commit_of_a_seat_changes_nothing() {
+	Chain::default().run(|| {
+		let id = drawn(all_seats());
+		include([Votes::of(0).commit(id, &answer("eng")).sign()]);
+		let first = committee(id);
+		next_block();
+		let second = Votes::of(0).commit(id, &answer("fra")).sign();
+		assert_eq!(standing(&second), BundleStanding::Useless);
+		include([second]);
+		assert_eq!(committee(id), first);
+	});
+}
+
+#[test]
+fn no_commit_is_taken_once_a_reveal_can_be_seen() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		commit_by(0..3, id, &output);
+		advance_to(job(id).deadline + 1);
+		assert_eq!(job(id).phase, Phase::Revealing);
+		let late = Votes::of(3).commit(id, &output).sign();
+		assert_eq!(standing(&late), BundleStanding::Useless);
+		include([late]);
+		assert_eq!(committee(id).tally().missing, 1);
+	});
+}
+
+#[test]
+fn a_reveal_before_its_time_is_early_and_not_taken() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		commit_by(0..2, id, &output);
+		next_block();
+		let early = Votes::of(0).reveal(id, &output).sign();
+		assert_eq!(standing(&early), BundleStanding::Early);
+		include([early]);
+		assert_eq!((committed(id), committee(id).tally().revealed), (2, 0));
+	});
+}
+
+#[test]
+fn a_reveal_of_another_output_or_salt_than_was_committed_to_is_dropped() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let wrong = [
+			Votes::of(0).reveal(id, &answer("fra")).sign(),
+			Votes::of(0).reveal(id, &output).change(|ballot| ballot.reveals[0].salt = Hash::zero()).sign(),
+			Votes::of(0).reveal(id, &output).change(|ballot| ballot.reveals[0].work = Hash::repeat_byte(1)).sign(),
+		];
+		for bundle in wrong {
+			assert_eq!(standing(&bundle), BundleStanding::Useless);
+			include([bundle]);
+			assert_eq!(committee(id).tally().revealed, 0);
+			next_block();
+		}
+	});
+}
+
+#[test]
+fn a_copied_commitment_cannot_be_revealed_by_who_copied_it() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let honest = Votes::of(0).commit(id, &output).sign();
+		let VoteBundle::V1(signed) = &honest;
+		let copied = signed.ballot.commits[0].commitment;
+		let copy = Votes::of(1).commit(id, &output).change(|ballot| ballot.commits[0].commitment = copied).sign();
+		include([honest, copy, Votes::of(2).commit(id, &output).sign(), Votes::of(3).commit(id, &output).sign()]);
+		next_block();
+		reveal_by(0..4, id, &output);
+		let tally = committee(id).tally();
+		assert_eq!((tally.revealed, tally.committed), (3, 1));
+	});
+}
+
+#[test]
+fn bytes_that_no_reveal_names_are_not_stored() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		include([Votes::of(0).reveal_without_output(id, &output).output(answer("fra")).sign()]);
+		assert_eq!(Outputs::<Test>::get(id), None);
+	});
+}
+
+#[test]
+fn bytes_that_are_no_output_are_not_stored() {
+	Chain::default().run(|| {
+		let junk: OutputBytes = vec![0xff; 40].try_into().expect("junk fits");
+		let id = revealing(all_seats(), &junk);
+		reveal_by(0..4, id, &junk);
+		assert_eq!((Outputs::<Test>::get(id), verdict(id)), (None, None));
+		advance_to(job(id).deadline + 1);
+		assert_eq!(verdict(id), Some(Verdict::NoOutput));
+	});
+}
+
+#[test]
+fn votes_for_an_ended_or_pruned_job_do_no_harm() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let again: Vec<_> = (0..4).map(|number| Votes::of(number).reveal(id, &output).sign()).collect();
+		reveal_by(0..4, id, &output);
+		next_block();
+		assert!(again.iter().all(|bundle| standing(bundle) == BundleStanding::Useless));
+		include(again.clone());
+		advance_to(4 + RETENTION + 2);
+		include(again);
+		next_block();
+	});
+}

@@ -1,0 +1,243 @@
+//! The offchain worker against a mailbox and a keystore, with the test in the place of the engine.
+
+use crate::{mock::*, *};
+use codec::{Decode, Encode};
+use parking_lot::RwLock;
+use sibyl_primitives::{
+	inference_key::KEY_TYPE,
+	job::AbstainReason,
+	mailbox::{
+		model_status_key, request_key, response_key, vote_key, InferenceRequest, InferenceResponse, ModelStatus,
+		StoredVote, OUTBOX,
+	},
+	model::Standing,
+};
+use sp_core::{
+	offchain::{
+		testing::{OffchainState, TestOffchainExt},
+		OffchainDbExt, OffchainStorage, OffchainWorkerExt,
+	},
+	Pair,
+};
+use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
+use std::sync::Arc;
+
+/// A validator's own storage, which outlives reorgs and, with a copy of its keys, restarts.
+struct Validator {
+	state: Arc<RwLock<OffchainState>>,
+}
+
+/// Runs the test on a chain whose worker holds the keys of these numbers.
+fn with_worker(keys: &[u8], test: impl FnOnce(Validator)) {
+	let mut externalities = Chain::default().build();
+	let (offchain, state) = TestOffchainExt::new();
+	externalities.register_extension(OffchainDbExt::new(offchain.clone()));
+	externalities.register_extension(OffchainWorkerExt::new(offchain));
+	let keystore = MemoryKeystore::new();
+	for number in keys {
+		let seed = format!("0x{}", hex(&[*number; 32]));
+		keystore.insert(KEY_TYPE, &seed, key(*number).public().as_ref()).expect("the keystore takes keys");
+	}
+	externalities.register_extension(KeystoreExt::new(keystore));
+	externalities.execute_with(|| test(Validator { state }));
+}
+
+fn hex(bytes: &[u8]) -> String {
+	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Validator {
+	fn get<V: Decode>(&self, key: &[u8]) -> Option<V> {
+		let bytes = self.state.read().persistent_storage.get(key)?;
+		Some(V::decode(&mut &bytes[..]).expect("the worker writes what decodes"))
+	}
+
+	fn set(&self, key: &[u8], value: impl Encode) {
+		self.state.write().persistent_storage.set(b"", key, &value.encode());
+	}
+
+	fn clear(&self, key: &[u8]) {
+		self.state.write().persistent_storage.remove(b"", key);
+	}
+
+	/// Runs the worker and takes what it put into the outbox.
+	fn run(&self) -> Option<VoteBundle> {
+		self.clear(OUTBOX);
+		Inference::run_worker();
+		self.get(OUTBOX)
+	}
+
+	fn answers(&self, id: JobId, response: Result<OutputBytes, AbstainReason>) {
+		self.set(&response_key(&job(id).fingerprint), InferenceResponse::V1(response));
+	}
+}
+
+fn ballot(bundle: Option<VoteBundle>) -> sibyl_primitives::vote::Ballot {
+	let VoteBundle::V1(signed) = bundle.expect("the worker has sent something");
+	signed.ballot
+}
+
+#[test]
+fn a_seat_asks_for_its_output_once_then_commits_then_reveals() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		assert_eq!(validator.run(), None);
+		let key = request_key(&job(id).fingerprint);
+		let Some(InferenceRequest::V1 { input, deadline, .. }) = validator.get(&key) else { panic!("the worker asks") };
+		assert_eq!((&input[..], deadline), (&b"hello"[..], job(id).deadline));
+
+		validator.answers(id, Ok(output.clone()));
+		let commit = validator.run();
+		assert_eq!(ballot(commit.clone()).commits.len(), 1);
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+
+		let reveal = validator.run();
+		assert_eq!(ballot(reveal.clone()).reveals.len(), 1);
+		include(
+			reveal.into_iter().chain((1..4).map(|number| Votes::of(number).reveal_without_output(id, &output).sign())),
+		);
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+		assert!(free(&account(0)) > FUNDS);
+	});
+}
+
+#[test]
+fn nothing_is_done_without_a_key_or_a_seat() {
+	with_worker(&[], |validator| {
+		let id = drawn(all_seats());
+		assert_eq!(validator.run(), None);
+		assert_eq!(validator.get::<InferenceRequest>(&request_key(&job(id).fingerprint)), None);
+	});
+	with_worker(&[77], |validator| {
+		drawn(all_seats());
+		assert_eq!(validator.run(), None);
+	});
+}
+
+#[test]
+fn another_answer_after_a_restart_does_not_make_a_second_commit() {
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		validator.answers(id, Ok(answer("eng")));
+		let first = ballot(validator.run()).commits;
+		validator.answers(id, Ok(answer("fra")));
+		next_block();
+		next_block();
+		assert_eq!(ballot(validator.run()).commits, first);
+	});
+}
+
+#[test]
+fn an_engine_that_cannot_answer_makes_the_seat_abstain_for_good() {
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		validator.answers(id, Err(AbstainReason::TooSlow));
+		let abstentions = ballot(validator.run()).abstentions;
+		assert_eq!(abstentions[0].reason, AbstainReason::TooSlow);
+		validator.answers(id, Ok(answer("eng")));
+		next_block();
+		next_block();
+		assert_eq!(ballot(validator.run()).abstentions, abstentions);
+	});
+}
+
+#[test]
+fn votes_that_no_block_takes_are_sent_again_and_not_in_between() {
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		validator.answers(id, Ok(answer("eng")));
+		assert!(validator.run().is_some());
+		assert_eq!(validator.run(), None);
+		next_block();
+		assert_eq!(validator.run(), None);
+		next_block();
+		assert!(validator.run().is_some());
+	});
+}
+
+#[test]
+fn a_validator_that_lost_its_storage_between_commit_and_reveal_still_reveals() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let commit = validator.run();
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+		for key in [vote_key(&target(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)] {
+			validator.clear(&key);
+		}
+		assert_eq!(validator.run(), None);
+		assert!(validator.get::<InferenceRequest>(&request_key(&job(id).fingerprint)).is_some());
+		validator.answers(id, Ok(output));
+		include(validator.run());
+		assert_eq!(committee(id).tally().revealed, 1);
+	});
+}
+
+#[test]
+fn a_seat_of_an_older_session_is_voted_for_with_the_key_it_was_drawn_with() {
+	with_worker(&[0, 50], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		begin_session(1, &[(0, 50), (1, 1), (2, 2), (3, 3)]);
+		validator.answers(id, Ok(output));
+		let commit = validator.run();
+		assert_eq!(ballot(commit.clone()).session, 0);
+		include(commit);
+		assert_eq!(committee(id).tally().committed, 1);
+	});
+}
+
+#[test]
+fn a_model_that_the_engine_has_is_attested_and_withdrawn_when_it_is_gone() {
+	with_worker(&[0], |validator| {
+		let key = model_status_key(&model().id());
+		validator.set(&key, ModelStatus::V1(Standing::Withdrawn));
+		next_block();
+		include(validator.run());
+		next_block();
+		assert_eq!(Inference::eligible(&model().id()).len(), 3);
+		validator.set(&key, ModelStatus::V1(Standing::Serves { capacity: 5 }));
+		include(validator.run());
+		next_block();
+		assert_eq!(Models::capacity(&model().id(), &account(0)), Some(5));
+		assert_eq!(validator.run(), None);
+	});
+}
+
+#[test]
+fn mailbox_entries_are_cleared_some_blocks_after_the_job_can_have_ended() {
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		let (fingerprint, target, ends_by) = (job(id).fingerprint, target(id), job(id).ends_by);
+		validator.answers(id, Ok(answer("eng")));
+		validator.run();
+		let keys = [request_key(&fingerprint), response_key(&fingerprint), vote_key(&target)];
+		assert!(validator.get::<StoredVote>(&keys[2]).is_some());
+		advance_to(ends_by + 63);
+		validator.run();
+		assert!(validator.get::<StoredVote>(&keys[2]).is_some());
+		next_block();
+		validator.run();
+		for key in keys {
+			assert!(validator.state.read().persistent_storage.get(&key).is_none());
+		}
+	});
+}
+
+#[test]
+fn an_answer_for_another_fork_s_draw_is_committed_to_anew() {
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		validator.answers(id, Ok(answer("eng")));
+		let first = ballot(validator.run()).commits[0];
+		Committees::<Test>::mutate(id, |committee| {
+			if let Some(committee) = committee {
+				committee.draw = Hash::repeat_byte(3);
+			}
+		});
+		let second = ballot(validator.run()).commits[0];
+		assert_eq!(first.target.fingerprint, second.target.fingerprint);
+		assert_ne!(first.commitment, second.commitment);
+	});
+}

@@ -1,0 +1,182 @@
+//! What a user asks for, and how a job ends.
+
+use crate::{model::ModelId, AccountId, Hash};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use serde::{Deserialize, Serialize};
+use sp_core::ConstU32;
+use sp_io::hashing::blake2_256;
+use sp_runtime::BoundedVec;
+
+/// Bytes of input that any job may have; a model may allow less.
+pub const MAX_INPUT_BYTES: u32 = 8 * 1024;
+/// Bytes of output that any job may have, in their canonical encoding.
+pub const MAX_OUTPUT_BYTES: u32 = 8 * 1024;
+/// Seats that `Seats::Fixed` may name.
+pub const MAX_FIXED_SEATS: u16 = 15;
+/// Seats of the largest committee. It bounds what one job's settlement may cost a block.
+pub const MAX_SEATS: u32 = 32;
+/// Blocks whose VRFs a draw may mix.
+pub const MAX_DRAW_DELAY: u8 = 8;
+
+/// A job's number, given in the order of submission and never twice.
+pub type JobId = u64;
+/// A seat's place in its committee.
+pub type SeatIndex = u16;
+/// What identifies a job on every fork: see [`fingerprint`].
+pub type Fingerprint = Hash;
+
+/// The bytes that a model reads.
+pub type Input = BoundedVec<u8, ConstU32<MAX_INPUT_BYTES>>;
+/// An encoded [`crate::output::VersionedOutput`].
+pub type OutputBytes = BoundedVec<u8, ConstU32<MAX_OUTPUT_BYTES>>;
+
+/// How many validators answer.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Seats {
+	/// This many, drawn by stake: an odd number from 1 to 15.
+	Fixed(u16),
+	/// Every validator that serves the model.
+	All,
+}
+
+/// What a user may choose about a job.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct JobOptions {
+	/// How many validators answer.
+	pub seats: Seats,
+	/// Output that is paid for, in the model's units; 0 where the task's output has none.
+	pub max_output_units: u32,
+	/// Blocks whose VRFs the draw mixes, 1 to 8: more make it harder for an author to choose the committee, and later.
+	pub draw_delay: u8,
+	/// What sampling starts from; none takes the job's fingerprint. Without effect on tasks that don't sample.
+	pub seed: Option<u64>,
+}
+
+impl Default for JobOptions {
+	fn default() -> Self {
+		Self { seats: Seats::All, max_output_units: 0, draw_delay: 1, seed: None }
+	}
+}
+
+/// Why a model, having seen the input, gives no answer. All seats say the same, as with an answer.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Refusal {
+	/// The input has more tokens than the model's context.
+	ContextExceeded,
+	/// The model's arithmetic left the finite numbers.
+	NotFinite,
+	/// The output is longer than a job's output may be.
+	OutputTooLong,
+}
+
+/// How a job ended.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+	/// More than two thirds of the seats gave one answer.
+	Agreed,
+	/// More than two thirds of the seats say that the model refuses the input, for this reason.
+	Failed(Refusal),
+	/// Enough seats revealed, but no output has more than two thirds of the seats.
+	NoQuorum,
+	/// Too few seats took part.
+	Expired,
+	/// More than two thirds of the seats gave one hash, but nobody brought the output itself.
+	NoOutput,
+}
+
+/// Why a seat does not commit.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum AbstainReason {
+	/// The validator has no such model, or its goldens do not pass.
+	NoModel,
+	/// The validator has more work than it can do in time.
+	Overloaded,
+	/// The answer would come too late.
+	TooSlow,
+	/// The engine failed.
+	EngineFailed,
+}
+
+/// The job itself, whatever fork it is on: two jobs are the same where all of this is.
+///
+/// `counter` counts the requester's jobs and never goes back, so that the same question asked twice is two jobs.
+pub fn fingerprint(
+	requester: &AccountId,
+	counter: u64,
+	model: &ModelId,
+	input: &[u8],
+	options: &JobOptions,
+) -> Fingerprint {
+	blake2_256(&(b"sibyl/job", requester, counter, model, blake2_256(input), options).encode()).into()
+}

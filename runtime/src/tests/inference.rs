@@ -1,0 +1,183 @@
+//! Jobs in real blocks: with BABE's own VRFs, and full of votes.
+
+use super::network;
+use crate::{
+	configs::inference::MaxIncludeWeight, genesis, models, AccountId, Babe, BlockNumber, Executive, Hash, Header,
+	Inference, Runtime, RuntimeCall, RuntimeOrigin, System, UncheckedExtrinsic,
+};
+use codec::{Decode, Encode};
+use frame_support::{assert_ok, dispatch::DispatchClass};
+use sibyl_primitives::{
+	job::{JobOptions, Seats},
+	model::Standing,
+	vote::{Ballot, Commit, SignedBallot, VoteBundle, VoteTarget, MAX_BUNDLES, MAX_VOTES},
+};
+use sp_consensus_babe::{
+	digests::{CompatibleDigestItem, PreDigest, SecondaryVRFPreDigest},
+	make_vrf_sign_data, Slot,
+};
+use sp_core::crypto::VrfSecret;
+use sp_keyring::Sr25519Keyring;
+use sp_runtime::{
+	traits::{Dispatchable, Header as _},
+	Digest, DigestItem,
+};
+
+const FIRST_SLOT: u64 = 1_000;
+
+/// A chain of four validators that all serve the model.
+fn chain(test: impl FnOnce()) {
+	network(genesis::LOCAL_TESTNET).execute_with(|| {
+		for validator in pallet_session::Validators::<Runtime>::get() {
+			let record = pallet_models::AttestationRecord { standing: Standing::Serves { capacity: 100 }, made_at: 0 };
+			pallet_models::Attestations::<Runtime>::insert(models::common_lingua().id(), validator, record);
+		}
+		test()
+	});
+}
+
+fn account(who: Sr25519Keyring) -> AccountId {
+	who.to_account_id()
+}
+
+/// The digest by which the author claims the slot, with its VRF.
+fn claim(author: Sr25519Keyring, slot: Slot) -> DigestItem {
+	let authorities = pallet_babe::Authorities::<Runtime>::get();
+	let place = authorities.iter().position(|(key, _)| key.as_ref() as &[u8] == author.public().as_ref() as &[u8]);
+	let data = make_vrf_sign_data(&pallet_babe::Randomness::<Runtime>::get(), slot, Babe::current_epoch().epoch_index);
+	DigestItem::babe_pre_digest(PreDigest::SecondaryVRF(SecondaryVRFPreDigest {
+		authority_index: place.expect("the author is an authority") as u32,
+		slot,
+		vrf_signature: author.pair().vrf_sign(&data),
+	}))
+}
+
+/// Makes a block of these calls, as its author would.
+fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
+	let slot = Slot::from(FIRST_SLOT + u64::from(number));
+	let digest = Digest { logs: vec![claim(author, slot)] };
+	let parent = if number == 1 { System::block_hash(0) } else { System::parent_hash() };
+	Executive::initialize_block(&Header::new(number, Hash::zero(), Hash::zero(), parent, digest));
+	let now = *slot * crate::constants::SLOT_DURATION;
+	apply(pallet_timestamp::Call::set { now }.into());
+	calls();
+	Executive::finalize_block();
+}
+
+/// Applies the call as an extrinsic that nobody signs.
+fn apply(call: RuntimeCall) {
+	let applied = Executive::apply_extrinsic(UncheckedExtrinsic::new_bare(call)).expect("the extrinsic is valid");
+	assert_ok!(applied);
+}
+
+fn submit(seats: Seats) {
+	let call = RuntimeCall::Inference(pallet_inference::Call::submit {
+		model: models::common_lingua().id(),
+		input: b"Which language is this?".to_vec(),
+		options: JobOptions { seats, ..Default::default() },
+		max_fee: u128::MAX,
+	});
+	assert_ok!(call.dispatch(RuntimeOrigin::signed(account(Sr25519Keyring::Ferdie))));
+}
+
+/// The draw of a job submitted in block 1, given the authors of blocks 1 and 2.
+fn draw_of(first: Sr25519Keyring, second: Sr25519Keyring) -> Hash {
+	let mut draw = Hash::zero();
+	chain(|| {
+		block(1, first, || submit(Seats::Fixed(3)));
+		assert!(pallet_inference::Committees::<Runtime>::get(0).is_none());
+		block(2, second, || {});
+		draw = pallet_inference::Committees::<Runtime>::get(0).expect("it is drawn at the end of the block after").draw;
+	});
+	draw
+}
+
+#[test]
+fn a_committee_is_drawn_from_the_vrf_of_the_block_after_the_submission_and_not_of_the_submissions() {
+	use Sr25519Keyring::{Alice, Bob, Charlie};
+	assert_ne!(draw_of(Alice, Bob), draw_of(Alice, Charlie));
+	assert_eq!(draw_of(Alice, Bob), draw_of(Charlie, Bob));
+}
+
+#[test]
+fn seats_know_the_stake_of_their_validators_from_genesis_on() {
+	chain(|| {
+		let set = pallet_inference::KeySets::<Runtime>::get(0).expect("the first session has a key set");
+		assert_eq!(set.members.len(), 4);
+		assert!(set.members.iter().all(|member| member.stake == 100_000 * crate::constants::SIB));
+	});
+}
+
+#[test]
+fn a_third_session_still_takes_the_votes_of_the_first() {
+	chain(|| {
+		for number in 1..=45 {
+			block(number, Sr25519Keyring::Alice, || {});
+		}
+		let session = pallet_session::CurrentIndex::<Runtime>::get();
+		assert_eq!(session, 2);
+		for voting in 0..=session {
+			assert!(pallet_inference::KeySets::<Runtime>::contains_key(voting), "{voting}");
+		}
+	});
+}
+
+/// Bundles as full as can be of commits that no job knows.
+fn junk(bundles: u32) -> Vec<VoteBundle> {
+	let commit = Commit {
+		target: VoteTarget { fingerprint: Hash::repeat_byte(1), draw: Hash::zero(), round: 0 },
+		seat: 0,
+		commitment: Hash::zero(),
+	};
+	(0..bundles)
+		.map(|index| {
+			let mut ballot = Ballot::new(0, index % 4, 1);
+			ballot.commits = vec![commit; MAX_VOTES as usize].try_into().expect("as many as fit");
+			let signature = [index as u8; 64].to_vec();
+			let signature = Decode::decode(&mut &signature[..]).expect("64 bytes are a signature");
+			VoteBundle::V1(SignedBallot { ballot, outputs: Default::default(), signature })
+		})
+		.collect()
+}
+
+#[test]
+fn blocks_with_two_and_with_five_hundred_includes_full_of_junk_stay_within_their_weight() {
+	// Five hundred full ones would be more than a block's length.
+	for (includes, bundles) in [(2, MAX_BUNDLES), (500, 1)] {
+		chain(|| {
+			block(1, Sr25519Keyring::Alice, || submit(Seats::All));
+			block(2, Sr25519Keyring::Bob, || {
+				let before = System::block_weight().get(DispatchClass::Mandatory).ref_time();
+				for _ in 0..includes {
+					let bundles = junk(bundles).try_into().expect("as many as fit");
+					apply(pallet_inference::Call::include { bundles }.into());
+				}
+				let weight = System::block_weight().get(DispatchClass::Mandatory).ref_time() - before;
+				// Each extrinsic has a base weight; beside that only the first call does anything.
+				let base =
+					crate::configs::system::RuntimeBlockWeights::get().get(DispatchClass::Mandatory).base_extrinsic;
+				let bound = MaxIncludeWeight::get().ref_time() + includes * 2 * base.ref_time();
+				assert!(weight <= bound, "{includes} calls weigh {weight}, more than {bound}");
+			});
+			assert!(pallet_inference::Committees::<Runtime>::get(0).is_some());
+		});
+	}
+}
+
+#[test]
+fn bundles_beyond_their_bounds_and_bytes_that_are_none_do_not_decode_as_an_extrinsic() {
+	let mut bundles = junk(MAX_BUNDLES);
+	bundles.push(bundles[0].clone());
+	let index = |call: &[u8]| call[..2].to_vec();
+	let call = RuntimeCall::Inference(pallet_inference::Call::include { bundles: Default::default() }).encode();
+	for arguments in [bundles.encode(), vec![0xff; 4_000]] {
+		let call = [index(&call), arguments].concat();
+		let extrinsic = [vec![0x05], call].concat().encode();
+		assert!(UncheckedExtrinsic::decode(&mut &extrinsic[..]).is_err());
+	}
+}
+
+#[test]
+fn the_protocols_account_can_take_a_share_below_the_existential_deposit() {
+	chain(|| assert!(System::account_exists(&Inference::protocol_account())));
+}

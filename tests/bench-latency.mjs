@@ -1,0 +1,144 @@
+// `make bench-latency`: how many blocks jobs take on a network of four validators. The last line is RESULT {…}.
+import { account, SIB } from './lib/accounts.mjs';
+import { bestBlocks } from './lib/blocks.mjs';
+import { eventsAt, nextNonce, submitAndInclude } from './lib/chain.mjs';
+import { ask, includesIn, question, waitUntilNoneOpen, waitUntilServedBy } from './lib/inference.mjs';
+import { Network, VALIDATORS } from './lib/network.mjs';
+
+const SPREAD_JOBS = 100;
+const JOBS_PER_BLOCK = 4;
+const BURST_JOBS = 50;
+// Many, since an account may have a few open jobs only.
+const CLIENTS = 25;
+const FUNDS = 100n * SIB;
+const TARGET_BLOCKS = 3;
+
+const say = (line) => console.error(`bench-latency: ${line}`);
+const clients = Array.from({ length: CLIENTS }, (_, index) => account(`//Client//${index}`));
+
+const network = new Network();
+await network.start();
+const api = await network.api();
+await fund(clients, account('//Ferdie'));
+await waitUntilServedBy(api, VALIDATORS);
+
+say(`${SPREAD_JOBS} jobs, ${JOBS_PER_BLOCK} a block`);
+const spread = await measured(() => askSpread(SPREAD_JOBS));
+say(`${BURST_JOBS} jobs at once`);
+const burst = await measured(() => askAtOnce(BURST_JOBS));
+say(`${SPREAD_JOBS} jobs, ${JOBS_PER_BLOCK} a block, without ${VALIDATORS.at(-1)}`);
+await network.node(VALIDATORS.at(-1)).stop();
+const oneStopped = await measured(() => askSpread(SPREAD_JOBS));
+await network.stop();
+
+console.log(`RESULT ${JSON.stringify({ spread, burst, one_stopped: oneStopped })}`);
+
+/** Gives each client what its jobs cost. */
+async function fund(accounts, funder) {
+  const nonce = await nextNonce(api, funder);
+  await Promise.all(accounts.map(({ address }, index) => submitAndInclude(
+    api, api.tx.balances.transferKeepAlive(address, FUNDS), funder, { nonce: nonce + index },
+  )));
+}
+
+/** Submits a few jobs when each block has come. */
+async function askSpread(count) {
+  let asked = 0;
+  const answers = [];
+  for await (const _ of bestBlocks(api, await api.rpc.chain.getHeader())) {
+    for (let ofBlock = 0; ofBlock < JOBS_PER_BLOCK && asked < count; ofBlock += 1, asked += 1) {
+      answers.push(ask(api, text(asked), clients[asked % CLIENTS]));
+    }
+    if (asked === count) break;
+  }
+  await Promise.all(answers);
+}
+
+/** Submits all jobs as soon as a block has come, signed beforehand. */
+async function askAtOnce(count) {
+  const nonces = await Promise.all(clients.map((client) => nextNonce(api, client)));
+  const signed = await Promise.all(Array.from({ length: count }, async (_, index) => {
+    const client = index % CLIENTS;
+    const nonce = nonces[client] + Math.floor(index / CLIENTS);
+    return (await question(api, text(index))).signAsync(clients[client], { nonce, era: 0 });
+  }));
+  let sent;
+  let left = count;
+  for await (const { hash } of bestBlocks(api, await api.rpc.chain.getHeader())) {
+    sent ??= Promise.all(signed.map((tx) => api.rpc.author.submitExtrinsic(tx)));
+    await sent;
+    left -= (await eventsAt(api, hash)).filter(api.events.inference.JobSubmitted.is).length;
+    if (left <= 0) break;
+  }
+}
+
+/** Runs it, waits until its jobs have ended for good, and reads from the final blocks what they took. */
+async function measured(submitJobs) {
+  const from = await api.rpc.chain.getHeader();
+  await submitJobs();
+  const to = await waitUntilNoneOpen(api);
+  return figures(await blocksBetween(from.number.toNumber() + 1, to.number.toNumber()));
+}
+
+async function blocksBetween(first, last) {
+  const blocks = [];
+  for (let number = first; number <= last; number += 1) {
+    const hash = await api.rpc.chain.getBlockHash(number);
+    const [events, includes, weight] = await Promise.all([
+      eventsAt(api, hash), includesIn(api, hash), mandatoryWeight(hash),
+    ]);
+    blocks.push({ number, events, includes, weight });
+  }
+  return blocks;
+}
+
+async function mandatoryWeight(hash) {
+  const { query } = await api.at(hash);
+  return (await query.system.blockWeight()).mandatory.refTime.toNumber();
+}
+
+function figures(blocks) {
+  const { inference } = api.events;
+  const submitted = blocksOf(blocks, inference.JobSubmitted);
+  const agreed = blocksOf(blocks, inference.Agreed);
+  const settled = blocksOf(blocks, inference.Settled);
+  const took = [...submitted].map(([job, at]) => settled.get(job) - at);
+  const histogram = {};
+  for (const count of took.sort((a, b) => a - b)) histogram[count] = (histogram[count] ?? 0) + 1;
+  return {
+    jobs: submitted.size,
+    agreed: agreed.size,
+    within_3: took.filter((count) => count <= TARGET_BLOCKS).length,
+    max: Math.max(...took),
+    histogram,
+    most_in_a_block: Math.max(...blocks.map(({ events }) => events.filter(inference.JobSubmitted.is).length)),
+    ...inherents(blocks, submitted.size),
+  };
+}
+
+/** The block of each job's event. */
+function blocksOf(blocks, kind) {
+  return new Map(blocks.flatMap(({ number, events }) =>
+    events.filter(kind.is).map(({ data: { job } }) => [job.toNumber(), number])));
+}
+
+/** What a job's votes add to blocks, in bytes and in weighed time. Blocks without votes show what all else weighs. */
+function inherents(blocks, jobs) {
+  const bytes = ({ includes }) => includes.reduce((sum, { encodedLength }) => sum + encodedLength, 0);
+  const withVotes = blocks.filter(({ includes }) => includes.length > 0);
+  const idle = Math.min(...blocks.map(({ weight }) => weight));
+  const picoseconds = withVotes.reduce((sum, { weight }) => sum + weight - idle, 0);
+  return {
+    inherent_bytes_per_job: Math.round(withVotes.reduce((sum, block) => sum + bytes(block), 0) / jobs),
+    inherent_bytes_max: Math.max(...blocks.map(bytes)),
+    mandatory_weight_us_per_job: Math.round(picoseconds / jobs / 1e6),
+    mandatory_weight_ms_max: Math.round(Math.max(...blocks.map(({ weight }) => weight)) / 1e9),
+  };
+}
+
+function text(index) {
+  const sentences = [
+    'This is sentence number', 'Dies ist der Satz mit der Nummer', 'Ceci est la phrase numéro', 'Esta es la frase',
+  ];
+  return `${sentences[index % sentences.length]} ${index}.`;
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import { account } from '../../lib/accounts.mjs';
+import { balanceAt } from '../../lib/chain.mjs';
+import {
+  ask, eventsNamed, eventsOfJob, jobAt, voteOf, waitForEnd, waitForJob,
+} from '../../lib/inference.mjs';
+import { MINUTES } from '../../lib/wait.mjs';
+
+const TEXT = 'Il treno per Milano parte alle otto e mezza.';
+// Blocks that commits are waited for after a quorum of them is there.
+const GRACE = 3;
+
+/** @param {import('../../lib/network.mjs').Network} network */
+export function absence(network) {
+  it('settles a job without a stopped validator, some blocks after a quorum has committed', async () => {
+    const api = await network.api();
+    await network.node('dave').stop();
+
+    const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
+    assert.ok(view.phase.asEnded.verdict.isAgreed);
+    assert.ok(voteOf(view, 'dave').isMissing);
+    const events = await eventsOfJob(api, view);
+    const quorum = Math.max(...eventsNamed(events, 'Committed').map(({ block }) => block));
+    const [revealing] = eventsNamed(events, 'RevealingBegan');
+    assert.equal(revealing.block, quorum + GRACE);
+    const { paid, refunded } = view.settlement.unwrap();
+    assert.equal(paid.toBigInt(), 3n * view.quote.perSeat.toBigInt());
+    assert.ok(refunded.toBigInt() >= view.quote.perSeat.toBigInt());
+  });
+
+  // Finality stops with the second validator, so this looks at best blocks.
+  it('lets a job expire with a full refund, in the block that it stated, when two validators are stopped', async () => {
+    const api = await network.api();
+    const requester = account('//Eve');
+    await network.node('charlie').stop();
+
+    const job = await ask(api, TEXT, requester);
+    const drawn = await waitForJob(api, job, 'to have a committee', ({ committee }) => committee.isSome);
+    assert.ok(drawn.phase.isCommitting);
+    const deadline = drawn.deadline.unwrap().toNumber();
+
+    const view = await waitForJob(api, job, 'to end', ({ phase }) => phase.isEnded, 4 * MINUTES);
+    assert.ok(view.phase.asEnded.verdict.isExpired);
+    assert.equal(view.phase.asEnded.at.toNumber(), deadline);
+    const { paid, refunded, protocolShare } = view.settlement.unwrap();
+    assert.deepEqual([paid, refunded, protocolShare].map((amount) => amount.toBigInt()), [
+      0n, view.quote.total.toBigInt(), 0n,
+    ]);
+
+    const expiredIn = await api.rpc.chain.getBlockHash(deadline);
+    const { parentHash } = await api.rpc.chain.getHeader(expiredIn);
+    assert.ok((await jobAt(api, parentHash, job)).phase.isCommitting);
+    const balances = await Promise.all([parentHash, expiredIn].map((hash) => balanceAt(api, hash, requester.address)));
+    assert.equal(balances[1] - balances[0], view.quote.total.toBigInt());
+    const holds = await (await api.at(expiredIn)).query.balances.holds(requester.address);
+    assert.equal(holds.length, 0);
+  });
+}

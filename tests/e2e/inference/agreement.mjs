@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+
+import { account } from '../../lib/accounts.mjs';
+import { balanceAt, eventsAt, finalizedNumber, waitForFinalized } from '../../lib/chain.mjs';
+import {
+  ask, blocksToSettle, eventsNamed, eventsOfJob, jobAt, modelId, utf8, waitForEnd,
+} from '../../lib/inference.mjs';
+import { VALIDATORS } from '../../lib/network.mjs';
+
+const TEXT = 'Wo ist hier der nächste Bahnhof, bitte?';
+const LABEL = 'deu';
+
+/** @param {import('../../lib/network.mjs').Network} network */
+export function agreement(network) {
+  describe('asked a text by polkadot.js', () => {
+    // Not a validator: an author would get fees back.
+    const requester = account('//Ferdie');
+    let api, job, view, events, settledIn;
+
+    before(async () => {
+      api = await network.api();
+      job = await ask(api, TEXT, requester);
+      view = await waitForEnd(api, job);
+      events = await eventsOfJob(api, view);
+      settledIn = await api.rpc.chain.getBlockHash(view.phase.asEnded.at);
+    });
+
+    it('agrees on its language, and settles the job three blocks later', () => {
+      assert.ok(view.phase.asEnded.verdict.isAgreed);
+      assert.equal(blocksToSettle(view), 3);
+      assert.equal(view.committee.unwrap().seats.length, VALIDATORS.length);
+      const [{ data: { output } }] = eventsNamed(events, 'Agreed');
+      assert.equal(output.asAnswer.asClassification.label.toUtf8(), LABEL);
+    });
+
+    it('shows each step in an event', () => {
+      const counts = {};
+      for (const { method } of events) counts[method] = (counts[method] ?? 0) + 1;
+      assert.deepEqual(counts, {
+        JobSubmitted: 1,
+        CommitteeDrawn: 1,
+        Committed: 4,
+        RevealingBegan: 1,
+        Revealed: 4,
+        Agreed: 1,
+        SeatPaid: 4,
+        Settled: 1,
+      });
+    });
+
+    it('takes no commit once a reveal is to be seen', () => {
+      const lastCommit = Math.max(...eventsNamed(events, 'Committed').map(({ block }) => block));
+      const firstReveal = Math.min(...eventsNamed(events, 'Revealed').map(({ block }) => block));
+      assert.ok(lastCommit < firstReveal);
+    });
+
+    it('gives the same result over JSON-RPC on each validator', async () => {
+      const at = settledIn.toHex();
+      await Promise.all(network.validators.map(async (node) =>
+        waitForFinalized(await node.api(), view.phase.asEnded.at.toNumber())));
+      const results = await Promise.all(network.validators.map((node) => node.rpc('inference_getResult', job, at)));
+      for (const result of results) assert.deepEqual(result, results[0]);
+      const [{ id, status, answer, outputHash, agreedAt, settled, blockHash, finalized }] = results;
+      assert.deepEqual({ id, status, settled, blockHash, finalized }, {
+        id: job, status: 'agreed', settled: true, blockHash: at, finalized: true,
+      });
+      assert.equal(outputHash, view.agreed.unwrap().outputHash.toHex());
+      assert.equal(agreedAt, view.agreed.unwrap().at.toNumber());
+      assert.equal(answer.classification.label, LABEL);
+      const [first, ...others] = answer.classification.scores;
+      assert.equal(first.label, LABEL);
+      assert.ok(others.every(({ score }) => score <= first.score));
+    });
+
+    it('tells over JSON-RPC what became of the job', async () => {
+      const told = await network.node('bob').rpc('inference_getJob', job);
+      assert.equal(told.fingerprint, view.fingerprint.toHex());
+      assert.equal(told.requester, view.requester.toString());
+      assert.deepEqual(told.input, { hex: utf8(TEXT), text: TEXT });
+      assert.equal(told.phase, 'ended');
+      assert.equal(told.verdict, 'agreed');
+      assert.equal(told.submittedAt, view.submittedAt.toNumber());
+      assert.equal(told.endedAt, view.phase.asEnded.at.toNumber());
+      const members = view.committee.unwrap().seats.map(({ validator }) => validator.toString());
+      assert.deepEqual(told.committee.revealed.sort(), members.sort());
+      assert.deepEqual(told.committee.missing, []);
+      const { paid, refunded, protocolShare } = told.settlement;
+      assert.equal(BigInt(paid) + BigInt(refunded) + BigInt(protocolShare), BigInt(told.price.total));
+    });
+
+    it('answers every call of its runtime API to polkadot.js, from the metadata alone', async () => {
+      const { inferenceApi } = api.call;
+      const id = await modelId(api);
+      const result = (await inferenceApi.result(job)).asFound.asAgreed;
+      assert.equal(result.output.asAnswer.asClassification.label.toUtf8(), LABEL);
+      assert.ok((await inferenceApi.job(job)).isFound);
+      assert.ok((await inferenceApi.job(2 ** 40)).isUnknown);
+      assert.equal((await inferenceApi.openJobs(0, 10)).length, 0);
+      assert.equal((await inferenceApi.models())[0].servedBy.length, VALIDATORS.length);
+      const quote = (await inferenceApi.quote(id, 'All', utf8(TEXT).length / 2 - 1, 0)).asOk;
+      assert.equal(quote.total.toBigInt(), view.quote.total.toBigInt());
+      const [{ members }] = await inferenceApi.keySets();
+      assert.equal(members.length, VALIDATORS.length);
+    });
+
+    it('lists the model, its limits, its price and who serves it over JSON-RPC', async () => {
+      const [told] = await network.node('charlie').rpc('inference_listModels');
+      assert.equal(told.id, (await modelId(api)).toHex());
+      assert.equal(told.limits.inputBytes, 512);
+      assert.equal(told.servedBy.length, VALIDATORS.length);
+      const quote = await network.node('charlie').rpc('inference_quote', told.id, 'all', 10, 0);
+      const perSeat = BigInt(told.price.base) + 10n * BigInt(told.price.unit);
+      assert.deepEqual([quote.seats, BigInt(quote.perSeat)], [VALIDATORS.length, perSeat]);
+    });
+
+    it('holds the price, and takes of it just what the seats and the protocol get', async () => {
+      const submittedIn = await api.rpc.chain.getBlockHash(view.submittedAt);
+      const { parentHash } = await api.rpc.chain.getHeader(submittedIn);
+      const held = (await (await api.at(submittedIn)).query.balances.holds(requester.address)).toArray();
+      assert.deepEqual(held.map(({ id, amount }) => [id.toString(), amount.toBigInt()]), [
+        ['{"inference":"JobFee"}', view.quote.total.toBigInt()],
+      ]);
+      assert.deepEqual((await (await api.at(settledIn)).query.balances.holds(requester.address)).toArray(), []);
+
+      const [{ data: { paid, refunded, protocolShare } }] = eventsNamed(events, 'Settled');
+      const amounts = [paid, refunded, protocolShare].map((amount) => amount.toBigInt());
+      assert.equal(amounts.reduce((sum, amount) => sum + amount), view.quote.total.toBigInt());
+      const toSeats = eventsNamed(events, 'SeatPaid').reduce((sum, { data }) => sum + data.amount.toBigInt(), 0n);
+      assert.equal(toSeats, paid.toBigInt());
+
+      const [before, after] = await Promise.all([parentHash, settledIn].map((hash) =>
+        balanceAt(api, hash, requester.address)));
+      const fee = await transactionFee(api, submittedIn, requester);
+      assert.equal(before - after, fee + paid.toBigInt() + protocolShare.toBigInt());
+    });
+
+    it('says the same of the job at every later block', async () => {
+      await waitForFinalized(api, await finalizedNumber(api) + 1);
+      const later = await jobAt(api, await api.rpc.chain.getFinalizedHead(), job);
+      assert.equal(later.toHex(), view.toHex());
+    });
+  });
+}
+
+async function transactionFee(api, hash, { address }) {
+  const paid = (await eventsAt(api, hash)).filter(api.events.transactionPayment.TransactionFeePaid.is);
+  return paid.find(({ data }) => data.who.eq(address)).data.actualFee.toBigInt();
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+
+import { account, SIB } from '../../lib/accounts.mjs';
+import { nextNonce, submitAndInclude } from '../../lib/chain.mjs';
+import { ask, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
+
+const TEXT = 'A text as any other.';
+const NO_HASH = `0x${'00'.repeat(32)}`;
+// Bytes that the model reads.
+const LIMIT = 512;
+
+/** Each is [the dispatch error, what is wrong, what is changed in a good submission]. */
+const SUBMISSIONS = [
+  ['UnknownModel', 'a model that the chain does not know', { model: NO_HASH }],
+  ['InputEmpty', 'no input', { input: '0x' }],
+  ['InputTooLong', 'one byte more than the model reads', { input: utf8('a'.repeat(LIMIT + 1)) }],
+  ['InputTooLong', 'more bytes than any job may have', { input: utf8('a'.repeat(9 * 1024)) }],
+  ['InputNotUtf8', 'bytes that are no UTF-8', { input: '0xc328' }],
+  ['OutputTooLong', 'more output than the model gives', { maxOutputUnits: 1 }],
+  ['SeatsInvalid', 'no seat', { seats: { Fixed: 0 } }],
+  ['SeatsInvalid', 'an even number of seats', { seats: { Fixed: 2 } }],
+  ['SeatsInvalid', 'more seats than a job may name', { seats: { Fixed: 17 } }],
+  ['TooFewValidators', 'more seats than validators that serve the model', { seats: { Fixed: 5 } }],
+  ['DrawDelayInvalid', 'a draw without delay', { drawDelay: 0 }],
+  ['DrawDelayInvalid', 'a draw later than any may be', { drawDelay: 9 }],
+  ['FeeAboveLimit', 'a fee limit under the price', { maxFee: 1n }],
+];
+
+/** Each is [the code, the error, what is asked for, the method, the parameters given the model]. */
+const CALLS = [
+  [10000, 'UnknownJob', 'a job that there is not', 'getJob', () => [2 ** 40]],
+  [10000, 'UnknownJob', 'the result of a job that there is not', 'getResult', () => [2 ** 40]],
+  [10002, 'UnknownModel', 'the price of an unknown model', 'quote', () => [NO_HASH, 'all', 10, 0]],
+  [10003, 'InputEmpty', 'the price of no input', 'quote', (model) => [model, 'all', 0, 0]],
+  [10004, 'InputTooLong', 'the price of too long an input', 'quote', (model) => [model, 'all', LIMIT + 1, 0]],
+  [10005, 'OutputTooLong', 'the price of too long an output', 'quote', (model) => [model, 'all', 10, 1]],
+  [10006, 'SeatsInvalid', 'the price of two seats', 'quote', (model) => [model, { fixed: 2 }, 10, 0]],
+  [10006, 'SeatsInvalid', 'the price of seventeen seats', 'quote', (model) => [model, { fixed: 17 }, 10, 0]],
+  [10007, 'TooFewValidators', 'the price of five seats', 'quote', (model) => [model, { fixed: 5 }, 10, 0]],
+  [10010, 'UnknownBlock', 'a job at no block', 'getJob', () => [0, NO_HASH]],
+  [10010, 'UnknownBlock', 'a result at no block', 'getResult', () => [0, NO_HASH]],
+  [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [NO_HASH]],
+];
+
+/** @param {import('../../lib/network.mjs').Network} network */
+export function badInput(network) {
+  badSubmissions(network);
+  badCalls(network);
+}
+
+function badSubmissions(network) {
+  describe('refuses by a named dispatch error', () => {
+    const requester = account('//Ferdie');
+    const poor = account('//Poor');
+    let api, refusals;
+
+    // All at once, since each takes a block.
+    before(async () => {
+      api = await network.api();
+      const usual = { model: await modelId(api), input: utf8(TEXT), maxFee: PLENTY };
+      const nonce = await nextNonce(api, requester);
+      refusals = await Promise.all(SUBMISSIONS.map(([, , changes], index) => {
+        const { model, input, maxFee, ...options } = { ...usual, ...OPTIONS, ...changes };
+        const tx = api.tx.inference.submit(model, input, options, maxFee);
+        return refusal(submitAndInclude(api, tx, requester, { nonce: nonce + index }));
+      }));
+    });
+
+    SUBMISSIONS.forEach(([error, what], index) => {
+      it(`${what}: ${error}`, () => assertNamed(refusals[index], error));
+    });
+
+    it('a balance under the price: BalanceTooLow', async () => {
+      // Enough for the transaction, too little for the job.
+      const transfer = api.tx.balances.transferKeepAlive(poor.address, SIB / 200n);
+      await submitAndInclude(api, transfer, requester);
+      assertNamed(await refusal(submitAndInclude(api, await question(api, TEXT), poor)), 'BalanceTooLow');
+    });
+
+    it('one job more than an account may have open: TooManyJobsOfAccount', async () => {
+      const limit = api.consts.inference.maxOpenJobsPerAccount.toNumber();
+      const nonce = await nextNonce(api, requester);
+      const outcomes = await Promise.all(Array.from({ length: limit + 1 }, (_, index) =>
+        refusal(ask(api, TEXT, requester, { nonce: nonce + index }))));
+      assertNamed(outcomes.pop(), 'TooManyJobsOfAccount');
+      assert.deepEqual(outcomes, Array(limit).fill('nothing'));
+      await waitUntilNoneOpen(api);
+    });
+
+    it('and holds nothing of a refused job\'s price', async () => {
+      for (const { address } of [requester, poor]) {
+        assert.equal((await api.query.system.account(address)).data.reserved.toBigInt(), 0n);
+      }
+    });
+  });
+}
+
+function badCalls(network) {
+  describe('refuses by a JSON-RPC error\'s number and name', () => {
+    for (const [code, error, what, method, params] of CALLS) {
+      it(`${what}: ${code}, ${error}`, async () => {
+        const model = (await modelId(await network.api())).toHex();
+        await assert.rejects(network.node('bob').rpc(`inference_${method}`, ...params(model)), (refused) => {
+          assert.equal(refused.code, code, refused.message);
+          assert.match(JSON.stringify(refused.data), new RegExp(error));
+          return true;
+        });
+      });
+    }
+  });
+}
+
+const refusal = (submission) => submission.then(() => 'nothing', ({ message }) => message);
+
+/** @param {string} message of a dispatch error: its name, and its docs, which a wallet shows */
+const assertNamed = (message, error) => assert.match(message, new RegExp(`failed: inference\\.${error}: \\S`));

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import { account } from '../../lib/accounts.mjs';
+import { nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
+import {
+  ask, ballotsIn, eventsNamed, eventsOfJob, question, waitForEnd, waitForJob,
+} from '../../lib/inference.mjs';
+import { connectAll, part } from '../../lib/partition.mjs';
+import { MINUTES } from '../../lib/wait.mjs';
+
+const BEFORE = ['een', 'twee', 'drie', 'vier', 'vijf'].map((word) => `Dit is zin nummer ${word} van de lange lijst.`);
+const DURING = ['ett', 'två', 'tre', 'fyra', 'fem'].map((word) => `Det här är mening nummer ${word} på listan.`);
+const FORK_LENGTH = 5;
+
+/** @param {import('../../lib/network.mjs').Network} network its nodes reserved to each other */
+export function forks(network) {
+  it('settles all jobs after a fork, each seat with one commit to a draw and none counted absent', async () => {
+    const [alice, bob, charlie, dave] = network.validators;
+    const halves = [[alice, bob], [charlie, dave]];
+    const apis = await Promise.all([alice.api(), charlie.api()]);
+    const [api] = apis;
+
+    const nonce = await nextNonce(api, account('//Ferdie'));
+    const before = await Promise.all(BEFORE.map((text, index) =>
+      ask(api, text, account('//Ferdie'), { nonce: nonce + index })));
+    // Drawn, and committed to on all sides, but the commits are in no block yet.
+    await waitForJob(api, before.at(-1), 'to have a committee', ({ committee }) => committee.isSome);
+    const forkedAt = (await api.rpc.chain.getHeader()).number.toNumber();
+    await part(halves);
+
+    // The same transactions on both sides: all ten jobs are open, five with a committee for each fork.
+    await submitOnBoth(apis, DURING, account('//Eve'));
+    await forksGrow(apis, forkedAt);
+    const tips = await Promise.all(apis.map((each) => each.rpc.chain.getHeader()));
+    const onForks = await Promise.all(apis.map(async (each, index) => {
+      assert.equal((await each.call.inferenceApi.openJobs(0, 256)).length, BEFORE.length + DURING.length);
+      return votesFrom(each, forkedAt, tips[index]);
+    }));
+    await connectAll(network.validators);
+
+    const during = before.at(-1) + 1;
+    const jobs = [...before, ...DURING.map((_, index) => during + index)];
+    const views = await Promise.all(jobs.map((job) => waitForEnd(api, job)));
+    assert.equal(await lostForks(api, tips), 1, 'just one of the forks was given up');
+
+    for (const view of views) {
+      assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${view.id}: ${view.phase}`);
+      const votes = view.committee.unwrap().seats.map(({ vote }) => vote.type);
+      assert.deepEqual(votes, Array(4).fill('Revealed'), `job ${view.id}`);
+      const events = await eventsOfJob(api, view);
+      assert.equal(eventsNamed(events, 'Committed').length, 4, `job ${view.id}`);
+      assert.equal(eventsNamed(events, 'SeatPaid').length, 4, `job ${view.id}`);
+    }
+    const end = await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead());
+    assertOneCommitEach([...onForks.flat(), ...await votesFrom(api, forkedAt, end)]);
+  });
+}
+
+async function submitOnBoth(apis, texts, signer) {
+  const [api] = apis;
+  const first = await nextNonce(api, signer);
+  await Promise.all(texts.map(async (text, index) => {
+    const tx = await (await question(api, text)).signAsync(signer, { nonce: first + index, era: 0 });
+    await Promise.all(apis.map((each) => each.rpc.author.submitExtrinsic(tx.toHex())));
+  }));
+}
+
+/** Waits until one fork has the length and the other some blocks, too; how fast each grows is chance. */
+async function forksGrow(apis, forkedAt) {
+  const grownBy = (length) => (each) => waitForBestBlock(each, `${length} blocks above #${forkedAt}`, ({ number }) =>
+    number.toNumber() >= forkedAt + length, 3 * MINUTES);
+  await Promise.all([Promise.any(apis.map(grownBy(FORK_LENGTH))), ...apis.map(grownBy(2))]);
+}
+
+/** The commits in the blocks above a height, up to that tip. */
+async function votesFrom(api, height, tip) {
+  const commits = [];
+  for (let header = tip; header.number.toNumber() > height;) {
+    for (const ballot of await ballotsIn(api, header.hash)) commits.push(...ballot.commits);
+    header = await api.rpc.chain.getHeader(header.parentHash);
+  }
+  return commits;
+}
+
+async function lostForks(api, tips) {
+  const canonical = await Promise.all(tips.map(({ number }) => api.rpc.chain.getBlockHash(number)));
+  return tips.filter(({ hash }, index) => !hash.eq(canonical[index])).length;
+}
+
+function assertOneCommitEach(commits) {
+  const commitments = new Map();
+  for (const { target, seat, commitment } of commits) {
+    const place = `seat ${seat} of draw ${target.draw} of ${target.fingerprint}`;
+    commitments.set(place, (commitments.get(place) ?? new Set()).add(commitment.toHex()));
+  }
+  for (const [place, { size }] of commitments) assert.equal(size, 1, place);
+}
