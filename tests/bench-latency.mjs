@@ -12,12 +12,14 @@ const BURST_JOBS = 50;
 const CLIENTS = 25;
 const FUNDS = 100n * SIB;
 const TARGET_BLOCKS = 3;
+// Has the worker say how long it took.
+const LOGGING = ['-lruntime::inference=debug'];
 
 const say = (line) => console.error(`bench-latency: ${line}`);
 const clients = Array.from({ length: CLIENTS }, (_, index) => account(`//Client//${index}`));
 
 const network = new Network();
-await network.start();
+await network.start({ [VALIDATORS[0]]: LOGGING });
 const api = await network.api();
 await fund(clients, account('//Ferdie'));
 await waitUntilServedBy(api, VALIDATORS);
@@ -31,7 +33,8 @@ await network.node(VALIDATORS.at(-1)).stop();
 const oneStopped = await measured(() => askSpread(SPREAD_JOBS));
 await network.stop();
 
-console.log(`RESULT ${JSON.stringify({ spread, burst, one_stopped: oneStopped })}`);
+const worker = workerTimes(network.node(VALIDATORS[0]).log(), BURST_JOBS);
+console.log(`RESULT ${JSON.stringify({ spread, burst, one_stopped: oneStopped, worker })}`);
 
 /** Gives each client what its jobs cost. */
 async function fund(accounts, funder) {
@@ -85,16 +88,22 @@ async function blocksBetween(first, last) {
   for (let number = first; number <= last; number += 1) {
     const hash = await api.rpc.chain.getBlockHash(number);
     const [events, includes, weight] = await Promise.all([
-      eventsAt(api, hash), includesIn(api, hash), mandatoryWeight(hash),
+      eventsAt(api, hash), includesIn(api, hash), includeWeight(hash),
     ]);
     blocks.push({ number, events, includes, weight });
   }
   return blocks;
 }
 
-async function mandatoryWeight(hash) {
+/** What the block's votes weighed, in picoseconds. The block's mandatory weight would count sessions' changes too. */
+async function includeWeight(hash) {
   const { query } = await api.at(hash);
-  return (await query.system.blockWeight()).mandatory.refTime.toNumber();
+  const [{ block }, records] = await Promise.all([api.rpc.chain.getBlock(hash), query.system.events()]);
+  const isOfInclude = (phase) => phase.isApplyExtrinsic &&
+    api.tx.inference.include.is(block.extrinsics[phase.asApplyExtrinsic.toNumber()].method);
+  return records
+    .filter(({ phase, event }) => api.events.system.ExtrinsicSuccess.is(event) && isOfInclude(phase))
+    .reduce((sum, { event: { data: { dispatchInfo } } }) => sum + dispatchInfo.weight.refTime.toNumber(), 0);
 }
 
 function figures(blocks) {
@@ -122,17 +131,24 @@ function blocksOf(blocks, kind) {
     events.filter(kind.is).map(({ data: { job } }) => [job.toNumber(), number])));
 }
 
-/** What a job's votes add to blocks, in bytes and in weighed time. Blocks without votes show what all else weighs. */
+/** What a validator's log says of its worker's runs over at least so many open jobs. */
+function workerTimes(log, jobs) {
+  const runs = [...log.matchAll(/the worker looked at (\d+) open jobs in (\d+) ms/g)]
+    .filter(([, open]) => Number(open) >= jobs)
+    .map(([, , took]) => Number(took))
+    .sort((a, b) => a - b);
+  return { open_jobs: jobs, runs: runs.length, median_ms: runs[runs.length >> 1], max_ms: runs.at(-1) };
+}
+
+/** What a job's votes add to blocks, in bytes and in weighed time. */
 function inherents(blocks, jobs) {
   const bytes = ({ includes }) => includes.reduce((sum, { encodedLength }) => sum + encodedLength, 0);
-  const withVotes = blocks.filter(({ includes }) => includes.length > 0);
-  const idle = Math.min(...blocks.map(({ weight }) => weight));
-  const picoseconds = withVotes.reduce((sum, { weight }) => sum + weight - idle, 0);
+  const sum = (of) => blocks.reduce((total, block) => total + of(block), 0);
   return {
-    inherent_bytes_per_job: Math.round(withVotes.reduce((sum, block) => sum + bytes(block), 0) / jobs),
+    inherent_bytes_per_job: Math.round(sum(bytes) / jobs),
     inherent_bytes_max: Math.max(...blocks.map(bytes)),
-    mandatory_weight_us_per_job: Math.round(picoseconds / jobs / 1e6),
-    mandatory_weight_ms_max: Math.round(Math.max(...blocks.map(({ weight }) => weight)) / 1e9),
+    inherent_weight_us_per_job: Math.round(sum(({ weight }) => weight) / jobs / 1e6),
+    inherent_weight_ms_max: Math.round(Math.max(...blocks.map(({ weight }) => weight)) / 1e9),
   };
 }
 

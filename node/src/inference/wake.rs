@@ -5,7 +5,11 @@
 
 use super::metrics::Metrics;
 use async_channel::{Receiver, Sender};
-use futures::{future::BoxFuture, StreamExt};
+use futures::{
+	future::{BoxFuture, Fuse, FusedFuture},
+	FutureExt, StreamExt,
+};
+use futures_timer::Delay;
 use sc_client_api::{
 	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
 	StorageEventStream,
@@ -14,7 +18,7 @@ use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
 use sibyl_runtime::{opaque::Block, Hash};
 use sp_consensus::BlockOrigin;
 use sp_core::storage::StorageKey;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const LOG_TARGET: &str = "inference::wake";
 
@@ -55,12 +59,17 @@ pub fn waker(metrics: Metrics) -> (Waker, Wakes) {
 	(Waker { wakes, metrics }, Wakes(heard))
 }
 
+/// The least time between two runs that wakes ask for. The first answer of a burst is voted on at once; those that follow
+/// within this time share a run and a bundle, since other nodes take only so many bundles of a validator in a block.
+const PAUSE: Duration = Duration::from_millis(300);
+
 type Spawn = Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
 /// The chain's events, for one that is to be woken between blocks.
 pub struct WakingEvents<Client> {
 	client: Arc<Client>,
 	wakes: Receiver<()>,
+	pause: Duration,
 	spawn: Spawn,
 }
 
@@ -71,7 +80,7 @@ impl<Client> WakingEvents<Client> {
 		wakes: Wakes,
 		spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
 	) -> Self {
-		Self { client, wakes: wakes.0, spawn: Box::new(spawn) }
+		Self { client, wakes: wakes.0, pause: PAUSE, spawn: Box::new(spawn) }
 	}
 }
 
@@ -82,7 +91,7 @@ where
 	fn import_notification_stream(&self) -> ImportNotifications<Block> {
 		let (sender, receiver) = tracing_unbounded("mpsc_inference_worker_runs", QUEUE_WARNING);
 		let imports = self.client.import_notification_stream();
-		(self.spawn)(Box::pin(forward(self.client.clone(), imports, self.wakes.clone(), sender)));
+		(self.spawn)(Box::pin(forward(self.client.clone(), imports, self.wakes.clone(), self.pause, sender)));
 		receiver
 	}
 
@@ -103,27 +112,45 @@ where
 	}
 }
 
-/// Passes imports on, and the best block again at each wake, until the chain or the worker is gone.
+/// Passes imports on at once, and the best block again at wakes, until the chain or the worker is gone.
 async fn forward<Client: HeaderBackend<Block>>(
 	client: Arc<Client>,
 	imports: ImportNotifications<Block>,
 	wakes: Receiver<()>,
+	pause: Duration,
 	runs: TracingUnboundedSender<BlockImportNotification<Block>>,
 ) {
 	// The notification keeps its block's state from being pruned: one block's at a time.
 	let mut best: Option<BlockImportNotification<Block>> = None;
 	let mut imports = imports.fuse();
 	let mut wakes = wakes.fuse();
+	let mut paused = Fuse::terminated();
 	loop {
-		let run = futures::select_biased! {
-			import = imports.next() => {
-				let Some(import) = import else { return };
+		let import = if paused.is_terminated() {
+			futures::select_biased! {
+				import = imports.next() => Some(import),
+				() = wakes.select_next_some() => None,
+			}
+		} else {
+			futures::select_biased! {
+				import = imports.next() => Some(import),
+				() = paused => continue,
+			}
+		};
+		let run = match import {
+			Some(Some(import)) => {
 				if import.is_new_best {
 					best = Some(import.clone());
 				}
 				Some(import)
-			},
-			() = wakes.select_next_some() => again(&*client, best.as_ref()),
+			}
+			Some(None) => return,
+			None => {
+				if !pause.is_zero() {
+					paused = Delay::new(pause).fuse();
+				}
+				again(&*client, best.as_ref())
+			}
 		};
 		if run.is_some_and(|run| runs.unbounded_send(run).is_err()) {
 			return;
@@ -169,11 +196,16 @@ mod tests {
 
 	impl Runs {
 		fn of(chain: &Arc<MockChain>, wakes: Wakes) -> Self {
+			Self::with_pause(chain, wakes, Duration::ZERO)
+		}
+
+		fn with_pause(chain: &Arc<MockChain>, wakes: Wakes, pause: Duration) -> Self {
 			let pool = LocalPool::new();
 			let (futures, spawned) = async_channel::unbounded();
-			let events = WakingEvents::new(chain.clone(), wakes, move |future| {
+			let mut events = WakingEvents::new(chain.clone(), wakes, move |future| {
 				futures.try_send(future).expect("the test takes the future");
 			});
+			events.pause = pause;
 			let runs = events.import_notification_stream();
 			pool.spawner()
 				.spawn_local(spawned.try_recv().expect("the forwarding is spawned at once"))
@@ -232,6 +264,19 @@ mod tests {
 		}
 		assert_eq!(runs.heights(), [0]);
 		assert_eq!(metrics.wakes.get(), 1);
+	}
+
+	#[test]
+	fn a_wake_soon_after_another_waits_and_an_import_does_not() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let mut runs = Runs::with_pause(&chain, wakes, Duration::from_secs(3600));
+		waker.wake();
+		assert_eq!(runs.heights(), [0]);
+		waker.wake();
+		assert!(runs.heights().is_empty());
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
 	}
 
 	#[test]

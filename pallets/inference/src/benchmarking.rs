@@ -71,7 +71,7 @@ fn submitted<T: Config>() -> JobId {
 	id
 }
 
-fn output(bytes: u32) -> OutputBytes {
+fn answer(bytes: u32) -> OutputBytes {
 	let mut classification = Classification { label: "eng".try_into().expect("short"), scores: Default::default() };
 	while classification.encoded_size() < bytes as usize {
 		let score =
@@ -210,8 +210,8 @@ mod benchmarks {
 
 	#[benchmark]
 	fn output(b: Linear<16, MAX_OUTPUT_BYTES>) {
-		let output = super::output(b);
-		let hash = output_hash(&output);
+		let answer = super::answer(b);
+		let hash = output_hash(&answer);
 		let id = with_committee::<T>(MAX_SEATS, Phase::Revealing, SeatVote::Revealed { output_hash: hash });
 		let (job, committee) = get::<T>(id);
 		let target = committee.target(job.fingerprint);
@@ -222,7 +222,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			Pallet::<T>::take_output(&signed.ballot, &output);
+			Pallet::<T>::take_output(&signed.ballot, &answer);
 		}
 
 		assert!(Outputs::<T>::contains_key(id));
@@ -231,12 +231,12 @@ mod benchmarks {
 	#[benchmark]
 	fn attestation() {
 		let members = validators::<T>(1);
-		let attestation = Attestation { model: model().id(), standing: Standing::Withdrawn };
+		let said = Attestation { model: model().id(), standing: Standing::Withdrawn };
 		let noted;
 
 		#[block]
 		{
-			noted = pallet_models::Pallet::<T>::attest(&members[0].validator, &attestation, 1);
+			noted = pallet_models::Pallet::<T>::attest(&members[0].validator, &said, 1);
 			pallet_models::Pallet::<T>::apply_incoming();
 		}
 
@@ -262,10 +262,10 @@ mod benchmarks {
 
 	#[benchmark]
 	fn end(s: Linear<1, MAX_SEATS>) {
-		let output = super::output(400);
-		let hash = output_hash(&output);
+		let answer = super::answer(400);
+		let hash = output_hash(&answer);
 		let id = with_committee::<T>(s, Phase::Revealing, SeatVote::Revealed { output_hash: hash });
-		Outputs::<T>::insert(id, output);
+		Outputs::<T>::insert(id, answer);
 		let (mut job, _) = get::<T>(id);
 		job.agreed = Some(Agreement { output_hash: hash, at: 1 });
 		// The price of all its seats is held.

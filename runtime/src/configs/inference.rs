@@ -85,5 +85,5 @@ impl pallet_inference::Config for Runtime {
 	type MaxValidators = MaxAuthorities;
 	type KeySetHistory = KeySetHistory;
 	type MaxIncludeWeight = MaxIncludeWeight;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_inference::WeightInfo<Runtime>;
 }

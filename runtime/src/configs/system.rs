@@ -10,7 +10,10 @@ use frame_support::{
 	dispatch::DispatchClass,
 	parameter_types,
 	traits::{ConstU32, ConstU64},
-	weights::{constants::WEIGHT_REF_TIME_PER_SECOND, Weight},
+	weights::{
+		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
+		Weight,
+	},
 };
 use frame_system::{
 	limits::{BlockLength, BlockWeights},
@@ -44,6 +47,8 @@ parameter_types! {
 impl frame_system::Config for Runtime {
 	type Block = Block;
 	type BlockWeights = RuntimeBlockWeights;
+	// The node's only database.
+	type DbWeight = ParityDbWeight;
 	type BlockLength = RuntimeBlockLength;
 	type AccountId = AccountId;
 	type Lookup = AccountIdLookup<AccountId, ()>;

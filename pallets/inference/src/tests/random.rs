@@ -34,7 +34,7 @@ fn members() -> Vec<(u8, u8)> {
 
 /// What the validator says about the job in this block; validator 4 lies, and anyone may be silent.
 fn votes(dice: &mut Dice, mut votes: Votes, number: u8, id: JobId) -> Votes {
-	let truth = if job(id).input_units % 2 == 0 { answer("eng") } else { refusal() };
+	let truth = if job(id).input_units.is_multiple_of(2) { answer("eng") } else { refusal() };
 	let said = if number == 4 { answer("lie") } else { truth };
 	let is_seated = committee(id).seats.iter().any(|seat| seat.validator == account(number));
 	if !is_seated || dice.one_in(4) {
