@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 
 import { accountNamed, SIB } from './accounts.mjs';
 import { eventsAt, submitAndInclude, waitForBestBlock, waitForFinalizedBlock } from './chain.mjs';
-import { MINUTES } from './wait.mjs';
+import { MINUTES, SECONDS, until } from './wait.mjs';
 
 /** @typedef {import('@polkadot/api').ApiPromise} Api */
 
@@ -12,6 +14,10 @@ export const MODEL = 'common-lingua';
 
 /** A fee limit that no job of these tests reaches. */
 export const PLENTY = 1_000n * SIB;
+
+const POLL = 50;
+// A slot has three seconds; the worker signs and sends within milliseconds.
+const TO_SIGN_AND_SEND = 300;
 
 /** A job's usual options. */
 export const OPTIONS = { seats: 'All', maxOutputUnits: 0, drawDelay: 1, seed: null };
@@ -171,10 +177,24 @@ export async function ballotsIn(api, hash) {
 }
 
 /**
- * Whether a validator's worker has stored what it commits to in a job, which it does just before it signs.
- * @param {import('./node.mjs').Node} node
+ * Waits until the validators have sent their commits to a job, which needs no block.
+ * @param {import('./node.mjs').Node[]} nodes
  */
-export async function hasStoredVote(node, { fingerprint, committee }) {
+export async function waitUntilCommitsAreSent(nodes, view) {
+  await until(
+    `commits to job ${view.id}`,
+    async (next) => {
+      const timer = setInterval(next, POLL);
+      return () => clearInterval(timer);
+    },
+    async () => (await Promise.all(nodes.map((node) => hasStoredVote(node, view)))).every(Boolean),
+    { timeout: 10 * SECONDS },
+  );
+  await sleep(TO_SIGN_AND_SEND);
+}
+
+/** Whether a validator's worker has stored what it commits to in a job, which it does just before it signs. */
+async function hasStoredVote(node, { fingerprint, committee }) {
   const { draw, round } = committee.unwrap();
   const target = u8aConcat(fingerprint.toU8a(), draw.toU8a(), round.toU8a());
   const key = u8aConcat('sibyl/vote/', blake2AsU8a(target, 256));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 
-import { account, SIB } from '../../lib/accounts.mjs';
+import { account } from '../../lib/accounts.mjs';
 import { nextNonce, submitAndInclude } from '../../lib/chain.mjs';
-import { ask, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
+import { ask, jobAt, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
 
 const TEXT = 'A text as any other.';
 const NO_HASH = `0x${'00'.repeat(32)}`;
@@ -53,12 +53,14 @@ function badSubmissions(network) {
   describe('refuses by a named dispatch error', () => {
     const requester = account('//Ferdie');
     const poor = account('//Poor');
-    let api, refusals;
+    let api, price, refusals;
 
     // All at once, since each takes a block.
     before(async () => {
       api = await network.api();
       const usual = { model: await modelId(api), input: utf8(TEXT), maxFee: PLENTY };
+      const quote = await api.call.inferenceApi.quote(usual.model, 'All', TEXT.length, 0);
+      price = quote.asOk.total.toBigInt();
       const nonce = await nextNonce(api, requester);
       refusals = await Promise.all(SUBMISSIONS.map(([, , changes], index) => {
         const { model, input, maxFee, ...options } = { ...usual, ...OPTIONS, ...changes };
@@ -72,20 +74,28 @@ function badSubmissions(network) {
     });
 
     it('a balance under the price: BalanceTooLow', async () => {
+      const tx = await question(api, TEXT);
+      const { partialFee } = await tx.paymentInfo(requester);
+      const deposit = api.consts.balances.existentialDeposit.toBigInt();
       // Enough for the transaction, too little for the job.
-      const transfer = api.tx.balances.transferKeepAlive(poor.address, SIB / 200n);
-      await submitAndInclude(api, transfer, requester);
-      assertNamed(await refusal(submitAndInclude(api, await question(api, TEXT), poor)), 'BalanceTooLow');
+      const funds = partialFee.toBigInt() + deposit + price / 2n;
+      await submitAndInclude(api, api.tx.balances.transferKeepAlive(poor.address, funds), requester);
+      assertNamed(await refusal(submitAndInclude(api, tx, poor)), 'BalanceTooLow');
     });
 
     it('one job more than an account may have open: TooManyJobsOfAccount', async () => {
       const limit = api.consts.inference.maxOpenJobsPerAccount.toNumber();
       const nonce = await nextNonce(api, requester);
-      const outcomes = await Promise.all(Array.from({ length: limit + 1 }, (_, index) =>
-        refusal(ask(api, TEXT, requester, { nonce: nonce + index }))));
-      assertNamed(outcomes.pop(), 'TooManyJobsOfAccount');
-      assert.deepEqual(outcomes, Array(limit).fill('nothing'));
-      await waitUntilNoneOpen(api);
+      const asked = Array.from({ length: limit + 1 }, (_, index) =>
+        ask(api, TEXT, requester, { nonce: nonce + index }));
+      const tooMany = refusal(asked.pop());
+      const jobs = await Promise.all(asked);
+      assertNamed(await tooMany, 'TooManyJobsOfAccount');
+
+      const { hash } = await waitUntilNoneOpen(api);
+      const views = await Promise.all(jobs.map((job) => jobAt(api, hash, job)));
+      const verdicts = views.map(({ phase }) => phase.asEnded.verdict.type);
+      assert.deepEqual(verdicts, Array(limit).fill('Agreed'));
     });
 
     it('and holds nothing of a refused job\'s price', async () => {

@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { account } from '../../lib/accounts.mjs';
 import { nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
 import {
-  ask, ballotsIn, eventsNamed, eventsOfJob, question, waitForEnd, waitForJob,
+  ask, ballotsIn, eventsNamed, eventsOfJob, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
 import { connectAll, part } from '../../lib/partition.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
@@ -22,27 +22,35 @@ export function forks(network) {
     const [api] = apis;
 
     const nonce = await nextNonce(api, account('//Ferdie'));
+    // Just after a block, so that all are in the next one.
+    await nextBlock(api);
     const before = await Promise.all(BEFORE.map((text, index) =>
       ask(api, text, account('//Ferdie'), { nonce: nonce + index })));
-    // Drawn, and committed to on all sides, but the commits are in no block yet.
-    await waitForJob(api, before.at(-1), 'to have a committee', ({ committee }) => committee.isSome);
-    const forkedAt = (await api.rpc.chain.getHeader()).number.toNumber();
+    // Each half has the commits of all, but in no block yet.
+    await Promise.all(before.map(async (job) => {
+      const drawn = await waitForJob(api, job, 'to have a committee', ({ committee }) => committee.isSome);
+      await waitUntilCommitsAreSent(network.validators, drawn);
+    }));
+    const drawnAt = (await api.rpc.chain.getHeader()).number.toNumber();
     await part(halves);
+    const heads = await Promise.all(apis.map((each) => each.rpc.chain.getHeader()));
+    const forkedBy = Math.max(...heads.map(({ number }) => number.toNumber()));
 
     // The same transactions on both sides: all ten jobs are open, five with a committee for each fork.
     await submitOnBoth(apis, DURING, account('//Eve'));
-    await forksGrow(apis, forkedAt);
-    const tips = await Promise.all(apis.map((each) => each.rpc.chain.getHeader()));
-    const onForks = await Promise.all(apis.map(async (each, index) => {
+    await forksGrow(apis, forkedBy);
+    const branches = await Promise.all(apis.map((each) => each.rpc.chain.getBlockHash(forkedBy + 1)));
+    const onForks = await Promise.all(apis.map(async (each) => {
       assert.equal((await each.call.inferenceApi.openJobs(0, 256)).length, BEFORE.length + DURING.length);
-      return votesFrom(each, forkedAt, tips[index]);
+      return commitsFrom(each, drawnAt, await each.rpc.chain.getHeader());
     }));
     await connectAll(network.validators);
 
     const during = before.at(-1) + 1;
     const jobs = [...before, ...DURING.map((_, index) => during + index)];
     const views = await Promise.all(jobs.map((job) => waitForEnd(api, job)));
-    assert.equal(await lostForks(api, tips), 1, 'just one of the forks was given up');
+    const canonical = await api.rpc.chain.getBlockHash(forkedBy + 1);
+    assert.equal(branches.filter((hash) => hash.eq(canonical)).length, 1, 'just one of the forks is given up');
 
     for (const view of views) {
       assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${view.id}: ${view.phase}`);
@@ -53,8 +61,13 @@ export function forks(network) {
       assert.equal(eventsNamed(events, 'SeatPaid').length, 4, `job ${view.id}`);
     }
     const end = await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead());
-    assertOneCommitEach([...onForks.flat(), ...await votesFrom(api, forkedAt, end)]);
+    assertOneCommitEach([...onForks.flat(), ...await commitsFrom(api, drawnAt, end)]);
   });
+}
+
+async function nextBlock(api) {
+  const { number } = await api.rpc.chain.getHeader();
+  await waitForBestBlock(api, `a block above #${number}`, (head) => head.number.toNumber() > number.toNumber());
 }
 
 async function submitOnBoth(apis, texts, signer) {
@@ -67,25 +80,20 @@ async function submitOnBoth(apis, texts, signer) {
 }
 
 /** Waits until one fork has the length and the other some blocks, too; how fast each grows is chance. */
-async function forksGrow(apis, forkedAt) {
-  const grownBy = (length) => (each) => waitForBestBlock(each, `${length} blocks above #${forkedAt}`, ({ number }) =>
-    number.toNumber() >= forkedAt + length, 3 * MINUTES);
+async function forksGrow(apis, from) {
+  const grownBy = (length) => (each) => waitForBestBlock(each, `${length} blocks above #${from}`, ({ number }) =>
+    number.toNumber() >= from + length, 3 * MINUTES);
   await Promise.all([Promise.any(apis.map(grownBy(FORK_LENGTH))), ...apis.map(grownBy(2))]);
 }
 
 /** The commits in the blocks above a height, up to that tip. */
-async function votesFrom(api, height, tip) {
+async function commitsFrom(api, height, tip) {
   const commits = [];
   for (let header = tip; header.number.toNumber() > height;) {
     for (const ballot of await ballotsIn(api, header.hash)) commits.push(...ballot.commits);
     header = await api.rpc.chain.getHeader(header.parentHash);
   }
   return commits;
-}
-
-async function lostForks(api, tips) {
-  const canonical = await Promise.all(tips.map(({ number }) => api.rpc.chain.getBlockHash(number)));
-  return tips.filter(({ hash }, index) => !hash.eq(canonical[index])).length;
 }
 
 function assertOneCommitEach(commits) {

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
 import {
-  ask, eventsNamed, eventsOfJob, hasStoredVote, voteOf, waitForEnd, waitForJob,
+  ask, eventsNamed, eventsOfJob, voteOf, waitForEnd, waitForJob, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
-import { SECONDS, until } from '../../lib/wait.mjs';
 
 const TEXT = 'Le petit chat noir dort sur le canapé du salon.';
-// A slot has three seconds; the votes of one are out some milliseconds after the model's answer.
-const TO_SIGN_AND_SEND = 300;
 
 /** @param {import('../../lib/network.mjs').Network} network */
 export function recovery(network) {
@@ -20,8 +16,7 @@ export function recovery(network) {
 
     const job = await ask(api, TEXT, account('//Eve'));
     const drawn = await waitForJob(api, job, 'to have a committee', ({ committee }) => committee.isSome);
-    await untilStored(dave, drawn);
-    await sleep(TO_SIGN_AND_SEND);
+    await waitUntilCommitsAreSent([dave], drawn);
     await dave.kill('SIGKILL');
 
     const agreed = await waitForJob(api, job, 'to be agreed', (view) => view.agreed.isSome);
@@ -37,17 +32,4 @@ export function recovery(network) {
     const amounts = eventsNamed(events, 'SeatPaid').map(({ data }) => data.amount.toBigInt());
     assert.deepEqual(amounts, Array(4).fill(view.quote.perSeat.toBigInt()));
   });
-}
-
-/** Waits until the validator's worker has stored its commit, looking more often than blocks come. */
-function untilStored(node, view) {
-  return until(
-    `${node.name}'s commit`,
-    async (next) => {
-      const timer = setInterval(next, 50);
-      return () => clearInterval(timer);
-    },
-    () => hasStoredVote(node, view),
-    { timeout: 10 * SECONDS },
-  );
 }
