@@ -8,7 +8,8 @@ use crate::{
 };
 use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
-use sibyl_runtime::opaque::Block;
+use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
+use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
 use std::path::Path;
 
 impl SubstrateCli for Cli {
@@ -43,6 +44,8 @@ impl SubstrateCli for Cli {
 
 /// Does what the command line says.
 pub fn run() -> Result<(), Error> {
+	// JSON-RPC takes and gives addresses in the chain's own format.
+	set_default_ss58_version(Ss58AddressFormat::custom(SS58_PREFIX));
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => run_node(&cli),

@@ -55,7 +55,8 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 mod tests {
 	use super::*;
 	use codec::DecodeAll;
-	use sibyl_primitives::output::MAX_LABELS;
+	use sibyl_engine::{Engine, Limits, LocalEngine, Request};
+	use sibyl_primitives::output::{output_hash, MAX_LABELS};
 
 	fn classification(labels: &[&str]) -> Outcome {
 		let scores = labels.iter().map(|label| Score { label: (*label).into(), score: 7 }).collect();
@@ -88,6 +89,26 @@ mod tests {
 			let bytes = canonical_bytes(&Err(engine)).expect("the chain knows these refusals");
 			let output = VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");
 			assert_eq!(output, VersionedOutput::V1(Output::Refusal(chain)));
+		}
+	}
+
+	#[test]
+	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
+		let engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
+		for model in sibyl_runtime::models::all() {
+			let limits =
+				Limits { max_input_bytes: model.limits.input_bytes, max_output_units: model.limits.output_units };
+			for golden in &model.goldens {
+				let request = Request {
+					model: model.files[0].sha256.0,
+					input: golden.input.as_bytes().to_vec(),
+					limits,
+					seed: [0; 32],
+				};
+				let outcome = engine.infer(&request).expect("the engine has the model");
+				let bytes = canonical_bytes(&outcome).expect("the chain has words for it");
+				assert_eq!(output_hash(&bytes), golden.output_hash, "{:?} of {:?}", golden.input, model.name);
+			}
 		}
 	}
 

@@ -18,7 +18,7 @@ use sibyl_primitives::{
 	model::{Golden, ModelFile, ModelLimits, ModelRevision, Standing, Task},
 	output::{output_hash, Answer, Classification, VersionedOutput},
 	price::ModelPrice,
-	vote::{Attestation, Ballot, Commit, Reveal, SignedBallot},
+	vote::{Attestation, Ballot, Commit, SignedBallot},
 	InferenceId,
 };
 use sp_application_crypto::RuntimeAppPublic;
@@ -211,18 +211,12 @@ mod benchmarks {
 	#[benchmark]
 	fn output(b: Linear<16, MAX_OUTPUT_BYTES>) {
 		let answer = super::answer(b);
-		let hash = output_hash(&answer);
-		let id = with_committee::<T>(MAX_SEATS, Phase::Revealing, SeatVote::Revealed { output_hash: hash });
-		let (job, committee) = get::<T>(id);
-		let target = committee.target(job.fingerprint);
-		let (signed, _) = signed::<T>(|ballot| {
-			let reveal = Reveal { target, seat: 0, output_hash: hash, work: Hash::zero(), salt: Hash::zero() };
-			ballot.reveals.try_push(reveal).expect("fits");
-		});
+		let revealed = SeatVote::Revealed { output_hash: output_hash(&answer) };
+		let id = with_committee::<T>(MAX_SEATS, Phase::Revealing, revealed);
 
 		#[block]
 		{
-			Pallet::<T>::take_output(&signed.ballot, &answer);
+			Pallet::<T>::take_output(id, output_hash(&answer), &answer);
 		}
 
 		assert!(Outputs::<T>::contains_key(id));

@@ -2,10 +2,11 @@
 
 use super::*;
 use alloc::{
-	collections::{btree_map::Entry, BTreeMap},
+	collections::{btree_map::Entry, BTreeMap, BTreeSet},
 	vec::Vec,
 };
 use codec::DecodeAll;
+use core::cmp::Reverse;
 use frame_support::{
 	pallet_prelude::ConstU32,
 	traits::Get,
@@ -31,6 +32,18 @@ pub(crate) enum Worth {
 		job: JobId,
 		/// The block.
 		deadline: BlockNumber,
+		/// The seats of the job's committee.
+		seats: u32,
+	},
+	/// It is there already, and more than two thirds of the seats agree with it, but nobody has brought the output: that is
+	/// taken, should the bundle have it.
+	OutputTaken {
+		/// The job.
+		job: JobId,
+		/// The block by which the job's phase is over.
+		deadline: BlockNumber,
+		/// The seats of the job's committee.
+		seats: u32,
 	},
 	/// It comes before its time, or for a job that this fork does not have.
 	Early,
@@ -55,6 +68,14 @@ impl Vote<'_> {
 		}
 	}
 
+	fn kind(&self) -> u8 {
+		match self {
+			Self::Commit(_) => 0,
+			Self::Abstention(_) => 1,
+			Self::Reveal(_) => 2,
+		}
+	}
+
 	fn seat(&self) -> SeatIndex {
 		match self {
 			Self::Commit(vote) => vote.seat,
@@ -71,8 +92,9 @@ fn votes(ballot: &Ballot) -> impl Iterator<Item = Vote<'_>> {
 }
 
 impl<T: Config> Pallet<T> {
-	/// The bundles for a block, the most urgent first, of those that nodes have: those with a vote that the block takes,
-	/// with each output once. Signatures were checked by the node, and are checked again when the block is executed.
+	/// The bundles for a block, the most urgent first, of those that nodes have: those with something that
+	/// the block takes and no bundle before brings, with each output once. Signatures were checked by the node, and are
+	/// checked again when the block is executed.
 	pub(crate) fn select_bundles(bundles: Vec<VoteBundle>) -> BoundedVec<VoteBundle, ConstU32<MAX_BUNDLES>> {
 		let mut wanted: Vec<_> = bundles
 			.into_iter()
@@ -81,7 +103,20 @@ impl<T: Config> Pallet<T> {
 				BundleStanding::Early | BundleStanding::Useless => None,
 			})
 			.collect();
-		wanted.sort_by_key(|(deadline, _)| *deadline);
+		// A validator's newest ballot has all that its older ones have and blocks lack.
+		wanted.sort_by_key(|(deadline, VoteBundle::V1(SignedBallot { ballot, .. }))| {
+			(*deadline, Reverse(ballot.at_block), Reverse(ballot.len()))
+		});
+		let mut said = BTreeSet::new();
+		wanted.retain(|(_, VoteBundle::V1(SignedBallot { ballot, .. }))| {
+			let whose = (ballot.session, ballot.authority_index);
+			let of_votes =
+				votes(ballot).map(|vote| (whose, vote.kind(), vote.target().fingerprint, vote.target().draw));
+			let of_models = ballot.attestations.iter().map(|attestation| (whose, 3, attestation.model, Hash::zero()));
+			let before = said.len();
+			said.extend(of_votes.chain(of_models));
+			said.len() > before
+		});
 		wanted.truncate(MAX_BUNDLES as usize);
 		let mut brought: Vec<(Fingerprint, Hash)> = Vec::new();
 		let mut room = MAX_INCLUDED_OUTPUT_BYTES;
@@ -111,7 +146,7 @@ impl<T: Config> Pallet<T> {
 
 	/// What a block would do with the bundle.
 	pub(crate) fn standing(bundle: &VoteBundle) -> BundleStanding {
-		let VoteBundle::V1(SignedBallot { ballot, .. }) = bundle;
+		let VoteBundle::V1(SignedBallot { ballot, outputs, .. }) = bundle;
 		let now = Self::now();
 		if now.saturating_sub(ballot.at_block) > BUNDLE_LONGEVITY {
 			return BundleStanding::Useless;
@@ -124,7 +159,8 @@ impl<T: Config> Pallet<T> {
 		let mut early = ballot.at_block > now;
 		for vote in votes(ballot) {
 			match Self::worth(ballot, &member, vote) {
-				Worth::Taken { deadline: due, .. } => {
+				Worth::OutputTaken { .. } if outputs.is_empty() => {}
+				Worth::Taken { deadline: due, .. } | Worth::OutputTaken { deadline: due, .. } => {
 					deadline = Some(deadline.map_or(due, |first: u32| first.min(due)))
 				}
 				Worth::Early => early = true,
@@ -229,27 +265,39 @@ impl<T: Config> Pallet<T> {
 		reserved_ends: &mut BTreeMap<JobId, Weight>,
 	) {
 		let ballot = &signed.ballot;
+		// Outputs are paid for before any reveal that names one is taken: a reveal must not be taken without the output that
+		// came with it, or its job would be left without one.
+		let weight_of_outputs = signed.outputs.iter().fold(Weight::zero(), |sum, output| {
+			sum.saturating_add(<T as Config>::WeightInfo::output(output.len() as u32))
+		});
+		if meter.try_consume(weight_of_outputs).is_err() {
+			return;
+		}
+		let outputs: Vec<_> = signed.outputs.iter().map(|output| (output_hash(output), output)).collect();
 		for vote in votes(ballot) {
 			if meter.try_consume(Self::weight_of_vote()).is_err() {
 				return;
 			}
-			let Worth::Taken { job, .. } = Self::worth(ballot, member, vote) else {
-				continue;
+			let (job, seats, is_new) = match Self::worth(ballot, member, vote) {
+				Worth::Taken { job, seats, .. } => (job, seats, true),
+				Worth::OutputTaken { job, seats, .. } => (job, seats, false),
+				Worth::Early | Worth::Useless => continue,
 			};
 			if let Entry::Vacant(reserved) = reserved_ends.entry(job) {
-				let weight = <T as Config>::WeightInfo::end(MAX_SEATS);
+				let weight = <T as Config>::WeightInfo::end(seats);
 				if meter.try_consume(weight).is_err() {
 					continue;
 				}
 				reserved.insert(weight);
 			}
-			Self::apply(job, member, vote);
-		}
-		for output in &signed.outputs {
-			if meter.try_consume(<T as Config>::WeightInfo::output(output.len() as u32)).is_err() {
-				return;
+			if is_new {
+				Self::apply(job, member, vote);
 			}
-			Self::take_output(ballot, output);
+			if let Vote::Reveal(reveal) = vote {
+				if let Some((hash, output)) = outputs.iter().find(|(hash, _)| *hash == reveal.output_hash) {
+					Self::take_output(job, *hash, output);
+				}
+			}
 		}
 		if ballot.session != T::CurrentSession::get() {
 			return;
@@ -280,7 +328,8 @@ impl<T: Config> Pallet<T> {
 		if !is_its_seat {
 			return Worth::Useless;
 		}
-		let taken = Worth::Taken { job: id, deadline: job.deadline };
+		let (deadline, seats) = (job.deadline, committee.seats.len() as u32);
+		let taken = Worth::Taken { job: id, deadline, seats };
 		let now = Self::now();
 		match (vote, job.phase, seat.vote) {
 			(Vote::Commit(_) | Vote::Abstention(_), Phase::Committing, SeatVote::Missing) => taken,
@@ -315,6 +364,13 @@ impl<T: Config> Pallet<T> {
 					log::debug!(target: LOG_TARGET, "job {id}: the reveal of seat {} is not of its commit", reveal.seat);
 					Worth::Useless
 				}
+			}
+			(Vote::Reveal(reveal), Phase::Revealing, SeatVote::Revealed { output_hash })
+				if reveal.output_hash == output_hash
+					&& committee.tally().winner() == Some(output_hash)
+					&& Self::lacks_output(target, &output_hash) =>
+			{
+				Worth::OutputTaken { job: id, deadline, seats }
 			}
 			(Vote::Reveal(_), Phase::Ended { at, .. }, SeatVote::Committed(_)) => {
 				log::debug!(
@@ -352,23 +408,15 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(event);
 	}
 
-	/// Stores the output for the job of which the ballot's seat has revealed its hash, unless one is stored that has as
-	/// many votes.
-	pub(crate) fn take_output(ballot: &Ballot, output: &OutputBytes) {
-		let hash = output_hash(output);
-		let of_reveal = ballot
-			.reveals
-			.iter()
-			.find(|reveal| reveal.output_hash == hash && Self::lacks_output(&reveal.target, &hash));
-		let Some(reveal) = of_reveal else { return };
-		let Some(id) = JobIds::<T>::get(reveal.target.fingerprint) else { return };
-		let (Some(job), Some(committee)) = (Jobs::<T>::get(id), Committees::<T>::get(id)) else { return };
+	/// Stores the output for the job, of which a seat has revealed its hash, unless one is stored that has as many votes.
+	pub(crate) fn take_output(id: JobId, hash: Hash, output: &OutputBytes) {
+		let Some(committee) = Committees::<T>::get(id) else { return };
 		let votes_of = |hash: &Hash| {
 			committee.seats.iter().filter(|seat| seat.vote == (SeatVote::Revealed { output_hash: *hash })).count()
 		};
 		let stored = Outputs::<T>::get(id).map_or(0, |stored| votes_of(&output_hash(&stored)));
 		let is_canonical = VersionedOutput::decode_all(&mut &output[..]).is_ok();
-		if job.phase == Phase::Revealing && is_canonical && votes_of(&hash) > stored {
+		if is_canonical && votes_of(&hash) > stored {
 			Outputs::<T>::insert(id, output);
 		}
 	}

@@ -91,9 +91,17 @@ impl<T: Config> Pallet<T> {
 						touched.push((target, job.ends_by));
 						Self::commit(&ours, out);
 					}
-					(Phase::Revealing, SeatVote::Committed(commitment)) if now < job.deadline => {
+					(Phase::Revealing, SeatVote::Committed(_)) if now < job.deadline => {
 						touched.push((target, job.ends_by));
-						Self::reveal(&ours, &commitment, out);
+						Self::reveal(&ours, &seat.vote, out);
+					}
+					// The author may have left the output out: the reveal brings it again.
+					(Phase::Revealing, SeatVote::Revealed { output_hash })
+						if now < job.deadline
+							&& committee.tally().winner() == Some(output_hash)
+							&& Self::lacks_output(&target, &output_hash) =>
+					{
+						Self::reveal(&ours, &seat.vote, out);
 					}
 					_ => {}
 				}
@@ -213,7 +221,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Opens the commit that the chain has of this seat.
-	fn reveal(seat: &OurSeat<'_>, on_chain: &Hash, out: &mut Outgoing) {
+	fn reveal(seat: &OurSeat<'_>, on_chain: &SeatVote, out: &mut Outgoing) {
 		if out.ballot.reveals.is_full() {
 			return;
 		}
@@ -225,7 +233,14 @@ impl<T: Config> Pallet<T> {
 		};
 		let Some(output) = stored else { return };
 		let hash = output_hash(&output);
-		if Self::committer(seat).commitment(&hash, &Hash::zero(), &salt) != *on_chain {
+		let is_ours = match on_chain {
+			SeatVote::Committed(commitment) => {
+				Self::committer(seat).commitment(&hash, &Hash::zero(), &salt) == *commitment
+			}
+			SeatVote::Revealed { output_hash } => hash == *output_hash,
+			SeatVote::Missing | SeatVote::Abstained(_) => false,
+		};
+		if !is_ours {
 			log::error!(target: LOG_TARGET, "job {}: the output here is not the one committed to", seat.id);
 			return;
 		}

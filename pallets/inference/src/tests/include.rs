@@ -143,6 +143,36 @@ fn more_work_than_a_block_has_room_for_is_left_to_the_next_one() {
 }
 
 #[test]
+fn an_older_ballot_that_says_nothing_more_than_a_newer_one_is_left_out() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let (first, second) = (submit(all_seats()), submit(all_seats()));
+		next_block();
+		next_block();
+		let older = Votes::of(0).commit(first, &output).sign();
+		let newer = Votes::of(0).commit(first, &output).commit(second, &output).sign();
+		assert_eq!(inherent_of(vec![older, newer.clone()]), Some(vec![newer]));
+	});
+}
+
+#[test]
+fn an_output_that_an_author_left_out_is_taken_with_the_reveal_that_is_there_already() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		include((0..4).map(|number| Votes::of(number).reveal_without_output(id, &output).sign()));
+		assert_eq!(verdict(id), None);
+		next_block();
+		let again = Votes::of(2).reveal(id, &output).sign();
+		let chosen = inherent_of(vec![Votes::of(1).reveal_without_output(id, &output).sign(), again.clone()]);
+		assert_eq!(chosen, Some(vec![again.clone()]));
+		include([again]);
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+		assert_eq!(committee(id).tally().revealed, 4);
+	});
+}
+
+#[test]
 fn a_bundle_over_its_bounds_does_not_decode() {
 	Chain::default().run(|| {
 		let id = drawn(all_seats());
