@@ -29,7 +29,7 @@ parameter_types! {
 	/// Jobs that one block draws committees for, or ends by their deadlines.
 	pub const MaxDuePerBlock: u32 = 64;
 	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions, where a job
-	/// takes 76 blocks at most.
+	/// takes 67 blocks at most.
 	pub const KeySetHistory: u32 = 8;
 	/// What a block's votes may weigh: 30 % of it.
 	pub MaxIncludeWeight: Weight = Perbill::from_percent(30) * RuntimeBlockWeights::get().max_block;
