@@ -43,12 +43,21 @@
 #![deny(unsafe_code)]
 
 mod boundary;
+pub mod chat;
 mod error;
+pub mod gguf;
 mod kernels;
+mod language_model;
 mod local;
 mod models;
 pub mod queue;
+pub mod safetensors_file;
+pub mod sampling;
+pub mod store;
 pub mod testing;
+#[cfg(test)]
+mod tests;
+pub mod tokenizer;
 mod weights;
 
 pub use boundary::{
@@ -57,6 +66,7 @@ pub use boundary::{
 };
 pub use error::EngineError;
 pub use kernels::Tier;
+pub use language_model::{Context, LanguageModel, ModelStop};
 pub use local::{LocalEngine, COMMON_LINGUA};
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
 

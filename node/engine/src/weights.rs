@@ -1,8 +1,8 @@
 //! Tensors of a safetensors file.
 
+use crate::safetensors_file::{SafetensorsDtype, SafetensorsFile, SafetensorsView};
 use crate::EngineError;
 use candle_core::{Device, Tensor};
-use safetensors::{tensor::TensorView, Dtype, SafeTensors};
 use std::collections::BTreeMap;
 
 /// The tensors of a model, as f32. Each is taken once, with the shape that the architecture gives it.
@@ -14,14 +14,16 @@ impl Weights {
 	/// Reads a file of F32 tensors and pairs of `name.w` (I8, a matrix) and `name.scale` (F32, one per row), which become
 	/// the tensor `name`: each value the f32 product of the integer and its row's scale.
 	pub fn read(file: &[u8]) -> Result<Self, EngineError> {
-		let parsed = SafeTensors::deserialize(file).map_err(|error| invalid(error.to_string()))?;
+		let parsed = SafetensorsFile::parse(file).map_err(|error| invalid(error.to_string()))?;
 		let mut floats = BTreeMap::new();
 		let mut integers = BTreeMap::new();
-		for (name, view) in parsed.iter() {
-			match view.dtype() {
-				Dtype::F32 => floats.insert(name.to_string(), (view.shape().to_vec(), read_floats(name, &view)?)),
-				Dtype::I8 => integers.insert(name.to_string(), view).and(None),
-				other => return Err(invalid(format!("tensor {name} has type {other:?}"))),
+		for (name, view) in parsed.tensors() {
+			match view.dtype {
+				SafetensorsDtype::F32 => {
+					floats.insert(name.to_string(), (view.shape.clone(), read_floats(name, view)?))
+				}
+				SafetensorsDtype::I8 => integers.insert(name.to_string(), view).and(None),
+				SafetensorsDtype::I64 => return Err(invalid(format!("tensor {name} has integers of 64 bits"))),
 			};
 		}
 		for (name, view) in integers {
@@ -29,7 +31,7 @@ impl Weights {
 			let (_, scales) = floats
 				.remove(&format!("{base}.scale"))
 				.ok_or_else(|| invalid(format!("integer tensor {name} has no scale")))?;
-			floats.insert(base.into(), (view.shape().to_vec(), dequantise(base, &view, &scales)?));
+			floats.insert(base.into(), (view.shape.clone(), dequantise(base, view, &scales)?));
 		}
 		let mut tensors = BTreeMap::new();
 		for (name, (shape, values)) in floats {
@@ -57,19 +59,19 @@ impl Weights {
 	}
 }
 
-fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, EngineError> {
-	finite(name, view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+fn read_floats(name: &str, view: &SafetensorsView<'_>) -> Result<Vec<f32>, EngineError> {
+	finite(name, view.data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
-fn dequantise(name: &str, view: &TensorView<'_>, scales: &[f32]) -> Result<Vec<f32>, EngineError> {
-	let [rows, columns] = *view.shape() else {
+fn dequantise(name: &str, view: &SafetensorsView<'_>, scales: &[f32]) -> Result<Vec<f32>, EngineError> {
+	let [rows, columns] = *view.shape.as_slice() else {
 		return Err(invalid(format!("integer tensor {name} is not a matrix")));
 	};
 	if scales.len() != rows || columns == 0 {
 		return Err(invalid(format!("integer tensor {name} has {rows} rows and {} scales", scales.len())));
 	}
 	let values = view
-		.data()
+		.data
 		.chunks_exact(columns)
 		.zip(scales)
 		.flat_map(|(row, scale)| row.iter().map(move |byte| f32::from(byte.cast_signed()) * scale))

@@ -76,10 +76,10 @@ const NOWHERE: &[&str] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
 	("candle_core", &["weights.rs"]),
 	("libm::", &["kernels/rope.rs"]),
-	("fmadd", &["kernels/x86.rs"]),
-	("soft_fma(", &["kernels/lanes.rs"]),
+	("fmadd", &["kernels/x86.rs", "kernels/quant/x86.rs"]),
+	("soft_fma(", &["kernels/lanes.rs", "kernels/quant/columns.rs"]),
 	("set_mxcsr", &["kernels/x86.rs", "kernels/mod.rs"]),
-	("unsafe ", &["kernels/x86.rs", "kernels/mod.rs"]),
+	("unsafe ", &["kernels/x86.rs", "kernels/mod.rs", "kernels/pool.rs", "kernels/quant/x86.rs", "store.rs"]),
 	("is_x86_feature_detected", &["kernels/mod.rs"]),
 ];
 

@@ -4,11 +4,14 @@
 //! safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
 //! weight format is another [`Pass`].
 
+pub(crate) mod attention;
 mod float_env;
 pub(crate) mod lanes;
 mod math;
 mod ops;
 mod panels;
+pub(crate) mod pool;
+pub(crate) mod quant;
 pub(crate) mod rope;
 #[cfg(test)]
 mod tests;
@@ -19,21 +22,26 @@ pub(crate) use float_env::check as check_float_environment;
 pub(crate) use panels::{PackedMatrix, Panels};
 
 use lanes::{Lanes, Scalar};
+use quant::columns::Columns;
 
 /// A set of instructions to compute with. The results are the same on every one, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
 	/// Plain Rust with fused multiply-add in software: the reference, runs everywhere, slow.
 	Scalar,
-	/// x86-64-v3: AVX2 and FMA.
+	/// x86-64-v3: AVX2, FMA and F16C.
 	Avx2,
-	/// AVX-512F.
+	/// AVX2, FMA and AVX-VNNI.
+	AvxVnni,
+	/// AVX-512F; integers on AVX2.
 	Avx512,
+	/// AVX-512F, BW, VL and VNNI.
+	Avx512Vnni,
 }
 
 impl Tier {
 	/// All tiers, slowest first.
-	pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+	pub const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni];
 
 	/// The fastest tier that this CPU has.
 	pub fn best() -> Self {
@@ -45,11 +53,22 @@ impl Tier {
 		match self {
 			Self::Scalar => true,
 			#[cfg(target_arch = "x86_64")]
-			Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+			Self::Avx2 => {
+				is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+			}
+			#[cfg(target_arch = "x86_64")]
+			Self::AvxVnni => is_x86_feature_detected!("avxvnni") && Self::Avx2.is_available(),
 			#[cfg(target_arch = "x86_64")]
 			Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.is_available(),
+			#[cfg(target_arch = "x86_64")]
+			Self::Avx512Vnni => {
+				is_x86_feature_detected!("avx512vnni")
+					&& is_x86_feature_detected!("avx512bw")
+					&& is_x86_feature_detected!("avx512vl")
+					&& Self::Avx512.is_available()
+			}
 			#[cfg(not(target_arch = "x86_64"))]
-			Self::Avx2 | Self::Avx512 => false,
+			Self::Avx2 | Self::AvxVnni | Self::Avx512 | Self::Avx512Vnni => false,
 		}
 	}
 
@@ -58,7 +77,9 @@ impl Tier {
 		match self {
 			Self::Scalar => "scalar",
 			Self::Avx2 => "avx2",
+			Self::AvxVnni => "avx-vnni",
 			Self::Avx512 => "avx512",
+			Self::Avx512Vnni => "avx512-vnni",
 		}
 	}
 }
@@ -72,6 +93,12 @@ pub(crate) trait Pass {
 	type Output;
 	/// Computes with the given lanes.
 	fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// As [`Pass`], for products with quantised weights.
+pub(crate) trait ColumnsPass {
+	/// Computes with the given columns.
+	fn run<C: Columns>(self);
 }
 
 /// The kernels on a tier that this CPU is known to have.
@@ -103,12 +130,31 @@ impl Kernels {
 			Tier::Scalar => pass.run::<Scalar>(),
 			// SAFETY: a value of this type exists only for a tier that `is_available` has found on this CPU.
 			#[cfg(target_arch = "x86_64")]
-			Tier::Avx2 => unsafe { x86::run_avx2(pass) },
+			Tier::Avx2 | Tier::AvxVnni => unsafe { x86::run_avx2(pass) },
 			// SAFETY: as above.
 			#[cfg(target_arch = "x86_64")]
-			Tier::Avx512 => unsafe { x86::run_avx512(pass) },
+			Tier::Avx512 | Tier::Avx512Vnni => unsafe { x86::run_avx512(pass) },
 			#[cfg(not(target_arch = "x86_64"))]
-			Tier::Avx2 | Tier::Avx512 => unreachable!("no such tier is available here"),
+			_ => unreachable!("no such tier is available here"),
+		}
+	}
+
+	/// Runs a pass over columns.
+	#[allow(unsafe_code)]
+	pub fn run_columns<P: ColumnsPass>(&self, pass: P) {
+		match self.tier {
+			Tier::Scalar => pass.run::<Scalar>(),
+			// SAFETY: as above; a tier's instructions include those of AVX2.
+			#[cfg(target_arch = "x86_64")]
+			Tier::Avx2 | Tier::Avx512 => unsafe { quant::x86::run_avx2(pass) },
+			// SAFETY: as above.
+			#[cfg(target_arch = "x86_64")]
+			Tier::AvxVnni => unsafe { quant::x86::run_avx_vnni(pass) },
+			// SAFETY: as above.
+			#[cfg(target_arch = "x86_64")]
+			Tier::Avx512Vnni => unsafe { quant::x86::run_avx512_vnni(pass) },
+			#[cfg(not(target_arch = "x86_64"))]
+			_ => unreachable!("no such tier is available here"),
 		}
 	}
 
@@ -126,6 +172,11 @@ impl Kernels {
 	/// The layer norm of every row.
 	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32]) {
 		self.run(ops::Norm { x, out, weight, bias });
+	}
+
+	/// The root-mean-square norm of a row.
+	pub fn root_mean_square(&self, x: &[f32], out: &mut [f32], weight: &[f32], epsilon: f32) {
+		self.run(ops::RmsNorm { x, out, weight, epsilon });
 	}
 
 	/// Replaces a row by the terms of its softmax and returns their sum.

@@ -29,8 +29,8 @@ impl Pass for Gemm<'_> {
 	fn run<L: Lanes>(self) {
 		match L::TIER {
 			Tier::Scalar => self.columns::<L, 1, 1>(),
-			Tier::Avx2 => self.columns::<L, 6, 1>(),
-			Tier::Avx512 => self.columns::<L, 12, 2>(),
+			Tier::Avx2 | Tier::AvxVnni => self.columns::<L, 6, 1>(),
+			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<L, 12, 2>(),
 		}
 	}
 }
@@ -141,6 +141,33 @@ impl Pass for Norm<'_> {
 			for (((x, out), weight), bias) in x.iter().zip(out.as_chunks_mut().0).zip(weight).zip(bias) {
 				L::load(x).sub(mean).mul(scale).fma(L::load(weight), L::load(bias)).store(out);
 			}
+		}
+	}
+}
+
+/// The root-mean-square norm of a row: `x · 1/√(mean of squares + ε) · weight`.
+pub(super) struct RmsNorm<'a> {
+	pub x: &'a [f32],
+	pub out: &'a mut [f32],
+	pub weight: &'a [f32],
+	pub epsilon: f32,
+}
+
+impl Pass for RmsNorm<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let x = self.x.as_chunks::<WIDTH>().0;
+		let mut squares = L::splat(0.0);
+		for x in x {
+			let x = L::load(x);
+			squares = x.fma(x, squares);
+		}
+		let mean = squares.tree_sum() / self.x.len() as f32;
+		let scale = L::splat(1.0 / (mean + self.epsilon).sqrt());
+		for ((x, out), weight) in x.iter().zip(self.out.as_chunks_mut().0).zip(self.weight.as_chunks().0) {
+			L::load(x).mul(scale).mul(L::load(weight)).store(out);
 		}
 	}
 }

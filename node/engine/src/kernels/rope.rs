@@ -15,12 +15,18 @@ pub(crate) struct RopeTables {
 impl RopeTables {
 	/// Builds the tables.
 	pub fn new(positions: usize, dimension: usize, base: f64) -> Self {
+		Self::slowed(positions, dimension, base, &[])
+	}
+
+	/// Builds the tables with the i-th frequency divided by the i-th factor, if there is one.
+	pub fn slowed(positions: usize, dimension: usize, base: f64, factors: &[f32]) -> Self {
 		let half = dimension / 2;
 		let mut tables =
 			Self { half, cos: Vec::with_capacity(positions * half), sin: Vec::with_capacity(positions * half) };
+		let powers: Vec<f64> = (0..half).map(|i| libm::pow(base, (2 * i) as f64 / dimension as f64)).collect();
 		for position in 0..positions {
-			for i in 0..half {
-				let angle = position as f64 / libm::pow(base, (2 * i) as f64 / dimension as f64);
+			for (i, power) in powers.iter().enumerate() {
+				let angle = position as f64 / power / factors.get(i).map_or(1.0, |factor| f64::from(*factor));
 				tables.cos.push(libm::cos(angle) as f32);
 				tables.sin.push(libm::sin(angle) as f32);
 			}

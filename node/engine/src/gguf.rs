@@ -1,0 +1,339 @@
+//! GGUF files, read without trusting them.
+//!
+//! A [`GgufFile`] borrows the file's bytes (usually a memory map) and checks the whole header before it gives anything
+//! out: counts, lengths and shapes against limits and against the file's size, names for duplicates, tensors for their
+//! types, their alignment and that no two overlap. What it allocates is in proportion to the number of keys and
+//! tensors, each of which takes its bytes in the file; arrays and tensors stay where they are.
+//!
+//! Versions 2 and 3, little-endian. Arrays of arrays do not occur in models and are refused. The values of tensors are
+//! the model's matter.
+
+mod error;
+mod reader;
+mod value;
+
+pub use error::GgufError;
+pub use value::{Floats, FromValue, Integers, Strings, Value};
+
+use reader::Reader;
+use std::collections::BTreeMap;
+
+const MAGIC: &[u8; 4] = b"GGUF";
+const DEFAULT_ALIGNMENT: u64 = 32;
+const MAX_ALIGNMENT: u64 = 1 << 16;
+const MAX_DIMENSIONS: u32 = 4;
+/// An empty name's length, a type and a value of one byte.
+const MIN_KEY_BYTES: usize = 8 + 4 + 1;
+/// An empty name's length, the number of dimensions, one of them, the type and the offset.
+const MIN_TENSOR_BYTES: usize = 8 + 4 + 8 + 4 + 8;
+
+/// What a file may contain at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GgufLimits {
+	/// The most keys.
+	pub keys: u64,
+	/// The most tensors.
+	pub tensors: u64,
+	/// The longest name of a key or a tensor, in bytes.
+	pub name_bytes: u64,
+	/// The longest string, in bytes.
+	pub string_bytes: u64,
+	/// The most items of an array.
+	pub array_items: u64,
+	/// The most bytes of all tensors together.
+	pub tensor_bytes: u64,
+}
+
+impl Default for GgufLimits {
+	/// Many times what models of a few billion parameters need.
+	fn default() -> Self {
+		Self {
+			keys: 1 << 12,
+			tensors: 1 << 14,
+			name_bytes: 256,
+			string_bytes: 1 << 24,
+			array_items: 1 << 22,
+			tensor_bytes: 1 << 35,
+		}
+	}
+}
+
+/// The types of tensors that the engine computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GgufDtype {
+	/// 32-bit floats.
+	F32,
+	/// 16-bit floats, IEEE.
+	F16,
+	/// 16-bit floats, the upper half of 32-bit ones.
+	Bf16,
+	/// 4 bits, 32 with one scale.
+	Q4_0,
+	/// 4 bits, 32 with one scale and one minimum.
+	Q4_1,
+	/// 5 bits, 32 with one scale.
+	Q5_0,
+	/// 5 bits, 32 with one scale and one minimum.
+	Q5_1,
+	/// 8 bits, 32 with one scale.
+	Q8_0,
+	/// 4 bits, 256 with a scale and a minimum, and 8 × 32 with theirs.
+	Q4K,
+	/// 6 bits, 256 with a scale, and 16 × 16 with theirs.
+	Q6K,
+}
+
+impl GgufDtype {
+	/// Every type.
+	pub const ALL: [Self; 10] = [
+		Self::F32,
+		Self::F16,
+		Self::Bf16,
+		Self::Q4_0,
+		Self::Q4_1,
+		Self::Q5_0,
+		Self::Q5_1,
+		Self::Q8_0,
+		Self::Q4K,
+		Self::Q6K,
+	];
+
+	/// The type's number in a file.
+	pub const fn id(self) -> u32 {
+		match self {
+			Self::F32 => 0,
+			Self::F16 => 1,
+			Self::Q4_0 => 2,
+			Self::Q4_1 => 3,
+			Self::Q5_0 => 6,
+			Self::Q5_1 => 7,
+			Self::Q8_0 => 8,
+			Self::Q4K => 12,
+			Self::Q6K => 14,
+			Self::Bf16 => 30,
+		}
+	}
+
+	/// How many weights a block has. A row is a whole number of blocks.
+	pub const fn block_weights(self) -> usize {
+		match self {
+			Self::F32 | Self::F16 | Self::Bf16 => 1,
+			Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => 32,
+			Self::Q4K | Self::Q6K => 256,
+		}
+	}
+
+	/// How many bytes a block has.
+	pub const fn block_bytes(self) -> usize {
+		match self {
+			Self::F32 => 4,
+			Self::F16 | Self::Bf16 => 2,
+			Self::Q4_0 => 18,
+			Self::Q4_1 => 20,
+			Self::Q5_0 => 22,
+			Self::Q5_1 => 24,
+			Self::Q8_0 => 34,
+			Self::Q4K => 144,
+			Self::Q6K => 210,
+		}
+	}
+
+	fn from_id(id: u32) -> Option<Self> {
+		Self::ALL.into_iter().find(|dtype| dtype.id() == id)
+	}
+}
+
+/// A tensor in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorView<'a> {
+	/// The tensor's name.
+	pub name: &'a str,
+	/// The type of its weights.
+	pub dtype: GgufDtype,
+	/// Its dimensions in GGUF's order: the first is the length of a row, along which blocks lie.
+	pub shape: Vec<usize>,
+	/// Its bytes: `shape.product() / block_weights · block_bytes`, at any address.
+	pub data: &'a [u8],
+}
+
+/// A file whose header has been checked.
+#[derive(Clone, Debug)]
+pub struct GgufFile<'a> {
+	values: BTreeMap<&'a str, Value<'a>>,
+	tensors: Vec<TensorView<'a>>,
+	by_name: BTreeMap<&'a str, usize>,
+	tensor_bytes: u64,
+}
+
+/// A tensor as the header describes it.
+struct Described<'a> {
+	name: &'a str,
+	dtype: GgufDtype,
+	shape: Vec<usize>,
+	offset: u64,
+	size: u64,
+}
+
+impl<'a> GgufFile<'a> {
+	/// Reads and checks the header, with the usual limits.
+	pub fn parse(bytes: &'a [u8]) -> Result<Self, GgufError> {
+		Self::parse_within(bytes, &GgufLimits::default())
+	}
+
+	/// Reads and checks the header.
+	pub fn parse_within(bytes: &'a [u8], limits: &GgufLimits) -> Result<Self, GgufError> {
+		let mut reader = Reader::new(bytes, limits);
+		if reader.take(MAGIC.len(), "the magic number")? != MAGIC {
+			return Err(GgufError::NotGguf);
+		}
+		let version = reader.u32("the version")?;
+		if !(2..=3).contains(&version) {
+			return Err(GgufError::Version(version));
+		}
+		let tensors = reader.u64("the number of tensors")?;
+		let keys = reader.u64("the number of keys")?;
+		reader.check_count("tensors", tensors, limits.tensors, MIN_TENSOR_BYTES)?;
+		reader.check_count("keys", keys, limits.keys, MIN_KEY_BYTES)?;
+
+		let mut values = BTreeMap::new();
+		for _ in 0..keys {
+			let key = reader.name("the name of a key")?;
+			let value = Value::read(&mut reader, key)?;
+			if values.insert(key, value).is_some() {
+				return Err(GgufError::DuplicateKey(key.into()));
+			}
+		}
+		let alignment = alignment(&values)?;
+		let described = (0..tensors).map(|_| describe(&mut reader, alignment)).collect::<Result<Vec<_>, _>>()?;
+
+		let tensor_bytes = described
+			.iter()
+			.try_fold(0_u64, |total, tensor| total.checked_add(tensor.size))
+			.filter(|total| *total <= limits.tensor_bytes)
+			.ok_or(GgufError::TooMuchMemory { limit: limits.tensor_bytes })?;
+		let start = (reader.position() as u64).next_multiple_of(alignment);
+		refuse_overlaps(&described)?;
+		let tensors: Vec<_> =
+			described.into_iter().map(|tensor| tensor.locate(bytes, start)).collect::<Result<_, _>>()?;
+		let mut by_name = BTreeMap::new();
+		for (index, tensor) in tensors.iter().enumerate() {
+			if by_name.insert(tensor.name, index).is_some() {
+				return Err(GgufError::DuplicateTensor(tensor.name.into()));
+			}
+		}
+		Ok(Self { values, tensors, by_name, tensor_bytes })
+	}
+
+	/// How many bytes all tensors have together: what a loaded model takes at least.
+	pub fn tensor_bytes(&self) -> u64 {
+		self.tensor_bytes
+	}
+
+	/// A key's value, if the file has the key. It is an error if the value is of another type.
+	///
+	/// [`FromValue`] says which types there are.
+	pub fn find<T: FromValue<'a>>(&self, key: &str) -> Result<Option<T>, GgufError> {
+		let Some(value) = self.values.get(key) else { return Ok(None) };
+		match T::from_value(value) {
+			Some(value) => Ok(Some(value)),
+			None => Err(GgufError::KeyType { key: key.into(), expected: T::EXPECTED, found: value.describe() }),
+		}
+	}
+
+	/// A key's value. It is an error if the file does not have the key or the value is of another type.
+	pub fn get<T: FromValue<'a>>(&self, key: &str) -> Result<T, GgufError> {
+		self.find(key)?.ok_or_else(|| GgufError::MissingKey(key.into()))
+	}
+
+	/// All keys and their values, in the order of the keys' names.
+	pub fn values(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
+		self.values.iter().map(|(key, value)| (*key, value))
+	}
+
+	/// A tensor.
+	pub fn tensor(&self, name: &str) -> Option<&TensorView<'a>> {
+		self.by_name.get(name).and_then(|index| self.tensors.get(*index))
+	}
+
+	/// All tensors, in the order in which the file lists them.
+	pub fn tensors(&self) -> impl ExactSizeIterator<Item = &TensorView<'a>> {
+		self.tensors.iter()
+	}
+}
+
+fn alignment(values: &BTreeMap<&str, Value<'_>>) -> Result<u64, GgufError> {
+	let alignment = match values.get("general.alignment") {
+		None => DEFAULT_ALIGNMENT,
+		Some(Value::U32(alignment)) => u64::from(*alignment),
+		Some(other) => {
+			return Err(GgufError::KeyType {
+				key: "general.alignment".into(),
+				expected: "a 32-bit unsigned integer",
+				found: other.describe(),
+			})
+		}
+	};
+	if alignment.is_power_of_two() && (8..=MAX_ALIGNMENT).contains(&alignment) {
+		Ok(alignment)
+	} else {
+		Err(GgufError::Alignment(alignment))
+	}
+}
+
+fn describe<'a>(reader: &mut Reader<'a>, alignment: u64) -> Result<Described<'a>, GgufError> {
+	let name = reader.name("the name of a tensor")?;
+	let shape_error = |reason| GgufError::Shape { tensor: name.into(), reason };
+	let dimensions = reader.u32("a tensor's number of dimensions")?;
+	if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
+		return Err(shape_error("it has not one to four dimensions"));
+	}
+	let mut shape = Vec::new();
+	let mut weights = 1_u64;
+	for _ in 0..dimensions {
+		let length = reader.u64("a tensor's dimension")?;
+		if length == 0 {
+			return Err(shape_error("a dimension is zero"));
+		}
+		weights = weights.checked_mul(length).ok_or_else(|| shape_error("its product overflows"))?;
+		shape.push(usize::try_from(length).map_err(|_| shape_error("a dimension is too large for this machine"))?);
+	}
+	let id = reader.u32("a tensor's type")?;
+	let dtype = GgufDtype::from_id(id).ok_or_else(|| GgufError::TensorType { tensor: name.into(), id })?;
+	if !shape[0].is_multiple_of(dtype.block_weights()) {
+		return Err(shape_error("a row is not a whole number of blocks"));
+	}
+	let blocks = weights / dtype.block_weights() as u64;
+	let size = blocks.checked_mul(dtype.block_bytes() as u64).ok_or_else(|| shape_error("its size overflows"))?;
+	let offset = reader.u64("a tensor's offset")?;
+	if !offset.is_multiple_of(alignment) {
+		return Err(GgufError::Misaligned { tensor: name.into(), offset, alignment });
+	}
+	Ok(Described { name, dtype, shape, offset, size })
+}
+
+fn refuse_overlaps(tensors: &[Described<'_>]) -> Result<(), GgufError> {
+	let mut by_offset: Vec<_> = tensors.iter().collect();
+	by_offset.sort_by_key(|tensor| tensor.offset);
+	for pair in by_offset.windows(2) {
+		let (first, second) = (pair[0], pair[1]);
+		if first.offset.saturating_add(first.size) > second.offset {
+			return Err(GgufError::Overlap { first: first.name.into(), second: second.name.into() });
+		}
+	}
+	Ok(())
+}
+
+impl<'a> Described<'a> {
+	fn locate(self, bytes: &'a [u8], start: u64) -> Result<TensorView<'a>, GgufError> {
+		let Self { name, dtype, shape, offset, size } = self;
+		let data = start.checked_add(offset).and_then(|from| {
+			let to = usize::try_from(from.checked_add(size)?).ok()?;
+			bytes.get(usize::try_from(from).ok()?..to)
+		});
+		let data = data.ok_or_else(|| GgufError::OutsideFile(name.into()))?;
+		Ok(TensorView { name, dtype, shape, data })
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Attention over cached keys and values.
+//!
+//! A query of position p sees positions 0 to p. Its scores are chains over a head's dimensions; the softmax sum has
+//! sixteen lanes (lane = position mod 16); its mixed values are chains over positions, in increasing order, divided by
+//! the sum at the end. None of this depends on which other queries are computed with it, so that a prompt may be read at
+//! once, in chunks or token by token.
+
+use super::lanes::{Lanes, WIDTH};
+use super::pool::Block;
+use super::{math, Kernels, Pass, Tier};
+use std::ops::Range;
+
+type Lane = [f32; WIDTH];
+
+/// The keys and values of one layer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LayerCache {
+	/// `[position / 16][head][dimension][position % 16]`
+	keys: Vec<Lane>,
+	/// `[position / 16][head][position % 16][dimension]`
+	values: Vec<Lane>,
+}
+
+/// The keys and values of a sequence.
+#[derive(Clone, Debug)]
+pub(crate) struct KvCache {
+	layers: Vec<LayerCache>,
+	heads: usize,
+	dimension: usize,
+	length: usize,
+}
+
+impl KvCache {
+	/// An empty cache for this many layers and heads; `dimension` is a multiple of 16.
+	pub fn new(layers: usize, heads: usize, dimension: usize) -> Self {
+		Self { layers: vec![LayerCache::default(); layers], heads, dimension, length: 0 }
+	}
+
+	/// How many positions are filled.
+	pub fn length(&self) -> usize {
+		self.length
+	}
+
+	/// Sets the number of positions that are filled, which have been put in before.
+	pub fn set_length(&mut self, length: usize) {
+		self.length = length;
+	}
+
+	/// Makes room for positions in every layer.
+	pub fn reserve(&mut self, positions: usize) {
+		let lanes = positions.div_ceil(WIDTH) * self.heads * self.dimension;
+		for layer in &mut self.layers {
+			for part in [&mut layer.keys, &mut layer.values] {
+				if part.len() < lanes {
+					part.resize(lanes, [0.0; WIDTH]);
+				}
+			}
+		}
+	}
+
+	/// Puts a position's keys and values, of all heads, into a layer.
+	pub fn put(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
+		let layer = &mut self.layers[layer];
+		let (block, lane) = (position / WIDTH, position % WIDTH);
+		let per_head = self.dimension / WIDTH;
+		let heads = keys.chunks_exact(self.dimension).zip(values.chunks_exact(self.dimension));
+		for (head, (keys, values)) in heads.enumerate() {
+			let from = (block * self.heads + head) * self.dimension;
+			for (to, key) in layer.keys[from..][..self.dimension].iter_mut().zip(keys) {
+				to[lane] = *key;
+			}
+			layer.values[from + lane * per_head..][..per_head].copy_from_slice(values.as_chunks().0);
+		}
+	}
+
+	/// A layer.
+	pub fn layer(&self, layer: usize) -> &LayerCache {
+		&self.layers[layer]
+	}
+}
+
+/// The queries of consecutive positions, for some heads.
+pub(crate) struct Queries<'a> {
+	/// Rows of queries, `stride` floats apart.
+	pub rows: &'a [f32],
+	pub stride: usize,
+	/// The rows that are computed, numbered as those of `rows` and of the output.
+	pub range: Range<usize>,
+	/// The position of the range's first row.
+	pub position: usize,
+	/// The query heads that are computed.
+	pub heads: Range<usize>,
+	/// How many query heads share a head of keys and values.
+	pub group: usize,
+	/// What scores are multiplied by, at most 1.
+	pub scale: f32,
+}
+
+struct Attend<'a, 'b> {
+	queries: Queries<'a>,
+	cache: &'a KvCache,
+	layer: &'a LayerCache,
+	out: &'a mut Block<'b>,
+	scores: Vec<Lane>,
+	finite: bool,
+}
+
+impl Kernels {
+	/// Mixes the cached values for some queries into the output, which is as wide as all query heads. False if a score is
+	/// not finite.
+	pub fn attend(&self, queries: Queries<'_>, cache: &KvCache, layer: usize, out: &mut Block<'_>) -> bool {
+		let layer = cache.layer(layer);
+		self.run(Attend { queries, cache, layer, out, scores: Vec::new(), finite: true })
+	}
+}
+
+impl Pass for Attend<'_, '_> {
+	type Output = bool;
+
+	#[inline(always)]
+	fn run<L: Lanes>(mut self) -> bool {
+		let group = self.queries.group;
+		let heads = self.queries.heads.clone();
+		for kv_head in heads.start / group..heads.end.div_ceil(group) {
+			let heads = heads.start.max(kv_head * group)..heads.end.min((kv_head + 1) * group);
+			let pairs = self.queries.range.len() * heads.len();
+			let pair = |at: usize| (at / heads.len(), heads.start + at % heads.len());
+			let mut at = 0;
+			while L::TIER != Tier::Scalar && at + 6 <= pairs {
+				self.tile::<L, 6, 1>(kv_head, std::array::from_fn(|i| pair(at + i)));
+				at += 6;
+			}
+			while L::TIER != Tier::Scalar && at + 3 <= pairs {
+				self.tile::<L, 3, 2>(kv_head, std::array::from_fn(|i| pair(at + i)));
+				at += 3;
+			}
+			while at < pairs {
+				self.tile::<L, 1, 4>(kv_head, [pair(at)]);
+				at += 1;
+			}
+		}
+		self.finite
+	}
+}
+
+impl Attend<'_, '_> {
+	/// M pairs of a row (counted from the range's first) and a head, in increasing order of rows, which share a head of
+	/// keys and values; P panels of sixteen positions at once.
+	#[inline(always)]
+	fn tile<L: Lanes, const M: usize, const P: usize>(&mut self, kv_head: usize, pairs: [(usize, usize); M]) {
+		let dimension = self.cache.dimension;
+		let queries = &self.queries;
+		let seen = pairs.map(|(row, _)| queries.position + row + 1);
+		let panels = seen[M - 1].div_ceil(WIDTH);
+		let query = pairs.map(|(row, head)| {
+			&queries.rows[(queries.range.start + row) * queries.stride + head * dimension..][..dimension]
+		});
+		self.scores.resize(M * panels, [0.0; WIDTH]);
+		let mut panel = 0;
+		while panel + P <= panels {
+			self.panels::<L, M, P>(kv_head, panel, panels, query);
+			panel += P;
+		}
+		while panel < panels {
+			self.panels::<L, M, 1>(kv_head, panel, panels, query);
+			panel += 1;
+		}
+		let mut sums = [0.0; M];
+		for (row, (sum, seen)) in sums.iter_mut().zip(seen).enumerate() {
+			let scores = &mut self.scores[row * panels..][..seen.div_ceil(WIDTH)];
+			*sum = softmax::<L>(scores, seen, self.queries.scale, &mut self.finite);
+		}
+		let mut part = 0;
+		while part + 4 <= dimension / WIDTH {
+			self.mix::<L, M, 4>(kv_head, part, panels, pairs, sums);
+			part += 4;
+		}
+		while part < dimension / WIDTH {
+			self.mix::<L, M, 1>(kv_head, part, panels, pairs, sums);
+			part += 1;
+		}
+	}
+
+	/// The scores of sixteen times P positions.
+	#[inline(always)]
+	fn panels<L: Lanes, const M: usize, const P: usize>(
+		&mut self,
+		kv_head: usize,
+		panel: usize,
+		panels: usize,
+		query: [&[f32]; M],
+	) {
+		let (heads, dimension) = (self.cache.heads, self.cache.dimension);
+		let mut keys = [&self.layer.keys[..0]; P];
+		for (p, keys) in keys.iter_mut().enumerate() {
+			*keys = &self.layer.keys[((panel + p) * heads + kv_head) * dimension..][..dimension];
+		}
+		let mut sums = [[L::splat(0.0); P]; M];
+		for d in 0..dimension {
+			let mut columns = [L::splat(0.0); P];
+			for (column, keys) in columns.iter_mut().zip(keys) {
+				*column = L::load(&keys[d]);
+			}
+			for (sums, query) in sums.iter_mut().zip(query) {
+				let x = L::splat(query[d]);
+				for (sum, column) in sums.iter_mut().zip(columns) {
+					*sum = x.fma(column, *sum);
+				}
+			}
+		}
+		for (row, sums) in sums.iter().enumerate() {
+			for (p, sum) in sums.iter().enumerate() {
+				sum.store(&mut self.scores[row * panels + panel + p]);
+			}
+		}
+	}
+
+	/// The mixed values, in D times sixteen dimensions.
+	#[inline(always)]
+	fn mix<L: Lanes, const M: usize, const D: usize>(
+		&mut self,
+		kv_head: usize,
+		part: usize,
+		panels: usize,
+		pairs: [(usize, usize); M],
+		totals: [f32; M],
+	) {
+		let (heads, dimension) = (self.cache.heads, self.cache.dimension);
+		let parts = dimension / WIDTH;
+		let seen = pairs.map(|(row, _)| self.queries.position + row + 1);
+		let mut scores = [&self.scores[..0]; M];
+		for (row, scores) in scores.iter_mut().enumerate() {
+			*scores = &self.scores[row * panels..][..panels];
+		}
+		let block = |block: usize| &self.layer.values[(block * heads + kv_head) * dimension..][..dimension];
+		let load = |values: &[Lane]| -> [L; D] {
+			let mut lanes = [L::splat(0.0); D];
+			for (lanes, values) in lanes.iter_mut().zip(values) {
+				*lanes = L::load(values);
+			}
+			lanes
+		};
+		let mut sums = [[L::splat(0.0); D]; M];
+		// What all see, then what only the later ones see.
+		let shared = seen[0];
+		for (at, lane) in (0..panels).zip((0..shared).step_by(WIDTH)) {
+			let values = block(at);
+			for t in 0..WIDTH.min(shared - lane) {
+				let values = load(&values[t * parts + part..][..D]);
+				for (sums, scores) in sums.iter_mut().zip(scores) {
+					let score = L::splat(scores[at][t]);
+					for (sum, values) in sums.iter_mut().zip(values) {
+						*sum = score.fma(values, *sum);
+					}
+				}
+			}
+		}
+		for ((sums, scores), seen) in sums.iter_mut().zip(scores).zip(seen) {
+			for position in shared..seen {
+				let (at, t) = (position / WIDTH, position % WIDTH);
+				let values = load(&block(at)[t * parts + part..][..D]);
+				let score = L::splat(scores[at][t]);
+				for (sum, values) in sums.iter_mut().zip(values) {
+					*sum = score.fma(values, *sum);
+				}
+			}
+		}
+		for ((sums, (row, head)), total) in sums.iter().zip(pairs).zip(totals) {
+			for (d, sum) in sums.iter().enumerate() {
+				let column = head * dimension + (part + d) * WIDTH;
+				sum.div(L::splat(total)).store(self.out.cell(self.queries.range.start + row, column));
+			}
+		}
+	}
+}
+
+/// Replaces the first `count` scores by `exp(scale · score − maximum)`, those behind by zeros, and returns the sum.
+#[inline(always)]
+fn softmax<L: Lanes>(scores: &mut [Lane], count: usize, scale: f32, finite: &mut bool) -> f32 {
+	let tail = count - (scores.len() - 1) * WIDTH;
+	if let Some(last) = scores.last_mut() {
+		// Stands in for lanes that are not scores and may hold anything.
+		let score = last[tail - 1];
+		last[tail..].fill(score);
+	}
+	let scale = L::splat(scale);
+	let mut maximum = L::splat(f32::MIN);
+	let mut check = L::splat(0.0);
+	for x in scores.iter_mut() {
+		let scaled = L::load(x).mul(scale);
+		scaled.store(x);
+		maximum = scaled.max(maximum);
+		check = scaled.fma(L::splat(0.0), check); // NaN from any value that is not finite
+	}
+	*finite &= check.tree_sum() == 0.0;
+	let maximum = L::splat(maximum.tree_maximum());
+	for x in scores.iter_mut() {
+		math::exp(L::load(x).sub(maximum)).store(x);
+	}
+	if let Some(last) = scores.last_mut() {
+		last[tail..].fill(0.0);
+	}
+	let mut sum = L::splat(0.0);
+	for x in scores {
+		sum = sum.add(L::load(x));
+	}
+	sum.tree_sum()
+}

@@ -1,0 +1,152 @@
+//! What the quantised kernels are made of: small exact integer sums per column, and three float operations.
+//!
+//! Integer sums are exact, so that an implementation may take them in any order; [`Scalar`] is the specification.
+
+use super::super::lanes::{soft_fma, Scalar, WIDTH};
+use super::input::InputBlock;
+use super::Line;
+
+/// Some of a tile's sixteen columns, computed at once.
+///
+/// As with [`Lanes`](super::super::lanes::Lanes), the methods may only be called below
+/// [`Kernels::run_columns`](super::super::Kernels::run_columns), which has made sure of the CPU.
+pub(crate) trait Columns {
+	/// How many columns these are: sixteen or eight.
+	const WIDTH: usize;
+	/// How many rows of the input, in fours, a tile takes at once.
+	const ROW_GROUPS: usize;
+	/// Four bytes of each column.
+	type Bytes: Copy;
+	/// An i32 of each column.
+	type Sums: Copy;
+	/// A float of each column.
+	type Floats: Copy;
+
+	/// Asks for the memory some thousand bytes behind a line, if there is any. It changes no result.
+	fn prefetch(_line: &Line) {}
+	/// The bytes of the columns from `part · WIDTH`.
+	fn bytes(line: &Line, part: usize) -> Self::Bytes;
+	/// The lower half of each byte.
+	fn low_nibbles(bytes: Self::Bytes) -> Self::Bytes;
+	/// The upper half of each byte.
+	fn high_nibbles(bytes: Self::Bytes) -> Self::Bytes;
+	/// Bit `bit` of each byte of the second argument, as the fifth bit of each byte of the first, which has only four.
+	fn with_fifth_bit(nibbles: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes;
+	/// Signed bytes as [`Columns::dot_signed`] wants them.
+	fn signed(bytes: Self::Bytes) -> Self::Bytes;
+
+	/// Σ w · a over 32 terms, where w has four bits.
+	fn dot_4_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums;
+	/// Σ w · a over 32 terms, where w has five bits.
+	fn dot_5_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums;
+	/// Σ w · a over 32 terms, where w is signed and went through [`Columns::signed`].
+	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums;
+
+	/// `sums + addend`
+	fn add(sums: Self::Sums, addend: i32) -> Self::Sums;
+
+	/// The nearest floats, ties to even.
+	fn floats(sums: Self::Sums) -> Self::Floats;
+	/// The same float in every column.
+	fn splat(value: f32) -> Self::Floats;
+	/// Half-precision floats, exactly.
+	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats;
+	/// `x · y`
+	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats;
+	/// `x · y + z`, rounded once.
+	fn fma(x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats;
+	/// Stores the floats as the columns from `part · WIDTH`.
+	fn store(values: Self::Floats, to: &mut [f32; WIDTH], part: usize);
+}
+
+/// The f32 of a half-precision float's bits.
+pub(crate) fn half_to_f32(half: u16) -> f32 {
+	let sign = u32::from(half & 0x8000) << 16;
+	let rest = u32::from(half & 0x7fff);
+	match rest >> 10 {
+		// Denormal: the fraction times 2⁻²⁴, which is exact.
+		0 => f32::from_bits(sign | (rest as f32 * f32::from_bits((127 - 24) << 23)).to_bits()),
+		31 => f32::from_bits(sign | 0x7f80_0000 | (rest & 0x3ff) << 13),
+		_ => f32::from_bits(sign | ((rest << 13) + (112 << 23))),
+	}
+}
+
+fn map(bytes: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
+	bytes.map(f)
+}
+
+/// Σ w · a, where `value` is the integer that a byte of w stands for.
+fn dot(w: &[[u8; 64]; 8], a: &InputBlock, value: impl Fn(u8) -> i32) -> [i32; WIDTH] {
+	std::array::from_fn(|column| {
+		let terms = a.high.iter().zip(&a.low).map(|(high, low)| 128 * i32::from(*high) + i32::from(*low));
+		terms.enumerate().fold(0, |sum, (term, a)| sum + value(w[term / 4][4 * column + term % 4]) * a)
+	})
+}
+
+impl Columns for Scalar {
+	const WIDTH: usize = WIDTH;
+	const ROW_GROUPS: usize = 1;
+	type Bytes = [u8; 64];
+	type Sums = [i32; WIDTH];
+	type Floats = [f32; WIDTH];
+
+	fn bytes(line: &Line, _part: usize) -> Self::Bytes {
+		line.0
+	}
+
+	fn low_nibbles(bytes: Self::Bytes) -> Self::Bytes {
+		map(bytes, |byte| byte & 15)
+	}
+
+	fn high_nibbles(bytes: Self::Bytes) -> Self::Bytes {
+		map(bytes, |byte| byte >> 4)
+	}
+
+	fn with_fifth_bit(nibbles: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes {
+		std::array::from_fn(|at| nibbles[at] | (bits[at] >> bit & 1) << 4)
+	}
+
+	fn signed(bytes: Self::Bytes) -> Self::Bytes {
+		bytes
+	}
+
+	fn dot_4_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		dot(w, a, i32::from)
+	}
+
+	fn dot_5_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		dot(w, a, i32::from)
+	}
+
+	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		dot(w, a, |byte| i32::from(byte.cast_signed()))
+	}
+
+	fn add(sums: Self::Sums, addend: i32) -> Self::Sums {
+		sums.map(|sum| sum + addend)
+	}
+
+	fn floats(sums: Self::Sums) -> Self::Floats {
+		sums.map(|sum| sum as f32)
+	}
+
+	fn splat(value: f32) -> Self::Floats {
+		[value; WIDTH]
+	}
+
+	fn halves(values: &[u16; WIDTH], _part: usize) -> Self::Floats {
+		values.map(half_to_f32)
+	}
+
+	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {
+		std::array::from_fn(|column| x[column] * y[column])
+	}
+
+	fn fma(x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats {
+		std::array::from_fn(|column| soft_fma(x[column], y[column], z[column]))
+	}
+
+	fn store(values: Self::Floats, to: &mut [f32; WIDTH], _part: usize) {
+		*to = values;
+	}
+}

@@ -1,0 +1,172 @@
+//! Products with quantised weights.
+//!
+//! A weight matrix stays in the blocks of its file's format, repacked into tiles of sixteen output columns
+//! ([`QuantMatrix`]); the input is quantised to 15 bits in blocks of 32, each value in two parts of a byte
+//! ([`Quantised`]). An output element is a walk over the blocks in increasing order; each has an integer sum of products,
+//! which is exact, one conversion of it to f32, and one or two fused steps ([`layout`]). [`columns`] has the operations, for each tier; its scalar implementation and
+//! [`layout`] are the specification.
+
+pub(crate) mod columns;
+mod input;
+mod layout;
+mod matrix;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
+pub(crate) use input::Quantised;
+pub(crate) use matrix::QuantMatrix;
+
+use super::lanes::WIDTH;
+use super::pool::Block;
+use super::{ColumnsPass, Kernels};
+use columns::Columns;
+use input::{InputBlock, Rows, ROW_GROUP};
+use layout::Layout;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Four bytes of each of sixteen columns, in a line of the cache.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub [u8; 64]);
+
+/// A half-precision float of each of sixteen columns.
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+pub(crate) struct Halves(pub [u16; WIDTH]);
+
+/// The formats that weights are kept in.
+#[allow(non_camel_case_types)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+	/// (n − 8) · d for n of four bits.
+	Q4_0,
+	/// n · d + m for n of four bits.
+	Q4_1,
+	/// (n − 16) · d for n of five bits.
+	Q5_0,
+	/// n · d + m for n of five bits.
+	Q5_1,
+	/// n · d for n of eight bits, signed.
+	Q8_0,
+}
+
+impl Format {
+	/// Every format.
+	#[cfg(test)]
+	pub const ALL: [Self; 5] = [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0];
+}
+
+/// Some tiles of a product.
+struct Multiply<'a, 'b, F> {
+	matrix: &'a QuantMatrix,
+	tiles: Range<usize>,
+	input: &'a Quantised,
+	out: &'a mut Block<'b>,
+	/// The column of `out` where the matrix's first one is.
+	first_column: usize,
+	format: PhantomData<F>,
+}
+
+impl<F: Layout> ColumnsPass for Multiply<'_, '_, F> {
+	#[inline(always)]
+	fn run<C: Columns>(mut self) {
+		for tile in self.tiles.clone() {
+			match self.input.rows() {
+				Rows::One(row) => self.rows::<C, 1, 1>(tile, [row], 0),
+				Rows::Many(groups) => {
+					let mut groups = groups.chunks_exact(self.matrix.blocks);
+					let mut row = 0;
+					while groups.len() >= C::ROW_GROUPS && C::ROW_GROUPS == 3 {
+						if let (Some(a), Some(b), Some(c)) = (groups.next(), groups.next(), groups.next()) {
+							self.rows::<C, 3, ROW_GROUP>(tile, [a, b, c], row);
+							row += 3 * ROW_GROUP;
+						}
+					}
+					while groups.len() >= 2 && C::ROW_GROUPS >= 2 {
+						if let (Some(a), Some(b)) = (groups.next(), groups.next()) {
+							self.rows::<C, 2, ROW_GROUP>(tile, [a, b], row);
+							row += 2 * ROW_GROUP;
+						}
+					}
+					for a in groups {
+						self.rows::<C, 1, ROW_GROUP>(tile, [a], row);
+						row += ROW_GROUP;
+					}
+				}
+			}
+		}
+	}
+}
+
+impl<F: Layout> Multiply<'_, '_, F> {
+	/// A tile of sixteen columns and `N · G` rows from `row`.
+	#[inline(always)]
+	fn rows<C: Columns, const N: usize, const G: usize>(
+		&mut self,
+		tile: usize,
+		input: [&[[InputBlock; G]]; N],
+		row: usize,
+	) {
+		let blocks = self.matrix.blocks;
+		let lines = &self.matrix.lines[tile * blocks * F::LINES..][..blocks * F::LINES];
+		let halves = &self.matrix.halves[tile * blocks * F::HALVES..][..blocks * F::HALVES];
+		let input = input.map(|blocks_of_rows| &blocks_of_rows[..blocks]);
+		for part in 0..WIDTH / C::WIDTH {
+			let mut sums = [[C::splat(0.0); G]; N];
+			for (block, (lines, halves)) in lines.chunks_exact(F::LINES).zip(halves.chunks_exact(F::HALVES)).enumerate()
+			{
+				if N * G == 1 && part == 0 {
+					lines.iter().for_each(C::prefetch);
+				}
+				let weights = F::unpack::<C>(lines, part);
+				let scales = F::scales::<C>(halves, part);
+				for (sums, input) in sums.iter_mut().zip(&input) {
+					for (sum, input) in sums.iter_mut().zip(&input[block]) {
+						*sum = F::step::<C>(&weights, &scales, input, *sum);
+					}
+				}
+			}
+			let rows = self.out.rows();
+			for (at, sum) in sums.as_flattened().iter().enumerate() {
+				if row + at < rows.end {
+					C::store(*sum, self.out.cell(row + at, self.first_column + tile * WIDTH), part);
+				}
+			}
+		}
+	}
+}
+
+impl Kernels {
+	/// Computes the columns of `out` that lie in the matrix, whose first one is `first_column` of `out`, for all rows of
+	/// the input, which are those of `out`.
+	pub fn quant_gemm(&self, input: &Quantised, matrix: &QuantMatrix, out: &mut Block<'_>, first_column: usize) {
+		let columns = out.columns();
+		let from = columns.start.saturating_sub(first_column) / WIDTH;
+		let to = (columns.end.saturating_sub(first_column) / WIDTH).min(matrix.tiles());
+		if from >= to {
+			return;
+		}
+		assert!(out.rows() == (0..input.count()) && input.blocks() == matrix.blocks);
+		match matrix.format {
+			Format::Q4_0 => self.multiply::<layout::Q4_0>(input, matrix, from..to, out, first_column),
+			Format::Q4_1 => self.multiply::<layout::Q4_1>(input, matrix, from..to, out, first_column),
+			Format::Q5_0 => self.multiply::<layout::Q5_0>(input, matrix, from..to, out, first_column),
+			Format::Q5_1 => self.multiply::<layout::Q5_1>(input, matrix, from..to, out, first_column),
+			Format::Q8_0 => self.multiply::<layout::Q8_0>(input, matrix, from..to, out, first_column),
+		}
+	}
+
+	fn multiply<F: Layout>(
+		&self,
+		input: &Quantised,
+		matrix: &QuantMatrix,
+		tiles: Range<usize>,
+		out: &mut Block<'_>,
+		first_column: usize,
+	) {
+		self.run_columns(Multiply { matrix, tiles, input, out, first_column, format: PhantomData::<F> });
+	}
+}

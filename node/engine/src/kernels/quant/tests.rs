@@ -1,0 +1,347 @@
+use super::columns::half_to_f32;
+use super::input::{InputBlock, BLOCK};
+use super::*;
+use crate::kernels::lanes::{soft_fma, Scalar};
+use crate::kernels::pool::Pool;
+use crate::kernels::Tier;
+
+struct Noise(u64);
+
+impl Noise {
+	fn bits(&mut self) -> u32 {
+		self.0 ^= self.0 << 13;
+		self.0 ^= self.0 >> 7;
+		self.0 ^= self.0 << 17;
+		(self.0 >> 16) as u32
+	}
+
+	fn unit(&mut self) -> f32 {
+		(self.bits() >> 8) as f32 / 8_388_608.0 - 1.0
+	}
+}
+
+fn tiers() -> Vec<Kernels> {
+	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
+	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
+	there.iter().for_each(|tier| println!("run: {}", tier.name()));
+	there.into_iter().filter_map(Kernels::new).collect()
+}
+
+/// A file's matrix of random blocks; integers are extreme and scales are zero, denormal, negative or large at times.
+fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<u8> {
+	let halves = if matches!(format, Format::Q4_1 | Format::Q5_1) { 2 } else { 1 };
+	let mut data = Vec::new();
+	for _ in 0..columns * depth / BLOCK {
+		for _ in 0..halves {
+			let half: u16 = match noise.bits() % 8 {
+				0 => 0,
+				1 => 0x8000,
+				2 => 1,
+				3 => 0x83ff,
+				4 => 0x7bff,
+				_ => (0x1c00 + (noise.bits() % 0x1800) as u16) | (noise.bits() as u16 & 0x8000),
+			};
+			data.extend(half.to_le_bytes());
+		}
+		let extreme = noise.bits() % 4;
+		for _ in 0..format.block_bytes() - 2 * halves {
+			data.push(match extreme {
+				0 => 0x80,
+				1 => 0xff,
+				_ => noise.bits() as u8,
+			});
+		}
+	}
+	data
+}
+
+/// Rows with ties, zeros of both signs, denormals, and one value that dwarfs the others.
+fn rows(noise: &mut Noise, count: usize, width: usize) -> Vec<f32> {
+	let mut rows: Vec<f32> = (0..count * width).map(|_| noise.unit()).collect();
+	for block in rows.chunks_exact_mut(BLOCK) {
+		match noise.bits() % 8 {
+			0 => block.fill(0.0),
+			1 => block.fill(-0.0),
+			2 => block.iter_mut().for_each(|x| *x *= 1e-39),
+			3 => block[5] = 1e20,
+			4 => block
+				.iter_mut()
+				.enumerate()
+				.for_each(|(at, x)| *x = (at as f32 + 0.5) * if at % 2 == 0 { 4.0 } else { -4.0 }),
+			5 => block.fill(-127.0),
+			6 => block.iter_mut().for_each(|x| *x *= 1e-31),
+			_ => (),
+		}
+	}
+	rows
+}
+
+/// Rule by rule, without tiles: an input block.
+fn quantised_by_hand(x: &[f32]) -> InputBlock {
+	let largest = x.iter().fold(0.0_f32, |largest, x| if x.abs() > largest { x.abs() } else { largest });
+	let mut block = InputBlock { high: [0; BLOCK], low: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sum: 0 };
+	if largest < f32::from_bits((127 - 100) << 23) {
+		return block;
+	}
+	let factor = 16_256.0 / largest;
+	for (at, x) in x.iter().enumerate() {
+		let value = (x * factor).round_ties_even() as i32;
+		(block.high[at], block.low[at]) =
+			((value + 64).div_euclid(128) as i8, ((value + 64).rem_euclid(128) - 64) as i8);
+		block.sum += value;
+	}
+	block.scale = largest / 16_256.0;
+	block.scaled_sum = block.scale * block.sum as f32;
+	block
+}
+
+/// Rule by rule: one output, from the file's bytes.
+fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
+	let mut sum = 0.0;
+	for (block, x) in column.chunks_exact(format.block_bytes()).zip(x.chunks_exact(BLOCK)) {
+		let a = quantised_by_hand(x);
+		let half = |at: usize| half_to_f32(u16::from_le_bytes([block[at], block[at + 1]]));
+		let quants = &block[format.block_bytes() - 16..];
+		let nibble = |at: usize| i32::from(quants[at % 16] >> (at / 16 * 4) & 15);
+		let fifth = |from: usize, at: usize| i32::from(block[from + at / 8] >> (at % 8) & 1) * 16;
+		let weight = |at: usize| match format {
+			Format::Q4_0 => nibble(at) - 8,
+			Format::Q4_1 => nibble(at),
+			Format::Q5_0 => (nibble(at) | fifth(2, at)) - 16,
+			Format::Q5_1 => nibble(at) | fifth(4, at),
+			Format::Q8_0 => i32::from(block[2 + at].cast_signed()),
+		};
+		let dot = (0..BLOCK).fold(0, |dot, at| dot + weight(at) * (128 * i32::from(a.high[at]) + i32::from(a.low[at])));
+		sum = soft_fma(dot as f32, half(0) * a.scale, sum);
+		if matches!(format, Format::Q4_1 | Format::Q5_1) {
+			sum = soft_fma(half(2), a.scaled_sum, sum);
+		}
+	}
+	sum
+}
+
+fn multiply(kernels: Kernels, pool: &Pool, matrix: &QuantMatrix, x: &[f32], count: usize) -> Vec<u32> {
+	let depth = x.len() / count;
+	let mut input = Quantised::default();
+	assert!(input.fill(kernels, pool, [count, depth], |row, out| out.copy_from_slice(&x[row * depth..][..depth])));
+	let width = matrix.tiles() * WIDTH;
+	let mut out = vec![f32::NAN; count * width];
+	pool.blocks(&mut out, width, [count, 32], |block| kernels.quant_gemm(&input, matrix, block, 0));
+	out.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
+}
+
+#[test]
+fn products_should_follow_the_rules_on_every_tier_with_any_threads_and_rows() {
+	let mut noise = Noise(7);
+	let pools: Vec<Pool> = (1..=4).map(|threads| Pool::new(threads).unwrap()).collect();
+	for format in Format::ALL {
+		for (columns, depth) in [(16, 32), (40, 96), (112, 192)] {
+			let data = file(format, &mut noise, columns, depth);
+			let matrix = QuantMatrix::new(format, &data, [columns, depth], |column| column).unwrap();
+			for count in [1, 2, 3, 4, 5, 8, 12, 13, 31] {
+				let x = rows(&mut noise, count, depth);
+				let width = matrix.tiles() * WIDTH;
+				let column_bytes = data.len() / columns;
+				let expected: Vec<u32> = (0..count * width)
+					.map(|at| match data.get(at % width * column_bytes..(at % width + 1) * column_bytes) {
+						Some(column) => {
+							let value = by_hand(format, column, &x[at / width * depth..][..depth]);
+							if value.is_nan() {
+								u32::MAX
+							} else {
+								value.to_bits()
+							}
+						}
+						None => 0,
+					})
+					.collect();
+				for kernels in tiers() {
+					for pool in &pools {
+						let actual = multiply(kernels, pool, &matrix, &x, count);
+						let case = (format, columns, depth, count, kernels.tier(), pool.threads());
+						assert!(actual == expected, "{case:?}");
+					}
+				}
+			}
+		}
+	}
+}
+
+/// The tiers with VNNI on any machine: its instruction, one operation after the other.
+struct EmulatedVnni;
+
+impl EmulatedVnni {
+	/// Four products of unsigned and signed bytes, added to an i32, in every column.
+	fn dpbusd(sums: [i32; WIDTH], w: &[u8; 64], a: &[i8]) -> [i32; WIDTH] {
+		std::array::from_fn(|column| {
+			let w = &w[4 * column..][..4];
+			w.iter().zip(a).fold(sums[column], |sum, (w, a)| sum.wrapping_add(i32::from(*w) * i32::from(*a)))
+		})
+	}
+
+	fn dot(w: &[[u8; 64]; 8], a: &InputBlock, from: i32) -> [i32; WIDTH] {
+		let plane = |sums, plane: &[i8; BLOCK]| {
+			w.iter().zip(plane.chunks_exact(4)).fold(sums, |sums, (w, a)| Self::dpbusd(sums, w, a))
+		};
+		plane(plane([0; WIDTH], &a.high).map(|sum| (sum << 7).wrapping_add(from)), &a.low)
+	}
+}
+
+impl Columns for EmulatedVnni {
+	const WIDTH: usize = WIDTH;
+	const ROW_GROUPS: usize = 3;
+	type Bytes = [u8; 64];
+	type Sums = [i32; WIDTH];
+	type Floats = [f32; WIDTH];
+
+	fn bytes(line: &Line, part: usize) -> Self::Bytes {
+		Scalar::bytes(line, part)
+	}
+
+	fn low_nibbles(bytes: Self::Bytes) -> Self::Bytes {
+		Scalar::low_nibbles(bytes)
+	}
+
+	fn high_nibbles(bytes: Self::Bytes) -> Self::Bytes {
+		Scalar::high_nibbles(bytes)
+	}
+
+	fn with_fifth_bit(nibbles: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes {
+		Scalar::with_fifth_bit(nibbles, bits, bit)
+	}
+
+	fn signed(bytes: Self::Bytes) -> Self::Bytes {
+		bytes.map(|byte| byte ^ 0x80)
+	}
+
+	fn dot_4_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		Self::dot(w, a, 0)
+	}
+
+	fn dot_5_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		Self::dot(w, a, 0)
+	}
+
+	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		Self::dot(w, a, -128 * a.sum)
+	}
+
+	fn add(sums: Self::Sums, addend: i32) -> Self::Sums {
+		Scalar::add(sums, addend)
+	}
+
+	fn floats(sums: Self::Sums) -> Self::Floats {
+		Scalar::floats(sums)
+	}
+
+	fn splat(value: f32) -> Self::Floats {
+		Scalar::splat(value)
+	}
+
+	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats {
+		Scalar::halves(values, part)
+	}
+
+	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {
+		<Scalar as Columns>::mul(x, y)
+	}
+
+	fn fma(x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats {
+		<Scalar as Columns>::fma(x, y, z)
+	}
+
+	fn store(values: Self::Floats, to: &mut [f32; WIDTH], part: usize) {
+		<Scalar as Columns>::store(values, to, part);
+	}
+}
+
+/// A product on the emulation.
+fn emulated<F: Layout>(input: &Quantised, matrix: &QuantMatrix, count: usize) -> Vec<f32> {
+	let width = matrix.tiles() * WIDTH;
+	let mut values = vec![f32::NAN; count * width];
+	Pool::new(1).unwrap().blocks(&mut values, width, [count, width], |out| {
+		let tiles = 0..matrix.tiles();
+		Multiply { matrix, tiles, input, out, first_column: 0, format: PhantomData::<F> }.run::<EmulatedVnni>();
+	});
+	values
+}
+
+#[test]
+fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
+	let mut noise = Noise(8);
+	for format in Format::ALL {
+		let data = file(format, &mut noise, 48, 96);
+		let matrix = QuantMatrix::new(format, &data, [48, 96], |column| column).unwrap();
+		for count in [1, 13] {
+			let x = rows(&mut noise, count, 96);
+			let scalar = Kernels::new(Tier::Scalar).unwrap();
+			let expected = multiply(scalar, &Pool::new(1).unwrap(), &matrix, &x, count);
+			let mut input = Quantised::default();
+			let fill = |row: usize, out: &mut [f32]| out.copy_from_slice(&x[row * 96..][..96]);
+			assert!(input.fill(scalar, &Pool::new(1).unwrap(), [count, 96], fill));
+			let actual = match format {
+				Format::Q4_0 => emulated::<layout::Q4_0>(&input, &matrix, count),
+				Format::Q4_1 => emulated::<layout::Q4_1>(&input, &matrix, count),
+				Format::Q5_0 => emulated::<layout::Q5_0>(&input, &matrix, count),
+				Format::Q5_1 => emulated::<layout::Q5_1>(&input, &matrix, count),
+				Format::Q8_0 => emulated::<layout::Q8_0>(&input, &matrix, count),
+			};
+			let bits = |value: &f32| if value.is_nan() { u32::MAX } else { value.to_bits() };
+			assert_eq!(actual.iter().map(bits).collect::<Vec<_>>(), expected, "{format:?}, {count} rows");
+		}
+	}
+}
+
+#[test]
+fn inputs_should_be_quantised_by_the_rules_and_what_is_not_finite_noticed() {
+	let pool = Pool::new(2).unwrap();
+	let mut noise = Noise(9);
+	for kernels in tiers() {
+		let x = rows(&mut noise, 1, 640);
+		let mut input = Quantised::default();
+		assert!(input.fill(kernels, &pool, [1, 640], |_, out| out.copy_from_slice(&x)));
+		let Rows::One(blocks) = input.rows() else { panic!("one row") };
+		for (block, x) in blocks.iter().zip(x.chunks_exact(BLOCK)) {
+			assert_eq!(block[0], quantised_by_hand(x));
+		}
+		for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+			for count in [1, 6] {
+				let mut input = Quantised::default();
+				let fill = |row: usize, out: &mut [f32]| {
+					out.fill(1.0);
+					out[33] = if row == count - 1 { value } else { 1.0 };
+				};
+				assert!(!input.fill(kernels, &pool, [count, 64], fill));
+			}
+		}
+	}
+}
+
+#[test]
+fn half_precision_should_be_exact() {
+	for (half, float) in
+		[(0, 0.0), (0x3c00, 1.0), (1, 5.960_464_5e-8), (0x7bff, 65504.0), (0xc000, -2.0), (0x03ff, 6.097_555e-5)]
+	{
+		assert_eq!(half_to_f32(half), float);
+	}
+	assert!(half_to_f32(0x7e00).is_nan() && half_to_f32(0xfc00) == f32::NEG_INFINITY);
+}
+
+#[test]
+fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
+	let mut noise = Noise(10);
+	for format in Format::ALL {
+		let mut data = file(format, &mut noise, 20, 64);
+		let plain = QuantMatrix::new(format, &data, [20, 64], |column| column).unwrap();
+		let turned = QuantMatrix::new(format, &data, [20, 64], |column| 19 - column).unwrap();
+		let read = |matrix: &QuantMatrix, column: usize| {
+			let mut out = [0.0; 64];
+			matrix.column(column, &mut out);
+			out
+		};
+		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
+		assert!(QuantMatrix::new(format, &data[1..], [20, 64], |column| column).is_none());
+		data[0..2].copy_from_slice(&0x7e00_u16.to_le_bytes());
+		assert!(QuantMatrix::new(format, &data, [20, 64], |column| column).is_none());
+	}
+}

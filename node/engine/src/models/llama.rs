@@ -1,0 +1,449 @@
+//! Decoder-only language models of the Llama family, from GGUF: Llama (SmolLM2, TinyLlama, Llama 3.2), Qwen2, Phi-3.
+//!
+//! Tokens are embedded; each layer adds an attention over all positions so far and a gated feed-forward part, both on the
+//! root-mean-square norm of their input; the last norm is multiplied with the output matrix, which may be the embedding.
+//!
+//! Rows of Llama's query and key matrices are reordered at load, so that the pairs which the rotation turns are half a
+//! head apart, as those of the other families are in their files. Scores are sums in this order.
+//!
+//! Every row is computed alike, wherever it stands: a prompt at once, in parts or token by token, alone or beside other
+//! sequences, gives the same bits.
+
+mod config;
+mod linear;
+#[cfg(test)]
+mod tests;
+
+use super::Stop;
+use crate::gguf::{GgufFile, TensorView};
+use crate::kernels::attention::{KvCache, Queries};
+use crate::kernels::pool::Pool;
+use crate::kernels::quant::Quantised;
+use crate::kernels::rope::RopeTables;
+use crate::kernels::{all_finite, check_float_environment, Kernels};
+use crate::{EngineError, Refusal};
+use config::{Config, Family};
+use linear::{floats, invalid, Linear, Matrix};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How many rows a forward pass takes at once; a longer prompt is read in parts.
+const MAX_ROWS: usize = 128;
+/// How many rows of queries a thread takes at once.
+const QUERY_ROWS: usize = 16;
+/// Room for keys and values is made in steps of this many positions.
+const CACHE_STEP: usize = 256;
+
+struct Layer {
+	attention_norm: Vec<f32>,
+	/// Queries, keys and values.
+	query_key_value: Linear,
+	attention_out: Linear,
+	feed_forward_norm: Vec<f32>,
+	/// Gates, then ups.
+	gate_up: Linear,
+	down: Linear,
+}
+
+/// A loaded model.
+pub(crate) struct Llama {
+	config: Config,
+	/// The embedding, whose columns are the tokens; also the output matrix, if there is no other.
+	embedding: Linear,
+	layers: Vec<Layer>,
+	norm: Vec<f32>,
+	output: Option<Linear>,
+	rope: RopeTables,
+	score_scale: f32,
+}
+
+/// Told the values of every step: its name, the layer, the rows.
+pub(crate) type Trace = Box<dyn FnMut(&str, usize, &[f32]) + Send>;
+
+/// Where a forward pass computes, and what it needs there.
+pub(crate) struct Workspace<'a> {
+	kernels: Kernels,
+	pool: &'a Pool,
+	trace: Option<Trace>,
+	x: Vec<f32>,
+	input: Quantised,
+	query_key_value: Vec<f32>,
+	mixed: Vec<f32>,
+	gate_up: Vec<f32>,
+	product: Vec<f32>,
+}
+
+/// Tokens that follow what a cache holds.
+pub(crate) struct Sequence<'a> {
+	/// The tokens, at least one.
+	pub tokens: &'a [u32],
+	/// The keys and values of the tokens before.
+	pub cache: &'a mut KvCache,
+}
+
+impl<'a> Workspace<'a> {
+	/// A workspace.
+	pub fn new(kernels: Kernels, pool: &'a Pool) -> Self {
+		Self {
+			kernels,
+			pool,
+			trace: None,
+			x: Vec::new(),
+			input: Quantised::default(),
+			query_key_value: Vec::new(),
+			mixed: Vec::new(),
+			gate_up: Vec::new(),
+			product: Vec::new(),
+		}
+	}
+
+	/// Tells the values of every step.
+	#[cfg(test)]
+	pub fn traced(mut self, trace: Trace) -> Self {
+		self.trace = Some(trace);
+		self
+	}
+}
+
+/// Finite, or the model refuses.
+fn ensure(finite: bool) -> Result<(), Stop> {
+	match finite {
+		true => Ok(()),
+		false => Err(Refusal::NotFinite.into()),
+	}
+}
+
+impl Llama {
+	/// Loads a model from its file, whose hash the caller has checked.
+	pub fn load(file: &GgufFile<'_>) -> Result<Self, EngineError> {
+		let config = Config::read(file)?;
+		let loader = Loader { file, config: &config };
+		let embedding = Linear::new(vec![(loader.matrix("token_embd", config.vocabulary, config.width)?, None)]);
+		let output = match file.tensor("output.weight") {
+			Some(_) => Some(Linear::new(vec![(loader.matrix("output", config.vocabulary, config.width)?, None)])),
+			None => None,
+		};
+		let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_, _>>()?;
+		let norm = loader.vector("output_norm.weight", config.width)?;
+		let factors = match file.tensor("rope_freqs.weight") {
+			Some(_) => loader.vector("rope_freqs.weight", config.head / 2)?,
+			None => Vec::new(),
+		};
+		if factors.iter().any(|factor| *factor < f32::MIN_POSITIVE) {
+			return Err(invalid("a rope factor is not positive".into()));
+		}
+		let rope = RopeTables::slowed(config.context, config.head, config.rope_base, &factors);
+		let score_scale = 1.0 / (config.head as f32).sqrt();
+		Ok(Self { embedding, layers, norm, output, rope, score_scale, config })
+	}
+
+	/// How many positions the model can read and write.
+	pub fn context(&self) -> usize {
+		self.config.context
+	}
+
+	/// The number of tokens that it knows.
+	pub fn vocabulary(&self) -> usize {
+		self.config.vocabulary
+	}
+
+	/// The hash of its tables of angles.
+	#[cfg(test)]
+	pub fn rope_hash(&self) -> [u8; 32] {
+		self.rope.hash()
+	}
+
+	/// An empty cache.
+	pub fn cache(&self) -> KvCache {
+		KvCache::new(self.config.layers, self.config.kv_heads, self.config.head)
+	}
+
+	/// Reads tokens and returns the logits behind the last one. A cache after a refusal or a failure is as before.
+	pub fn forward(&self, on: &mut Workspace<'_>, tokens: &[u32], cache: &mut KvCache) -> Result<Vec<f32>, Stop> {
+		let before = cache.length();
+		let mut parts = tokens.chunks(MAX_ROWS).peekable();
+		while let Some(part) = parts.next() {
+			let is_last = parts.peek().is_none();
+			let result = self.step(on, &mut [Sequence { tokens: part, cache }], is_last);
+			match result {
+				Ok(mut logits) if is_last => return logits.pop().ok_or_else(no_tokens),
+				Ok(_) => (),
+				Err(stop) => {
+					cache.set_length(before);
+					return Err(stop);
+				}
+			}
+		}
+		Err(no_tokens())
+	}
+
+	/// Reads tokens of several sequences at once and returns the logits behind the last one of each.
+	pub fn forward_all(&self, on: &mut Workspace<'_>, sequences: &mut [Sequence<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
+		self.step(on, sequences, true)
+	}
+
+	fn step(
+		&self,
+		on: &mut Workspace<'_>,
+		sequences: &mut [Sequence<'_>],
+		want_logits: bool,
+	) -> Result<Vec<Vec<f32>>, Stop> {
+		if !check_float_environment() {
+			return Err(EngineError::FloatEnvironment.into());
+		}
+		let tokens: Vec<u32> = sequences.iter().flat_map(|sequence| sequence.tokens).copied().collect();
+		let mut positions = Vec::with_capacity(tokens.len());
+		for Sequence { tokens, cache } in sequences.iter_mut() {
+			let end = cache.length() + tokens.len();
+			if tokens.is_empty() {
+				return Err(no_tokens());
+			}
+			if end > self.config.context {
+				return Err(EngineError::Internal("more tokens than the model's context has".into()).into());
+			}
+			positions.extend(cache.length()..end);
+			cache.reserve(end.next_multiple_of(CACHE_STEP).min(self.config.context));
+		}
+		if tokens.iter().any(|token| *token as usize >= self.config.vocabulary) {
+			return Err(EngineError::Internal("a token that the model does not know".into()).into());
+		}
+		let width = self.config.width;
+		on.x.resize(tokens.len() * width, 0.0);
+		for (token, row) in tokens.iter().zip(on.x.chunks_exact_mut(width)) {
+			self.embedding.first().column(*token as usize, row);
+		}
+		on.tell("embedding", 0);
+		for (index, layer) in self.layers.iter().enumerate() {
+			self.attention(on, index, layer, sequences, &positions)?;
+			on.tell("attention", index);
+			on.feed_forward(layer, self.config.epsilon)?;
+			on.tell("feed-forward", index);
+		}
+		for Sequence { tokens, cache } in sequences.iter_mut() {
+			cache.set_length(cache.length() + tokens.len());
+		}
+		match want_logits {
+			true => self.logits(on, sequences),
+			false => Ok(Vec::new()),
+		}
+	}
+
+	fn logits(&self, on: &mut Workspace<'_>, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
+		let (kernels, pool, width) = (on.kernels, on.pool, self.config.width);
+		let lengths = sequences.iter().map(|sequence| sequence.tokens.len());
+		let last: Vec<usize> = lengths
+			.scan(0, |end, length| {
+				*end += length;
+				Some(*end - 1)
+			})
+			.collect();
+		let x = &on.x;
+		ensure(on.input.fill(kernels, pool, [last.len(), width], |row, out| {
+			kernels.root_mean_square(&x[last[row] * width..][..width], out, &self.norm, self.config.epsilon);
+		}))?;
+		let output = self.output.as_ref().unwrap_or(&self.embedding);
+		output.multiply(kernels, pool, &on.input, &mut on.product);
+		let rows = on.product.chunks_exact(output.width());
+		let logits: Vec<Vec<f32>> = rows.map(|row| row[..self.config.vocabulary].to_vec()).collect();
+		ensure(logits.iter().all(|row| all_finite(row)))?;
+		Ok(logits)
+	}
+
+	/// `x += attention(norm(x))`
+	fn attention(
+		&self,
+		on: &mut Workspace<'_>,
+		index: usize,
+		layer: &Layer,
+		sequences: &mut [Sequence<'_>],
+		positions: &[usize],
+	) -> Result<(), Stop> {
+		let (kernels, pool) = (on.kernels, on.pool);
+		let Config { heads, kv_heads, head, .. } = self.config;
+		on.norm(&layer.attention_norm, self.config.epsilon)?;
+		layer.query_key_value.multiply(kernels, pool, &on.input, &mut on.query_key_value);
+		let stride = layer.query_key_value.width();
+		let (query_width, kv_width) = (heads * head, kv_heads * head);
+		pool.parts(&mut on.query_key_value, QUERY_ROWS * stride, |first, rows| {
+			for (row, values) in rows.chunks_exact_mut(stride).enumerate() {
+				let (cos, sin) = self.rope.at(positions[first / stride + row]);
+				for head in values[..query_width + kv_width].chunks_exact_mut(head) {
+					kernels.rotate(head, cos, sin);
+				}
+			}
+		});
+		let mut rows = on.query_key_value.chunks_exact(stride).zip(positions);
+		for Sequence { tokens, cache } in sequences.iter_mut() {
+			for (row, position) in rows.by_ref().take(tokens.len()) {
+				let (keys, values) = row[query_width..][..2 * kv_width].split_at(kv_width);
+				cache.put(index, *position, keys, values);
+			}
+		}
+
+		on.mixed.resize(positions.len() * query_width, 0.0);
+		let group = heads / kv_heads;
+		let finite = AtomicBool::new(true);
+		// One row leaves only the heads to divide.
+		let heads_at_once = if positions.len() > 1 || pool.threads() == 1 { group } else { 1 };
+		let block = [QUERY_ROWS, heads_at_once * head];
+		let query_key_value = &on.query_key_value;
+		let sequences = &*sequences;
+		pool.blocks(&mut on.mixed, query_width, block, |out| {
+			let block = out.rows();
+			let mut first = 0;
+			for Sequence { tokens, cache } in sequences {
+				let range = block.start.max(first)..block.end.min(first + tokens.len());
+				if !range.is_empty() {
+					let columns = out.columns();
+					let queries = Queries {
+						rows: query_key_value,
+						stride,
+						position: positions[range.start],
+						range,
+						heads: columns.start / head..columns.end / head,
+						group,
+						scale: self.score_scale,
+					};
+					if !kernels.attend(queries, cache, index, out) {
+						finite.store(false, Ordering::Relaxed);
+					}
+				}
+				first += tokens.len();
+			}
+		});
+		ensure(finite.into_inner())?;
+		let mixed = &on.mixed;
+		ensure(on.input.fill(kernels, pool, [positions.len(), query_width], |row, out| {
+			out.copy_from_slice(&mixed[row * query_width..][..query_width]);
+		}))?;
+		layer.attention_out.multiply(kernels, pool, &on.input, &mut on.product);
+		on.add_product();
+		Ok(())
+	}
+}
+
+impl Workspace<'_> {
+	fn tell(&mut self, step: &str, layer: usize) {
+		if let Some(trace) = &mut self.trace {
+			trace(step, layer, &self.x);
+		}
+	}
+
+	/// The norm of every row as the next product's input.
+	fn norm(&mut self, weight: &[f32], epsilon: f32) -> Result<(), Stop> {
+		let (kernels, width, x) = (self.kernels, weight.len(), &self.x);
+		ensure(self.input.fill(kernels, self.pool, [x.len() / width, width], |row, out| {
+			kernels.root_mean_square(&x[row * width..][..width], out, weight, epsilon);
+		}))
+	}
+
+	/// `x += down(silu(gate(norm(x))) · up(norm(x)))`
+	fn feed_forward(&mut self, layer: &Layer, epsilon: f32) -> Result<(), Stop> {
+		let (kernels, pool) = (self.kernels, self.pool);
+		self.norm(&layer.feed_forward_norm, epsilon)?;
+		layer.gate_up.multiply(kernels, pool, &self.input, &mut self.gate_up);
+		let (gate_up, stride) = (&self.gate_up, layer.gate_up.width());
+		let hidden = stride / 2;
+		ensure(self.input.fill(kernels, pool, [gate_up.len() / stride, hidden], |row, out| {
+			let (gate, up) = gate_up[row * stride..][..stride].split_at(hidden);
+			out.copy_from_slice(gate);
+			kernels.gate_up(out, up);
+		}))?;
+		layer.down.multiply(kernels, pool, &self.input, &mut self.product);
+		self.add_product();
+		Ok(())
+	}
+
+	/// `x += product`
+	fn add_product(&mut self) {
+		self.kernels.add_to(&mut self.x, &self.product);
+	}
+}
+
+fn no_tokens() -> Stop {
+	EngineError::Internal("no tokens to read".into()).into()
+}
+
+/// The lowest of the tokens with the largest logit.
+pub(crate) fn greedy(logits: &[f32]) -> u32 {
+	let mut best = 0;
+	for (token, logit) in logits.iter().enumerate() {
+		if *logit > logits[best] {
+			best = token;
+		}
+	}
+	best as u32
+}
+
+struct Loader<'a> {
+	file: &'a GgufFile<'a>,
+	config: &'a Config,
+}
+
+impl Loader<'_> {
+	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorView<'_>, EngineError> {
+		let tensor = self.file.tensor(name).ok_or_else(|| invalid(format!("tensor {name} is missing")))?;
+		match tensor.shape == shape {
+			true => Ok(tensor),
+			false => Err(invalid(format!("tensor {name} has shape {:?}, expected {shape:?}", tensor.shape))),
+		}
+	}
+
+	fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, EngineError> {
+		floats(self.tensor(name, &[length])?)
+	}
+
+	fn matrix(&self, name: &str, columns: usize, depth: usize) -> Result<Matrix, EngineError> {
+		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
+		Matrix::new(tensor, [0, columns], depth, |column| column)
+	}
+
+	fn layer(&self, layer: usize) -> Result<Layer, EngineError> {
+		let Config { width, hidden, heads, head, .. } = *self.config;
+		let name = |part: &str| format!("blk.{layer}.{part}");
+		let only = |part: &str, columns, depth| -> Result<Linear, EngineError> {
+			Ok(Linear::new(vec![(self.matrix(&name(part), columns, depth)?, None)]))
+		};
+		let gate_up = match self.config.family {
+			Family::Phi3 => only("ffn_up", 2 * hidden, width)?,
+			Family::Llama | Family::Qwen2 => Linear::new(vec![
+				(self.matrix(&name("ffn_gate"), hidden, width)?, None),
+				(self.matrix(&name("ffn_up"), hidden, width)?, None),
+			]),
+		};
+		Ok(Layer {
+			attention_norm: self.vector(&name("attn_norm.weight"), width)?,
+			query_key_value: self.query_key_value(layer)?,
+			attention_out: only("attn_output", width, heads * head)?,
+			feed_forward_norm: self.vector(&name("ffn_norm.weight"), width)?,
+			gate_up,
+			down: only("ffn_down", width, hidden)?,
+		})
+	}
+
+	fn query_key_value(&self, layer: usize) -> Result<Linear, EngineError> {
+		let Config { width, heads, kv_heads, head, family, .. } = *self.config;
+		if family == Family::Phi3 {
+			let columns = (heads + 2 * kv_heads) * head;
+			return Ok(Linear::new(vec![(self.matrix(&format!("blk.{layer}.attn_qkv"), columns, width)?, None)]));
+		}
+		let half = head / 2;
+		// Pairs of neighbours become pairs half a head apart.
+		let apart = |column: usize| column / head * head + column % half * 2 + column % head / half;
+		let part = |part: &str, heads: usize, reordered: bool| -> Result<_, EngineError> {
+			let name = format!("blk.{layer}.attn_{part}");
+			let tensor = self.tensor(&format!("{name}.weight"), &[width, heads * head])?;
+			let order = |column: usize| if reordered { apart(column) } else { column };
+			let bias_name = format!("{name}.bias");
+			let bias = match self.file.tensor(&bias_name) {
+				Some(_) => {
+					let bias = self.vector(&bias_name, heads * head)?;
+					Some((0..bias.len()).map(|column| bias[order(column)]).collect())
+				}
+				None => None,
+			};
+			Ok((Matrix::new(tensor, [0, heads * head], width, order)?, bias))
+		};
+		let llama = family == Family::Llama;
+		Ok(Linear::new(vec![part("q", heads, llama)?, part("k", kv_heads, llama)?, part("v", kv_heads, false)?]))
+	}
+}

@@ -1,0 +1,110 @@
+//! What a file says about its model.
+
+use super::linear::invalid;
+use crate::gguf::{GgufError, GgufFile, Strings};
+use crate::EngineError;
+
+/// The families that share this architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+	/// Queries and keys rotate pairs of neighbours.
+	Llama,
+	/// As Llama, with biases on queries, keys and values; rotates pairs that are half a head apart.
+	Qwen2,
+	/// Queries, keys and values in one matrix, as are gate and up; rotates as Qwen2.
+	Phi3,
+}
+
+/// The shape of a model, by the names of GGUF.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Config {
+	pub family: Family,
+	pub layers: usize,
+	pub width: usize,
+	pub hidden: usize,
+	pub heads: usize,
+	pub kv_heads: usize,
+	pub head: usize,
+	pub vocabulary: usize,
+	pub context: usize,
+	pub epsilon: f32,
+	pub rope_base: f64,
+}
+
+impl Config {
+	/// Reads the metadata and makes sure that the forward pass can compute such a shape.
+	pub fn read(file: &GgufFile<'_>) -> Result<Self, EngineError> {
+		let error = |error: GgufError| invalid(error.to_string());
+		let architecture: &str = file.get("general.architecture").map_err(error)?;
+		let family = match architecture {
+			"llama" => Family::Llama,
+			"qwen2" => Family::Qwen2,
+			"phi3" => Family::Phi3,
+			other => return Err(invalid(format!("architecture {other:?} is not known"))),
+		};
+		let key = |name: &str| format!("{architecture}.{name}");
+		let size = |name: &str, limit: u32| -> Result<usize, EngineError> {
+			let value: u32 = file.get(&key(name)).map_err(error)?;
+			match (1..=limit).contains(&value) {
+				true => Ok(value as usize),
+				false => Err(invalid(format!("{} is {value}, expected 1 to {limit}", key(name)))),
+			}
+		};
+		let optional = |name: &str| file.find::<u32>(&key(name)).map_err(error);
+		let float = |name: &str| file.find::<f32>(&key(name)).map_err(error);
+		let (width, heads) = (size("embedding_length", 1 << 16)?, size("attention.head_count", 1 << 10)?);
+		let head = optional("attention.key_length")?.map_or(width / heads, |head| head as usize);
+		let kv_heads = match optional("attention.head_count_kv")? {
+			None => heads,
+			Some(_) => size("attention.head_count_kv", 1 << 10)?,
+		};
+		let mut context = size("context_length", 1 << 20)?;
+		if let Some(window) = optional("attention.sliding_window")?.filter(|window| *window > 0) {
+			// Within the window, attention to all is what the model does.
+			context = context.min(window as usize);
+		}
+		let vocabulary = match file.find::<Strings<'_>>("tokenizer.ggml.tokens").map_err(error)? {
+			Some(tokens) => tokens.len(),
+			None => size("vocab_size", 1 << 22)?,
+		};
+		let epsilon = float("attention.layer_norm_rms_epsilon")?
+			.ok_or_else(|| invalid(format!("{} is missing", key("attention.layer_norm_rms_epsilon"))))?;
+		let config = Self {
+			family,
+			layers: size("block_count", 1 << 10)?,
+			width,
+			hidden: size("feed_forward_length", 1 << 18)?,
+			heads,
+			kv_heads,
+			head,
+			vocabulary,
+			context,
+			epsilon,
+			rope_base: f64::from(float("rope.freq_base")?.unwrap_or(10_000.0)),
+		};
+		config.check(optional("rope.dimension_count")?)?;
+		let scaling: Option<&str> = file.find(&key("rope.scaling.type")).map_err(error)?;
+		match scaling {
+			None | Some("none") => Ok(config),
+			Some(other) => Err(invalid(format!("rope scaling {other:?} is not known"))),
+		}
+	}
+
+	fn check(&self, rotated: Option<u32>) -> Result<(), EngineError> {
+		let multiples = [self.width, self.hidden, self.head].iter().all(|size| *size != 0 && size.is_multiple_of(32));
+		if !multiples {
+			return Err(invalid(format!("widths that are not multiples of 32: {self:?}")));
+		}
+		if !self.heads.is_multiple_of(self.kv_heads) || self.head > 1 << 10 {
+			return Err(invalid(format!("heads that do not fit: {self:?}")));
+		}
+		if rotated.is_some_and(|rotated| rotated as usize != self.head) {
+			return Err(invalid("only whole heads are rotated".into()));
+		}
+		let epsilon_fits = self.epsilon.is_finite() && self.epsilon > 0.0;
+		if !epsilon_fits || !self.rope_base.is_finite() || self.rope_base < 1.0 {
+			return Err(invalid(format!("epsilon or base out of range: {self:?}")));
+		}
+		Ok(())
+	}
+}

@@ -1,0 +1,449 @@
+use super::*;
+use crate::gguf::GgufDtype;
+use crate::kernels::Tier;
+use crate::tests::{installed, Gguf, Item};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+
+const WIDTH: usize = 64;
+const HIDDEN: usize = 96;
+const HEADS: usize = 4;
+const KV_HEADS: usize = 2;
+const HEAD: usize = 32;
+const LAYERS: usize = 2;
+const VOCABULARY: usize = 70;
+
+struct Noise(u64);
+
+impl Noise {
+	fn bits(&mut self) -> u32 {
+		self.0 ^= self.0 << 13;
+		self.0 ^= self.0 >> 7;
+		self.0 ^= self.0 << 17;
+		(self.0 >> 16) as u32
+	}
+
+	fn floats(&mut self, count: usize, size: f32) -> Vec<u8> {
+		(0..count).flat_map(|_| (((self.bits() >> 8) as f32 / 8_388_608.0 - 1.0) * size).to_le_bytes()).collect()
+	}
+
+	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
+		let halves = if matches!(dtype, GgufDtype::Q4_1 | GgufDtype::Q5_1) { 2 } else { 1 };
+		match dtype {
+			GgufDtype::F32 => self.floats(count, 0.2),
+			GgufDtype::F16 => (0..count).flat_map(|_| ((self.bits() & 0x83ff) as u16 | 0x2c00).to_le_bytes()).collect(),
+			GgufDtype::Bf16 => {
+				(0..count).flat_map(|_| ((self.bits() & 0x807f) as u16 | 0x3d80).to_le_bytes()).collect()
+			}
+			_ => (0..count / 32)
+				.flat_map(|_| {
+					// A scale of about 0.01, a minimum of about −0.08.
+					let mut block = (0x2000 + (self.bits() % 0x200) as u16).to_le_bytes().to_vec();
+					if halves == 2 {
+						block.extend((0xad00 + (self.bits() % 0x100) as u16).to_le_bytes());
+					}
+					block.resize_with(dtype.block_bytes(), || self.bits() as u8);
+					block
+				})
+				.collect(),
+		}
+	}
+}
+
+/// A small model of random weights.
+fn made_up(family: &str, dtype: GgufDtype) -> Vec<u8> {
+	let mut noise = Noise(11);
+	let key = |name: &str| format!("{family}.{name}");
+	let tokens: Vec<String> = (0..VOCABULARY).map(|token| format!("t{token}")).collect();
+	let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+	let mut file = Gguf::new()
+		.value("general.architecture", Item::String(family))
+		.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
+		.value(&key("attention.layer_norm_rms_epsilon"), Item::F32(1e-5))
+		.value(&key("rope.freq_base"), Item::F32(10_000.0));
+	let sizes = [
+		("block_count", LAYERS),
+		("embedding_length", WIDTH),
+		("feed_forward_length", HIDDEN),
+		("attention.head_count", HEADS),
+		("attention.head_count_kv", KV_HEADS),
+		("attention.key_length", HEAD),
+		("context_length", 400),
+	];
+	for (name, size) in sizes {
+		file = file.value(&key(name), Item::U32(size as u32));
+	}
+	let mut add = |name: String, dtype: GgufDtype, shape: &[usize]| {
+		let data = noise.tensor(dtype, shape.iter().product());
+		let shape: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
+		file = std::mem::replace(&mut file, Gguf::new()).tensor(&name, &shape, dtype, &data);
+	};
+	let embedding = if dtype == GgufDtype::F32 { dtype } else { GgufDtype::Q8_0 };
+	add("token_embd.weight".into(), embedding, &[WIDTH, VOCABULARY]);
+	add("output_norm.weight".into(), GgufDtype::F32, &[WIDTH]);
+	for layer in 0..LAYERS {
+		let name = |part: &str| format!("blk.{layer}.{part}.weight");
+		let (query, kv) = (HEADS * HEAD, KV_HEADS * HEAD);
+		add(name("attn_norm"), GgufDtype::F32, &[WIDTH]);
+		add(name("ffn_norm"), GgufDtype::F32, &[WIDTH]);
+		if family == "phi3" {
+			add(name("attn_qkv"), dtype, &[WIDTH, query + 2 * kv]);
+			add(name("ffn_up"), dtype, &[WIDTH, 2 * HIDDEN]);
+		} else {
+			for (part, columns) in [("q", query), ("k", kv), ("v", kv)] {
+				add(name(&format!("attn_{part}")), dtype, &[WIDTH, columns]);
+				if family == "qwen2" {
+					add(format!("blk.{layer}.attn_{part}.bias"), GgufDtype::F32, &[columns]);
+				}
+			}
+			add(name("ffn_gate"), dtype, &[WIDTH, HIDDEN]);
+			add(name("ffn_up"), dtype, &[WIDTH, HIDDEN]);
+		}
+		add(name("attn_output"), dtype, &[query, WIDTH]);
+		add(name("ffn_down"), dtype, &[HIDDEN, WIDTH]);
+	}
+	file.bytes()
+}
+
+fn load(bytes: &[u8]) -> Result<Llama, EngineError> {
+	Llama::load(&GgufFile::parse(bytes).unwrap())
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+	logits.iter().map(|logit| logit.to_bits()).collect()
+}
+
+fn tiers() -> Vec<Kernels> {
+	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
+	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
+	there.into_iter().filter_map(Kernels::new).collect()
+}
+
+fn read_in_parts(model: &Llama, kernels: Kernels, pool: &Pool, tokens: &[u32], part: usize) -> Vec<u32> {
+	let mut on = Workspace::new(kernels, pool);
+	let mut cache = model.cache();
+	let mut logits = Vec::new();
+	for part in tokens.chunks(part) {
+		logits = model.forward(&mut on, part, &mut cache).unwrap();
+	}
+	assert_eq!(cache.length(), tokens.len());
+	bits(&logits)
+}
+
+fn sequence<'a>(tokens: &'a [u32], cache: &'a mut KvCache) -> Sequence<'a> {
+	Sequence { tokens, cache }
+}
+
+/// Logits of the model must not depend on how they were computed.
+fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
+	let pools: Vec<Pool> = (1..=4).map(|threads| Pool::new(threads).unwrap()).collect();
+	let first = if all_tiers { Kernels::new(Tier::Scalar).unwrap() } else { Kernels::best() };
+	let expected = read_in_parts(model, first, &pools[0], tokens, tokens.len());
+	for kernels in tiers().into_iter().filter(|kernels| all_tiers || kernels.tier() == Tier::best()) {
+		for pool in &pools {
+			for part in [tokens.len(), 1, 7, 64] {
+				let actual = read_in_parts(model, kernels, pool, tokens, part);
+				assert!(actual == expected, "{:?}, {} threads, parts of {part}", kernels.tier(), pool.threads());
+			}
+			// Beside two other sequences, one token each at the end.
+			let mut on = Workspace::new(kernels, pool);
+			let mut caches = [model.cache(), model.cache(), model.cache()];
+			let others: [&[u32]; 3] = [&tokens[..5], tokens, &tokens[3..12]];
+			let [a, b, c] = &mut caches;
+			let last = tokens.len() - 1;
+			let mut heads =
+				[sequence(&others[0][..4], a), sequence(&others[1][..last], b), sequence(&others[2][..8], c)];
+			model.forward_all(&mut on, &mut heads).unwrap();
+			let [a, b, c] = &mut caches;
+			let mut ends =
+				[sequence(&others[0][4..], a), sequence(&others[1][last..], b), sequence(&others[2][8..], c)];
+			let together = model.forward_all(&mut on, &mut ends).unwrap();
+			assert!(bits(&together[1]) == expected, "{:?} beside others", kernels.tier());
+			assert_eq!(bits(&together[0]), read_in_parts(model, kernels, pool, others[0], 2));
+		}
+	}
+}
+
+#[test]
+fn logits_should_not_depend_on_tier_threads_parts_or_other_sequences() {
+	let tokens: Vec<u32> = (0..75).map(|at| (at * 31 + 7) % VOCABULARY as u32).collect();
+	let formats = [
+		GgufDtype::Q4_0,
+		GgufDtype::Q4_1,
+		GgufDtype::Q5_0,
+		GgufDtype::Q5_1,
+		GgufDtype::Q8_0,
+		GgufDtype::F32,
+		GgufDtype::F16,
+		GgufDtype::Bf16,
+	];
+	for dtype in formats {
+		check(&load(&made_up("llama", dtype)).unwrap(), &tokens[..40], true);
+	}
+	for family in ["qwen2", "phi3"] {
+		check(&load(&made_up(family, GgufDtype::Q4_1)).unwrap(), &tokens, true);
+	}
+}
+
+#[test]
+fn a_cache_should_be_cut_back_and_reused() {
+	let model = load(&made_up("llama", GgufDtype::Q5_1)).unwrap();
+	let pool = Pool::new(2).unwrap();
+	let mut on = Workspace::new(Kernels::best(), &pool);
+	let mut cache = model.cache();
+	model.forward(&mut on, &[1, 2, 3, 4, 5, 6, 7, 8, 9], &mut cache).unwrap();
+	cache.set_length(4);
+	let again = model.forward(&mut on, &[50, 60], &mut cache).unwrap();
+	assert_eq!(bits(&again), read_in_parts(&model, Kernels::best(), &pool, &[1, 2, 3, 4, 50, 60], 6));
+}
+
+#[test]
+fn what_a_model_cannot_read_should_be_an_error() {
+	let model = load(&made_up("llama", GgufDtype::Q8_0)).unwrap();
+	let pool = Pool::new(1).unwrap();
+	let mut on = Workspace::new(Kernels::best(), &pool);
+	for tokens in [vec![], vec![VOCABULARY as u32], vec![0; 401]] {
+		let mut cache = model.cache();
+		let result = model.forward(&mut on, &tokens, &mut cache);
+		assert!(matches!(result, Err(Stop::Failed(EngineError::Internal(_)))));
+		assert_eq!(cache.length(), 0);
+	}
+	assert!(model.forward(&mut on, &[0; 400], &mut model.cache()).is_ok());
+}
+
+#[test]
+fn values_that_overflow_should_be_a_refusal() {
+	let mut model = load(&made_up("llama", GgufDtype::Q4_1)).unwrap();
+	model.layers[1].feed_forward_norm.fill(f32::MAX);
+	let pool = Pool::new(2).unwrap();
+	for kernels in tiers() {
+		for tokens in [&[1][..], &[1, 2, 3, 4, 5]] {
+			let result = model.forward(&mut Workspace::new(kernels, &pool), tokens, &mut model.cache());
+			assert!(matches!(result, Err(Stop::Refused(Refusal::NotFinite))), "{:?}", kernels.tier());
+		}
+	}
+}
+
+#[test]
+fn files_that_do_not_fit_should_be_refused() {
+	let invalid = |bytes: &[u8]| matches!(load(bytes), Err(EngineError::InvalidModel(_)));
+	assert!(invalid(&Gguf::new().bytes()));
+	assert!(invalid(&made_up("gpt2", GgufDtype::Q8_0)));
+	let with = |name: &str, item: Item<'_>| {
+		Gguf::new().value("general.architecture", Item::String("llama")).value(name, item).bytes()
+	};
+	assert!(invalid(&with("llama.embedding_length", Item::U32(0))));
+	assert!(invalid(&with("llama.embedding_length", Item::U32(u32::MAX))));
+	let bytes = made_up("llama", GgufDtype::F32);
+	let file = GgufFile::parse(&bytes).unwrap();
+	let norm = file.tensor("output_norm.weight").unwrap();
+	let at = norm.data.as_ptr() as usize - bytes.as_ptr() as usize;
+	let mut broken = bytes.clone();
+	broken[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+	assert!(invalid(&broken));
+}
+
+#[test]
+fn the_lowest_of_the_likeliest_should_be_taken() {
+	assert_eq!(greedy(&[0.0, 2.0, 1.0, 2.0]), 1);
+	assert_eq!(greedy(&[-0.0, 0.0]), 0);
+}
+
+const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+
+/// "What is the capital of France?" in the model's chat template.
+const FRANCE: [u32; 37] = [
+	1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182, 2, 198,
+	1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198,
+];
+
+/// A line per step: its layer, its name and the hash of its rows.
+fn traced(model: &Llama, kernels: Kernels, pool: &Pool) -> String {
+	let lines = Arc::new(Mutex::new(String::new()));
+	let into = lines.clone();
+	let hash = |values: &[f32]| {
+		let mut hasher = Sha256::new();
+		values.iter().for_each(|value| hasher.update(value.to_bits().to_le_bytes()));
+		hasher.finalize().iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+	};
+	let mut on = Workspace::new(kernels, pool).traced(Box::new(move |step, layer, values| {
+		writeln!(into.lock().unwrap(), "{layer} {step} {}", hash(values)).unwrap();
+	}));
+	let logits = model.forward(&mut on, &FRANCE, &mut model.cache()).unwrap();
+	let mut lines = lines.lock().unwrap().clone();
+	writeln!(lines, "- logits {}", hash(&logits)).unwrap();
+	let rope = model.rope_hash().iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+	writeln!(lines, "- rope {rope}").unwrap();
+	lines
+}
+
+#[test]
+fn smollm2_should_have_the_golden_hashes_at_every_step() {
+	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let model = load(&std::fs::read(path).unwrap()).unwrap();
+	let goldens = include_str!("../../../tests/data/smollm2_steps.txt");
+	for kernels in tiers() {
+		for threads in [1, 3] {
+			let actual = traced(&model, kernels, &Pool::new(threads).unwrap());
+			for (actual, golden) in actual.lines().zip(goldens.lines()) {
+				assert_eq!(actual, golden, "on {:?} with {threads} threads", kernels.tier());
+			}
+			assert_eq!(actual.lines().count(), goldens.lines().count());
+		}
+	}
+}
+
+#[test]
+fn smollm2_should_not_depend_on_threads_parts_or_other_sequences() {
+	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	check(&load(&std::fs::read(path).unwrap()).unwrap(), &FRANCE, false);
+}
+
+/// Prompts, and what a forward pass in numpy on the dequantised weights answers. The last one goes on with two tokens
+/// whose logits are 0.001 apart.
+const ANSWERS: [(&[u32], &[u32]); 3] = [
+	(
+		&[
+			1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182,
+			2, 198, 1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198,
+		],
+		&[504, 3575, 282, 4649, 314, 7042, 30],
+	),
+	(
+		&[
+			1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182,
+			2, 198, 1, 4093, 198, 4182, 451, 2523, 2731, 355, 3524, 47, 476, 57, 5732, 451, 4771, 1270, 2, 198, 1, 520,
+			9531, 198,
+		],
+		&[1348, 2523, 314, 2731, 30, 378, 20733, 45851, 260, 4771, 506, 5635, 2424, 284],
+	),
+	(
+		&[
+			1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182,
+			2, 198, 1, 4093, 198, 19161, 582, 6330, 563, 260, 3426, 30, 2, 198, 1, 520, 9531, 198,
+		],
+		&[504, 3426, 314, 253, 4749, 284, 11965, 7815, 28, 30055, 351, 1029, 284, 551, 1719, 281, 624, 1038, 970],
+	),
+];
+
+#[test]
+fn smollm2_should_answer_as_the_reference_does() {
+	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let bytes = std::fs::read(path).unwrap();
+	let model = load(&bytes).unwrap();
+	for threads in [1, 2] {
+		let pool = Pool::new(threads).unwrap();
+		for (prompt, expected) in ANSWERS {
+			let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.cache());
+			let mut logits = model.forward(&mut on, prompt, &mut cache).unwrap();
+			for token in expected {
+				assert_eq!(greedy(&logits), *token, "after {} tokens", cache.length());
+				logits = model.forward(&mut on, &[*token], &mut cache).unwrap();
+			}
+		}
+	}
+}
+
+/// The forward pass in f64, written down plainly, on weights that are floats.
+fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> Vec<f64> {
+	let weights = |name: &str| -> Vec<f64> {
+		let data = file.tensor(name).unwrap_or_else(|| panic!("{name} is missing")).data;
+		data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+	};
+	let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+	let times = |x: &[f64], w: &[f64]| -> Vec<f64> { w.chunks_exact(x.len()).map(|w| dot(x, w)).collect() };
+	let norm = |x: &[f64], w: &[f64]| -> Vec<f64> {
+		let scale = 1.0 / (dot(x, x) / x.len() as f64 + f64::from(1e-5_f32)).sqrt();
+		x.iter().zip(w).map(|(x, w)| x * scale * w).collect()
+	};
+	let rotate = |head: &mut [f64], position: usize| {
+		for i in 0..HEAD / 2 {
+			let angle = position as f64 / 10_000.0_f64.powf(2.0 * i as f64 / HEAD as f64);
+			let (a, b) = if family == "llama" { (2 * i, 2 * i + 1) } else { (i, i + HEAD / 2) };
+			let (x, y) = (head[a], head[b]);
+			head[a] = x * angle.cos() - y * angle.sin();
+			head[b] = x * angle.sin() + y * angle.cos();
+		}
+	};
+	let embedding = weights("token_embd.weight");
+	let mut rows: Vec<Vec<f64>> =
+		tokens.iter().map(|token| embedding[*token as usize * WIDTH..][..WIDTH].to_vec()).collect();
+	for layer in 0..LAYERS {
+		let name = |part: &str| format!("blk.{layer}.{part}");
+		let mut seen: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+		for (position, x) in rows.iter_mut().enumerate() {
+			let h = norm(x, &weights(&name("attn_norm.weight")));
+			let [mut q, mut k, v] = if family == "phi3" {
+				let all = times(&h, &weights(&name("attn_qkv.weight")));
+				let (q, rest) = all.split_at(HEADS * HEAD);
+				let (k, v) = rest.split_at(KV_HEADS * HEAD);
+				[q.to_vec(), k.to_vec(), v.to_vec()]
+			} else {
+				["q", "k", "v"].map(|part| {
+					let mut out = times(&h, &weights(&name(&format!("attn_{part}.weight"))));
+					if family == "qwen2" {
+						let bias = weights(&name(&format!("attn_{part}.bias")));
+						out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
+					}
+					out
+				})
+			};
+			q.chunks_exact_mut(HEAD).chain(k.chunks_exact_mut(HEAD)).for_each(|head| rotate(head, position));
+			seen.push((k, v));
+			let mut mixed = vec![0.0; HEADS * HEAD];
+			for head in 0..HEADS {
+				let of = |values: &[f64]| values[head / (HEADS / KV_HEADS) * HEAD..][..HEAD].to_vec();
+				let query = &q[head * HEAD..][..HEAD];
+				let terms: Vec<f64> =
+					seen.iter().map(|(k, _)| (dot(query, &of(k)) / (HEAD as f64).sqrt()).exp()).collect();
+				let total = terms.iter().sum::<f64>();
+				for (term, (_, v)) in terms.iter().zip(&seen) {
+					let out = &mut mixed[head * HEAD..][..HEAD];
+					out.iter_mut().zip(of(v)).for_each(|(out, v)| *out += term / total * v);
+				}
+			}
+			let out = times(&mixed, &weights(&name("attn_output.weight")));
+			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
+			let h = norm(x, &weights(&name("ffn_norm.weight")));
+			let (gate, up) = if family == "phi3" {
+				let mut gate = times(&h, &weights(&name("ffn_up.weight")));
+				let up = gate.split_off(HIDDEN);
+				(gate, up)
+			} else {
+				(times(&h, &weights(&name("ffn_gate.weight"))), times(&h, &weights(&name("ffn_up.weight"))))
+			};
+			let h: Vec<f64> = gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up).collect();
+			let out = times(&h, &weights(&name("ffn_down.weight")));
+			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
+		}
+	}
+	times(&norm(&rows[tokens.len() - 1], &weights("output_norm.weight")), &embedding)
+}
+
+#[test]
+fn each_family_should_compute_what_a_plain_forward_pass_does() {
+	let pool = Pool::new(1).unwrap();
+	let tokens: Vec<u32> = (0..21).map(|at| (at * at * 7 + at * 3 + 1) % VOCABULARY as u32).collect();
+	for family in ["llama", "qwen2", "phi3"] {
+		let bytes = made_up(family, GgufDtype::F32);
+		let file = GgufFile::parse(&bytes).unwrap();
+		let model = Llama::load(&file).unwrap();
+		let logits = model.forward(&mut Workspace::new(Kernels::best(), &pool), &tokens, &mut model.cache()).unwrap();
+		let expected = plain(family, &file, &tokens);
+		let largest = expected.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
+		assert_eq!(logits.len(), VOCABULARY);
+		for (logit, expected) in logits.iter().zip(&expected) {
+			assert!((f64::from(*logit) - expected).abs() < 1e-5 * largest, "{family}: {logit}, expected {expected}");
+		}
+	}
+}
+
+#[test]
+#[ignore = "writes the goldens, after a deliberate change of the semantics"]
+fn write_goldens() {
+	let path = installed("SmolLM2", SMOLLM2).unwrap();
+	let model = load(&std::fs::read(path).unwrap()).unwrap();
+	let lines = traced(&model, Kernels::new(Tier::Scalar).unwrap(), &Pool::new(2).unwrap());
+	std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/smollm2_steps.txt"), lines).unwrap();
+}

@@ -1,0 +1,190 @@
+//! What the tests of several modules share: small files made up, and where the real ones are.
+
+use crate::gguf::{GgufDtype, GgufFile};
+use crate::tokenizer::BpeTokenizer;
+use std::env;
+use std::path::PathBuf;
+
+/// The path of an installed model, by the SHA-256 of its file in hex: in the store that `SIBYL_MODELS` names, or the
+/// user's. Says so if it is not there.
+pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
+	let store = env::var_os("SIBYL_MODELS")
+		.map(PathBuf::from)
+		.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache/sibyl/models")))?;
+	let path = store.join(sha256);
+	if path.is_file() {
+		return Some(path);
+	}
+	println!("{name}: SKIPPED, not installed in {}", store.display());
+	None
+}
+
+/// A key's value in a made-up GGUF file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Item<'a> {
+	U32(u32),
+	I32(i32),
+	F32(f32),
+	Bool(bool),
+	String(&'a str),
+	Strings(&'a [&'a str]),
+	I32s(&'a [i32]),
+	F32s(&'a [f32]),
+	/// A type's number and bytes that need not fit it.
+	Raw(u32, &'a [u8]),
+}
+
+/// Builds GGUF files, valid and not.
+#[derive(Clone, Debug)]
+pub(crate) struct Gguf {
+	version: u32,
+	alignment: usize,
+	keys: u64,
+	values: Vec<u8>,
+	tensors: u64,
+	described: Vec<u8>,
+	data: Vec<u8>,
+}
+
+impl Gguf {
+	pub fn new() -> Self {
+		Self {
+			version: 3,
+			alignment: 32,
+			keys: 0,
+			values: Vec::new(),
+			tensors: 0,
+			described: Vec::new(),
+			data: Vec::new(),
+		}
+	}
+
+	pub fn version(mut self, version: u32) -> Self {
+		self.version = version;
+		self
+	}
+
+	/// Sets the alignment, which must come before tensors.
+	pub fn alignment(self, alignment: u32) -> Self {
+		assert_eq!(self.tensors, 0);
+		let mut file = self.value("general.alignment", Item::U32(alignment));
+		file.alignment = alignment as usize;
+		file
+	}
+
+	pub fn value(mut self, key: &str, item: Item<'_>) -> Self {
+		let out = &mut self.values;
+		put_string(out, key);
+		let array = |out: &mut Vec<u8>, kind: u32, length: usize| {
+			out.extend(9_u32.to_le_bytes());
+			out.extend(kind.to_le_bytes());
+			out.extend((length as u64).to_le_bytes());
+		};
+		match item {
+			Item::U32(value) => out.extend([4_u32.to_le_bytes(), value.to_le_bytes()].as_flattened()),
+			Item::I32(value) => out.extend([5_u32.to_le_bytes(), value.to_le_bytes()].as_flattened()),
+			Item::F32(value) => out.extend([6_u32.to_le_bytes(), value.to_le_bytes()].as_flattened()),
+			Item::Bool(value) => out.extend([7, 0, 0, 0, u8::from(value)]),
+			Item::String(value) => {
+				out.extend(8_u32.to_le_bytes());
+				put_string(out, value);
+			}
+			Item::Strings(values) => {
+				array(out, 8, values.len());
+				values.iter().for_each(|value| put_string(out, value));
+			}
+			Item::I32s(values) => {
+				array(out, 5, values.len());
+				values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+			}
+			Item::F32s(values) => {
+				array(out, 6, values.len());
+				values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+			}
+			Item::Raw(kind, bytes) => {
+				out.extend(kind.to_le_bytes());
+				out.extend(bytes);
+			}
+		}
+		self.keys += 1;
+		self
+	}
+
+	/// A tensor with its data, which goes behind that of the others.
+	pub fn tensor(mut self, name: &str, shape: &[u64], dtype: GgufDtype, data: &[u8]) -> Self {
+		self.data.resize(self.data.len().next_multiple_of(self.alignment), 0);
+		let offset = self.data.len() as u64;
+		self.data.extend(data);
+		self.described(name, shape, dtype.id(), offset)
+	}
+
+	/// A tensor without data.
+	pub fn described(mut self, name: &str, shape: &[u64], dtype: u32, offset: u64) -> Self {
+		let out = &mut self.described;
+		put_string(out, name);
+		out.extend((shape.len() as u32).to_le_bytes());
+		shape.iter().for_each(|length| out.extend(length.to_le_bytes()));
+		out.extend(dtype.to_le_bytes());
+		out.extend(offset.to_le_bytes());
+		self.tensors += 1;
+		self
+	}
+
+	/// Data of no tensor in particular.
+	pub fn data(mut self, data: &[u8]) -> Self {
+		self.data.extend(data);
+		self
+	}
+
+	pub fn bytes(&self) -> Vec<u8> {
+		let mut bytes = b"GGUF".to_vec();
+		bytes.extend(self.version.to_le_bytes());
+		bytes.extend(self.tensors.to_le_bytes());
+		bytes.extend(self.keys.to_le_bytes());
+		bytes.extend(&self.values);
+		bytes.extend(&self.described);
+		bytes.resize(bytes.len().next_multiple_of(self.alignment.max(1)), 0);
+		bytes.extend(&self.data);
+		bytes
+	}
+}
+
+fn put_string(out: &mut Vec<u8>, text: &str) {
+	out.extend((text.len() as u64).to_le_bytes());
+	out.extend(text.as_bytes());
+}
+
+/// The character that stands for a byte in the vocabulary of a byte-level tokenizer.
+pub(crate) fn character_of(byte: u8) -> char {
+	let printable = |byte: u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+	if printable(byte) {
+		return byte.into();
+	}
+	let before = (0..byte).filter(|byte| !printable(*byte)).count();
+	char::from_u32(0x100 + before as u32).expect("a character; qed")
+}
+
+/// A file with a small tokenizer: three control tokens, a token per byte (byte b has id b + 3), and a few merges.
+pub(crate) fn bytes_tokenizer_file(pre: &str) -> Gguf {
+	const MERGES: [&str; 8] = ["\u{120} t", "h e", "\u{120}t he", "l l", "he ll", "1 2", "Ã ©", "ð Ł"];
+	let bytes = (0..=u8::MAX).map(|byte| character_of(byte).to_string());
+	let merged = MERGES.iter().map(|merge| merge.replace(' ', ""));
+	let controls = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"].map(String::from);
+	let tokens: Vec<String> = controls.into_iter().chain(bytes).chain(merged).collect();
+	let types: Vec<i32> = (0..tokens.len()).map(|id| if id < 3 { 3 } else { 1 }).collect();
+	let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+	Gguf::new()
+		.value("tokenizer.ggml.model", Item::String("gpt2"))
+		.value("tokenizer.ggml.pre", Item::String(pre))
+		.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
+		.value("tokenizer.ggml.token_type", Item::I32s(&types))
+		.value("tokenizer.ggml.merges", Item::Strings(&MERGES))
+		.value("tokenizer.ggml.bos_token_id", Item::U32(1))
+		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
+}
+
+pub(crate) fn bytes_tokenizer() -> BpeTokenizer {
+	let bytes = bytes_tokenizer_file("smollm").bytes();
+	let file = GgufFile::parse(&bytes).expect("the file is valid");
+	BpeTokenizer::from_gguf(&file).expect("the tokenizer is valid")
+}

@@ -1,0 +1,306 @@
+use super::bpe::split_at_names;
+use super::pieces::byte_of;
+use super::*;
+use crate::gguf::GgufFile;
+use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installed, Gguf, Item};
+use sha2::{Digest, Sha256};
+use std::fs;
+
+const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+const MINILM_TOKENIZER: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
+
+/// A text as a JSON string, a tab, and its ids as the Python package `tokenizers` gives them: see `reference_ids.py`.
+const SMOLLM2_IDS: &str = include_str!("../../tests/data/smollm2_ids.tsv");
+const MINILM_IDS: &str = include_str!("../../tests/data/minilm_ids.tsv");
+
+fn from_file(file: &Gguf) -> Result<BpeTokenizer, TokenizerError> {
+	BpeTokenizer::from_gguf(&GgufFile::parse(&file.bytes()).expect("the file is valid"))
+}
+
+fn reason(file: &Gguf) -> String {
+	from_file(file).err().expect("the tokenizer is not valid").to_string()
+}
+
+fn cases(table: &str) -> impl Iterator<Item = (String, Vec<u32>)> + '_ {
+	table.lines().map(|line| {
+		let (text, ids) = line.split_once('\t').unwrap();
+		(serde_json::from_str(text).unwrap(), ids.split_whitespace().map(|id| id.parse().unwrap()).collect())
+	})
+}
+
+fn ids(tokenizer: &BpeTokenizer, text: &str) -> Vec<u32> {
+	tokenizer.encode(&[Piece::Text(text)]).unwrap()
+}
+
+/// The text of each token of a text.
+fn tokens(tokenizer: &BpeTokenizer, text: &str) -> Vec<String> {
+	ids(tokenizer, text).iter().map(|id| tokenizer.decode(&[*id]).unwrap()).collect()
+}
+
+#[test]
+fn bytes_and_characters_should_be_each_others_inverse() {
+	for byte in 0..=u8::MAX {
+		assert_eq!(byte_of(character_of(byte)), Some(byte));
+	}
+	let others = (0..=0x200).filter_map(char::from_u32).filter(|character| byte_of(*character).is_some());
+	assert_eq!(others.count(), 256);
+}
+
+#[test]
+fn a_text_should_be_split_and_merged() {
+	let tokenizer = bytes_tokenizer();
+	assert_eq!(tokenizer.vocabulary(), 3 + 256 + 8);
+	assert_eq!(tokens(&tokenizer, "hello the shell"), ["hell", "o", " the", " ", "s", "hell"]);
+	assert_eq!(tokens(&tokenizer, "x12 12"), ["x", "1", "2", " ", "1", "2"], "digits stand alone");
+	assert_eq!(ids(&tokenizer, "é"), [3 + 256 + 6]);
+	assert_eq!(ids(&tokenizer, ""), [0; 0]);
+	assert_eq!(ids(&tokenizer, "\u{0}"), [3]);
+}
+
+#[test]
+fn decoding_should_return_the_text() {
+	let tokenizer = bytes_tokenizer();
+	for text in ["", "hello the shell 12", "é, 你好, 🦀🏳️‍🌈", "\u{0}\r\n\t \u{10ffff}", "<|im_end|>"] {
+		assert_eq!(tokenizer.decode(&ids(&tokenizer, text)).unwrap(), text);
+	}
+}
+
+#[test]
+fn control_tokens_should_be_recognised_only_where_asked_for() {
+	let tokenizer = bytes_tokenizer();
+	let text = "<|im_start|>hell<|im_end|><|im_end|>";
+	assert_eq!(tokenizer.encode_with_controls(text).unwrap(), [1, 3 + 256 + 4, 2, 2]);
+	let parts = [Piece::Control("<|im_start|>"), Piece::Text("hell"), Piece::Control("<|im_end|>")];
+	assert_eq!(tokenizer.encode(&parts).unwrap(), [1, 3 + 256 + 4, 2]);
+	assert!(ids(&tokenizer, text).iter().all(|id| *id > 2));
+	assert_eq!(tokenizer.decode(&[1, 3 + 256 + 4, 2]).unwrap(), "hell");
+	assert_eq!(tokenizer.control("<|im_end|>"), Some(2));
+	assert_eq!(tokenizer.stops(), [2]);
+	assert_eq!(tokenizer.begin(), None);
+	let unknown = tokenizer.encode(&[Piece::Control("<|other|>")]).unwrap_err();
+	assert_eq!(unknown.to_string(), "the tokenizer's control token is \"<|other|>\", which is not known");
+}
+
+#[test]
+fn the_first_and_longest_name_should_split_a_text() {
+	let names = [("<a", 1), ("<ab", 2), ("b<", 3)];
+	let split = |text| split_at_names(text, &names);
+	assert_eq!(split("x<aby"), [("x", Some(2)), ("y", None)]);
+	assert_eq!(split("b<ab"), [("", Some(3)), ("ab", None)]);
+	assert_eq!(split("<a<a<ab"), [("", Some(1)), ("", Some(1)), ("", Some(2)), ("", None)]);
+	assert_eq!(split(""), [("", None)]);
+	assert_eq!(split_at_names("<a", &[]), [("<a", None)]);
+}
+
+#[test]
+fn characters_should_be_streamed_when_they_are_complete() {
+	let tokenizer = bytes_tokenizer();
+	let mut stream = tokenizer.stream();
+	let mut push = |byte: u8| stream.push(u32::from(byte) + 3).unwrap();
+	assert_eq!(["🦀".bytes().map(&mut push).collect::<Vec<_>>(), vec![push(b'x')]].concat(), ["", "", "", "🦀", "x"]);
+	assert_eq!([push(0xe4), push(0xbd), push(b'y')], ["", "", "\u{fffd}y"], "cut off by another");
+	assert_eq!([push(0xff), push(0x80)], ["\u{fffd}", "\u{fffd}"]);
+	assert_eq!([push(0xe4), push(0xbd)], ["", ""]);
+	assert_eq!(stream.push(1).unwrap(), "", "control tokens have no text");
+	assert_eq!(stream.finish(), "\u{fffd}");
+	assert_eq!(tokenizer.stream().push(9_999), Err(TokenizerError::NoSuchId(9_999)));
+	assert_eq!(tokenizer.decode(&[u32::MAX]), Err(TokenizerError::NoSuchId(u32::MAX)));
+}
+
+#[test]
+fn any_bytes_should_be_streamed_as_they_are_decoded_at_once() {
+	let tokenizer = bytes_tokenizer();
+	let mut state = 1_u32;
+	for _ in 0..2_000 {
+		let bytes: Vec<u8> = (0..12)
+			.map(|_| {
+				state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+				[0xf0, 0x9f, 0xa6, 0x80, 0xe4, 0xbd, 0xa0, b'a', 0xed, 0xff, 0xc3, 0xa9][(state >> 24) as usize % 12]
+			})
+			.collect();
+		let ids: Vec<u32> = bytes.iter().map(|byte| u32::from(*byte) + 3).collect();
+		assert_eq!(tokenizer.decode(&ids).unwrap(), String::from_utf8_lossy(&bytes), "{bytes:02x?}");
+	}
+}
+
+#[test]
+fn tokenizers_that_are_not_known_should_be_refused() {
+	assert!(reason(&bytes_tokenizer_file("tekken")).contains("pre-tokenizer is \"tekken\""));
+	let sentence_piece = Gguf::new().value("tokenizer.ggml.model", Item::String("llama"));
+	assert!(reason(&sentence_piece).contains("model is \"llama\""));
+	assert!(reason(&Gguf::new()).contains("tokenizer.ggml.model"));
+}
+
+#[test]
+fn tokenizers_that_contradict_themselves_should_be_refused() {
+	let file = |tokens: &[&str], types: &[i32], merges: &[&str]| {
+		Gguf::new()
+			.value("tokenizer.ggml.model", Item::String("gpt2"))
+			.value("tokenizer.ggml.pre", Item::String("gpt-2"))
+			.value("tokenizer.ggml.tokens", Item::Strings(tokens))
+			.value("tokenizer.ggml.token_type", Item::I32s(types))
+			.value("tokenizer.ggml.merges", Item::Strings(merges))
+	};
+	assert!(reason(&file(&["a", "b"], &[1], &[])).contains("2 tokens and 1 types"));
+	assert!(reason(&file(&["a", "a"], &[1, 1], &[])).contains("occurs twice"));
+	assert!(reason(&file(&["a", ""], &[1, 1], &[])).contains("empty"));
+
+	let bytes: Vec<String> = (0..=u8::MAX).map(|byte| character_of(byte).to_string()).collect();
+	let tokens: Vec<&str> = bytes.iter().map(String::as_str).chain(["ab"]).collect();
+	let merging = |merges: &[&str]| file(&tokens, &[1; 257], merges);
+	from_file(&merging(&["a b"])).unwrap();
+	for merge in ["ab", "a c", "ab a", "ab ab", "x ", " ", ""] {
+		assert!(reason(&merging(&[merge])).contains("merge"), "{merge}");
+	}
+	for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.bos_token_id"] {
+		let outside = merging(&[]).value("tokenizer.ggml.add_bos_token", Item::Bool(true)).value(key, Item::U32(257));
+		assert!(from_file(&outside).is_err(), "{key}");
+	}
+}
+
+#[test]
+fn tokens_that_users_defined_should_be_recognised_in_any_text_and_shown() {
+	let bytes: Vec<String> = (0..=u8::MAX).map(|byte| character_of(byte).to_string()).collect();
+	let tokens: Vec<&str> = bytes.iter().map(String::as_str).chain(["<think é>"]).collect();
+	let types: Vec<i32> = [[1; 256].as_slice(), &[4]].concat();
+	let file = Gguf::new()
+		.value("tokenizer.ggml.model", Item::String("gpt2"))
+		.value("tokenizer.ggml.pre", Item::String("llama-bpe"))
+		.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
+		.value("tokenizer.ggml.token_type", Item::I32s(&types))
+		.value("tokenizer.ggml.merges", Item::Strings(&[]))
+		.value("tokenizer.ggml.bos_token_id", Item::U32(65));
+	let tokenizer = from_file(&file).unwrap();
+	assert_eq!(ids(&tokenizer, "a<think é>b"), [97, 256, 98]);
+	assert_eq!(tokenizer.decode(&[97, 256, 98]).unwrap(), "a<think é>b");
+	assert_eq!(tokenizer.begin(), Some(65));
+}
+
+#[test]
+fn each_pre_tokenizer_should_split_as_its_model_does() {
+	let text = "I'LL pay 12345 for\n\n  two naïve   cafés!\r\n";
+	let tokenizer = |pre| from_file(&bytes_tokenizer_file(pre)).unwrap();
+	for (pre, joined) in [("gpt-2", true), ("smollm", false), ("llama-bpe", true), ("qwen2", false)] {
+		let tokenizer = tokenizer(pre);
+		assert_eq!(tokens(&tokenizer, "12").len(), if joined { 1 } else { 2 }, "{pre}");
+		assert_eq!(tokenizer.decode(&ids(&tokenizer, text)).unwrap(), text, "{pre}");
+	}
+	// A decomposed é is composed for Qwen2 only.
+	assert_eq!(ids(&tokenizer("qwen2"), "e\u{301}"), [3 + 256 + 6]);
+	assert_eq!(ids(&tokenizer("gpt-2"), "e\u{301}").len(), 3);
+}
+
+#[test]
+fn long_texts_of_one_kind_should_take_no_more_than_moments() {
+	let tokenizer = bytes_tokenizer();
+	for part in [" ", "a", "1", "\n", "hell", "é", "!", " \n", "'"] {
+		let text = part.repeat(65_536 / part.len());
+		assert_eq!(tokenizer.decode(&ids(&tokenizer, &text)).unwrap(), text);
+		let spaced = format!("{text}x");
+		assert_eq!(tokenizer.decode(&ids(&tokenizer, &spaced)).unwrap(), spaced);
+	}
+}
+
+/// Which characters are digits, letters and so on is part of the semantics.
+#[test]
+fn every_character_should_be_split_as_ever() {
+	let tokenizer = bytes_tokenizer();
+	let mut hasher = Sha256::new();
+	let mut text = String::new();
+	for character in (0..=0x0010_ffff).filter_map(char::from_u32) {
+		// Spaces, letters, digits and others join with different neighbours. "he" is a token if it is not split.
+		text.push('h');
+		text.push(character);
+		text.push('1');
+		if text.len() > 4_096 {
+			ids(&tokenizer, &text).iter().for_each(|id| hasher.update(id.to_le_bytes()));
+			text.clear();
+		}
+	}
+	let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+	assert_eq!(hash, "a355f9c6c5c42253e0ebdde9e4df5f10e82b364886356052d888bf0cc84047bc");
+}
+
+#[test]
+fn smollm2_should_tokenise_as_the_reference_does() {
+	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let bytes = fs::read(path).unwrap();
+	let tokenizer = BpeTokenizer::from_gguf(&GgufFile::parse(&bytes).unwrap()).unwrap();
+	assert!(cases(SMOLLM2_IDS).count() >= 50);
+	for (text, expected) in cases(SMOLLM2_IDS) {
+		assert_eq!(tokenizer.encode_with_controls(&text).unwrap(), expected, "{text:?}");
+		// Control tokens come first in this vocabulary.
+		if expected.iter().all(|id| *id > 16) {
+			assert_eq!(tokenizer.decode(&expected).unwrap(), text);
+			assert_eq!(ids(&tokenizer, &text), expected, "{text:?}");
+		}
+	}
+}
+
+#[test]
+fn minilm_should_tokenise_as_the_reference_does() {
+	let Some(path) = installed("MiniLM's tokenizer", MINILM_TOKENIZER) else { return };
+	let tokenizer = JsonTokenizer::from_json(&fs::read(path).unwrap()).unwrap();
+	assert_eq!(tokenizer.vocabulary(), 30_522);
+	assert!(cases(MINILM_IDS).count() >= 50);
+	for (text, expected) in cases(MINILM_IDS) {
+		assert_eq!(tokenizer.encode(&text).unwrap(), expected, "{text:?}");
+	}
+	assert_eq!(tokenizer.decode(&tokenizer.encode("Hello, world!").unwrap()).unwrap(), "hello, world!");
+	assert_eq!(tokenizer.decode(&[30_522]), Err(TokenizerError::NoSuchId(30_522)));
+}
+
+const WORD_PIECE: &str = r###"{"version":"1.0",
+	"truncation":{"max_length":2,"strategy":"LongestFirst","stride":0},
+	"padding":{"strategy":{"Fixed":9},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,
+		"pad_token":"[UNK]"},
+	"added_tokens":[],"normalizer":{"type":"Lowercase"},"pre_tokenizer":{"type":"BertPreTokenizer"},
+	"post_processor":null,"decoder":{"type":"WordPiece","prefix":"##","cleanup":true},
+	"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
+		"vocab":{"[UNK]":0,"hell":1,"##o":2,"x":3}}}"###;
+
+#[test]
+fn padding_and_truncation_of_the_file_should_not_be_done() {
+	let tokenizer = JsonTokenizer::from_json(WORD_PIECE.as_bytes()).unwrap();
+	assert_eq!(tokenizer.encode("Hello x hello 12").unwrap(), [1, 2, 3, 1, 2, 0]);
+	assert_eq!(tokenizer.decode(&[1, 2, 3]).unwrap(), "hello x");
+}
+
+#[test]
+fn files_with_anything_unknown_or_random_should_be_refused() {
+	let changed = |from: &str, to: &str| {
+		assert!(WORD_PIECE.contains(from), "{from}");
+		let error = JsonTokenizer::from_json(WORD_PIECE.replace(from, to).as_bytes()).err();
+		error.unwrap_or_else(|| panic!("{to} was read")).to_string()
+	};
+	let normalizer = r#"{"type":"Lowercase"}"#;
+	assert!(changed(normalizer, r#"{"type":"Precompiled","precompiled_charsmap":""}"#).contains("Precompiled"));
+	let nested = r#"{"type":"Sequence","normalizers":[{"type":"Strip"}]}"#;
+	assert!(changed(normalizer, nested).contains("Strip"));
+	assert!(changed(r#"{"type":"WordPiece","unk"#, r#"{"type":"Unigram","unk"#).contains("Unigram"));
+	assert!(changed(r#"{"type":"WordPiece","unk"#, r#"{"unk"#).contains("does not say"));
+	assert!(changed(r###""##o":2"###, r###""##o":1"###).contains("no id of its own"));
+	assert!(changed(r###""##o":2"###, r###""##o":-2"###).contains("no id of its own"));
+	assert!(changed(r#""unk_token":"[UNK]""#, r#""unk_token":"?""#).contains("unknown words"));
+	assert!(changed(r#""added_tokens":[]"#, r#""added_tokens":[{"content":""}]"#).contains("empty"));
+	let bpe = |rest: &str| {
+		let model = format!(r#"{{"version":"1.0","model":{{"type":"BPE","vocab":{{"a":0,"b":1,"ab":2}},{rest}}}}}"#);
+		JsonTokenizer::from_json(model.as_bytes()).err().map(|error| error.to_string()).unwrap_or_default()
+	};
+	assert!(bpe(r#""merges":["a b"],"dropout":0.5"#).contains("dropout"));
+	assert!(bpe(r#""merges":[],"continuing_subword_prefix":"é""#).contains("continuing_subword_prefix"));
+	for merges in [r#"["ab"]"#, r#"["ab ab"]"#, r#"[["ab","ab"]]"#, "[1]", r#"[["a"]]"#, r#"["a c"]"#] {
+		assert!(bpe(&format!(r#""merges":{merges}"#)).contains("merge"), "{merges}");
+	}
+	assert!(bpe(r#""merges":{}"#).contains("no merges"));
+	for file in ["", "{}", "[]", "null", "{\"model\":[]}", &"[".repeat(100_000)] {
+		assert!(JsonTokenizer::from_json(file.as_bytes()).is_err(), "{file:.10}");
+	}
+}
+
+#[test]
+fn a_file_cut_off_anywhere_should_be_an_error() {
+	for length in 0..WORD_PIECE.len() {
+		assert!(JsonTokenizer::from_json(&WORD_PIECE.as_bytes()[..length]).is_err());
+	}
+}
