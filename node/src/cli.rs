@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::Parser;
+use std::path::PathBuf;
 
 /// What follows `sibyl-node`.
 #[derive(Debug, Parser)]
@@ -26,6 +27,11 @@ pub struct InferenceParams {
 	/// `none` alone serves no model: the validator then makes blocks and votes on finality only.
 	#[arg(long, value_name = "NAME,...", value_delimiter = ',')]
 	pub models: Vec<String>,
+
+	/// Folder of the models that were installed with `models install`; by default `models` in the base path, and where that
+	/// is a temporary one, in the default base path.
+	#[arg(long, value_name = "PATH")]
+	pub models_path: Option<PathBuf>,
 
 	/// Inferences that run at a time, in a thread each.
 	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]

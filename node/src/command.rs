@@ -10,7 +10,7 @@ use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
 use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
 use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -93,7 +93,14 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	let runner = runner(cli, &cli.run).map_err(|error| explain_missing_node_key(error, cli))?;
 	service::check_ports(runner.config())?;
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
-	runner.run_node_until_exit(|config| service::start(config, inference, storage_monitor))
+	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
+	runner.run_node_until_exit(|config| service::start(config, inference, models, storage_monitor))
+}
+
+/// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
+fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
+	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
+	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
 fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {

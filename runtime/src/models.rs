@@ -31,9 +31,17 @@ const COMMON_LINGUA_GOLDENS: &[(&str, [u8; 32])] = &[
 	("1234567890 !?", hex!("07543db99de4fccc25c209fe1b10078ee6bd7c9cb70eb1c5ecbdc3d085acebdd")),
 ];
 
+/// As above; the outputs have 32 tokens at most.
+const SMOLLM2_GOLDENS: &[(&str, [u8; 32])] = &[
+	("What is the capital of France?", hex!("c77ab62bb81692cde2e290b86bdfd9d56f0707e044510830a180320f1dfced67")),
+	("Write one sentence about the sea.", hex!("86d3d89dcd07bed3321fd40e9dbbeb57d19398744a68fd724a7782bbe4be6de3")),
+	("Écris un mot. 写一个词。 12 + 30 = ?", hex!("9ef45f99a505fdb5d3b72a14d063c6a33cc01be7b7213e75dea7ad57d61946ff")),
+	("Name three colours.", hex!("56da6662e914d5c16b11e3f4163a9ea50b1d27258f0b790f45eb3a5488c1d8c9")),
+];
+
 /// All of them.
 pub fn all() -> Vec<ModelRevision> {
-	vec![common_lingua()]
+	vec![common_lingua(), smollm2()]
 }
 
 /// Names the language of a text. Its weights are compiled into the node, so that a fresh chain answers without a download.
@@ -51,13 +59,33 @@ pub fn common_lingua() -> ModelRevision {
 		limits: ModelLimits { input_bytes: 512, context_units: 512, output_units: 0 },
 		commit_window: 12,
 		price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB },
-		goldens: bounded(
-			COMMON_LINGUA_GOLDENS
-				.iter()
-				.map(|(input, output_hash)| Golden { input: text(input), output_hash: (*output_hash).into() })
-				.collect(),
-		),
+		goldens: goldens(COMMON_LINGUA_GOLDENS),
 	}
+}
+
+/// Answers questions, in English. Validators install it with `sibyl-node models install smollm2`.
+pub fn smollm2() -> ModelRevision {
+	ModelRevision {
+		name: text("smollm2"),
+		task: Task::Generate,
+		architecture: text("llama"),
+		files: bounded(vec![ModelFile {
+			name: text("SmolLM2-135M-Instruct.Q4_1.gguf"),
+			size: 98_362_432,
+			sha256: hex!("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53").into(),
+		}]),
+		semantics: 1,
+		// A core with AVX2 reads and writes this much in half of the window.
+		limits: ModelLimits { input_bytes: 4096, context_units: 8192, output_units: 256 },
+		commit_window: 12,
+		price: ModelPrice { base: MILLI_SIB, unit: 10 * MICRO_SIB },
+		goldens: goldens(SMOLLM2_GOLDENS),
+	}
+}
+
+fn goldens(goldens: &[(&str, [u8; 32])]) -> BoundedVec<Golden, ConstU32<8>> {
+	let goldens = goldens.iter();
+	bounded(goldens.map(|(input, hash)| Golden { input: text(input), output_hash: (*hash).into() }).collect())
 }
 
 fn text<const N: u32>(text: &str) -> Text<N> {

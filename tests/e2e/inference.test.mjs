@@ -1,22 +1,30 @@
 import { after, before, describe } from 'node:test';
 
 import { waitUntilServedBy } from '../lib/inference.mjs';
+import { isInstalled, MODELS_PATH, ownModels } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { absence } from './inference/absence.mjs';
 import { abstention } from './inference/abstention.mjs';
 import { agreement } from './inference/agreement.mjs';
 import { badInput } from './inference/bad-input.mjs';
+import { LANGUAGE_MODEL, languageModel } from './inference/language-model.mjs';
 import { recovery } from './inference/recovery.mjs';
 
 describe('a network of four validators with a model', () => {
   const network = new Network();
 
+  const last = VALIDATORS.at(-1);
+  const own = isInstalled(LANGUAGE_MODEL) ? ownModels(LANGUAGE_MODEL, last) : { folder: MODELS_PATH, paths: [] };
+
   before(async () => {
-    await network.start();
+    const args = VALIDATORS.map((name) => [name, ['--models-path', name === last ? own.folder : MODELS_PATH]]);
+    await network.start(Object.fromEntries(args));
     await waitUntilServedBy(await network.api(), VALIDATORS);
   });
   after(() => network.stop());
 
+  // First, since the others' validators come back without the language model.
+  languageModel(network, own.paths);
   agreement(network);
   badInput(network);
   recovery(network);

@@ -20,7 +20,14 @@ const POLL = 50;
 const TO_SIGN_AND_SEND = 300;
 
 /** A job's usual options. */
-export const OPTIONS = { seats: 'All', maxOutputUnits: 0, drawDelay: 1, seed: null };
+export const OPTIONS = {
+  seats: 'All',
+  maxOutputUnits: 0,
+  drawDelay: 1,
+  prompt: 'Chat',
+  sampling: { temperature: 0, topK: 0, topP: 0 },
+  seed: null,
+};
 
 /**
  * A text as the bytes that a model reads. Passed as a string, polkadot.js would take it for ASCII, hex or an address.
@@ -29,25 +36,25 @@ export const OPTIONS = { seats: 'All', maxOutputUnits: 0, drawDelay: 1, seed: nu
 export const utf8 = (text) => u8aToHex(stringToU8a(text));
 
 /** @param {Api} api */
-export async function model(api) {
+export async function model(api, name = MODEL) {
   const models = await api.call.inferenceApi.models();
-  const found = models.find(({ revision }) => revision.name.toUtf8() === MODEL);
-  if (found === undefined) throw new Error(`The chain has no model ${MODEL}, but ${models.map(String)}`);
+  const found = models.find(({ revision }) => revision.name.toUtf8() === name);
+  if (found === undefined) throw new Error(`The chain has no model ${name}, but ${models.map(String)}`);
   return found;
 }
 
 /** @param {Api} api */
-export const modelId = async (api) => (await model(api)).id;
+export const modelId = async (api, name = MODEL) => (await model(api, name)).id;
 
 /**
- * Waits until just these validators serve the model.
+ * Waits until just these validators serve a model.
  * @param {Api} api
  * @param {string[]} names
  */
-export function waitUntilServedBy(api, names) {
+export function waitUntilServedBy(api, names, modelName = MODEL) {
   const wanted = names.map((name) => u8aToHex(accountNamed(name).publicKey)).sort();
-  return waitForBestBlock(api, `${MODEL} to be served by ${names.join(', ')}`, async ({ hash }) => {
-    const { servedBy } = await model(await api.at(hash));
+  return waitForBestBlock(api, `${modelName} to be served by ${names.join(', ')}`, async ({ hash }) => {
+    const { servedBy } = await model(await api.at(hash), modelName);
     return servedBy.map((validator) => validator.toHex()).sort().join() === wanted.join();
   });
 }
@@ -56,11 +63,11 @@ export function waitUntilServedBy(api, names) {
  * An extrinsic that asks the model.
  * @param {Api} api
  * @param {string} text
- * @param {{ seats?: 'All' | { Fixed: number }, drawDelay?: number }} [options] besides the usual ones
+ * @param {Partial<typeof OPTIONS> & { model?: string }} [options] besides the usual ones; `model` by name
  * @param {bigint} [maxFee]
  */
-export async function question(api, text, options = {}, maxFee = PLENTY) {
-  return api.tx.inference.submit(await modelId(api), utf8(text), { ...OPTIONS, ...options }, maxFee);
+export async function question(api, text, { model: name, ...options } = {}, maxFee = PLENTY) {
+  return api.tx.inference.submit(await modelId(api, name), utf8(text), { ...OPTIONS, ...options }, maxFee);
 }
 
 /**

@@ -23,6 +23,7 @@ export function languageName(code) {
 /** An output of the model, as the runtime API shows it. */
 export function verdictOf(output) {
   if (output.isRefusal) return `the model refuses (${output.asRefusal})`;
+  if (output.asAnswer.isGeneration) return `“${output.asAnswer.asGeneration.text.toUtf8()}”`;
   const { label, scores } = output.asAnswer.asClassification;
   return `${languageName(label.toUtf8())} (${percent(scores[0].score)})`;
 }

@@ -14,15 +14,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 	let engine = LocalEngine::embedded(1)?;
 	eprintln!("tier {}", engine.tier().name());
 	for line in stdin().lock().lines() {
-		let outcome = engine.infer(&Request {
-			model: COMMON_LINGUA,
-			input: line?.into_bytes(),
-			limits: Limits { max_input_bytes: 512, max_output_units: 0 },
-			seed: [0; 32],
-		})?;
+		let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
+		let outcome = engine.infer(&Request::new(COMMON_LINGUA, line?, limits))?;
 		let hash: String = Sha256::digest(outcome_bytes(&outcome)).iter().map(|byte| format!("{byte:02x}")).collect();
 		match outcome {
 			Ok(Response::Classification { label, scores }) => println!("{label}\t{}\t{hash}", scores[0].score),
+			Ok(other) => return Err(format!("no classification but {other:?}").into()),
 			Err(refusal) => println!("{refusal}\t0\t{hash}"),
 		}
 	}

@@ -13,12 +13,8 @@ fn main() -> Result<(), EngineError> {
 		for threads in [1, 2] {
 			let engine = LocalEngine::embedded(threads)?.on_tier(tier)?;
 			for bytes in [20, 100, 512] {
-				let request = Request {
-					model: COMMON_LINGUA,
-					input: text.as_bytes()[..bytes].to_vec(),
-					limits: Limits { max_input_bytes: 512, max_output_units: 0 },
-					seed: [0; 32],
-				};
+				let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
+				let request = Request::new(COMMON_LINGUA, &text.as_bytes()[..bytes], limits);
 				let mut times = Vec::new();
 				for _ in 0..if tier == Tier::Scalar { 3 } else { 30 } {
 					let start = Instant::now();

@@ -1,5 +1,6 @@
 //! What goes into an engine and what comes out.
 
+use crate::sampling::Sampling;
 use crate::EngineError;
 use std::fmt;
 
@@ -34,12 +35,26 @@ pub struct ModelDescription {
 	pub name: String,
 	/// How the file's tensors become an answer.
 	pub architecture: Architecture,
-	/// The size of the model's one file, in bytes.
-	pub file_size: u64,
-	/// The SHA-256 of the model's one file, by which requests name the model.
-	pub sha256: [u8; 32],
+	/// Its files; requests name the model by the first one's hash.
+	pub files: Vec<ModelFile>,
 	/// What it does.
 	pub task: Task,
+}
+
+/// One of a model's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+	/// Its size in bytes.
+	pub size: u64,
+	/// Its SHA-256.
+	pub sha256: [u8; 32],
+}
+
+impl ModelDescription {
+	/// Whether requests with this hash are for the model.
+	pub fn is(&self, sha256: &[u8; 32]) -> bool {
+		self.files.first().is_some_and(|file| file.sha256 == *sha256)
+	}
 }
 
 /// How a model's tensors become an answer.
@@ -47,6 +62,14 @@ pub struct ModelDescription {
 pub enum Architecture {
 	/// Convolutions over bytes, one attention layer, a mean and a classifier: which language a text is in.
 	CommonLingua,
+	/// A decoder-only language model with rotated pairs of neighbours: SmolLM2, TinyLlama, Llama 3.2.
+	Llama,
+	/// As Llama, with biases on queries, keys and values.
+	Qwen2,
+	/// As Llama, with joined matrices.
+	Phi3,
+	/// Attention in both directions, a mean over the tokens: a sentence's vector.
+	Bert,
 	/// The deterministic fake of [`testing`](crate::testing).
 	Fake,
 }
@@ -56,12 +79,20 @@ pub enum Architecture {
 pub enum Task {
 	/// Text in, labels with scores out.
 	Classification,
+	/// Text in, text out.
+	Generation,
+	/// Text in, a vector out.
+	Embedding,
 }
 
 impl fmt::Display for Architecture {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {
 			Self::CommonLingua => "common-lingua",
+			Self::Llama => "llama",
+			Self::Qwen2 => "qwen2",
+			Self::Phi3 => "phi3",
+			Self::Bert => "bert",
 			Self::Fake => "fake",
 		})
 	}
@@ -71,6 +102,8 @@ impl fmt::Display for Task {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {
 			Self::Classification => "classification",
+			Self::Generation => "generation",
+			Self::Embedding => "embedding",
 		})
 	}
 }
@@ -84,8 +117,28 @@ pub struct Request {
 	pub input: Vec<u8>,
 	/// What the job allows.
 	pub limits: Limits,
-	/// Where sampling starts. Classification does not sample and ignores it.
+	/// How the input becomes a prompt. Only generation looks at it.
+	pub prompt: Prompt,
+	/// How tokens are chosen. Only generation looks at it.
+	pub sampling: Sampling,
+	/// Where sampling starts. Only generation looks at it.
 	pub seed: [u8; 32],
+}
+
+impl Request {
+	/// A request with the model's own prompt and without chance.
+	pub fn new(model: [u8; 32], input: impl Into<Vec<u8>>, limits: Limits) -> Self {
+		Self { model, input: input.into(), limits, prompt: Prompt::Chat, sampling: Sampling::GREEDY, seed: [0; 32] }
+	}
+}
+
+/// How an input becomes the prompt of a model that generates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prompt {
+	/// The message of a user, in the model's chat template; a model without one takes it as [`Prompt::Raw`].
+	Chat,
+	/// The beginning of a text that the model continues. Names of control tokens in it are plain text.
+	Raw,
 }
 
 /// What a job allows.
@@ -93,7 +146,7 @@ pub struct Request {
 pub struct Limits {
 	/// The longest input, in bytes.
 	pub max_input_bytes: u32,
-	/// The longest output, in the task's units; a classification has none.
+	/// The longest output, in the task's units: tokens of a generation; others have none.
 	pub max_output_units: u32,
 }
 
@@ -107,6 +160,29 @@ pub enum Response {
 		/// By descending score; of equal ones the label that comes first in the model's list goes first.
 		scores: Vec<Score>,
 	},
+	/// A text.
+	Generation {
+		/// The text, without the token that ended it. Bytes that are no UTF-8 became U+FFFD.
+		text: String,
+		/// The tokens, likewise.
+		tokens: Vec<u32>,
+		/// Why it ends.
+		finish: Finish,
+	},
+	/// A vector of length 1.
+	Embedding {
+		/// Its components, in units of 1 / 32,767.
+		values: Vec<i16>,
+	},
+}
+
+/// Why a generated text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finish {
+	/// The model ended it.
+	Stop,
+	/// It has as many tokens as the request allows.
+	Length,
 }
 
 /// How likely a label is.
@@ -156,7 +232,19 @@ impl Response {
 	/// | how many scores | 4 |
 	/// | each score: its label as above, then the score | 4 + n + 4 |
 	///
-	/// Numbers are unsigned, 32 bits, little-endian.
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 2, a generation | 1 |
+	/// | why it ends: 0 the model, 1 its length | 1 |
+	/// | how many tokens, then each | 4 + 4 n |
+	/// | the text: its length, then UTF-8 | 4 + n |
+	///
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 3, an embedding | 1 |
+	/// | how many components, then each, signed | 4 + 2 n |
+	///
+	/// Other numbers are unsigned, 32 bits; all are little-endian.
 	pub fn canonical_bytes(&self) -> Vec<u8> {
 		let mut bytes = Vec::new();
 		match self {
@@ -168,6 +256,17 @@ impl Response {
 					put_text(&mut bytes, label);
 					put_number(&mut bytes, *score);
 				}
+			}
+			Self::Generation { text, tokens, finish } => {
+				bytes.extend([2, u8::from(*finish == Finish::Length)]);
+				put_number(&mut bytes, tokens.len() as u32);
+				tokens.iter().for_each(|token| put_number(&mut bytes, *token));
+				put_text(&mut bytes, text);
+			}
+			Self::Embedding { values } => {
+				bytes.push(3);
+				put_number(&mut bytes, values.len() as u32);
+				bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
 			}
 		}
 		bytes
@@ -210,8 +309,8 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
 	bytes.extend_from_slice(text.as_bytes());
 }
 
-/// What every model that reads text of at most `context` bytes demands of a request, in the order of [`Refusal`].
-pub(crate) fn check_text(request: &Request, context: usize) -> Result<(), Refusal> {
+/// The text of a request, which every model that reads at most `context` bytes demands of it, in the order of [`Refusal`].
+pub(crate) fn check_text(request: &Request, context: usize) -> Result<&str, Refusal> {
 	let max_input_bytes = request.limits.max_input_bytes;
 	let input = &request.input;
 	if input.is_empty() {
@@ -223,10 +322,7 @@ pub(crate) fn check_text(request: &Request, context: usize) -> Result<(), Refusa
 	if input.len() > context {
 		return Err(Refusal::ContextExceeded { limit: context as u32 });
 	}
-	if std::str::from_utf8(input).is_err() {
-		return Err(Refusal::NotUtf8);
-	}
-	Ok(())
+	std::str::from_utf8(input).map_err(|_| Refusal::NotUtf8)
 }
 
 /// The classification of the given probabilities, in the order of the model's labels.
@@ -270,8 +366,10 @@ mod tests {
 	#[test]
 	fn equal_scores_should_stay_in_the_order_of_the_labels() {
 		let labels = ["a", "b", "c", "d", "e", "f", "g"];
-		let Response::Classification { label, scores } =
-			classification(&labels, &[0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.100_000_01]);
+		let probabilities = [0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.100_000_01];
+		let Response::Classification { label, scores } = classification(&labels, &probabilities) else {
+			panic!("a label")
+		};
 		assert_eq!(label, "b");
 		let order: Vec<_> = scores.iter().map(|score| score.label.as_str()).collect();
 		assert_eq!(order, ["b", "d", "f", "a", "c"]);
@@ -298,6 +396,16 @@ mod tests {
 		.concat();
 		assert_eq!(response.canonical_bytes(), expected);
 		assert_eq!(outcome_bytes(&Ok(response)), expected);
+	}
+
+	#[test]
+	fn the_bytes_of_a_text_and_of_a_vector_should_be_as_documented() {
+		let text = |finish| Response::Generation { text: "é".into(), tokens: vec![7, 256], finish };
+		let rest = [&[2, 0, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0][..], &[2, 0, 0, 0, 0xc3, 0xa9]].concat();
+		assert_eq!(text(Finish::Stop).canonical_bytes(), [&[2, 0][..], &rest].concat());
+		assert_eq!(text(Finish::Length).canonical_bytes(), [&[2, 1][..], &rest].concat());
+		let vector = Response::Embedding { values: vec![1, -1] };
+		assert_eq!(vector.canonical_bytes(), [3, 2, 0, 0, 0, 1, 0, 255, 255]);
 	}
 
 	#[test]

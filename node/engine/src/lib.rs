@@ -12,12 +12,8 @@
 //! use sibyl_engine::{Engine, Limits, LocalEngine, Request, Response, COMMON_LINGUA};
 //!
 //! let engine = LocalEngine::embedded(1)?;
-//! let outcome = engine.infer(&Request {
-//!     model: COMMON_LINGUA,
-//!     input: "The quick brown fox jumps over the lazy dog.".into(),
-//!     limits: Limits { max_input_bytes: 512, max_output_units: 0 },
-//!     seed: [0; 32],
-//! })?;
+//! let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
+//! let outcome = engine.infer(&Request::new(COMMON_LINGUA, "The quick brown fox jumps over the lazy dog.", limits))?;
 //! let Ok(Response::Classification { label, .. }) = outcome else { panic!("no answer") };
 //! assert_eq!(label, "eng");
 //! # Ok::<(), sibyl_engine::EngineError>(())
@@ -31,6 +27,8 @@
 //!    conversions that are exact or round to nearest, ties to even. IEEE 754 leaves them no freedom.
 //! 2. An element of a matrix product is one chain of fused multiply-adds from +0, in increasing order of the inner
 //!    index. Means, variances and softmax sums are sixteen interleaved sums joined by the tree 16 → 8 → 4 → 2 → 1.
+//!    With quantised weights, the input is quantised too, to 15 bits in blocks of 32; a block's products are added as
+//!    integers, exactly, and its sum enters the chain with one or two fused steps.
 //! 3. Threads and tiles divide outputs, never a sum.
 //! 4. `exp` and what follows from it are polynomials of this crate, their coefficients given as bits. Tables of angles
 //!    come from software f64 functions, and their hash is checked.
@@ -61,13 +59,13 @@ pub mod tokenizer;
 mod weights;
 
 pub use boundary::{
-	outcome_bytes, Architecture, Engine, Limits, ModelDescription, Outcome, Refusal, Request, Response, Score, Task,
-	SCORE_ONE, TOP_SCORES,
+	outcome_bytes, Architecture, Engine, Finish, Limits, ModelDescription, ModelFile, Outcome, Prompt, Refusal,
+	Request, Response, Score, Task, SCORE_ONE, TOP_SCORES,
 };
 pub use error::EngineError;
 pub use kernels::Tier;
 pub use language_model::{Context, LanguageModel, ModelStop};
-pub use local::{LocalEngine, COMMON_LINGUA};
+pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
 
 /// The version of the semantics that this crate computes. Other bits for any request are another version.

@@ -1,6 +1,7 @@
 use crate::kernels::{check_float_environment, Kernels};
-use crate::models::{common_lingua::CommonLingua, Model};
-use crate::{Architecture, Engine, EngineError, ModelDescription, Outcome, Request, Task, Tier};
+use crate::models::{common_lingua::CommonLingua, generator::Generator, Model};
+use crate::store::VerifiedFile;
+use crate::{Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Task, Tier};
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of the model that is compiled in: the weights of common-lingua 0.2.3.
@@ -8,6 +9,30 @@ pub const COMMON_LINGUA: [u8; 32] = [
 	0xb5, 0x90, 0x56, 0x9d, 0x54, 0x9a, 0x34, 0x70, 0x8f, 0x0c, 0xba, 0xcd, 0x92, 0xb2, 0x70, 0x31, 0x8e, 0x87, 0xeb,
 	0x88, 0x1a, 0xff, 0x28, 0xa5, 0xef, 0x75, 0xa7, 0xf3, 0x0f, 0x3b, 0x3a, 0xe7,
 ];
+
+/// The bytes of a file, which have been hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedFile<'a> {
+	bytes: &'a [u8],
+	sha256: [u8; 32],
+}
+
+impl<'a> CheckedFile<'a> {
+	/// Hashes the bytes of a file, which must have the expected hash.
+	pub fn check(bytes: &'a [u8], expected: [u8; 32]) -> Result<Self, EngineError> {
+		let actual: [u8; 32] = Sha256::digest(bytes).into();
+		match actual == expected {
+			true => Ok(Self { bytes, sha256: actual }),
+			false => Err(EngineError::HashMismatch { expected, actual }),
+		}
+	}
+}
+
+impl<'a> From<&'a VerifiedFile> for CheckedFile<'a> {
+	fn from(file: &'a VerifiedFile) -> Self {
+		Self { bytes: file, sha256: file.sha256().0 }
+	}
+}
 
 /// An engine that computes on this machine's CPU.
 pub struct LocalEngine {
@@ -26,35 +51,43 @@ impl LocalEngine {
 	/// An engine with the model that is compiled in.
 	pub fn embedded(threads: usize) -> Result<Self, EngineError> {
 		let mut engine = Self::new(threads);
-		engine.load("common-lingua", Architecture::CommonLingua, common_lingua::WEIGHTS, COMMON_LINGUA)?;
+		let weights = CheckedFile::check(common_lingua::WEIGHTS, COMMON_LINGUA)?;
+		engine.load("common-lingua", Architecture::CommonLingua, &[weights])?;
 		Ok(engine)
 	}
 
-	/// Loads a model from the bytes of its file.
+	/// Loads a model from its files, the one that it is named by first.
 	///
-	/// The whole file is hashed before anything reads it, and refused if the hash is another than the expected one. A
-	/// model that is loaded already is left as it is.
+	/// A model that is loaded already is left as it is.
 	pub fn load(
 		&mut self,
 		name: &str,
 		architecture: Architecture,
-		file: &[u8],
-		expected: [u8; 32],
+		files: &[CheckedFile<'_>],
 	) -> Result<(), EngineError> {
-		let actual: [u8; 32] = Sha256::digest(file).into();
-		if actual != expected {
-			return Err(EngineError::HashMismatch { expected, actual });
-		}
-		if self.find(&expected).is_some() {
+		let [file] = files else {
+			return Err(EngineError::InvalidModel(format!("{} files, expected one", files.len())));
+		};
+		if self.find(&file.sha256).is_some() {
 			return Ok(());
 		}
 		let (task, model): (_, Box<dyn Model>) = match architecture {
-			Architecture::CommonLingua => (Task::Classification, Box::new(CommonLingua::load(file)?)),
+			Architecture::CommonLingua => (Task::Classification, Box::new(CommonLingua::load(file.bytes)?)),
+			Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3 => {
+				let model = Generator::load(file.bytes)?;
+				if model.architecture() != architecture {
+					let actual = model.architecture();
+					return Err(EngineError::InvalidModel(format!(
+						"it is of architecture {actual}, not {architecture}"
+					)));
+				}
+				(Task::Generation, Box::new(model))
+			}
+			Architecture::Bert => return Err(EngineError::InvalidModel("no engine for bert yet".into())),
 			Architecture::Fake => return Err(EngineError::InvalidModel("a fake has no file".into())),
 		};
-		let description =
-			ModelDescription { name: name.into(), architecture, file_size: file.len() as u64, sha256: expected, task };
-		self.models.push((description, model));
+		let files = files.iter().map(|file| ModelFile { size: file.bytes.len() as u64, sha256: file.sha256 }).collect();
+		self.models.push((ModelDescription { name: name.into(), architecture, files, task }, model));
 		Ok(())
 	}
 
@@ -77,7 +110,7 @@ impl LocalEngine {
 	}
 
 	fn find(&self, sha256: &[u8; 32]) -> Option<&dyn Model> {
-		let found = self.models.iter().find(|(description, _)| description.sha256 == *sha256);
+		let found = self.models.iter().find(|(description, _)| description.is(sha256));
 		found.map(|(_, model)| model.as_ref())
 	}
 }
@@ -102,8 +135,7 @@ mod tests {
 	use crate::{Limits, Refusal};
 
 	fn request(model: [u8; 32]) -> Request {
-		let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
-		Request { model, input: b"hello".to_vec(), limits, seed: [0; 32] }
+		Request::new(model, "hello", Limits { max_input_bytes: 512, max_output_units: 0 })
 	}
 
 	#[test]
@@ -112,8 +144,7 @@ mod tests {
 		let expected = ModelDescription {
 			name: "common-lingua".into(),
 			architecture: Architecture::CommonLingua,
-			file_size: 3_868_096,
-			sha256: COMMON_LINGUA,
+			files: vec![ModelFile { size: 3_868_096, sha256: COMMON_LINGUA }],
 			task: Task::Classification,
 		};
 		assert_eq!(engine.models(), [expected]);
@@ -127,20 +158,29 @@ mod tests {
 
 	#[test]
 	fn a_file_with_another_hash_should_not_be_parsed() {
+		let file = b"not even safetensors";
+		let actual: [u8; 32] = Sha256::digest(file).into();
+		let error = CheckedFile::check(file, COMMON_LINGUA).unwrap_err();
+		assert_eq!(error, EngineError::HashMismatch { expected: COMMON_LINGUA, actual });
+	}
+
+	#[test]
+	fn a_file_that_is_no_model_should_be_an_error_and_change_nothing() {
 		let mut engine = LocalEngine::new(1);
 		let file = b"not even safetensors";
-		let actual = Sha256::digest(file).into();
-		let loaded = engine.load("x", Architecture::CommonLingua, file, COMMON_LINGUA);
-		assert_eq!(loaded, Err(EngineError::HashMismatch { expected: COMMON_LINGUA, actual }));
-		let loaded = engine.load("x", Architecture::CommonLingua, file, actual);
-		assert!(matches!(loaded, Err(EngineError::InvalidModel(_))));
+		let file = CheckedFile::check(file, Sha256::digest(file).into()).unwrap();
+		for architecture in [Architecture::CommonLingua, Architecture::Llama] {
+			assert!(matches!(engine.load("x", architecture, &[file]), Err(EngineError::InvalidModel(_))));
+			assert!(matches!(engine.load("x", architecture, &[file, file]), Err(EngineError::InvalidModel(_))));
+		}
 		assert_eq!(engine.models(), []);
 	}
 
 	#[test]
 	fn loading_a_model_twice_should_change_nothing() {
 		let mut engine = LocalEngine::embedded(1).unwrap();
-		engine.load("again", Architecture::CommonLingua, common_lingua::WEIGHTS, COMMON_LINGUA).unwrap();
+		let weights = CheckedFile::check(common_lingua::WEIGHTS, COMMON_LINGUA).unwrap();
+		engine.load("again", Architecture::CommonLingua, &[weights]).unwrap();
 		assert_eq!(engine.models().len(), 1);
 	}
 

@@ -35,13 +35,13 @@ pub struct Sampling {
 	pub temperature: u32,
 	/// How many of the likeliest tokens are left; 0 leaves all.
 	pub top_k: u32,
-	/// The share of the weights that is left, in [`SHARE_ONE`]s; [`SHARE_ONE`] and more leave all.
+	/// The share of the weights that is left, in [`SHARE_ONE`]s; 0, and [`SHARE_ONE`] and more, leave all.
 	pub top_p: u32,
 }
 
 impl Sampling {
 	/// Always the likeliest token.
-	pub const GREEDY: Self = Self { temperature: 0, top_k: 0, top_p: SHARE_ONE };
+	pub const GREEDY: Self = Self { temperature: 0, top_k: 0, top_p: 0 };
 }
 
 /// Chooses the tokens of one answer.
@@ -132,7 +132,7 @@ impl Sampler {
 
 	fn keep_top_p(&self, candidates: &mut Vec<Candidate>) {
 		let share = u128::from(self.sampling.top_p);
-		if share >= u128::from(SHARE_ONE) {
+		if share == 0 || share >= u128::from(SHARE_ONE) {
 			return;
 		}
 		candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.rank));

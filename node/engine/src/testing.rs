@@ -2,7 +2,8 @@
 
 use crate::boundary::check_text;
 use crate::{
-	Architecture, Engine, EngineError, ModelDescription, Outcome, Request, Response, Score, Task, SCORE_ONE, TOP_SCORES,
+	Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Response, Score, Task, SCORE_ONE,
+	TOP_SCORES,
 };
 use sha2::{Digest, Sha256};
 
@@ -33,8 +34,7 @@ impl FakeEngine {
 		let model = ModelDescription {
 			name: "fake".into(),
 			architecture: Architecture::Fake,
-			file_size: 0,
-			sha256: Self::MODEL,
+			files: vec![ModelFile { size: 0, sha256: Self::MODEL }],
 			task: Task::Classification,
 		};
 		Self { models: vec![model], salt: 0, answer: None }
@@ -101,13 +101,13 @@ impl Engine for FakeEngine {
 	}
 
 	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
-		if !self.models.iter().any(|model| model.sha256 == request.model) {
+		if !self.models.iter().any(|model| model.is(&request.model)) {
 			return Err(EngineError::UnknownModel(request.model));
 		}
 		if let Some(answer) = &self.answer {
 			return answer(request);
 		}
-		Ok(check_text(request, Self::CONTEXT).map(|()| Self::made_up(request, self.salt)))
+		Ok(check_text(request, Self::CONTEXT).map(|_| Self::made_up(request, self.salt)))
 	}
 }
 
@@ -118,7 +118,7 @@ mod tests {
 
 	fn request(input: &str) -> Request {
 		let limits = Limits { max_input_bytes: 10, max_output_units: 0 };
-		Request { model: FakeEngine::MODEL, input: input.into(), limits, seed: [0; 32] }
+		Request::new(FakeEngine::MODEL, input, limits)
 	}
 
 	#[test]
@@ -127,7 +127,7 @@ mod tests {
 		assert_eq!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new(), "a"));
 		assert_ne!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new(), "b"));
 		assert_ne!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new().salted(1), "a"));
-		let Response::Classification { label, scores } = answer(FakeEngine::new(), "a");
+		let Response::Classification { label, scores } = answer(FakeEngine::new(), "a") else { panic!("no label") };
 		assert_eq!(label, scores[0].label);
 		assert_eq!(scores.iter().map(|score| score.score).sum::<u32>(), SCORE_ONE);
 	}

@@ -6,7 +6,7 @@ const LIMITS: Limits = Limits { max_input_bytes: 1_000, max_output_units: 0 };
 
 fn refusal(input: &[u8], limits: Limits) -> Option<Refusal> {
 	let engine = LocalEngine::embedded(1).expect("the embedded model loads");
-	let request = Request { model: COMMON_LINGUA, input: input.to_vec(), limits, seed: [0; 32] };
+	let request = Request::new(COMMON_LINGUA, input, limits);
 	engine.infer(&request).expect("the engine has the model").err()
 }
 
@@ -55,6 +55,6 @@ fn zero_bytes_and_control_characters_should_be_text_like_any_other() {
 #[test]
 fn the_seed_should_not_matter_to_a_classification() {
 	let engine = LocalEngine::embedded(1).unwrap();
-	let request = Request { model: COMMON_LINGUA, input: b"seed".to_vec(), limits: LIMITS, seed: [0; 32] };
+	let request = Request::new(COMMON_LINGUA, "seed", LIMITS);
 	assert_eq!(engine.infer(&request), engine.infer(&Request { seed: [1; 32], ..request.clone() }));
 }

@@ -30,7 +30,7 @@ fn sentences() -> Vec<Sentence> {
 
 fn request(text: &str) -> Request {
 	let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
-	Request { model: COMMON_LINGUA, input: text.into(), limits, seed: [0; 32] }
+	Request::new(COMMON_LINGUA, text, limits)
 }
 
 fn hash(engine: &LocalEngine, text: &str) -> String {

@@ -7,7 +7,7 @@
 use super::{
 	mailbox::Mailbox,
 	metrics::Metrics,
-	models::{Action, Models, Service, WhyNot},
+	models::{Action, Asked, Models, Service, WhyNot},
 	output::canonical_bytes,
 	timed::{last_run, Timed},
 	wake::Waker,
@@ -173,14 +173,15 @@ where
 	}
 
 	fn take(&mut self, request: InferenceRequest) {
-		let InferenceRequest::V1 { job, model, input, max_output_units, seed, deadline } = request;
+		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline } = request;
 		if self.in_flight.contains(&job) || self.mailbox.is_answered(&job) {
 			return;
 		}
 		if self.capacity.timeout.is_zero() {
 			return self.respond(job, Err(AbstainReason::TooSlow));
 		}
-		match self.models.serve(&model, &input, max_output_units, seed) {
+		let asked = Asked { input: input.into_inner(), max_output_units, prompt, sampling, seed };
+		match self.models.serve(&model, asked) {
 			Service::Ask(request) => {
 				self.metrics.requests.inc();
 				self.in_flight.insert(job);

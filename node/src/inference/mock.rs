@@ -17,7 +17,7 @@ use sibyl_primitives::{
 		ResultView,
 	},
 	inference_key::InferencePair,
-	job::{Fingerprint, JobId, OutputBytes, Seats},
+	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
 	mailbox::InferenceRequest,
 	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Task},
 	output::output_hash,
@@ -79,7 +79,17 @@ pub fn request(n: u8) -> (Fingerprint, InferenceRequest) {
 	let job = Fingerprint::repeat_byte(n);
 	let input = format!("input {n}").into_bytes().try_into().expect("it is short");
 	let model = fake_model().id;
-	(job, InferenceRequest::V1 { job, model, input, max_output_units: 0, seed: [n; 32], deadline: 99 })
+	let request = InferenceRequest::V1 {
+		job,
+		model,
+		input,
+		max_output_units: 0,
+		prompt: Prompt::default(),
+		sampling: Sampling::default(),
+		seed: [n; 32],
+		deadline: 99,
+	};
+	(job, request)
 }
 
 pub fn fake_request(n: u8) -> InferenceRequest {
@@ -92,7 +102,7 @@ pub fn fake_request(n: u8) -> InferenceRequest {
 pub fn fake_revision() -> ModelRevision {
 	let golden = |input: &str| {
 		let limits = Limits { max_input_bytes: 256, max_output_units: 1 };
-		let asked = Request { model: FakeEngine::MODEL, input: input.into(), limits, seed: [0; 32] };
+		let asked = Request::new(FakeEngine::MODEL, input, limits);
 		let outcome = Ok(FakeEngine::made_up(&asked, 0));
 		let bytes = super::output::canonical_bytes(&outcome).expect("the fake's labels are short");
 		Golden { input: input.try_into().expect("it is short"), output_hash: output_hash(&bytes) }

@@ -15,6 +15,7 @@
 pub mod engine_service;
 pub mod gossip;
 pub mod inherent;
+pub mod installed_models;
 pub mod mailbox;
 pub mod metrics;
 #[cfg(test)]

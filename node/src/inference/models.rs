@@ -3,9 +3,13 @@
 //! A state machine: the engine's service tells it what the chain and the engine say, and does what it answers.
 
 use super::output::canonical_bytes;
-use sibyl_engine::{queue::JobOutcome, Limits, ModelDescription, Request, Task as EngineTask, SEMANTICS_VERSION};
+use sibyl_engine::{
+	queue::JobOutcome, sampling::Sampling as EngineSampling, Limits, ModelDescription, Prompt as EnginePrompt, Request,
+	Task as EngineTask, SEMANTICS_VERSION,
+};
 use sibyl_primitives::{
 	api::ModelView,
+	job::{Prompt, Sampling},
 	model::{ModelId, ModelRevision, Task},
 	output::output_hash,
 	Hash,
@@ -14,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What on the command line stands for no model at all.
 const NONE: &str = "none";
+
+/// Tokens that a golden's output has at most, where the model generates text.
+const GOLDEN_TOKENS: u32 = 32;
 
 /// The models that the operator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +70,9 @@ pub enum WhyNot {
 	/// No file of the revision's is one of the engine's.
 	#[error("this node has no file of SHA-256 {0:?}")]
 	NoFile(Hash),
-	/// The revision is of several files, or of none.
-	#[error("it has {0} files, and this node's engine runs models of one")]
-	Files(usize),
+	/// The file is not in the store any more.
+	#[error("its file of SHA-256 {0:?} is gone; it is served again when the file is back")]
+	FileGone(Hash),
 	/// The operator left it out.
 	#[error("it is not among the names after --models")]
 	NotChosen,
@@ -118,6 +125,8 @@ enum State {
 		is_asked: bool,
 	},
 	Served,
+	/// It would be, were its files there.
+	Gone,
 	NotServed,
 }
 
@@ -149,6 +158,21 @@ pub enum Action {
 	},
 }
 
+/// What a job asks of its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+	/// What the model reads.
+	pub input: Vec<u8>,
+	/// Output at most, in the model's units.
+	pub max_output_units: u32,
+	/// How the input becomes a prompt.
+	pub prompt: Prompt,
+	/// How tokens are chosen.
+	pub sampling: Sampling,
+	/// What sampling starts from.
+	pub seed: [u8; 32],
+}
+
 /// Whether a job of a model can be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Service {
@@ -164,13 +188,17 @@ pub enum Service {
 pub struct Models {
 	known: Vec<ModelDescription>,
 	choice: Choice,
+	is_there: IsThere,
 	entries: BTreeMap<ModelId, Entry>,
 }
 
+/// Whether the file of a model that the engine has loaded, by its SHA-256, is still there.
+pub type IsThere = Box<dyn Fn(&Hash) -> bool + Send>;
+
 impl Models {
 	/// Those of an engine that has `known`.
-	pub fn new(known: Vec<ModelDescription>, choice: Choice) -> Self {
-		Self { known, choice, entries: BTreeMap::new() }
+	pub fn new(known: Vec<ModelDescription>, choice: Choice, is_there: IsThere) -> Self {
+		Self { known, choice, is_there, entries: BTreeMap::new() }
 	}
 
 	/// Models that are served.
@@ -200,21 +228,42 @@ impl Models {
 		}
 		match self.entries.get(&id)?.state {
 			State::Checking { is_asked: false, .. } => self.check_next(id),
-			_ => None,
+			State::Served | State::Gone => self.look_for_files(id),
+			State::Checking { .. } | State::NotServed => None,
 		}
+	}
+
+	/// Whoever removes a model's file does not want it to be served.
+	fn look_for_files(&mut self, id: ModelId) -> Option<Action> {
+		let Entry { revision, state } = self.entries.get_mut(&id)?;
+		let gone = revision.files.iter().find(|file| !(self.is_there)(&file.sha256));
+		let (now, served) = match gone {
+			None => (State::Served, Ok(())),
+			Some(file) => (State::Gone, Err(WhyNot::FileGone(file.sha256))),
+		};
+		if *state == now {
+			return None;
+		}
+		*state = now;
+		Some(Action::Announce { model: id, name: revision.name.to_string_lossy(), served })
 	}
 
 	/// Whether the engine can run this revision at all, and may.
 	fn find(&self, revision: &ModelRevision) -> Result<(), WhyNot> {
-		let [file] = &revision.files[..] else { return Err(WhyNot::Files(revision.files.len())) };
-		let has = |model: &&ModelDescription| model.sha256 == file.sha256.0;
-		let model = self.known.iter().find(has).ok_or(WhyNot::NoFile(file.sha256))?;
+		let first = revision.files.first().map(|file| file.sha256).unwrap_or_default();
+		let model = self.known.iter().find(|model| model.is(&first.0)).ok_or(WhyNot::NoFile(first))?;
+		let has = |sha256: &Hash| model.files.iter().any(|file| file.sha256 == sha256.0);
+		if let Some(file) = revision.files.iter().find(|file| !has(&file.sha256)) {
+			return Err(WhyNot::NoFile(file.sha256));
+		}
 		if !self.choice.allows(&model.name) {
 			return Err(WhyNot::NotChosen);
 		}
 		let architecture = revision.architecture.to_string_lossy();
 		let is_task = match revision.task {
 			Task::Classify => model.task == EngineTask::Classification,
+			Task::Generate => model.task == EngineTask::Generation,
+			Task::Embed => model.task == EngineTask::Embedding,
 		};
 		if architecture != model.architecture.to_string() || !is_task {
 			let engine = format!("architecture {} for {}", model.architecture, model.task);
@@ -235,7 +284,14 @@ impl Models {
 			return Some(Action::Announce { model: id, name: entry.revision.name.to_string_lossy(), served: Ok(()) });
 		};
 		*is_asked = true;
-		let request = request(&entry.revision, next.input.as_bytes().to_vec(), 0, [0; 32])?;
+		let asked = Asked {
+			input: next.input.as_bytes().to_vec(),
+			max_output_units: entry.revision.limits.output_units.min(GOLDEN_TOKENS),
+			prompt: Prompt::Chat,
+			sampling: Sampling::default(),
+			seed: [0; 32],
+		};
+		let request = request(&entry.revision, asked)?;
 		Some(Action::Check { model: id, golden: *golden, request })
 	}
 
@@ -269,25 +325,25 @@ impl Models {
 	}
 
 	/// Whether a job of this model can be done, and what to ask the engine for it.
-	pub fn serve(&self, model: &ModelId, input: &[u8], max_output_units: u32, seed: [u8; 32]) -> Service {
+	pub fn serve(&self, model: &ModelId, asked: Asked) -> Service {
 		let Some(entry) = self.entries.get(model) else { return Service::Never };
 		match entry.state {
-			State::Served => {
-				request(&entry.revision, input.to_vec(), max_output_units, seed).map_or(Service::Never, Service::Ask)
-			}
+			State::Served => request(&entry.revision, asked).map_or(Service::Never, Service::Ask),
 			State::Checking { .. } => Service::Later,
-			State::NotServed => Service::Never,
+			State::Gone | State::NotServed => Service::Never,
 		}
 	}
 }
 
-fn request(revision: &ModelRevision, input: Vec<u8>, max_output_units: u32, seed: [u8; 32]) -> Option<Request> {
-	let max_output_units = match revision.task {
-		// To the engine a classification is one unit, and the chain has no units for it.
-		Task::Classify => max_output_units.max(1),
-	};
+fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
+	let Asked { input, max_output_units, prompt, sampling: Sampling { temperature, top_k, top_p }, seed } = asked;
 	let limits = Limits { max_input_bytes: revision.limits.input_bytes, max_output_units };
-	Some(Request { model: revision.files.first()?.sha256.0, input, limits, seed })
+	let prompt = match prompt {
+		Prompt::Chat => EnginePrompt::Chat,
+		Prompt::Raw => EnginePrompt::Raw,
+	};
+	let sampling = EngineSampling { temperature: temperature.into(), top_k: top_k.into(), top_p };
+	Some(Request { model: revision.files.first()?.sha256.0, input, limits, prompt, sampling, seed })
 }
 
 #[cfg(test)]
@@ -295,9 +351,19 @@ mod tests {
 	use super::*;
 	use crate::inference::mock::{fake_model, fake_revision};
 	use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
+	use sibyl_primitives::model::ModelFile;
+	use std::sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	};
 
 	fn models() -> Models {
-		Models::new(FakeEngine::new().models(), Choice::All)
+		Models::new(FakeEngine::new().models(), Choice::All, Box::new(|_| true))
+	}
+
+	fn asked(input: &str) -> Asked {
+		let (prompt, sampling) = (Prompt::Raw, Sampling { temperature: 700, top_k: 40, top_p: 950_000 });
+		Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32] }
 	}
 
 	fn names(names: &[&str]) -> Vec<String> {
@@ -332,7 +398,7 @@ mod tests {
 	fn a_model_whose_goldens_pass_is_served() {
 		let mut models = models();
 		let view = fake_model();
-		let ask = |models: &Models| models.serve(&view.id, b"a", 0, [3; 32]);
+		let ask = |models: &Models| models.serve(&view.id, asked("a"));
 		assert_eq!(ask(&models), Service::Never);
 		assert_eq!(models.update(vec![view.clone()]).len(), 1);
 		assert_eq!(ask(&models), Service::Later);
@@ -340,8 +406,13 @@ mod tests {
 		let mut models = self::models();
 		assert_eq!(verdict(&mut models, &FakeEngine::new(), view.clone()), Ok(()));
 		assert_eq!(models.served(), 1);
-		let limits = Limits { max_input_bytes: view.revision.limits.input_bytes, max_output_units: 1 };
-		let request = Request { model: FakeEngine::MODEL, input: b"a".to_vec(), limits, seed: [3; 32] };
+		let limits = Limits { max_input_bytes: view.revision.limits.input_bytes, max_output_units: 7 };
+		let request = Request {
+			prompt: EnginePrompt::Raw,
+			sampling: EngineSampling { temperature: 700, top_k: 40, top_p: 950_000 },
+			seed: [3; 32],
+			..Request::new(FakeEngine::MODEL, "a", limits)
+		};
 		assert_eq!(ask(&models), Service::Ask(request));
 		// Nothing is done twice.
 		assert_eq!(models.update(vec![view.clone()]), []);
@@ -351,12 +422,33 @@ mod tests {
 	}
 
 	#[test]
+	fn a_model_whose_file_is_gone_is_not_served_until_it_is_back() {
+		let is_there = Arc::new(AtomicBool::new(true));
+		let looked_at = is_there.clone();
+		let known = FakeEngine::new().models();
+		let mut models = Models::new(known, Choice::All, Box::new(move |_| looked_at.load(Ordering::Relaxed)));
+		let view = fake_model();
+		assert_eq!(verdict(&mut models, &FakeEngine::new(), view.clone()), Ok(()));
+		let mut announced = |there| {
+			is_there.store(there, Ordering::Relaxed);
+			let actions = models.update(vec![view.clone()]);
+			let served = models.serve(&view.id, asked("a")) != Service::Never;
+			let [Action::Announce { served: told, .. }] = &actions[..] else { panic!("{actions:?}") };
+			assert_eq!(told.is_ok(), served);
+			assert_eq!(models.update(vec![view.clone()]), [], "it is told once");
+			told.clone()
+		};
+		assert_eq!(announced(false), Err(WhyNot::FileGone(view.revision.files[0].sha256)));
+		assert_eq!(announced(true), Ok(()));
+	}
+
+	#[test]
 	fn a_wrong_golden_keeps_a_model_from_being_served() {
 		let mut models = models();
 		let salted = FakeEngine::new().salted(1);
 		let verdict = verdict(&mut models, &salted, fake_model());
 		assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 0, .. })), "{verdict:?}");
-		assert_eq!(models.serve(&fake_model().id, b"a", 0, [0; 32]), Service::Never);
+		assert_eq!(models.serve(&fake_model().id, asked("a")), Service::Never);
 		let verdict = verdict_on(|revision| revision.goldens[1].output_hash = Hash::zero());
 		assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 1, .. })), "{verdict:?}");
 	}
@@ -371,21 +463,24 @@ mod tests {
 	#[test]
 	fn a_golden_that_found_no_room_is_asked_for_at_the_next_block() {
 		let mut models = models();
-		let asked = models.update(vec![fake_model()]);
-		let [Action::Check { model, golden, .. }] = &asked[..] else { panic!("{asked:?}") };
+		let actions = models.update(vec![fake_model()]);
+		let [Action::Check { model, golden, .. }] = &actions[..] else { panic!("{actions:?}") };
 		assert_eq!(models.update(vec![fake_model()]), [], "it is with the engine");
 		assert_eq!(models.checked(*model, *golden, JobOutcome::Overloaded), None);
-		assert_eq!(models.update(vec![fake_model()]), asked);
+		assert_eq!(models.update(vec![fake_model()]), actions);
 		// An outcome that nobody waits for changes nothing.
 		assert_eq!(models.checked(*model, 7, JobOutcome::Failed(EngineError::FloatEnvironment)), None);
-		assert_eq!(models.serve(model, b"a", 0, [0; 32]), Service::Later);
+		assert_eq!(models.serve(model, asked("a")), Service::Later);
 	}
 
 	#[test]
 	fn a_revision_that_is_not_the_engines_is_not_served_and_the_reason_is_named() {
 		let other = Hash::repeat_byte(1);
 		assert_eq!(verdict_on(|revision| revision.files[0].sha256 = other), Err(WhyNot::NoFile(other)));
-		assert_eq!(verdict_on(|revision| revision.files.clear()), Err(WhyNot::Files(0)));
+		assert_eq!(verdict_on(|revision| revision.files.clear()), Err(WhyNot::NoFile(Hash::zero())));
+		let second = ModelFile { name: "second".try_into().expect("it is short"), size: 1, sha256: other };
+		let verdict = verdict_on(|revision| revision.files.try_push(second).expect("there is room"));
+		assert_eq!(verdict, Err(WhyNot::NoFile(other)));
 		assert_eq!(
 			verdict_on(|revision| revision.semantics += 1),
 			Err(WhyNot::Semantics { chain: SEMANTICS_VERSION + 1 })
@@ -400,7 +495,9 @@ mod tests {
 		assert_eq!(Choice::new(&[], &known), Ok(Choice::All));
 		let fake = Choice::new(&names(&["fake"]), &known).expect("it has this one");
 		let none = Choice::new(&names(&["none"]), &known).expect("none is always there");
-		let verdict_by = |choice| verdict(&mut Models::new(known.clone(), choice), &FakeEngine::new(), fake_model());
+		let verdict_by = |choice| {
+			verdict(&mut Models::new(known.clone(), choice, Box::new(|_| true)), &FakeEngine::new(), fake_model())
+		};
 		assert_eq!(verdict_by(fake), Ok(()));
 		assert_eq!(verdict_by(none), Err(WhyNot::NotChosen));
 		for wrong in [&["gpt"][..], &["fake", "gpt"], &["fake", "none"], &[""]] {

@@ -1,10 +1,10 @@
 //! From what the engine says to what the chain reads.
 
 use codec::Encode;
-use sibyl_engine::{Outcome, Refusal as EngineRefusal, Response, Score};
+use sibyl_engine::{Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score};
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
-	output::{Answer, Classification, LabelScore, Output, VersionedOutput},
+	output::{Answer, Classification, Embedding, Finish, Generation, LabelScore, Output, VersionedOutput},
 	Text,
 };
 
@@ -16,22 +16,38 @@ pub fn canonical_bytes(outcome: &Outcome) -> Result<OutputBytes, AbstainReason> 
 		log::warn!(target: LOG_TARGET, "The engine gave an outcome that the chain can't take: {outcome:?}");
 		AbstainReason::EngineFailed
 	})?;
-	let too_long = VersionedOutput::V1(Output::Refusal(Refusal::OutputTooLong));
 	let bytes = VersionedOutput::V1(output).encode();
 	OutputBytes::try_from(bytes)
-		.or_else(|_| OutputBytes::try_from(too_long.encode()))
+		.or_else(|_| OutputBytes::try_from(VersionedOutput::V1(TOO_LONG).encode()))
 		.map_err(|_| AbstainReason::EngineFailed)
 }
 
+/// Of a text that is longer than the chain keeps: a property of the answer, so that all seats say the same.
+const TOO_LONG: Output = Output::Refusal(Refusal::OutputTooLong);
+
 fn to_output(outcome: &Outcome) -> Option<Output> {
-	match outcome {
+	let answer = match outcome {
 		Ok(Response::Classification { label, scores }) => {
 			let scores: Option<Vec<_>> = scores.iter().map(label_score).collect();
-			let classification = Classification { label: text(label)?, scores: scores?.try_into().ok()? };
-			Some(Output::Answer(Answer::Classification(classification)))
+			Answer::Classification(Classification { label: text(label)?, scores: scores?.try_into().ok()? })
 		}
-		Err(refusal) => Some(Output::Refusal(to_refusal(refusal)?)),
-	}
+		Ok(Response::Generation { text, tokens, finish }) => match generation(text, tokens, *finish) {
+			Some(generation) => Answer::Generation(generation),
+			None => return Some(TOO_LONG),
+		},
+		Ok(Response::Embedding { values }) => Answer::Embedding(Embedding { values: values.clone().try_into().ok()? }),
+		Err(refusal) => return Some(Output::Refusal(to_refusal(refusal)?)),
+	};
+	Some(Output::Answer(answer))
+}
+
+/// None where it is longer than the chain keeps.
+fn generation(text: &str, tokens: &[u32], finish: EngineFinish) -> Option<Generation> {
+	let finish = match finish {
+		EngineFinish::Stop => Finish::Stop,
+		EngineFinish::Length => Finish::Length,
+	};
+	Some(Generation { text: text.try_into().ok()?, tokens: tokens.to_vec().try_into().ok()?, finish })
 }
 
 fn label_score(Score { label, score }: &Score) -> Option<LabelScore> {
@@ -54,9 +70,17 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::inference::{
+		installed_models,
+		models::{Action, Choice, Models, WhyNot},
+	};
 	use codec::DecodeAll;
-	use sibyl_engine::{Engine, Limits, LocalEngine, Request};
-	use sibyl_primitives::output::{output_hash, MAX_LABELS};
+	use sibyl_engine::{queue::JobOutcome, store::ModelStore, Engine, LocalEngine};
+	use sibyl_primitives::{
+		api::ModelView,
+		output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS},
+	};
+	use std::path::PathBuf;
 
 	fn classification(labels: &[&str]) -> Outcome {
 		let scores = labels.iter().map(|label| Score { label: (*label).into(), score: 7 }).collect();
@@ -81,6 +105,29 @@ mod tests {
 	}
 
 	#[test]
+	fn texts_and_vectors_are_answers_and_too_long_a_text_is_a_refusal() {
+		let text = |text: &str, tokens| {
+			let finish = EngineFinish::Length;
+			Ok(Response::Generation { text: text.into(), tokens, finish })
+		};
+		let output = |outcome| {
+			let bytes = canonical_bytes(&outcome).expect("the chain has words for it");
+			let VersionedOutput::V1(output) =
+				VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");
+			output
+		};
+		let Output::Answer(answer) = output(text("Paris.", vec![7042, 30])) else { panic!("an answer") };
+		assert_eq!(answer.output_units(), 2);
+		let values = Response::Embedding { values: vec![-32_767; 384] };
+		assert!(matches!(output(Ok(values)), Output::Answer(Answer::Embedding(vector)) if vector.values.len() == 384));
+		let limits = (MAX_TEXT_BYTES as usize, MAX_TOKENS as usize);
+		for too_long in [text(&"a".repeat(limits.0 + 1), vec![1]), text("a", vec![1; limits.1 + 1])] {
+			assert_eq!(output(too_long), TOO_LONG);
+		}
+		assert_eq!(output(text(&"a".repeat(limits.0), vec![1; limits.1])), TOO_LONG, "both together are too long");
+	}
+
+	#[test]
 	fn a_refusal_of_the_models_is_an_output() {
 		for (engine, chain) in [
 			(EngineRefusal::ContextExceeded { limit: 512 }, Refusal::ContextExceeded),
@@ -94,22 +141,33 @@ mod tests {
 
 	#[test]
 	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
-		let engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
-		for model in sibyl_runtime::models::all() {
-			let limits =
-				Limits { max_input_bytes: model.limits.input_bytes, max_output_units: model.limits.output_units };
-			for golden in &model.goldens {
-				let request = Request {
-					model: model.files[0].sha256.0,
-					input: golden.input.as_bytes().to_vec(),
-					limits,
-					seed: [0; 32],
-				};
-				let outcome = engine.infer(&request).expect("the engine has the model");
-				let bytes = canonical_bytes(&outcome).expect("the chain has words for it");
-				assert_eq!(output_hash(&bytes), golden.output_hash, "{:?} of {:?}", golden.input, model.name);
+		let mut engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
+		let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from).unwrap_or_else(|| {
+			PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache/sibyl/models")
+		});
+		installed_models::load(&mut engine, &ModelStore::open(folder).expect("it can be made"));
+		let views = sibyl_runtime::models::all().into_iter();
+		let views: Vec<_> =
+			views.map(|revision| ModelView { id: revision.id(), revision, served_by: Vec::new() }).collect();
+		let mut models = Models::new(engine.models(), Choice::All, Box::new(|_| true));
+		let mut actions = models.update(views);
+		let mut checked = 0;
+		while let Some(action) = actions.pop() {
+			match action {
+				Action::Check { model, golden, request } => {
+					let outcome = engine.infer(&request).expect("the engine has the model");
+					actions.extend(models.checked(model, golden, JobOutcome::Done(outcome)));
+				}
+				Action::Announce { name, served: Err(WhyNot::NoFile(_)), .. } => {
+					println!("{name}: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models")
+				}
+				Action::Announce { name, served, .. } => {
+					assert_eq!(served, Ok(()), "{name}");
+					checked += 1;
+				}
 			}
 		}
+		assert!(checked > 0, "one model is compiled in");
 	}
 
 	#[test]

@@ -69,7 +69,7 @@ mod tests {
 			Ok(Ok(FakeEngine::made_up(request, 0)))
 		};
 		let limits = Limits { max_input_bytes: 10, max_output_units: 1 };
-		let request = Request { model: FakeEngine::MODEL, input: b"a".to_vec(), limits, seed: [0; 32] };
+		let request = Request::new(FakeEngine::MODEL, "a", limits);
 		let metrics = metrics();
 		let timed = Timed::new(Arc::new(FakeEngine::new().answering(slow)), metrics.clone());
 		assert_eq!(timed.infer(&request), FakeEngine::new().infer(&request));

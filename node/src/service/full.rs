@@ -25,7 +25,11 @@ use sc_telemetry::TelemetryHandle;
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sibyl_runtime::{opaque::Block, Hash};
 use sp_keystore::KeystorePtr;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+	path::{Path, PathBuf},
+	sync::Arc,
+	time::Duration,
+};
 use substrate_prometheus_endpoint::Registry;
 
 /// The share of a slot in which a block is made: the rest is for it to travel and be imported.
@@ -39,9 +43,10 @@ const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 pub async fn start(
 	config: Configuration,
 	inference: InferenceParams,
+	models: PathBuf,
 	storage_monitor: StorageMonitorParams,
 ) -> Result<TaskManager, Error> {
-	let plan = EnginePlan::new(&inference)?;
+	let plan = EnginePlan::new(&inference, config.role.is_authority().then_some(models))?;
 	let database = config.database.path().map(Path::to_path_buf);
 	let task_manager = match config.network.network_backend {
 		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config, plan)?,

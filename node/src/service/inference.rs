@@ -7,9 +7,10 @@ use crate::{
 	inference::{
 		engine_service::{Capacity, EngineService},
 		gossip::{self, OwnBundles, VoteValidator},
+		installed_models,
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
-		models::{Choice, Models},
+		models::{Choice, IsThere, Models},
 		pool::{Bounds, SharedPool},
 		wake::{self, Waker, Wakes, WakingEvents},
 	},
@@ -28,10 +29,13 @@ use sc_network::{
 use sc_network_gossip::GossipEngine;
 use sc_service::{Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
-use sibyl_engine::{Engine, LocalEngine};
+use sibyl_engine::{
+	store::{ModelStore, Sha256Hash},
+	Engine, LocalEngine, COMMON_LINGUA,
+};
 use sibyl_primitives::{mailbox::InferenceRequest, vote::VoteBundle};
 use sibyl_runtime::{opaque::Block, Hash};
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use substrate_prometheus_endpoint::Registry;
 
 const LOG_TARGET: &str = "inference";
@@ -52,10 +56,20 @@ pub struct EnginePlan {
 }
 
 impl EnginePlan {
-	/// Loads the engine's models and checks the command line against them.
-	pub fn new(params: &InferenceParams) -> Result<Self, Error> {
-		let engine = Arc::new(LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?);
-		let models = Models::new(engine.models(), Choice::new(&params.models, &engine.models())?);
+	/// Loads the engine's models, those that are installed if this node serves models, and checks the command line
+	/// against them.
+	pub fn new(params: &InferenceParams, installed: Option<PathBuf>) -> Result<Self, Error> {
+		let mut engine = LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?;
+		let is_there: IsThere = match installed {
+			None => Box::new(|_| true),
+			Some(folder) => {
+				let store = ModelStore::open(folder)?;
+				installed_models::load(&mut engine, &store);
+				Box::new(move |sha256| sha256.0 == COMMON_LINGUA || store.contains(&Sha256Hash(sha256.0)))
+			}
+		};
+		let engine = Arc::new(engine);
+		let models = Models::new(engine.models(), Choice::new(&params.models, &engine.models())?, is_there);
 		let capacity = Capacity {
 			threads: params.inference_threads.into(),
 			queue: params.inference_queue,

@@ -369,6 +369,8 @@ pub mod pallet {
 		InputNotUtf8,
 		/// `maxOutputUnits` is more than the model gives: its limit is `limits.outputUnits` in `inference_listModels`.
 		OutputTooLong,
+		/// The model generates text, and `maxOutputUnits` is 0: say how many tokens you want at most.
+		NoOutputUnits,
 		/// `Fixed` takes odd numbers from 1 to 15.
 		SeatsInvalid,
 		/// Fewer validators serve the model, with room for another job, than there are seats: ask for fewer or try later.

@@ -285,7 +285,7 @@ pub fn advance_to(block: u32) {
 }
 
 pub fn all_seats() -> JobOptions {
-	JobOptions { seats: Seats::All, max_output_units: 0, draw_delay: 1, seed: None }
+	JobOptions::default()
 }
 
 pub fn fixed(seats: u16) -> JobOptions {

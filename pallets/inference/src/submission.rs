@@ -10,7 +10,7 @@ use frame_support::{
 use sibyl_primitives::{
 	api::QuoteError,
 	job::{fingerprint, Seats, MAX_FIXED_SEATS},
-	model::ModelRevision,
+	model::{ModelRevision, Task},
 };
 
 impl<T> From<QuoteError> for Error<T> {
@@ -20,6 +20,7 @@ impl<T> From<QuoteError> for Error<T> {
 			QuoteError::InputEmpty => Self::InputEmpty,
 			QuoteError::InputTooLong { .. } => Self::InputTooLong,
 			QuoteError::OutputTooLong { .. } => Self::OutputTooLong,
+			QuoteError::NoOutputUnits => Self::NoOutputUnits,
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { .. } => Self::TooFewValidators,
 			QuoteError::TooManyValidators { .. } => Self::TooManyValidators,
@@ -95,6 +96,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(input_bytes > 0, QuoteError::InputEmpty);
 		ensure!(input_bytes <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
 		ensure!(max_output_units <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
+		ensure!(revision.task != Task::Generate || max_output_units > 0, QuoteError::NoOutputUnits);
 		let seats = Self::seats_now(model, seats)?;
 		let quote = Quote::new(&revision.price, seats, input_bytes, max_output_units, T::ProtocolShare::get())
 			.ok_or(QuoteError::Overflow)?;

@@ -209,6 +209,8 @@ impl<T: Config> Pallet<T> {
 			model: job.model,
 			input: Inputs::<T>::get(seat.id)?,
 			max_output_units: job.options.max_output_units,
+			prompt: job.options.prompt,
+			sampling: job.options.sampling,
 			seed,
 			deadline: job.deadline,
 		};

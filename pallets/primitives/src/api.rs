@@ -225,6 +225,8 @@ pub enum QuoteError {
 		/// Units it gives.
 		limit: u32,
 	},
+	/// The model generates text, and no output is asked for.
+	NoOutputUnits,
 	/// `Fixed` takes odd numbers from 1 to 15.
 	SeatsInvalid,
 	/// Fewer validators serve the model than there are seats.

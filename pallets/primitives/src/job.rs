@@ -54,6 +54,57 @@ pub enum Seats {
 	All,
 }
 
+/// How an input becomes the prompt of a model that generates text.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Prompt {
+	/// The message of a user, in the model's own chat template: what models that follow instructions are made for.
+	#[default]
+	Chat,
+	/// The beginning of a text that the model continues. Names of control tokens in it are plain text.
+	Raw,
+}
+
+/// How a model that generates text chooses each token.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Sampling {
+	/// What logits are divided by, in thousandths; 0 always takes the likeliest token.
+	pub temperature: u16,
+	/// Of how many of the likeliest tokens one is drawn; 0 is all.
+	pub top_k: u16,
+	/// From which share of the probability one is drawn, in millionths; 0 is all of it.
+	pub top_p: u32,
+}
+
 /// What a user may choose about a job.
 #[derive(
 	Clone,
@@ -77,13 +128,24 @@ pub struct JobOptions {
 	pub max_output_units: u32,
 	/// Blocks whose VRFs the draw mixes, 1 to 8: more make it harder for an author to choose the committee, and later.
 	pub draw_delay: u8,
+	/// How the input becomes a prompt. Without effect on tasks that don't generate.
+	pub prompt: Prompt,
+	/// How tokens are chosen. Without effect on tasks that don't generate.
+	pub sampling: Sampling,
 	/// What sampling starts from; none takes the job's fingerprint. Without effect on tasks that don't sample.
 	pub seed: Option<u64>,
 }
 
 impl Default for JobOptions {
 	fn default() -> Self {
-		Self { seats: Seats::All, max_output_units: 0, draw_delay: 1, seed: None }
+		Self {
+			seats: Seats::All,
+			max_output_units: 0,
+			draw_delay: 1,
+			prompt: Prompt::default(),
+			sampling: Sampling::default(),
+			seed: None,
+		}
 	}
 }
 

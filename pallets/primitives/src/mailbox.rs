@@ -14,7 +14,7 @@
 //! version that it does not know leaves the entry alone.
 
 use crate::{
-	job::{AbstainReason, Fingerprint, Input, OutputBytes},
+	job::{AbstainReason, Fingerprint, Input, OutputBytes, Prompt, Sampling},
 	model::ModelId,
 	vote::VoteTarget,
 	BlockNumber, Hash,
@@ -67,6 +67,10 @@ pub enum InferenceRequest {
 		input: Input,
 		/// Output at most, in the model's units.
 		max_output_units: u32,
+		/// How the input becomes a prompt.
+		prompt: Prompt,
+		/// How tokens are chosen.
+		sampling: Sampling,
 		/// What sampling starts from.
 		seed: [u8; 32],
 		/// The block by which a commit must be in: more urgent jobs go first.

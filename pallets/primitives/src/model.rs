@@ -33,6 +33,10 @@ pub type ModelId = Hash;
 pub enum Task {
 	/// Gives a text one of a set of labels.
 	Classify,
+	/// Answers or continues a text.
+	Generate,
+	/// Gives a text a vector that is near those of texts with a like meaning.
+	Embed,
 }
 
 /// One file of a model.

@@ -4,6 +4,7 @@ import { before, describe, it } from 'node:test';
 import { account } from '../../lib/accounts.mjs';
 import { nextNonce, submitAndInclude } from '../../lib/chain.mjs';
 import { ask, jobAt, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
+import { LANGUAGE_MODEL } from './language-model.mjs';
 
 const TEXT = 'A text as any other.';
 const NO_HASH = `0x${'00'.repeat(32)}`;
@@ -18,6 +19,7 @@ const SUBMISSIONS = [
   ['InputTooLong', 'more bytes than any job may have', { input: utf8('a'.repeat(9 * 1024)) }],
   ['InputNotUtf8', 'bytes that are no UTF-8', { input: '0xc328' }],
   ['OutputTooLong', 'more output than the model gives', { maxOutputUnits: 1 }],
+  ['NoOutputUnits', 'no output of a model that generates text', { modelName: LANGUAGE_MODEL }],
   ['SeatsInvalid', 'no seat', { seats: { Fixed: 0 } }],
   ['SeatsInvalid', 'an even number of seats', { seats: { Fixed: 2 } }],
   ['SeatsInvalid', 'more seats than a job may name', { seats: { Fixed: 17 } }],
@@ -27,7 +29,7 @@ const SUBMISSIONS = [
   ['FeeAboveLimit', 'a fee limit under the price', { maxFee: 1n }],
 ];
 
-/** Each is [the code, the error, what is asked for, the method, the parameters given the model]. */
+/** Each is [the code, the error, what is asked for, the method, the parameters given the models]. */
 const CALLS = [
   [10000, 'UnknownJob', 'a job that there is not', 'getJob', () => [2 ** 40]],
   [10000, 'UnknownJob', 'the result of a job that there is not', 'getResult', () => [2 ** 40]],
@@ -38,6 +40,7 @@ const CALLS = [
   [10006, 'SeatsInvalid', 'the price of two seats', 'quote', (model) => [model, { fixed: 2 }, 10, 0]],
   [10006, 'SeatsInvalid', 'the price of seventeen seats', 'quote', (model) => [model, { fixed: 17 }, 10, 0]],
   [10007, 'TooFewValidators', 'the price of five seats', 'quote', (model) => [model, { fixed: 5 }, 10, 0]],
+  [10012, 'NoOutputUnits', 'the price of no text', 'quote', (_, languageModel) => [languageModel, 'all', 10, 0]],
   [10010, 'UnknownBlock', 'a job at no block', 'getJob', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'a result at no block', 'getResult', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [NO_HASH]],
@@ -62,8 +65,10 @@ function badSubmissions(network) {
       const quote = await api.call.inferenceApi.quote(usual.model, 'All', TEXT.length, 0);
       price = quote.asOk.total.toBigInt();
       const nonce = await nextNonce(api, requester);
-      refusals = await Promise.all(SUBMISSIONS.map(([, , changes], index) => {
-        const { model, input, maxFee, ...options } = { ...usual, ...OPTIONS, ...changes };
+      const languageModel = await modelId(api, LANGUAGE_MODEL);
+      refusals = await Promise.all(SUBMISSIONS.map(([, , { modelName, ...changes }], index) => {
+        const named = modelName === undefined ? {} : { model: languageModel };
+        const { model, input, maxFee, ...options } = { ...usual, ...OPTIONS, ...named, ...changes };
         const tx = api.tx.inference.submit(model, input, options, maxFee);
         return refusal(submitAndInclude(api, tx, requester, { nonce: nonce + index }));
       }));
@@ -110,8 +115,10 @@ function badCalls(network) {
   describe('refuses by a JSON-RPC error\'s number and name', () => {
     for (const [code, error, what, method, params] of CALLS) {
       it(`${what}: ${code}, ${error}`, async () => {
-        const model = (await modelId(await network.api())).toHex();
-        await assert.rejects(network.node('bob').rpc(`inference_${method}`, ...params(model)), (refused) => {
+        const api = await network.api();
+        const [model, languageModel] = await Promise.all([modelId(api), modelId(api, LANGUAGE_MODEL)]);
+        const asked = params(model.toHex(), languageModel.toHex());
+        await assert.rejects(network.node('bob').rpc(`inference_${method}`, ...asked), (refused) => {
           assert.equal(refused.code, code, refused.message);
           assert.match(JSON.stringify(refused.data), new RegExp(error));
           return true;

@@ -21,7 +21,7 @@ use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
 use crate::kernels::rope::RopeTables;
 use crate::kernels::{all_finite, check_float_environment, Kernels};
-use crate::{EngineError, Refusal};
+use crate::{Architecture, EngineError, Refusal};
 use config::{Config, Family};
 use linear::{floats, invalid, Linear, Matrix};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -139,6 +139,15 @@ impl Llama {
 	/// How many positions the model can read and write.
 	pub fn context(&self) -> usize {
 		self.config.context
+	}
+
+	/// The family that the file belongs to.
+	pub fn architecture(&self) -> Architecture {
+		match self.config.family {
+			Family::Llama => Architecture::Llama,
+			Family::Qwen2 => Architecture::Qwen2,
+			Family::Phi3 => Architecture::Phi3,
+		}
 	}
 
 	/// The number of tokens that it knows.

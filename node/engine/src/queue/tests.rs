@@ -68,7 +68,7 @@ impl Fixture {
 
 fn request(input: u8) -> Request {
 	let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
-	Request { model: FakeEngine::MODEL, input: vec![input], limits, seed: [0; 32] }
+	Request::new(FakeEngine::MODEL, vec![input], limits)
 }
 
 fn answered(input: u8) -> JobOutcome {

@@ -32,7 +32,7 @@ fn the_lowest_id_should_win_ties() {
 	assert_eq!(greedy(&[f32::MIN; 3]), Some(0));
 	assert_eq!(draws(Sampling::GREEDY, 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
 	assert_eq!(draws(sampling(1_000, 1, SHARE_ONE), 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
-	assert_eq!(draws(sampling(1_000, 0, 0), 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
+	assert_eq!(draws(sampling(1_000, 0, 1), 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
 	assert_eq!(draws(sampling(1, 0, SHARE_ONE), 1, &[1.0, 3.0, 2.0], 3), [1; 3]);
 }
 
@@ -57,7 +57,7 @@ fn top_p_should_keep_as_few_as_have_the_share() {
 	// Shares of a half, a quarter, an eighth and an eighth.
 	let logits = [0.0_f32, 1.0, 2.0, 0.0].map(|power| power * std::f32::consts::LN_2);
 	for (share, expected) in [
-		(0, vec![2]),
+		(0, vec![0, 1, 2, 3]),
 		(1, vec![2]),
 		(499_000, vec![2]),
 		(501_000, vec![1, 2]),

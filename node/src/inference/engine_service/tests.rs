@@ -30,7 +30,7 @@ impl Test {
 		let (chain, storage, metrics) = (Arc::new(MockChain::new()), SharedStorage::default(), metrics());
 		chain.state().models = vec![fake_model()];
 		let (waker, wakes) = waker(metrics.clone());
-		let models = Models::new(engine.models(), Choice::All);
+		let models = Models::new(engine.models(), Choice::All, Box::new(|_| true));
 		let mailbox = Mailbox::new(storage.clone());
 		let service = EngineService::new(chain.clone(), mailbox, waker, Arc::new(engine), models, capacity, metrics)
 			.expect("a thread can be started");
@@ -198,9 +198,9 @@ fn an_engine_that_panics_or_fails_abstains_and_goes_on() {
 }
 
 fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
-	let InferenceRequest::V1 { job, model, max_output_units, seed, deadline, .. } = request;
+	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, seed, deadline, .. } = request;
 	let input = text.as_bytes().to_vec().try_into().expect("it is short");
-	InferenceRequest::V1 { job, model, input, max_output_units, seed, deadline }
+	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline }
 }
 
 #[test]

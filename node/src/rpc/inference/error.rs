@@ -37,6 +37,9 @@ pub enum Error {
 		/// Units it gives.
 		limit: u32,
 	},
+	/// The model generates text, and none is asked for.
+	#[error("the model generates text: say how many units of output, at least one, you want at most")]
+	NoOutputUnits,
 	/// There is no such committee.
 	#[error("'fixed' takes an odd number of seats from 1 to {MAX_FIXED_SEATS}; \"all\" takes every validator that serves the model")]
 	SeatsInvalid,
@@ -79,6 +82,7 @@ impl Error {
 			Self::PriceOverflow => 10009,
 			Self::UnknownBlock(_) => 10010,
 			Self::RuntimeFailed(_) => 10011,
+			Self::NoOutputUnits => 10012,
 		}
 	}
 
@@ -91,6 +95,7 @@ impl Error {
 			Self::InputEmpty => "InputEmpty",
 			Self::InputTooLong { .. } => "InputTooLong",
 			Self::OutputTooLong { .. } => "OutputTooLong",
+			Self::NoOutputUnits => "NoOutputUnits",
 			Self::SeatsInvalid => "SeatsInvalid",
 			Self::TooFewValidators { .. } => "TooFewValidators",
 			Self::TooManyValidators { .. } => "TooManyValidators",
@@ -107,6 +112,7 @@ impl Error {
 			QuoteError::InputEmpty => Self::InputEmpty,
 			QuoteError::InputTooLong { limit } => Self::InputTooLong { limit },
 			QuoteError::OutputTooLong { limit } => Self::OutputTooLong { limit },
+			QuoteError::NoOutputUnits => Self::NoOutputUnits,
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { serving } => Self::TooFewValidators { serving },
 			QuoteError::TooManyValidators { limit } => Self::TooManyValidators { limit },

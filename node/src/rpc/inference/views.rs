@@ -6,9 +6,9 @@ use sibyl_primitives::{
 	api::{
 		AgreementView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView, SettlementView,
 	},
-	job::{AbstainReason, Fingerprint, JobId, JobOptions, Refusal, Seats, Verdict as ChainVerdict},
+	job::{AbstainReason, Fingerprint, JobId, JobOptions, Prompt, Refusal, Sampling, Seats, Verdict as ChainVerdict},
 	model::{ModelFile, ModelId, ModelLimits, Task},
-	output::{Answer as ChainAnswer, Output},
+	output::{Answer as ChainAnswer, Finish as ChainFinish, Output},
 	price::Quote as ChainQuote,
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
@@ -75,6 +75,10 @@ pub struct Options {
 	pub max_output_units: u32,
 	/// Blocks whose randomness the draw mixes.
 	pub draw_delay: u8,
+	/// How the input becomes a prompt, for models that generate.
+	pub prompt: Prompt,
+	/// How tokens are chosen, for models that generate.
+	pub sampling: Sampling,
 	/// What sampling starts from, a decimal number; none takes the job's fingerprint.
 	pub seed: Option<String>,
 }
@@ -257,6 +261,30 @@ pub enum Answer {
 		/// The highest scores, in falling order.
 		scores: Vec<LabelScore>,
 	},
+	/// A text.
+	Generation {
+		/// The text, without the token that ended it.
+		text: String,
+		/// The tokens, as the model numbers them, likewise.
+		tokens: Vec<u32>,
+		/// Why it ends.
+		finish: Finish,
+	},
+	/// A vector that is near those of texts with a like meaning.
+	Embedding {
+		/// Its components; 32,767 stands for 1, which is the vector's length.
+		values: Vec<i16>,
+	},
+}
+
+/// Why a generated text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Finish {
+	/// The model ended it.
+	Stop,
+	/// It has as many tokens as the job pays for.
+	Length,
 }
 
 /// How well a label fits.
@@ -340,8 +368,8 @@ impl From<JobView> for Job {
 }
 
 impl From<JobOptions> for Options {
-	fn from(JobOptions { seats, max_output_units, draw_delay, seed }: JobOptions) -> Self {
-		Self { seats, max_output_units, draw_delay, seed: seed.map(|seed| seed.to_string()) }
+	fn from(JobOptions { seats, max_output_units, draw_delay, prompt, sampling, seed }: JobOptions) -> Self {
+		Self { seats, max_output_units, draw_delay, prompt, sampling, seed: seed.map(|seed| seed.to_string()) }
 	}
 }
 
@@ -438,6 +466,15 @@ impl From<ChainAnswer> for Answer {
 					.map(|score| LabelScore { label: score.label.to_string_lossy(), score: score.score })
 					.collect(),
 			},
+			ChainAnswer::Generation(generation) => Self::Generation {
+				text: generation.text.to_string_lossy(),
+				tokens: generation.tokens.into_inner(),
+				finish: match generation.finish {
+					ChainFinish::Stop => Finish::Stop,
+					ChainFinish::Length => Finish::Length,
+				},
+			},
+			ChainAnswer::Embedding(embedding) => Self::Embedding { values: embedding.values.into_inner() },
 		}
 	}
 }

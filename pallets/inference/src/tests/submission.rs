@@ -42,7 +42,8 @@ fn the_same_question_twice_is_two_jobs_with_two_fingerprints() {
 #[test]
 fn each_bad_input_is_refused_by_its_own_error_and_changes_nothing() {
 	Chain::default().run(|| {
-		let with = |seats, max_output_units, draw_delay| JobOptions { seats, max_output_units, draw_delay, seed: None };
+		let with =
+			|seats, max_output_units, draw_delay| JobOptions { seats, max_output_units, draw_delay, ..all_seats() };
 		let cases: [(&[u8], JobOptions, Balance, Error<Test>); 13] = [
 			(b"", all_seats(), Balance::MAX, Error::InputEmpty),
 			(&[b'x'; 513], all_seats(), Balance::MAX, Error::InputTooLong),

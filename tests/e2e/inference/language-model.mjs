@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { describe, it } from 'node:test';
+
+import { account } from '../../lib/accounts.mjs';
+import { ask, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
+import { isInstalled } from '../../lib/models.mjs';
+import { VALIDATORS } from '../../lib/network.mjs';
+
+export const LANGUAGE_MODEL = 'smollm2';
+const FRANCE = 'What is the capital of France?';
+const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed: make models`;
+
+/**
+ * @param {import('../../lib/network.mjs').Network} network
+ * @param {string[]} files the language model's, of the last validator
+ */
+export function languageModel(network, files) {
+  describe('with a language model', { skip }, () => {
+    const requester = account('//Eve');
+    const question = { model: LANGUAGE_MODEL, maxOutputUnits: 32 };
+
+    /** Asks and returns the job and its result, as each validator tells it. */
+    async function answers(text, options) {
+      const api = await network.api();
+      const job = await ask(api, text, requester, { ...question, ...options });
+      const view = await waitForEnd(api, job);
+      const results = await Promise.all(network.validators.map((node) => node.rpc('inference_getResult', job)));
+      return { view, answers: results.map(({ answer }) => answer) };
+    }
+
+    it('is served by all four once their goldens pass', async () => {
+      await waitUntilServedBy(await network.api(), VALIDATORS, LANGUAGE_MODEL);
+    });
+
+    it('answers a question in three blocks, all four alike', async () => {
+      const { view, answers: [first, ...others] } = await answers(FRANCE);
+      assert(view.phase.asEnded.verdict.isAgreed);
+      assert.equal(blocksToSettle(view), 3);
+      const { text, tokens, finish } = first.generation;
+      assert.deepEqual({ text, finish, tokens: tokens.length }, {
+        text: 'The capital of France is Paris.', finish: 'stop', tokens: 7,
+      });
+      others.forEach((other) => assert.deepEqual(other, first));
+    });
+
+    it('is paid for the tokens that it wrote, and the rest comes back', async () => {
+      const { view } = await answers(FRANCE);
+      const { quote, settlement } = view;
+      const { paid, refunded, protocolShare } = settlement.unwrap();
+      assert(refunded.toBigInt() > 0n);
+      assert.equal(paid.toBigInt() + refunded.toBigInt() + protocolShare.toBigInt(), quote.total.toBigInt());
+    });
+
+    it('samples from the seed, all four alike, and goes on from a raw prompt', async () => {
+      const sampling = { temperature: 900, topK: 0, topP: 950_000 };
+      const options = { prompt: 'Raw', sampling, maxOutputUnits: 12 };
+      const [seven, again, eight] = await Promise.all([7, 7, 8].map((seed, nonce) => sampled(seed, nonce)));
+      assert.deepEqual(again, seven);
+      assert.notDeepEqual(eight, seven);
+
+      async function sampled(seed, offset) {
+        const api = await network.api();
+        const nonce = (await api.rpc.system.accountNextIndex(requester.address)).toNumber() + offset;
+        const job = await ask(api, 'Once upon a time', requester, { ...question, ...options, seed, nonce });
+        assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
+        return (await network.validators[0].rpc('inference_getResult', job)).answer.generation.tokens;
+      }
+    });
+
+    it('is withdrawn by a validator whose file is gone', async () => {
+      files.forEach((file) => rmSync(file));
+      await waitUntilServedBy(await network.api(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+    });
+  });
+}

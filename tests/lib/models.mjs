@@ -1,0 +1,30 @@
+import { copyFileSync, existsSync, linkSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { scratch } from './scratch.mjs';
+
+/** Where `make models` installs models; `SIBYL_MODELS` names another folder. */
+export const MODELS_PATH = process.env.SIBYL_MODELS ?? join(homedir(), '.cache/sibyl/models');
+
+/** The files of models, by the name that the chain knows these by. */
+const FILES = { smollm2: ['b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'] };
+
+/** Whether a model is installed. */
+export const isInstalled = (model) => FILES[model].every((file) => existsSync(join(MODELS_PATH, file)));
+
+/** A folder of its own with a model's files in it, and their paths. */
+export function ownModels(model, name) {
+  const folder = scratch(`models-${name}`);
+  const paths = FILES[model].map((file) => {
+    const path = join(folder, file);
+    try {
+      linkSync(join(MODELS_PATH, file), path);
+    } catch {
+      // Another file system.
+      copyFileSync(join(MODELS_PATH, file), path);
+    }
+    return path;
+  });
+  return { folder, paths };
+}
