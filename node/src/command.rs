@@ -80,7 +80,14 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::ChainInfo(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
+		Some(Subcommand::Models(command)) => Ok(command.run()?),
 	}
+}
+
+/// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
+pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
+	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
+	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
 fn run_node(cli: &Cli) -> Result<(), Error> {
