@@ -59,7 +59,7 @@ lint: setup ## Check the formatting and the lints, warnings denied
 
 .PHONY: demo
 demo: setup-tests build ## Have four validators agree: make demo TEXT='…', or MODEL=smollm2 TEXT='…' for a chat
-	$(if $(MODEL),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
+	$(if $(filter-out common-lingua,$(MODEL)),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
 	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
 
 .PHONY: models
