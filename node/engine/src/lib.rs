@@ -41,6 +41,7 @@
 #![deny(unsafe_code)]
 
 mod boundary;
+pub mod candle_ops;
 pub mod chat;
 mod error;
 pub mod gguf;

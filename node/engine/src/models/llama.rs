@@ -10,7 +10,7 @@
 //! sequences, gives the same bits.
 
 mod config;
-mod linear;
+pub(crate) mod linear;
 mod memory;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::EngineError;
 const PIECES: usize = 4;
 
 /// A weight matrix `[columns][depth]`.
-pub(super) enum Matrix {
+pub(crate) enum Matrix {
 	/// In its file's blocks.
 	Quantised(QuantMatrix),
 	/// As f32, from any format of floats.
@@ -25,7 +25,7 @@ pub(super) enum Matrix {
 }
 
 /// Some matrices that are multiplied with the same input, their outputs beside each other, each from a multiple of 16.
-pub(super) struct Linear {
+pub(crate) struct Linear {
 	matrices: Vec<(usize, Matrix)>,
 	width: usize,
 	bias: Vec<f32>,
