@@ -214,7 +214,7 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	let folder = folder();
 	let said = |prompt| stdout(&mut ask("common-lingua", prompt, folder.path()));
 	let english = said("The quick brown fox jumps over the lazy dog.");
-	assert!(english.starts_with("eng\n0.9"), "{english}");
+	assert!(english.starts_with("eng\n0.7"), "{english}");
 	assert_eq!(english.lines().count(), 6);
 	assert!(said("Der schnelle braune Fuchs springt über den faulen Hund.").starts_with("deu\n"));
 	fails_saying(&mut ask("common-lingua", &"x".repeat(600), folder.path()), &["600 bytes", "at most 512"]);

@@ -122,11 +122,8 @@ pub enum Error {
 		list: String,
 	},
 
-	/// A file can't be written.
-	#[error(
-		"can't write {} ({source}): make room or change its permissions, or choose another folder with --models-path",
-		path.display()
-	)]
+	/// There is no place for a download.
+	#[error("can't write to {} ({source}): make room, or name another folder for downloads in TMPDIR", path.display())]
 	Unwritable {
 		/// The file or folder.
 		path: PathBuf,

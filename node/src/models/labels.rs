@@ -45,7 +45,7 @@ mod tests {
 		let text = String::from_utf8(out).expect("it is UTF-8");
 		let lines: Vec<_> = text.lines().collect();
 		assert_eq!((lines[0], lines.len()), ("eng", 6));
-		assert!(lines[1].starts_with("0.9") && lines[1].ends_with(" eng"), "{text}");
+		assert!(lines[1].starts_with("0.7") && lines[1].ends_with(" eng"), "{text}");
 	}
 
 	#[test]

@@ -25,8 +25,6 @@ pub fn fetch(model: &'static KnownModel, folder: &Path) -> Result<PathBuf, Error
 		.arg(&requirements)
 		.arg("--dest")
 		.arg(folder)
-		// pip unpacks there; /tmp may be small.
-		.env("TMPDIR", folder)
 		.stdout(stderr())
 		.status()
 		.map_err(no_python)?;
