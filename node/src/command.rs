@@ -104,12 +104,6 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	runner.run_node_until_exit(|config| service::start(config, inference, models, storage_monitor))
 }
 
-/// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
-fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
-	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
-	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
-}
-
 fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {
 	Ok(cli.create_runner(command)?)
 }

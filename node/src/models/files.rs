@@ -52,13 +52,15 @@ pub fn list(location: &Location, out: &mut impl Write) -> Result<(), Error> {
 
 fn compiled_in() -> Result<Vec<Row>, Error> {
 	let models = LocalEngine::embedded(1)?.models();
-	let row = |model: &sibyl_engine::ModelDescription| Row {
-		name: model.name.clone(),
-		size: Some(model.file_size),
-		sha256: Sha256Hash(model.sha256),
-		state: "compiled in".into(),
-	};
-	Ok(models.iter().map(row).collect())
+	let rows = models.iter().flat_map(|model| {
+		model.files.iter().map(|file| Row {
+			name: model.name.clone(),
+			size: Some(file.size),
+			sha256: Sha256Hash(file.sha256),
+			state: "compiled in".into(),
+		})
+	});
+	Ok(rows.collect())
 }
 
 /// A row for each file of a model, whether it is there or not.

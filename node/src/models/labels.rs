@@ -2,7 +2,9 @@
 
 use super::names::COMMON_LINGUA as NAME;
 use super::Error;
-use sibyl_engine::{Engine, Limits, LocalEngine, Request, Response, COMMON_LINGUA, COMMON_LINGUA_CONTEXT, SCORE_ONE};
+use sibyl_engine::{
+	Engine, EngineError, Limits, LocalEngine, Request, Response, COMMON_LINGUA, COMMON_LINGUA_CONTEXT, SCORE_ONE,
+};
 use std::io::Write;
 use std::time::Instant;
 
@@ -17,9 +19,11 @@ pub fn classify(prompt: &str, threads: usize, out: &mut impl Write) -> Result<()
 	let loading = start.elapsed();
 	let limits = Limits { max_input_bytes: COMMON_LINGUA_CONTEXT as u32, max_output_units: 1 };
 	let start = Instant::now();
-	let outcome = engine.infer(&Request { model: COMMON_LINGUA, input: prompt.into(), limits, seed: [0; 32] })?;
+	let outcome = engine.infer(&Request::new(COMMON_LINGUA, prompt, limits))?;
 	let running = start.elapsed();
-	let Response::Classification { label, scores } = outcome?;
+	let Response::Classification { label, scores } = outcome? else {
+		return Err(EngineError::Internal("no label from a classifier".into()).into());
+	};
 	writeln!(out, "{label}")?;
 	for score in scores {
 		writeln!(out, "{:.6} {}", f64::from(score.score) / f64::from(SCORE_ONE), score.label)?;
