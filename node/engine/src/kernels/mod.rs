@@ -160,18 +160,29 @@ impl Kernels {
 
 	/// `c = a · b` for `rows` rows of `a` that lie `a_stride` floats apart; those of `c` are as wide as `b`.
 	pub fn gemm(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], rows: usize) {
-		let c_stride = b.count() * lanes::WIDTH;
-		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+		self.gemm_into(a, a_stride, b, c, b.count() * lanes::WIDTH, rows);
 	}
 
 	/// As [`Kernels::gemm`], into rows that lie `c_stride` floats apart.
 	pub fn gemm_into(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], c_stride: usize, rows: usize) {
-		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+		let c = &mut ops::Strided { values: c, stride: c_stride };
+		self.run(ops::Gemm { a, a_stride, b, c, rows });
 	}
 
-	/// The layer norm of every row.
-	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32]) {
-		self.run(ops::Norm { x, out, weight, bias });
+	/// As [`Kernels::gemm`], into a block as wide as `b`; `a` begins with the block's first row.
+	pub fn gemm_block(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut pool::Block<'_>) {
+		let rows = c.rows().len();
+		self.run(ops::Gemm { a, a_stride, b, c, rows });
+	}
+
+	/// The layer norm of every row. False if a mean or a variance is not finite, as where a value is not.
+	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) -> bool {
+		self.run(ops::Norm { x, out, weight, bias, epsilon })
+	}
+
+	/// Divides a row by its length. False if the sum of its squares is not finite or zero.
+	pub fn to_unit_length(&self, x: &mut [f32]) -> bool {
+		self.run(ops::UnitLength { x })
 	}
 
 	/// The root-mean-square norm of a row.

@@ -1,78 +1,97 @@
 //! The kernels: matrix product, norm, softmax, convolution, rotation, activations.
 //!
-//! Every output element is one lane that walks its terms in increasing order; only [`Norm`] and [`SoftmaxTerms`]
-//! reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
+//! Every output element is one lane that walks its terms in increasing order; only the norms, [`UnitLength`]
+//! and [`SoftmaxTerms`] reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
 //! others are computed, changes no bit.
 
 use super::lanes::{Lanes, WIDTH};
+use super::pool::Block;
 use super::{math, Panels, Pass, Tier};
 
-/// What is added to a variance before its square root.
-const NORM_EPSILON: f32 = 1e-5;
+/// Where the rows of a product go.
+pub(super) trait Rows {
+	/// Sixteen values of a row, from a column that is a multiple of 16.
+	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH];
+}
+
+/// Rows that lie `stride` floats apart.
+pub(super) struct Strided<'a> {
+	pub values: &'a mut [f32],
+	pub stride: usize,
+}
+
+impl Rows for Strided<'_> {
+	#[inline(always)]
+	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH] {
+		&mut self.values[row * self.stride + column..].as_chunks_mut().0[0]
+	}
+}
+
+/// A block's own rows and columns.
+impl Rows for Block<'_> {
+	#[inline(always)]
+	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH] {
+		Block::cell(self, self.rows().start + row, self.columns().start + column)
+	}
+}
 
 /// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
-pub(super) struct Gemm<'a> {
+pub(super) struct Gemm<'a, C> {
 	/// The rows of the left matrix, `a_stride` floats apart.
 	pub a: &'a [f32],
 	pub a_stride: usize,
 	pub b: Panels<'a>,
-	/// The rows of the result, `c_stride` floats apart, whole panels wide.
-	pub c: &'a mut [f32],
-	pub c_stride: usize,
+	/// The result, whole panels wide.
+	pub c: &'a mut C,
 	pub rows: usize,
 }
 
-impl Pass for Gemm<'_> {
+impl<C: Rows> Pass for Gemm<'_, C> {
 	type Output = ();
 
 	#[inline(always)]
 	fn run<L: Lanes>(self) {
 		match L::TIER {
-			Tier::Scalar => self.columns::<L, 1, 1>(),
-			Tier::Avx2 | Tier::AvxVnni => self.columns::<L, 6, 1>(),
-			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<L, 12, 2>(),
+			Tier::Scalar => self.columns::<L, 1>(1),
+			Tier::Avx2 | Tier::AvxVnni => self.columns::<L, 1>(6),
+			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<L, 3>(8),
 		}
 	}
 }
 
-impl Gemm<'_> {
-	/// Tiles of M rows and P panels; what is left over gets smaller tiles.
+impl<C: Rows> Gemm<'_, C> {
+	/// Tiles of P panels and at most `height` rows; what is left over of the panels is taken one by one.
 	#[inline(always)]
-	fn columns<L: Lanes, const M: usize, const P: usize>(mut self) {
+	fn columns<L: Lanes, const P: usize>(mut self, height: usize) {
 		let panels = self.b.count();
 		let mut panel = 0;
 		while panel + P <= panels {
-			self.rows::<L, M, P>(panel);
+			self.rows::<L, P>(height, panel);
 			panel += P;
 		}
 		while panel < panels {
-			self.rows::<L, M, 1>(panel);
+			self.rows::<L, 1>(height, panel);
 			panel += 1;
 		}
 	}
 
+	/// As few tiles as there can be, of heights that differ by at most one.
 	#[inline(always)]
-	fn rows<L: Lanes, const M: usize, const P: usize>(&mut self, panel: usize) {
+	fn rows<L: Lanes, const P: usize>(&mut self, height: usize, panel: usize) {
 		let mut row = 0;
-		while row + M <= self.rows {
-			self.tile::<L, M, P>(row, panel);
-			row += M;
-		}
-		if M > 6 && row + 6 <= self.rows {
-			self.tile::<L, 6, P>(row, panel);
-			row += 6;
-		}
-		if M > 4 && row + 4 <= self.rows {
-			self.tile::<L, 4, P>(row, panel);
-			row += 4;
-		}
-		if M > 2 && row + 2 <= self.rows {
-			self.tile::<L, 2, P>(row, panel);
-			row += 2;
-		}
-		while row < self.rows {
-			self.tile::<L, 1, P>(row, panel);
-			row += 1;
+		for left in (1..=self.rows.div_ceil(height)).rev() {
+			let height = (self.rows - row).div_ceil(left);
+			match height {
+				8 => self.tile::<L, 8, P>(row, panel),
+				7 => self.tile::<L, 7, P>(row, panel),
+				6 => self.tile::<L, 6, P>(row, panel),
+				5 => self.tile::<L, 5, P>(row, panel),
+				4 => self.tile::<L, 4, P>(row, panel),
+				3 => self.tile::<L, 3, P>(row, panel),
+				2 => self.tile::<L, 2, P>(row, panel),
+				_ => self.tile::<L, 1, P>(row, panel),
+			}
+			row += height;
 		}
 	}
 
@@ -101,27 +120,29 @@ impl Gemm<'_> {
 			}
 		}
 		for (r, sums) in sums.iter().enumerate() {
-			let c = &mut self.c[(row + r) * self.c_stride + panel * WIDTH..][..P * WIDTH];
-			for (sum, c) in sums.iter().zip(c.as_chunks_mut().0) {
-				sum.store(c);
+			for (p, sum) in sums.iter().enumerate() {
+				sum.store(self.c.cell(row + r, (panel + p) * WIDTH));
 			}
 		}
 	}
 }
 
-/// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`.
+/// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`. Returns whether all
+/// means and variances are finite; they are not if a value is not.
 pub(super) struct Norm<'a> {
 	pub x: &'a [f32],
 	pub out: &'a mut [f32],
 	pub weight: &'a [f32],
 	pub bias: &'a [f32],
+	pub epsilon: f32,
 }
 
 impl Pass for Norm<'_> {
-	type Output = ();
+	type Output = bool;
 
 	#[inline(always)]
-	fn run<L: Lanes>(self) {
+	fn run<L: Lanes>(self) -> bool {
+		let mut finite = true;
 		let width = self.weight.len();
 		let count = width as f32;
 		let (weight, bias) = (self.weight.as_chunks().0, self.bias.as_chunks().0);
@@ -137,11 +158,39 @@ impl Pass for Norm<'_> {
 				let distance = L::load(x).sub(mean);
 				squares = distance.fma(distance, squares);
 			}
-			let scale = L::splat(1.0 / (squares.tree_sum() / count + NORM_EPSILON).sqrt());
+			let variance = squares.tree_sum() / count;
+			finite &= variance.is_finite();
+			let scale = L::splat(1.0 / (variance + self.epsilon).sqrt());
 			for (((x, out), weight), bias) in x.iter().zip(out.as_chunks_mut().0).zip(weight).zip(bias) {
 				L::load(x).sub(mean).mul(scale).fma(L::load(weight), L::load(bias)).store(out);
 			}
 		}
+		finite
+	}
+}
+
+/// Divides a row by its length, √(Σ x²). Returns whether the sum of squares is finite and not zero; it is not finite if
+/// a value is not.
+pub(super) struct UnitLength<'a> {
+	pub x: &'a mut [f32],
+}
+
+impl Pass for UnitLength<'_> {
+	type Output = bool;
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> bool {
+		let mut squares = L::splat(0.0);
+		for x in self.x.as_chunks().0 {
+			let x = L::load(x);
+			squares = x.fma(x, squares);
+		}
+		let squares = squares.tree_sum();
+		let length = L::splat(squares.sqrt());
+		for x in self.x.as_chunks_mut().0 {
+			L::load(x).div(length).store(x);
+		}
+		squares.is_finite() && squares > 0.0
 	}
 }
 
