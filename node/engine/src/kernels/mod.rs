@@ -1,11 +1,12 @@
 //! Bit-exact float kernels, in one definition and several tiers.
 //!
-//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] the kernels, and [`Kernels`] the
+//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] and [`gemm`] the kernels, and [`Kernels`] the
 //! safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
 //! weight format is another [`Pass`].
 
 pub(crate) mod attention;
 mod float_env;
+mod gemm;
 pub(crate) mod lanes;
 mod math;
 mod ops;
@@ -19,6 +20,7 @@ mod tests;
 mod x86;
 
 pub(crate) use float_env::check as check_float_environment;
+pub(crate) use gemm::TILE_PANELS;
 pub(crate) use panels::{PackedMatrix, Panels};
 
 use lanes::{Lanes, Scalar};
@@ -165,14 +167,14 @@ impl Kernels {
 
 	/// As [`Kernels::gemm`], into rows that lie `c_stride` floats apart.
 	pub fn gemm_into(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], c_stride: usize, rows: usize) {
-		let c = &mut ops::Strided { values: c, stride: c_stride };
-		self.run(ops::Gemm { a, a_stride, b, c, rows });
+		let c = &mut gemm::Strided { values: c, stride: c_stride };
+		gemm::Gemm { a, a_stride, b, c, rows }.run(self);
 	}
 
 	/// As [`Kernels::gemm`], into a block as wide as `b`; `a` begins with the block's first row.
 	pub fn gemm_block(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut pool::Block<'_>) {
 		let rows = c.rows().len();
-		self.run(ops::Gemm { a, a_stride, b, c, rows });
+		gemm::Gemm { a, a_stride, b, c, rows }.run(self);
 	}
 
 	/// The layer norm of every row. False if a mean or a variance is not finite, as where a value is not.

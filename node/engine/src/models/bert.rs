@@ -17,7 +17,7 @@ mod tests;
 use super::Stop;
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::Pool;
-use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels};
+use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels, TILE_PANELS};
 use crate::tokenizer::JsonTokenizer;
 use crate::{EngineError, Refusal};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,8 +33,6 @@ const NORM_EPSILON: f32 = 1e-12;
 const MAX_ROWS: usize = 256;
 /// How many rows a thread takes at once: with what a product reads beside them, they fit the second cache.
 const BLOCK_ROWS: usize = 64;
-/// How many panels the widest tile of a product has.
-const TILE_PANELS: usize = 3;
 /// How many pieces of a product each thread gets, so that a slow one delays little.
 const PIECES: usize = 4;
 
