@@ -11,6 +11,7 @@ mod pip;
 mod progress;
 mod run;
 mod text;
+mod vector;
 
 pub use error::Error;
 pub use location::Location;

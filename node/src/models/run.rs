@@ -2,10 +2,11 @@
 
 use super::names::Named;
 use super::progress::Progress;
-use super::{labels, memory, text, Error, Location};
+use super::{labels, memory, text, vector, Error, Location};
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
+use sibyl_engine::Architecture;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +18,7 @@ const MAX_TEMPERATURE: f64 = 100.0;
 /// `models run`
 #[derive(Debug, clap::Args)]
 pub struct RunCommand {
-	/// A model's name (common-lingua, smollm2), the SHA-256 of a file of the store, or a GGUF file.
+	/// A model's name (common-lingua, smollm2, minilm), the SHA-256 of a file of the store, or a GGUF file.
 	#[arg(value_name = "NAME|FILE")]
 	model: String,
 
@@ -67,6 +68,11 @@ impl RunCommand {
 		let (name, question) = (&self.model, self.question());
 		match Named::find(name, location)? {
 			Named::CommonLingua => labels::classify(&self.prompt, question.threads, out),
+			Named::Known(model) if model.architecture == Architecture::Bert => {
+				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
+				let files = files.collect::<Result<Vec<_>, _>>()?;
+				vector::embed(name, &files, &self.prompt, question.threads, out)
+			}
 			Named::Known(model) => {
 				text::answer(name, stored(&model.weights.sha256, Some(model), location)?, &question, out)
 			}
