@@ -53,7 +53,7 @@ async function submit(texts) {
   const requester = account('//Ferdie');
   const options = { model: MODEL, maxOutputUnits: generates ? MAX_TOKENS : 0 };
   const count = texts.length === 1 ? 'a text' : `${texts.length} texts`;
-  say(`Ferdie asks ${generates ? `${MODEL} to answer` : MODEL === DEFAULT_MODEL ? 'for the language of' : `${MODEL} for the vector of`} ${count}, by polkadot.js`);
+  say(`Ferdie asks ${MODEL} ${generates ? 'to answer' : 'about'} ${count}, by polkadot.js`);
   const nonce = await nextNonce(api, requester);
   const submitted = await Promise.all(texts.map(async (text, index) => {
     const submission = submitAndInclude(api, await question(api, text, options), requester, { nonce: nonce + index });
