@@ -37,7 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 			}
 			milliseconds.sort_by(f64::total_cmp);
 			let (least, median) = (milliseconds[0], milliseconds[RUNS / 2]);
-			println!("{} {threads} threads, {count} x {length} tokens: {median:.2} ms, at best {least:.2}", tier.name());
+			println!(
+				"{} {threads} threads, {count} x {length} tokens: {median:.2} ms, at best {least:.2}",
+				tier.name()
+			);
 			result += &format!(",\"{count}x{length}_ms_{threads}t\":{median:.2}");
 		}
 	}

@@ -11,8 +11,8 @@ pub(crate) const TILE_PANELS: usize = 3;
 
 /// Where the rows of a product go.
 pub(super) trait Rows {
-	/// Sixteen values of a row, from a column that is a multiple of 16.
-	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH];
+	/// `panels` times sixteen values of a row, from a column that is a multiple of 16.
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]];
 }
 
 /// Rows that lie `stride` floats apart.
@@ -23,16 +23,17 @@ pub(super) struct Strided<'a> {
 
 impl Rows for Strided<'_> {
 	#[inline(always)]
-	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH] {
-		&mut self.values[row * self.stride + column..].as_chunks_mut().0[0]
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]] {
+		self.values[row * self.stride + column..][..panels * WIDTH].as_chunks_mut().0
 	}
 }
 
 /// A block's own rows and columns.
 impl Rows for Block<'_> {
 	#[inline(always)]
-	fn cell(&mut self, row: usize, column: usize) -> &mut [f32; WIDTH] {
-		Block::cell(self, self.rows().start + row, self.columns().start + column)
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]] {
+		let row = self.rows().start + row;
+		self.row(row)[column..][..panels * WIDTH].as_chunks_mut().0
 	}
 }
 
@@ -127,8 +128,8 @@ impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
 			}
 		}
 		for (r, sums) in sums.iter().enumerate() {
-			for (p, sum) in sums.iter().enumerate() {
-				sum.store(c.cell(row + r, (panel + p) * WIDTH));
+			for (sum, cell) in sums.iter().zip(c.cells(row + r, panel * WIDTH, P)) {
+				sum.store(cell);
 			}
 		}
 	}

@@ -183,7 +183,7 @@ impl Kernels {
 	}
 
 	/// Divides a row by its length. False if the sum of its squares is not finite or zero.
-	pub fn to_unit_length(&self, x: &mut [f32]) -> bool {
+	pub fn divide_by_length(&self, x: &mut [f32]) -> bool {
 		self.run(ops::UnitLength { x })
 	}
 

@@ -150,7 +150,7 @@ impl Bert {
 		}
 		let width = self.width();
 		let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.len()).collect();
-		let rows = lengths.iter().fold(0, |rows, length| rows + length);
+		let rows = lengths.iter().sum::<usize>();
 		let mut states = States {
 			kernels,
 			pool,
@@ -288,7 +288,7 @@ impl States<'_> {
 			let mut mean = vec![0.0; width];
 			rows.by_ref().take(*length).for_each(|row| self.kernels.add_to(&mut mean, row));
 			self.kernels.divide_by(&mut mean, *length as f32);
-			ensure_finite(self.kernels.to_unit_length(&mut mean))?;
+			ensure_finite(self.kernels.divide_by_length(&mut mean))?;
 			means.push(mean);
 		}
 		Ok(means)

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 const MAX_FILE_SIZE: u64 = 512 << 20;
 
 /// Tensors that a sentence's embedding does not need: numbers that count up, and a layer behind the first token.
-const UNUSED: [&str; 3] = ["embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"];
+pub(super) const UNUSED: [&str; 3] = ["embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"];
 
 impl Bert {
 	/// Loads the model from its weights and its `tokenizer.json`, whose hashes the caller has checked.
