@@ -41,8 +41,14 @@ const SMOLLM2_GOLDENS: &[(&str, [u8; 32])] = &[
 
 /// As above.
 const MINILM_GOLDENS: &[(&str, [u8; 32])] = &[
-	("The committee answers, and the chain keeps what it agreed on.", hex!("cd6d1e1f730591830664c7246fa8540007648504061c92423624dd6bf8ca0a04")),
-	("Le comité répond. 委员会给出答案。 12 + 30 = 42", hex!("2506a471626138493b747d71a30401fb7c70171a4da47170c8c7cd028d2860fe")),
+	(
+		"The committee answers, and the chain keeps what it agreed on.",
+		hex!("cd6d1e1f730591830664c7246fa8540007648504061c92423624dd6bf8ca0a04"),
+	),
+	(
+		"Le comité répond. 委员会给出答案。 12 + 30 = 42",
+		hex!("2506a471626138493b747d71a30401fb7c70171a4da47170c8c7cd028d2860fe"),
+	),
 	("a", hex!("76499f78be9173908c0f75f6dd5839793ca73bb52802a8d3d8503110a496e531")),
 ];
 

@@ -70,9 +70,7 @@ impl LocalEngine {
 			return Ok(());
 		}
 		let (task, model): (_, Box<dyn Model>) = match (architecture, files) {
-			(Architecture::CommonLingua, [file]) => {
-				(Task::Classification, Box::new(CommonLingua::load(file.bytes)?))
-			}
+			(Architecture::CommonLingua, [file]) => (Task::Classification, Box::new(CommonLingua::load(file.bytes)?)),
 			(Architecture::Bert, [weights, tokenizer]) => {
 				(Task::Embedding, Box::new(Bert::load(weights.bytes, tokenizer.bytes)?))
 			}
