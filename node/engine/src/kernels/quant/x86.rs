@@ -246,16 +246,12 @@ impl AvxVnni {
 	#[inline(always)]
 	fn dot<const FROM: usize, const TO: usize>(w: &[__m256i; 8], a: &InputBlock, from: i32) -> __m256i {
 		unsafe {
-			let mut sums = _mm256_setzero_si256();
+			let (mut high, mut low) = (_mm256_setzero_si256(), _mm256_set1_epi32(from));
 			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
-				sums = _mm256_dpbusd_avx_epi32(sums, *w, four_256(&a.high, group));
+				high = _mm256_dpbusd_avx_epi32(high, *w, four_256(&a.high, group));
+				low = _mm256_dpbusd_avx_epi32(low, *w, four_256(&a.low, group));
 			}
-			sums = _mm256_slli_epi32::<7>(sums);
-			sums = _mm256_add_epi32(sums, _mm256_set1_epi32(from));
-			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
-				sums = _mm256_dpbusd_avx_epi32(sums, *w, four_256(&a.low, group));
-			}
-			sums
+			_mm256_add_epi32(_mm256_slli_epi32::<7>(high), low)
 		}
 	}
 }
@@ -300,16 +296,12 @@ impl Avx512Vnni {
 	#[inline(always)]
 	fn dot<const FROM: usize, const TO: usize>(w: &[__m512i; 8], a: &InputBlock, from: i32) -> __m512i {
 		unsafe {
-			let mut sums = _mm512_setzero_si512();
+			let (mut high, mut low) = (_mm512_setzero_si512(), _mm512_set1_epi32(from));
 			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
-				sums = _mm512_dpbusd_epi32(sums, *w, four_512(&a.high, group));
+				high = _mm512_dpbusd_epi32(high, *w, four_512(&a.high, group));
+				low = _mm512_dpbusd_epi32(low, *w, four_512(&a.low, group));
 			}
-			sums = _mm512_slli_epi32::<7>(sums);
-			sums = _mm512_add_epi32(sums, _mm512_set1_epi32(from));
-			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
-				sums = _mm512_dpbusd_epi32(sums, *w, four_512(&a.low, group));
-			}
-			sums
+			_mm512_add_epi32(_mm512_slli_epi32::<7>(high), low)
 		}
 	}
 }
