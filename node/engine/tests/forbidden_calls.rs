@@ -79,7 +79,17 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 	("fmadd", &["kernels/x86.rs", "kernels/quant/x86.rs"]),
 	("soft_fma(", &["kernels/lanes.rs", "kernels/quant/columns.rs"]),
 	("set_mxcsr", &["kernels/x86.rs", "kernels/mod.rs"]),
-	("unsafe ", &["kernels/x86.rs", "kernels/mod.rs", "kernels/pool.rs", "kernels/quant/x86.rs", "store.rs"]),
+	(
+		"unsafe ",
+		&[
+			"kernels/x86.rs",
+			"kernels/mod.rs",
+			"kernels/pool.rs",
+			"kernels/quant/memory.rs",
+			"kernels/quant/x86.rs",
+			"store.rs",
+		],
+	),
 	("is_x86_feature_detected", &["kernels/mod.rs"]),
 ];
 

@@ -3,6 +3,7 @@
 use super::columns::{half_to_f32, single};
 use super::input::BLOCK;
 use super::layout::{self, Layout};
+use super::memory::{Stored, WeightMemory};
 use super::{Format, Halves, Line};
 use crate::kernels::lanes::WIDTH;
 
@@ -13,8 +14,22 @@ pub(crate) struct QuantMatrix {
 	/// How many blocks a column has.
 	pub(super) blocks: usize,
 	columns: usize,
-	pub(super) lines: Vec<Line>,
-	pub(super) halves: Vec<Halves>,
+	pub(super) lines: Stored<Line>,
+	pub(super) halves: Stored<Halves>,
+}
+
+/// Why there is no matrix.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MatrixError {
+	/// The data are not as many as the matrix's shape demands, or a column is not a whole number of blocks.
+	#[error("its size does not fit its shape")]
+	Size,
+	/// A scale or a minimum is infinite or not a number.
+	#[error("it has a scale that is not finite")]
+	Scale,
+	/// The system gives no memory.
+	#[error("no memory for it: {0}")]
+	Memory(#[from] std::io::Error),
 }
 
 /// 32 weights of a file.
@@ -149,43 +164,39 @@ impl Format {
 }
 
 impl QuantMatrix {
-	/// Repacks a file's matrix of this many columns, each `depth` terms (a multiple of 32) in a row; column j of the
-	/// result is the file's `order(j)`. Nothing if the sizes do not fit or a scale is not finite.
+	/// Repacks a file's matrix of this many columns, each `depth` terms (a multiple of a block's weights) in a row; column
+	/// j of the result is the file's `order(j)`.
 	pub fn new(
+		memory: &WeightMemory,
 		format: Format,
 		data: &[u8],
 		[columns, depth]: [usize; 2],
 		order: impl Fn(usize) -> usize,
-	) -> Option<Self> {
+	) -> Result<Self, MatrixError> {
 		let blocks = depth / BLOCK;
 		let column_bytes = depth / format.block_weights() * format.block_bytes();
-		if !depth.is_multiple_of(format.block_weights()) || data.len() != columns.checked_mul(column_bytes)? {
-			return None;
+		if !depth.is_multiple_of(format.block_weights()) || Some(data.len()) != columns.checked_mul(column_bytes) {
+			return Err(MatrixError::Size);
 		}
 		let tiles = columns.div_ceil(WIDTH);
-		let [lines, halves] = format.sizes();
-		let mut matrix = Self {
-			format,
-			blocks,
-			columns,
-			lines: vec![Line([0; 64]); tiles * blocks * lines],
-			halves: vec![Halves([0; WIDTH]); tiles * blocks * halves],
-		};
+		let [lines_of_block, halves_of_block] = format.sizes();
+		let mut lines = vec![Line([0; 64]); tiles * blocks * lines_of_block];
+		let mut halves = vec![Halves([0; WIDTH]); tiles * blocks * halves_of_block];
+		let parts = format.block_weights() / BLOCK;
 		for column in 0..columns {
-			let file = data.get(order(column) * column_bytes..)?.get(..column_bytes)?;
-			let parts = format.block_weights() / BLOCK;
-			let file = file.chunks_exact(format.block_bytes());
+			let file = data.get(order(column) * column_bytes..).and_then(|data| data.get(..column_bytes));
+			let file = file.ok_or(MatrixError::Size)?.chunks_exact(format.block_bytes());
 			for (block, unpacked) in file.flat_map(|file| (0..parts).map(|part| format.unpack(file, part))).enumerate()
 			{
 				if !unpacked.scales.are_finite() {
-					return None;
+					return Err(MatrixError::Scale);
 				}
 				let at = column / WIDTH * blocks + block;
-				unpacked.scales.store(&mut matrix.halves[at * halves..][..halves], column % WIDTH);
-				pack(format, &unpacked.values, &mut matrix.lines[at * lines..][..lines], column % WIDTH);
+				unpacked.scales.store(&mut halves[at * halves_of_block..][..halves_of_block], column % WIDTH);
+				pack(format, &unpacked.values, &mut lines[at * lines_of_block..][..lines_of_block], column % WIDTH);
 			}
 		}
-		Some(matrix)
+		Ok(Self { format, blocks, columns, lines: memory.store(&lines)?, halves: memory.store(&halves)? })
 	}
 
 	/// The number of tiles.

@@ -10,13 +10,15 @@ pub(crate) mod columns;
 mod input;
 mod layout;
 mod matrix;
+mod memory;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
 pub(crate) use input::Quantised;
-pub(crate) use matrix::QuantMatrix;
+pub(crate) use matrix::{MatrixError, QuantMatrix};
+pub(crate) use memory::WeightMemory;
 
 use super::lanes::WIDTH;
 use super::pool::Block;
