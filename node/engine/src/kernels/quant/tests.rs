@@ -264,6 +264,10 @@ impl Columns for EmulatedVnni {
 		Scalar::with_fifth_bit(nibbles, bits, bit)
 	}
 
+	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes {
+		Scalar::with_two_bits(nibbles, bits, pair)
+	}
+
 	fn signed(bytes: Self::Bytes) -> Self::Bytes {
 		bytes.map(|byte| byte ^ 0x80)
 	}
@@ -300,8 +304,12 @@ impl Columns for EmulatedVnni {
 		Scalar::halves(values, part)
 	}
 
-	fn singles(values: &[Halves; 2], part: usize) -> Self::Floats {
-		Scalar::singles(values, part)
+	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats {
+		Scalar::unsigned_floats(values, part)
+	}
+
+	fn signed_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats {
+		Scalar::signed_floats(values, part)
 	}
 
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {
