@@ -11,6 +11,8 @@ mod input;
 mod layout;
 mod matrix;
 mod memory;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
