@@ -8,6 +8,7 @@ NODE := $(TARGET_DIR)/release/sibyl-node
 # Other features mean other builds of every dependency, so these have folders of their own.
 FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
+AARCH64_DIR := $(TARGET_DIR)/aarch64
 # What the engine is compared with.
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
@@ -51,6 +52,11 @@ test-rust: setup ## Run Rust's tests only
 .PHONY: test-e2e
 test-e2e: setup-tests build ## Run the tests on real nodes only
 	cd tests && SIBYL_NODE=$(NODE) npm test
+
+.PHONY: test-aarch64
+test-aarch64: ## Run the engine's unit tests as AArch64 code, in an emulator
+	@scripts/setup.sh --aarch64
+	scripts/test-aarch64.sh $(AARCH64_DIR)
 
 .PHONY: lint
 lint: setup ## Check the formatting and the lints, warnings denied

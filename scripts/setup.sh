@@ -4,6 +4,7 @@
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
 #   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
 #   scripts/setup.sh --weights  the first and what the SDK's benchmarking program is built with
+#   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,7 @@ readonly MIN_RUST=1.95
 readonly MIN_NODE=18.19
 readonly MIN_PYTHON=3.11
 readonly WASM_TARGET=wasm32v1-none
+readonly AARCH64_TARGET=aarch64-unknown-linux-gnu
 # A name of its own, so that no toolchain a user has linked is touched.
 readonly WASM_TOOLCHAIN=sibyl-wasm
 
@@ -140,9 +142,25 @@ python() {
 		die "Python $MIN_PYTHON or newer is needed, found $(python3 --version): install it from https://www.python.org."
 }
 
+# A C compiler that links, an emulator that runs, and Rust's library or its sources.
+aarch64() {
+	local missing=()
+	have qemu-aarch64 || missing+=(qemu-user)
+	have aarch64-linux-gnu-gcc || missing+=(gcc-aarch64-linux-gnu)
+	[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || missing+=(libc6-dev-arm64-cross)
+	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+	if have rustup; then
+		rustup target list --installed | grep -qx "$AARCH64_TARGET" && return
+		rustup target add "$AARCH64_TARGET" >/dev/null 2>&1 && return
+		say "rustup can't fetch $AARCH64_TARGET here; scripts/test-aarch64.sh builds it from Debian's Rust sources"
+		is_debian || die "run 'rustup target add $AARCH64_TARGET' where the network allows it, then run this again."
+	fi
+	debian_rust
+}
+
 case "${1-}" in
-'' | --tests | --weights | --bench) ;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights | --bench]" ;;
+'' | --tests | --weights | --bench | --aarch64) ;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights | --bench | --aarch64]" ;;
 esac
 system_packages
 rust
@@ -150,3 +168,4 @@ wasm_target
 [ "${1-}" != --tests ] || { javascript && pip; }
 [ "${1-}" != --weights ] || libclang
 [ "${1-}" != --bench ] || python
+[ "${1-}" != --aarch64 ] || aarch64

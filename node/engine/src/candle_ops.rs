@@ -13,7 +13,7 @@
 
 use crate::gguf::{GgufDtype, TensorView};
 use crate::kernels::pool::Pool;
-use crate::kernels::quant::Quantised;
+use crate::kernels::quant::{Quantised, WeightMemory};
 use crate::kernels::Kernels;
 use crate::models::llama::linear::{Linear, Matrix};
 use crate::EngineError;
@@ -51,7 +51,7 @@ impl MatMul {
 			return Err(invalid(format!("{depth} weights to a column are no multiple of 32")));
 		}
 		let view = TensorView { name: "weights", dtype, shape: vec![depth, columns], data: &data };
-		let matrix = Matrix::new(&view, [0, columns], depth, |column| column)?;
+		let matrix = Matrix::new(&WeightMemory::default(), &view, [0, columns], depth, |column| column)?;
 		Ok(Self { weights: Linear::new(vec![(matrix, None)]), columns, depth, pool: Pool::new(threads)? })
 	}
 }

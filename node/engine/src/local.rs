@@ -188,7 +188,7 @@ mod tests {
 		assert_eq!(engine.models().len(), 1);
 	}
 
-	#[cfg(target_arch = "x86_64")]
+	#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 	#[test]
 	fn a_thread_that_flushes_denormals_should_get_an_error() {
 		let outcome = std::thread::spawn(|| {

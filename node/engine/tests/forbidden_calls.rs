@@ -62,11 +62,11 @@ const NOWHERE: &[&str] = &[
 	"_rcp14",
 	"_rcp28",
 	"rsqrt",
+	"vrecp",
 	"dpbf16",
 	"_reduce_",
 	"_hadd_",
 	"_dp_ps",
-	"fpcr",
 	// the environment must not choose the tier
 	"env::var",
 	"option_env!",
@@ -77,10 +77,25 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 	("candle_core", &["weights.rs", "candle_ops.rs"]),
 	("libm::", &["kernels/rope.rs"]),
 	("fmadd", &["kernels/x86.rs", "kernels/quant/x86.rs"]),
+	("vfmaq", &["kernels/neon.rs", "kernels/quant/neon.rs"]),
 	("soft_fma(", &["kernels/lanes.rs", "kernels/quant/columns.rs"]),
 	("set_mxcsr", &["kernels/x86.rs", "kernels/mod.rs"]),
-	("unsafe ", &["kernels/x86.rs", "kernels/mod.rs", "kernels/pool.rs", "kernels/quant/x86.rs", "store.rs"]),
+	("set_fpcr", &["kernels/neon.rs", "kernels/mod.rs"]),
+	(
+		"unsafe ",
+		&[
+			"kernels/x86.rs",
+			"kernels/mod.rs",
+			"kernels/pool.rs",
+			"kernels/neon.rs",
+			"kernels/quant/memory.rs",
+			"kernels/quant/neon.rs",
+			"kernels/quant/x86.rs",
+			"store.rs",
+		],
+	),
 	("is_x86_feature_detected", &["kernels/mod.rs"]),
+	("is_aarch64_feature_detected", &["kernels/mod.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

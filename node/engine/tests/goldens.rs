@@ -100,6 +100,7 @@ fn the_reference_tier_should_give_the_committed_outcomes() {
 fn the_fast_tiers_should_give_the_committed_outcomes_with_one_two_and_three_threads() {
 	check_goldens(Tier::Avx2, all_sentences_with_all_threads());
 	check_goldens(Tier::Avx512, all_sentences_with_all_threads());
+	check_goldens(Tier::Neon, all_sentences_with_all_threads());
 }
 
 #[test]
@@ -108,6 +109,7 @@ fn some_outcomes_should_be_as_committed() {
 	check_goldens(Tier::Scalar, (0..GOLDENS.lines().count()).step_by(16).map(|index| (index, 1)));
 	check_goldens(Tier::Avx2, all_sentences_with_all_threads().step_by(3));
 	check_goldens(Tier::Avx512, all_sentences_with_all_threads().step_by(3));
+	check_goldens(Tier::Neon, all_sentences_with_all_threads().step_by(3));
 }
 
 /// What glibc then uses for `expf` and the like has other last bits; none of it is on an answer's path.

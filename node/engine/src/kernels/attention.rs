@@ -12,6 +12,9 @@ use std::ops::Range;
 
 type Lane = [f32; WIDTH];
 
+/// With as few rows as this, keys and values are waited for, and worth to be asked for in advance.
+const FEW: usize = 3;
+
 /// The keys and values of one layer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LayerCache {
@@ -127,15 +130,23 @@ impl Pass for Attend<'_, '_> {
 			let pair = |at: usize| (at / heads.len(), heads.start + at % heads.len());
 			let mut at = 0;
 			while L::TIER != Tier::Scalar && at + 6 <= pairs {
-				self.tile::<L, 6, 1>(kv_head, std::array::from_fn(|i| pair(at + i)));
+				let pairs = std::array::from_fn(|i| pair(at + i));
+				match L::TIER {
+					Tier::Avx512 | Tier::Avx512Vnni => self.tile::<L, 6, 1, 4>(kv_head, pairs),
+					_ => self.tile::<L, 6, 1, 1>(kv_head, pairs),
+				}
 				at += 6;
 			}
 			while L::TIER != Tier::Scalar && at + 3 <= pairs {
-				self.tile::<L, 3, 2>(kv_head, std::array::from_fn(|i| pair(at + i)));
+				let pairs = std::array::from_fn(|i| pair(at + i));
+				match L::TIER {
+					Tier::Avx512 | Tier::Avx512Vnni => self.tile::<L, 3, 2, 4>(kv_head, pairs),
+					_ => self.tile::<L, 3, 2, 2>(kv_head, pairs),
+				}
 				at += 3;
 			}
 			while at < pairs {
-				self.tile::<L, 1, 4>(kv_head, [pair(at)]);
+				self.tile::<L, 1, 4, 4>(kv_head, [pair(at)]);
 				at += 1;
 			}
 		}
@@ -145,9 +156,13 @@ impl Pass for Attend<'_, '_> {
 
 impl Attend<'_, '_> {
 	/// M pairs of a row (counted from the range's first) and a head, in increasing order of rows, which share a head of
-	/// keys and values; P panels of sixteen positions at once.
+	/// keys and values; P panels of sixteen positions, then D times sixteen dimensions at once, as registers allow.
 	#[inline(always)]
-	fn tile<L: Lanes, const M: usize, const P: usize>(&mut self, kv_head: usize, pairs: [(usize, usize); M]) {
+	fn tile<L: Lanes, const M: usize, const P: usize, const D: usize>(
+		&mut self,
+		kv_head: usize,
+		pairs: [(usize, usize); M],
+	) {
 		let dimension = self.cache.dimension;
 		let queries = &self.queries;
 		let seen = pairs.map(|(row, _)| queries.position + row + 1);
@@ -171,9 +186,9 @@ impl Attend<'_, '_> {
 			*sum = softmax::<L>(scores, seen, self.queries.scale, &mut self.finite);
 		}
 		let mut part = 0;
-		while part + 4 <= dimension / WIDTH {
-			self.mix::<L, M, 4>(kv_head, part, panels, pairs, sums);
-			part += 4;
+		while part + D <= dimension / WIDTH {
+			self.mix::<L, M, D>(kv_head, part, panels, pairs, sums);
+			part += D;
 		}
 		while part < dimension / WIDTH {
 			self.mix::<L, M, 1>(kv_head, part, panels, pairs, sums);
@@ -195,8 +210,17 @@ impl Attend<'_, '_> {
 		for (p, keys) in keys.iter_mut().enumerate() {
 			*keys = &self.layer.keys[((panel + p) * heads + kv_head) * dimension..][..dimension];
 		}
+		let mut ahead = keys;
+		for (p, ahead) in ahead.iter_mut().enumerate() {
+			if let Some(keys) = self.layer.keys.get(((panel + P + p) * heads + kv_head) * dimension..) {
+				*ahead = keys.get(..dimension).unwrap_or(ahead);
+			}
+		}
 		let mut sums = [[L::splat(0.0); P]; M];
 		for d in 0..dimension {
+			if M <= FEW {
+				ahead.iter().for_each(|keys| L::prefetch(&keys[d]));
+			}
 			let mut columns = [L::splat(0.0); P];
 			for (column, keys) in columns.iter_mut().zip(keys) {
 				*column = L::load(&keys[d]);
@@ -245,7 +269,11 @@ impl Attend<'_, '_> {
 		let shared = seen[0];
 		for (at, lane) in (0..panels).zip((0..shared).step_by(WIDTH)) {
 			let values = block(at);
+			let ahead = if at + 1 < panels { block(at + 1) } else { values };
 			for t in 0..WIDTH.min(shared - lane) {
+				if M <= FEW {
+					ahead[t * parts + part..][..D].iter().for_each(L::prefetch);
+				}
 				let values = load(&values[t * parts + part..][..D]);
 				for (sums, scores) in sums.iter_mut().zip(scores) {
 					let score = L::splat(scores[at][t]);

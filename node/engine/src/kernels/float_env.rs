@@ -15,6 +15,17 @@ pub(crate) fn check() -> bool {
 			return false;
 		}
 	}
+	#[cfg(target_arch = "aarch64")]
+	{
+		const FLUSH_TO_ZERO: u64 = 1 << 24;
+		const ROUNDING: u64 = 3 << 22;
+		const INPUTS_FLUSH_TO_ZERO: u64 = 1;
+		const ALTERNATE_HANDLING: u64 = 1 << 1;
+		let wrong = FLUSH_TO_ZERO | ROUNDING | INPUTS_FLUSH_TO_ZERO | ALTERNATE_HANDLING;
+		if super::neon::fpcr() & wrong != 0 {
+			return false;
+		}
+	}
 	behaves()
 }
 
@@ -50,6 +61,21 @@ mod tests {
 				super::super::x86::set_mxcsr(default | bits);
 				let noticed = (!check(), !behaves());
 				super::super::x86::set_mxcsr(default);
+				noticed
+			});
+			assert_eq!(noticed.join().unwrap(), (true, true), "bits {bits:#x}");
+		}
+	}
+
+	#[cfg(target_arch = "aarch64")]
+	#[test]
+	fn a_thread_that_flushes_denormals_or_rounds_otherwise_should_be_noticed() {
+		for bits in [1 << 24, 1 << 22, 2 << 22, 3 << 22] {
+			let noticed = std::thread::spawn(move || {
+				let default = super::super::neon::fpcr();
+				super::super::neon::set_fpcr(default | bits);
+				let noticed = (!check(), !behaves());
+				super::super::neon::set_fpcr(default);
 				noticed
 			});
 			assert_eq!(noticed.join().unwrap(), (true, true), "bits {bits:#x}");

@@ -53,7 +53,7 @@ impl<C: Rows> Gemm<'_, C> {
 	pub fn run(mut self, kernels: &Kernels) {
 		match kernels.tier() {
 			Tier::Scalar => self.columns::<1>(kernels, 1),
-			Tier::Avx2 | Tier::AvxVnni => self.columns::<1>(kernels, 6),
+			Tier::Avx2 | Tier::AvxVnni | Tier::Neon | Tier::NeonDot => self.columns::<1>(kernels, 6),
 			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<TILE_PANELS>(kernels, 8),
 		}
 	}

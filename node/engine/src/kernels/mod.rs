@@ -9,6 +9,8 @@ mod float_env;
 mod gemm;
 pub(crate) mod lanes;
 mod math;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod ops;
 mod panels;
 pub(crate) mod pool;
@@ -39,11 +41,16 @@ pub enum Tier {
 	Avx512,
 	/// AVX-512F, BW, VL and VNNI.
 	Avx512Vnni,
+	/// AArch64 with NEON, as all of them.
+	Neon,
+	/// NEON with the dot product of ARMv8.2.
+	NeonDot,
 }
 
 impl Tier {
 	/// All tiers, slowest first.
-	pub const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni];
+	pub const ALL: [Self; 7] =
+		[Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
 
 	/// The fastest tier that this CPU has.
 	pub fn best() -> Self {
@@ -69,8 +76,12 @@ impl Tier {
 					&& is_x86_feature_detected!("avx512vl")
 					&& Self::Avx512.is_available()
 			}
-			#[cfg(not(target_arch = "x86_64"))]
-			Self::Avx2 | Self::AvxVnni | Self::Avx512 | Self::Avx512Vnni => false,
+			#[cfg(target_arch = "aarch64")]
+			Self::Neon => true,
+			#[cfg(target_arch = "aarch64")]
+			Self::NeonDot => std::arch::is_aarch64_feature_detected!("dotprod"),
+			// Those of other CPUs.
+			_ => false,
 		}
 	}
 
@@ -82,6 +93,8 @@ impl Tier {
 			Self::AvxVnni => "avx-vnni",
 			Self::Avx512 => "avx512",
 			Self::Avx512Vnni => "avx512-vnni",
+			Self::Neon => "neon",
+			Self::NeonDot => "neon-dot",
 		}
 	}
 }
@@ -136,7 +149,8 @@ impl Kernels {
 			// SAFETY: as above.
 			#[cfg(target_arch = "x86_64")]
 			Tier::Avx512 | Tier::Avx512Vnni => unsafe { x86::run_avx512(pass) },
-			#[cfg(not(target_arch = "x86_64"))]
+			#[cfg(target_arch = "aarch64")]
+			Tier::Neon | Tier::NeonDot => pass.run::<neon::Neon>(),
 			_ => unreachable!("no such tier is available here"),
 		}
 	}
@@ -155,7 +169,11 @@ impl Kernels {
 			// SAFETY: as above.
 			#[cfg(target_arch = "x86_64")]
 			Tier::Avx512Vnni => unsafe { quant::x86::run_avx512_vnni(pass) },
-			#[cfg(not(target_arch = "x86_64"))]
+			#[cfg(target_arch = "aarch64")]
+			Tier::Neon => pass.run::<quant::neon::Neon<quant::neon::Multiplied>>(),
+			// SAFETY: as above.
+			#[cfg(target_arch = "aarch64")]
+			Tier::NeonDot => unsafe { quant::neon::run_neon_dot(pass) },
 			_ => unreachable!("no such tier is available here"),
 		}
 	}
@@ -241,5 +259,15 @@ pub(crate) fn with_flushed_denormals<T>(run: impl FnOnce() -> T) -> T {
 	x86::set_mxcsr(default | 1 << 15);
 	let result = run();
 	x86::set_mxcsr(default);
+	result
+}
+
+/// As on x86-64.
+#[cfg(all(test, target_arch = "aarch64"))]
+pub(crate) fn with_flushed_denormals<T>(run: impl FnOnce() -> T) -> T {
+	let default = neon::fpcr();
+	neon::set_fpcr(default | 1 << 24);
+	let result = run();
+	neon::set_fpcr(default);
 	result
 }

@@ -386,7 +386,7 @@ mod tests {
 		}
 	}
 
-	#[cfg(target_arch = "x86_64")]
+	#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 	#[test]
 	fn workers_that_inherit_another_environment_should_be_noticed() {
 		let result = thread::spawn(|| super::super::with_flushed_denormals(|| Pool::new(2).err()));

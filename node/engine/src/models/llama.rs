@@ -19,7 +19,7 @@ use super::Stop;
 use crate::gguf::{GgufFile, TensorView};
 use crate::kernels::attention::{KvCache, Queries};
 use crate::kernels::pool::Pool;
-use crate::kernels::quant::Quantised;
+use crate::kernels::quant::{Quantised, WeightMemory};
 use crate::kernels::rope::RopeTables;
 use crate::kernels::{all_finite, check_float_environment, Kernels};
 use crate::{Architecture, EngineError, Refusal};
@@ -118,7 +118,7 @@ impl Llama {
 	/// Loads a model from its file, whose hash the caller has checked.
 	pub fn load(file: &GgufFile<'_>) -> Result<Self, EngineError> {
 		let config = Config::read(file)?;
-		let loader = Loader { file, config: &config };
+		let loader = Loader { file, config: &config, memory: WeightMemory::default() };
 		let embedding = Linear::new(vec![(loader.matrix("token_embd", config.vocabulary, config.width)?, None)]);
 		let output = match file.tensor("output.weight") {
 			Some(_) => Some(Linear::new(vec![(loader.matrix("output", config.vocabulary, config.width)?, None)])),
@@ -388,6 +388,7 @@ pub(crate) fn greedy(logits: &[f32]) -> u32 {
 struct Loader<'a> {
 	file: &'a GgufFile<'a>,
 	config: &'a Config,
+	memory: WeightMemory,
 }
 
 impl Loader<'_> {
@@ -405,7 +406,7 @@ impl Loader<'_> {
 
 	fn matrix(&self, name: &str, columns: usize, depth: usize) -> Result<Matrix, EngineError> {
 		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
-		Matrix::new(tensor, [0, columns], depth, |column| column)
+		Matrix::new(&self.memory, tensor, [0, columns], depth, |column| column)
 	}
 
 	fn layer(&self, layer: usize) -> Result<Layer, EngineError> {
@@ -452,7 +453,7 @@ impl Loader<'_> {
 				}
 				None => None,
 			};
-			Ok((Matrix::new(tensor, [0, heads * head], width, order)?, bias))
+			Ok((Matrix::new(&self.memory, tensor, [0, heads * head], width, order)?, bias))
 		};
 		let llama = family == Family::Llama;
 		Ok(Linear::new(vec![part("q", heads, llama)?, part("k", kv_heads, llama)?, part("v", kv_heads, false)?]))

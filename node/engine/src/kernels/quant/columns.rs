@@ -4,7 +4,7 @@
 
 use super::super::lanes::{soft_fma, Scalar, WIDTH};
 use super::input::{InputBlock, BLOCK};
-use super::{Halves, Line};
+use super::Line;
 use std::ops::Range;
 
 /// Some of a tile's sixteen columns, computed at once.
@@ -12,7 +12,7 @@ use std::ops::Range;
 /// As with [`Lanes`](super::super::lanes::Lanes), the methods may only be called below
 /// [`Kernels::run_columns`](super::super::Kernels::run_columns), which has made sure of the CPU.
 pub(crate) trait Columns {
-	/// How many columns these are: sixteen or eight.
+	/// How many columns these are: sixteen, eight or four.
 	const WIDTH: usize;
 	/// How many rows of the input, in fours, a tile takes at once.
 	const ROW_GROUPS: usize;
@@ -33,6 +33,9 @@ pub(crate) trait Columns {
 	fn high_nibbles(bytes: Self::Bytes) -> Self::Bytes;
 	/// Bit `bit` of each byte of the second argument, as the fifth bit of each byte of the first, which has only four.
 	fn with_fifth_bit(nibbles: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes;
+	/// Bits `2 · pair` and the next of each byte of the second argument, as the fifth and sixth bit of each byte of the
+	/// first, which has only four.
+	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes;
 	/// Signed bytes as [`Columns::dot_signed`] wants them.
 	fn signed(bytes: Self::Bytes) -> Self::Bytes;
 
@@ -55,8 +58,10 @@ pub(crate) trait Columns {
 	fn splat(value: f32) -> Self::Floats;
 	/// Half-precision floats, exactly.
 	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats;
-	/// Floats.
-	fn singles(values: &[Halves; 2], part: usize) -> Self::Floats;
+	/// Small integers without sign, as floats.
+	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats;
+	/// Small integers in two's complement, as floats.
+	fn signed_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats;
 	/// `x · y`
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats;
 	/// `x · y + z`, rounded once.
@@ -75,12 +80,6 @@ pub(crate) fn half_to_f32(half: u16) -> f32 {
 		31 => f32::from_bits(sign | 0x7f80_0000 | (rest & 0x3ff) << 13),
 		_ => f32::from_bits(sign | ((rest << 13) + (112 << 23))),
 	}
-}
-
-/// The f32 of a column.
-pub(super) fn single(values: &[Halves; 2], column: usize) -> f32 {
-	let [low, high] = std::array::from_fn(|at| u32::from(values[column / 8].0[column % 8 * 2 + at]));
-	f32::from_bits(low | high << 16)
 }
 
 fn map(bytes: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
@@ -120,6 +119,10 @@ impl Columns for Scalar {
 		std::array::from_fn(|at| nibbles[at] | (bits[at] >> bit & 1) << 4)
 	}
 
+	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes {
+		std::array::from_fn(|at| nibbles[at] | (bits[at] >> (2 * pair) & 3) << 4)
+	}
+
 	fn signed(bytes: Self::Bytes) -> Self::Bytes {
 		bytes
 	}
@@ -156,8 +159,12 @@ impl Columns for Scalar {
 		values.map(half_to_f32)
 	}
 
-	fn singles(values: &[Halves; 2], _part: usize) -> Self::Floats {
-		std::array::from_fn(|column| single(values, column))
+	fn unsigned_floats(values: &[u8; WIDTH], _part: usize) -> Self::Floats {
+		values.map(f32::from)
+	}
+
+	fn signed_floats(values: &[u8; WIDTH], _part: usize) -> Self::Floats {
+		values.map(|value| f32::from(value.cast_signed()))
 	}
 
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {

@@ -2,24 +2,29 @@
 //!
 //! A tile is sixteen columns, a block 32 terms. A [`Line`] has four bytes of each column: with eight bits, line u has
 //! terms 4u to 4u + 3. With four bits, line u has terms 8u to 8u + 3 in the lower halves and the next four in the upper
-//! ones. Fifth bits are one more line: term 4u + j has bit u of byte j.
+//! ones. Fifth bits are one more line: term 4u + j has bit u of byte j. Fifth and sixth bits are two more lines: term
+//! 16v + 4u + j has bits 2u and 2u + 1 of byte j of line v.
 
 use super::columns::Columns;
 use super::input::InputBlock;
-use super::{Halves, Line};
+use super::{Factors, Halves, Line};
 
 /// A format.
 pub(super) trait Layout {
 	/// The lines of a block.
 	const LINES: usize;
-	/// The half-precision floats of a block, per column; an f32 counts as two.
+	/// How many blocks have the same half-precision floats.
+	const SUPERBLOCK: usize = 1;
+	/// The half-precision floats of a superblock, per column.
 	const HALVES: usize;
+	/// The factors of a block, per column.
+	const FACTORS: usize = 0;
 	/// The block's weights, as integers.
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8];
 
 	/// The block's scale d, and its minimum m if it has one; or the scales of its halves.
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
+	fn scales<C: Columns>(halves: &[Halves], _factors: &[Factors], part: usize) -> [C::Floats; 2] {
 		[C::halves(&halves[0].0, part), C::halves(&halves[Self::HALVES - 1].0, part)]
 	}
 
@@ -145,19 +150,16 @@ impl Layout for Q8_0 {
 	}
 }
 
-#[inline(always)]
-fn single_scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
-	let pairs = halves.as_chunks::<2>().0;
-	[C::singles(&pairs[0], part), C::singles(&pairs[1], part)]
-}
-
-/// `sum = fma(−m, a.scaled_sum, fma(Σ n·a, s · a.scale, sum))`; −m is what is stored.
+/// As [`Q4_1`]; d and m are products, exact in f32, of a superblock's half-precision floats and a block's factors. The
+/// superblock's m is kept with the opposite of the file's sign.
 #[allow(non_camel_case_types)]
 pub(super) struct Q4_K;
 
 impl Layout for Q4_K {
 	const LINES: usize = 4;
-	const HALVES: usize = 4;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 2;
+	const FACTORS: usize = 2;
 
 	#[inline(always)]
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
@@ -165,34 +167,44 @@ impl Layout for Q4_K {
 	}
 
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
-		single_scales::<C>(halves, part)
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> [C::Floats; 2] {
+		[
+			C::mul(C::halves(&halves[0].0, part), C::unsigned_floats(&factors[0].0, part)),
+			C::mul(C::halves(&halves[1].0, part), C::unsigned_floats(&factors[1].0, part)),
+		]
 	}
 
 	#[inline(always)]
 	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
-		let sum = scaled::<C>(C::dot_4_bits(w, a), scales[0], a, sum);
-		C::fma(scales[1], C::splat(a.scaled_sum), sum)
+		Q4_1::step::<C>(w, scales, a, sum)
 	}
 }
 
-/// Of each half: `sum = fma(Σ n·a − 32·Σ a, s · a.scale, sum)`
+/// Of the first and then the second sixteen terms, with scales d that are products as those of [`Q4_K`]:
+/// `sum = fma(Σ n·a − 32·Σ a, d · a.scale, sum)`
 #[allow(non_camel_case_types)]
 pub(super) struct Q6_K;
 
 impl Layout for Q6_K {
-	const LINES: usize = 8;
-	const HALVES: usize = 4;
+	const LINES: usize = 6;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 1;
+	const FACTORS: usize = 2;
 
 	#[inline(always)]
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
-		let byte = |line: usize| C::bytes(&lines[line], part);
-		[byte(0), byte(1), byte(2), byte(3), byte(4), byte(5), byte(6), byte(7)]
+		let mut weights = nibbles::<C>(lines, part);
+		let bits = [C::bytes(&lines[4], part), C::bytes(&lines[5], part)];
+		for (group, weight) in weights.iter_mut().enumerate() {
+			*weight = C::with_two_bits(*weight, bits[group / 4], group % 4);
+		}
+		weights
 	}
 
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
-		single_scales::<C>(halves, part)
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> [C::Floats; 2] {
+		let scale = C::halves(&halves[0].0, part);
+		[C::mul(scale, C::signed_floats(&factors[0].0, part)), C::mul(scale, C::signed_floats(&factors[1].0, part))]
 	}
 
 	#[inline(always)]

@@ -2,21 +2,25 @@
 //!
 //! A weight matrix stays in the blocks of its file's format, repacked into tiles of sixteen output columns
 //! ([`QuantMatrix`]); the input is quantised to 15 bits in blocks of 32, each value in two parts of a byte
-//! ([`Quantised`]). An output element is a walk over the blocks in increasing order; each has an integer sum of products,
-//! which is exact, one conversion of it to f32, and one or two fused steps ([`layout`]). [`columns`] has the operations, for each tier; its scalar implementation and
-//! [`layout`] are the specification.
+//! ([`Quantised`]). An output element is a walk over the blocks in increasing order; each has one or two integer sums of
+//! products, which are exact, their conversion to f32, and one or two fused steps ([`layout`]). [`columns`] has the
+//! operations, for each tier; its scalar implementation and [`layout`] are the specification.
 
 pub(crate) mod columns;
 mod input;
 mod layout;
 mod matrix;
+mod memory;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
 pub(crate) use input::Quantised;
-pub(crate) use matrix::QuantMatrix;
+pub(crate) use matrix::{MatrixError, QuantMatrix};
+pub(crate) use memory::WeightMemory;
 
 use super::lanes::WIDTH;
 use super::pool::Block;
@@ -32,10 +36,14 @@ use std::ops::Range;
 #[repr(C, align(64))]
 pub(crate) struct Line(pub [u8; 64]);
 
-/// A half-precision float of each of sixteen columns, or an f32 of each of eight, its lower half first.
+/// A half-precision float of each of sixteen columns.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 pub(crate) struct Halves(pub [u16; WIDTH]);
+
+/// A small integer of each of sixteen columns, by which a scale is multiplied.
+#[derive(Clone, Copy)]
+pub(crate) struct Factors(pub [u8; WIDTH]);
 
 /// The formats that weights are kept in.
 #[allow(non_camel_case_types)]
@@ -51,10 +59,9 @@ pub(crate) enum Format {
 	Q5_1,
 	/// n · d for n of eight bits, signed.
 	Q8_0,
-	/// n · s − m for n of four bits. A file has 256 weights to a block, and s and m as products of a half-precision float
-	/// and six bits; they are rounded to f32.
+	/// n · d · f − m · g for n of four bits, where 256 weights share d and m, and 32 share f and g, of six bits.
 	Q4_K,
-	/// (n − 32) · s for n of six bits, with an s for 16 weights. In a file as [`Format::Q4_K`], of eight bits.
+	/// (n − 32) · d · f for n of six bits, where 256 weights share d, and 16 share f, of eight bits, signed.
 	Q6_K,
 }
 
@@ -117,17 +124,20 @@ impl<F: Layout> Multiply<'_, '_, F> {
 	) {
 		let blocks = self.matrix.blocks;
 		let lines = &self.matrix.lines[tile * blocks * F::LINES..][..blocks * F::LINES];
-		let halves = &self.matrix.halves[tile * blocks * F::HALVES..][..blocks * F::HALVES];
+		let halves_of_tile = blocks / F::SUPERBLOCK * F::HALVES;
+		let halves = &self.matrix.halves[tile * halves_of_tile..][..halves_of_tile];
+		let factors = &self.matrix.factors[tile * blocks * F::FACTORS..][..blocks * F::FACTORS];
 		let input = input.map(|blocks_of_rows| &blocks_of_rows[..blocks]);
 		for part in 0..WIDTH / C::WIDTH {
 			let mut sums = [[C::splat(0.0); G]; N];
-			for (block, (lines, halves)) in lines.chunks_exact(F::LINES).zip(halves.chunks_exact(F::HALVES)).enumerate()
-			{
+			for (block, lines) in lines.chunks_exact(F::LINES).enumerate() {
+				let halves = &halves[block / F::SUPERBLOCK * F::HALVES..][..F::HALVES];
+				let factors = &factors[block * F::FACTORS..][..F::FACTORS];
 				if N * G == 1 && part == 0 {
 					lines.iter().for_each(C::prefetch);
 				}
 				let weights = F::unpack::<C>(lines, part);
-				let scales = F::scales::<C>(halves, part);
+				let scales = F::scales::<C>(halves, factors, part);
 				for (sums, input) in sums.iter_mut().zip(&input) {
 					for (sum, input) in sums.iter_mut().zip(&input[block]) {
 						*sum = F::step::<C>(&weights, &scales, input, *sum);

@@ -190,7 +190,8 @@ fn products_should_follow_the_rules_on_every_tier_with_any_threads_and_rows() {
 				continue;
 			}
 			let data = file(format, &mut noise, columns, depth);
-			let matrix = QuantMatrix::new(format, &data, [columns, depth], |column| column).unwrap();
+			let matrix =
+				QuantMatrix::new(&WeightMemory::default(), format, &data, [columns, depth], |column| column).unwrap();
 			for count in [1, 2, 3, 4, 5, 8, 12, 13, 31] {
 				let x = rows(&mut noise, count, depth);
 				let width = matrix.tiles() * WIDTH;
@@ -263,6 +264,10 @@ impl Columns for EmulatedVnni {
 		Scalar::with_fifth_bit(nibbles, bits, bit)
 	}
 
+	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes {
+		Scalar::with_two_bits(nibbles, bits, pair)
+	}
+
 	fn signed(bytes: Self::Bytes) -> Self::Bytes {
 		bytes.map(|byte| byte ^ 0x80)
 	}
@@ -299,8 +304,12 @@ impl Columns for EmulatedVnni {
 		Scalar::halves(values, part)
 	}
 
-	fn singles(values: &[Halves; 2], part: usize) -> Self::Floats {
-		Scalar::singles(values, part)
+	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats {
+		Scalar::unsigned_floats(values, part)
+	}
+
+	fn signed_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats {
+		Scalar::signed_floats(values, part)
 	}
 
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {
@@ -333,7 +342,7 @@ fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
 	for format in Format::ALL {
 		let depth = format.block_weights().max(96);
 		let data = file(format, &mut noise, 48, depth);
-		let matrix = QuantMatrix::new(format, &data, [48, depth], |column| column).unwrap();
+		let matrix = QuantMatrix::new(&WeightMemory::default(), format, &data, [48, depth], |column| column).unwrap();
 		for count in [1, 13] {
 			let x = rows(&mut noise, count, depth);
 			let scalar = Kernels::new(Tier::Scalar).unwrap();
@@ -397,18 +406,19 @@ fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 	for format in Format::ALL {
 		let depth = format.block_weights().max(64);
 		let mut data = file(format, &mut noise, 20, depth);
-		let plain = QuantMatrix::new(format, &data, [20, depth], |column| column).unwrap();
-		let turned = QuantMatrix::new(format, &data, [20, depth], |column| 19 - column).unwrap();
+		let plain = QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| column).unwrap();
+		let turned =
+			QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| 19 - column).unwrap();
 		let read = |matrix: &QuantMatrix, column: usize| {
 			let mut out = vec![0.0; depth];
 			matrix.column(column, &mut out);
 			out
 		};
 		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
-		assert!(QuantMatrix::new(format, &data[1..], [20, depth], |column| column).is_none());
+		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data[1..], [20, depth], |column| column).is_err());
 		let scale = if format == Format::Q6_K { 208 } else { 0 };
 		data[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
-		assert!(QuantMatrix::new(format, &data, [20, depth], |column| column).is_none());
+		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| column).is_err());
 	}
 }
 
@@ -426,7 +436,7 @@ fn weights_should_be_what_ggmls_own_python_package_reads() {
 			include_bytes!("../../../tests/data/q6_k.f32"),
 		),
 	] {
-		let matrix = QuantMatrix::new(format, data, [2, 256], |column| column).unwrap();
+		let matrix = QuantMatrix::new(&WeightMemory::default(), format, data, [2, 256], |column| column).unwrap();
 		let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
 		for (column, expected) in expected.chunks_exact(256).enumerate() {
 			let mut out = [0.0; 256];

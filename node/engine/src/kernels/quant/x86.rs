@@ -9,7 +9,7 @@ use super::super::lanes::WIDTH;
 use super::super::ColumnsPass;
 use super::columns::Columns;
 use super::input::InputBlock;
-use super::{Halves, Line};
+use super::Line;
 use std::arch::x86_64::*;
 
 // SAFETY, for every `unsafe` block here: `Columns` promises that its methods are called below `Kernels::run_columns`
@@ -133,6 +133,19 @@ macro_rules! eight_columns {
 		}
 
 		#[inline(always)]
+		fn with_two_bits(nibbles: __m256i, bits: __m256i, pair: usize) -> __m256i {
+			unsafe {
+				let shifted = match pair {
+					0 => _mm256_slli_epi16::<4>(bits),
+					1 => _mm256_slli_epi16::<2>(bits),
+					2 => bits,
+					_ => _mm256_srli_epi16::<2>(bits),
+				};
+				_mm256_or_si256(nibbles, _mm256_and_si256(shifted, _mm256_set1_epi8(48)))
+			}
+		}
+
+		#[inline(always)]
 		fn add(sums: __m256i, addend: i32) -> __m256i {
 			unsafe { _mm256_add_epi32(sums, _mm256_set1_epi32(addend)) }
 		}
@@ -153,8 +166,21 @@ macro_rules! eight_columns {
 		}
 
 		#[inline(always)]
-		fn singles(values: &[Halves; 2], part: usize) -> __m256 {
-			unsafe { _mm256_loadu_ps(values[part].0.as_ptr().cast()) }
+		fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> __m256 {
+			unsafe {
+				_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(
+					values.as_chunks::<8>().0[part].as_ptr().cast(),
+				)))
+			}
+		}
+
+		#[inline(always)]
+		fn signed_floats(values: &[u8; WIDTH], part: usize) -> __m256 {
+			unsafe {
+				_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(
+					values.as_chunks::<8>().0[part].as_ptr().cast(),
+				)))
+			}
 		}
 
 		#[inline(always)]
@@ -351,6 +377,19 @@ impl Columns for Avx512Vnni {
 	}
 
 	#[inline(always)]
+	fn with_two_bits(nibbles: __m512i, bits: __m512i, pair: usize) -> __m512i {
+		unsafe {
+			let shifted = match pair {
+				0 => _mm512_slli_epi16::<4>(bits),
+				1 => _mm512_slli_epi16::<2>(bits),
+				2 => bits,
+				_ => _mm512_srli_epi16::<2>(bits),
+			};
+			_mm512_or_si512(nibbles, _mm512_and_si512(shifted, _mm512_set1_epi8(48)))
+		}
+	}
+
+	#[inline(always)]
 	fn signed(bytes: __m512i) -> __m512i {
 		unsafe { _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)) }
 	}
@@ -400,8 +439,13 @@ impl Columns for Avx512Vnni {
 	}
 
 	#[inline(always)]
-	fn singles(values: &[Halves; 2], _part: usize) -> __m512 {
-		unsafe { _mm512_loadu_ps(values.as_ptr().cast()) }
+	fn unsigned_floats(values: &[u8; WIDTH], _part: usize) -> __m512 {
+		unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(values.as_ptr().cast()))) }
+	}
+
+	#[inline(always)]
+	fn signed_floats(values: &[u8; WIDTH], _part: usize) -> __m512 {
+		unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(values.as_ptr().cast()))) }
 	}
 
 	#[inline(always)]

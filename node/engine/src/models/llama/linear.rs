@@ -4,7 +4,7 @@ use crate::gguf::{GgufDtype, TensorView};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::{Block, Pool};
 use crate::kernels::quant::columns::half_to_f32;
-use crate::kernels::quant::{Format, QuantMatrix, Quantised};
+use crate::kernels::quant::{Format, MatrixError, QuantMatrix, Quantised, WeightMemory};
 use crate::kernels::{all_finite, Kernels, PackedMatrix, Panels};
 use crate::EngineError;
 
@@ -57,6 +57,7 @@ pub(super) fn invalid(reason: String) -> EngineError {
 impl Matrix {
 	/// Repacks a tensor; column j of the result is the file's `order(j)`, of which there are `columns` from `first`.
 	pub fn new(
+		memory: &WeightMemory,
 		tensor: &TensorView<'_>,
 		[first, columns]: [usize; 2],
 		depth: usize,
@@ -82,9 +83,13 @@ impl Matrix {
 		};
 		let row_bytes = depth / tensor.dtype.block_weights() * tensor.dtype.block_bytes();
 		let data = tensor.data.get(first * row_bytes..).and_then(|data| data.get(..columns * row_bytes));
-		data.and_then(|data| QuantMatrix::new(format, data, [columns, depth], order))
-			.map(Self::Quantised)
-			.ok_or_else(|| invalid(format!("tensor {} has a scale that is not finite", tensor.name)))
+		let data = data.ok_or_else(|| invalid(format!("tensor {} is short", tensor.name)))?;
+		QuantMatrix::new(memory, format, data, [columns, depth], order).map(Self::Quantised).map_err(
+			|error| match error {
+				MatrixError::Memory(error) => EngineError::Internal(format!("no memory for {}: {error}", tensor.name)),
+				error => invalid(format!("tensor {}: {error}", tensor.name)),
+			},
+		)
 	}
 
 	/// The number of columns.
