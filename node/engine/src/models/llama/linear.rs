@@ -177,3 +177,6 @@ impl Linear {
 		});
 	}
 }
+
+#[cfg(test)]
+mod tests;
