@@ -9,6 +9,8 @@ NODE := $(TARGET_DIR)/release/sibyl-node
 FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
 FUZZ_DIR := $(TARGET_DIR)/fuzz
+# What the engine is compared with.
+PEERS_DIR := $(TARGET_DIR)/bench-peers
 
 # The crates that have the features runtime-benchmarks and try-runtime.
 RUNTIME_CRATES := sibyl-runtime pallet-inference pallet-models pallet-timing
@@ -58,7 +60,7 @@ lint: setup ## Check the formatting and the lints, warnings denied
 
 .PHONY: demo
 demo: setup-tests build ## Have four validators agree: make demo TEXT='…', or MODEL=smollm2 TEXT='…' for a chat
-	$(if $(MODEL),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
+	$(if $(filter-out common-lingua,$(MODEL)),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
 	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
 
 .PHONY: models
@@ -103,3 +105,10 @@ bench: setup-tests build ## Measure the node; the last line is RESULT {…}
 .PHONY: bench-latency
 bench-latency: setup-tests build ## Measure how soon jobs settle; the last line is RESULT {…}
 	cd tests && SIBYL_NODE=$(NODE) node bench-latency.mjs
+
+.PHONY: bench-engine
+bench-engine: ## Measure the engine beside llama.cpp, ONNX Runtime and candle; the last line is RESULT {…}
+	@scripts/setup.sh --bench
+	$(CARGO_ENV) cargo build --locked --release --workspace --examples
+	cargo build --locked --release --manifest-path bench/candle/Cargo.toml --target-dir $(PEERS_DIR)
+	python3 bench/run.py --examples $(TARGET_DIR)/release/examples --peers $(PEERS_DIR)

@@ -4,11 +4,13 @@
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
 #   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
 #   scripts/setup.sh --weights  the first and what the SDK's benchmarking program is built with
+#   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly MIN_RUST=1.95
 readonly MIN_NODE=18.19
+readonly MIN_PYTHON=3.11
 readonly WASM_TARGET=wasm32v1-none
 # A name of its own, so that no toolchain a user has linked is touched.
 readonly WASM_TOOLCHAIN=sibyl-wasm
@@ -131,12 +133,20 @@ libclang() {
 	dpkg -s libclang-dev >/dev/null 2>&1 || apt_install libclang-dev
 }
 
+# Debian's python3 can't make virtual environments without python3-venv, which has pip's wheel.
+python() {
+	{ have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || apt_install python3 python3-venv
+	at_least "$MIN_PYTHON" "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ||
+		die "Python $MIN_PYTHON or newer is needed, found $(python3 --version): install it from https://www.python.org."
+}
+
 case "${1-}" in
-'' | --tests | --weights) ;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights]" ;;
+'' | --tests | --weights | --bench) ;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights | --bench]" ;;
 esac
 system_packages
 rust
 wasm_target
 [ "${1-}" != --tests ] || { javascript && pip; }
 [ "${1-}" != --weights ] || libclang
+[ "${1-}" != --bench ] || python

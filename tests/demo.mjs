@@ -9,7 +9,7 @@ import { Network, VALIDATORS } from './lib/network.mjs';
 import { inSib, languageName, listNames, percent, shorten, verdictOf } from './lib/show.mjs';
 
 const MODEL = process.env.MODEL || DEFAULT_MODEL;
-const generates = MODEL !== DEFAULT_MODEL;
+const generates = MODEL === 'smollm2';
 const MAX_TOKENS = 64;
 
 const TEXTS = process.env.TEXT ? [process.env.TEXT] : generates ? ['What is the capital of France?'] : [
@@ -53,7 +53,7 @@ async function submit(texts) {
   const requester = account('//Ferdie');
   const options = { model: MODEL, maxOutputUnits: generates ? MAX_TOKENS : 0 };
   const count = texts.length === 1 ? 'a text' : `${texts.length} texts`;
-  say(`Ferdie asks ${generates ? `${MODEL} to answer` : 'for the language of'} ${count}, by polkadot.js`);
+  say(`Ferdie asks ${MODEL} ${generates ? 'to answer' : 'about'} ${count}, by polkadot.js`);
   const nonce = await nextNonce(api, requester);
   const submitted = await Promise.all(texts.map(async (text, index) => {
     const submission = submitAndInclude(api, await question(api, text, options), requester, { nonce: nonce + index });

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::models::ModelsCommand;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -76,4 +77,7 @@ pub enum Subcommand {
 
 	/// Show what the database holds.
 	ChainInfo(sc_cli::ChainInfoCmd),
+
+	/// Install models, look after their files, and ask them without a chain.
+	Models(ModelsCommand),
 }

@@ -80,7 +80,14 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::ChainInfo(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
+		Some(Subcommand::Models(command)) => Ok(command.run()?),
 	}
+}
+
+/// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
+pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
+	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
+	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
 fn run_node(cli: &Cli) -> Result<(), Error> {
@@ -95,12 +102,6 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
 	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
 	runner.run_node_until_exit(|config| service::start(config, inference, models, storage_monitor))
-}
-
-/// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
-fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
-	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
-	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
 fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {

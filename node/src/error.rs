@@ -71,6 +71,10 @@ pub enum Error {
 	#[error("the engine's threads can't be started ({0}): lower --inference-threads or the load of this machine")]
 	EngineThreads(std::io::Error),
 
+	/// A model can't be installed or run.
+	#[error(transparent)]
+	Models(#[from] crate::models::Error),
+
 	/// The disk is nearly full.
 	#[error(transparent)]
 	Storage(#[from] sc_storage_monitor::Error),

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod error;
 mod inference;
+mod models;
 mod rpc;
 mod service;
 

@@ -1,18 +1,14 @@
 //! Drives the built program as a user would, mostly wrongly.
 
+mod common;
+
+use common::{fails_saying, folder, run, sibyl, succeeds};
 use std::{
 	io::{BufRead, BufReader},
 	net::{Ipv4Addr, TcpListener},
 	path::Path,
-	process::{Command, Output, Stdio},
+	process::{Command, Stdio},
 };
-use tempfile::TempDir;
-
-fn sibyl() -> Command {
-	let mut command = Command::new(env!("CARGO_BIN_EXE_sibyl-node"));
-	command.stdin(Stdio::null());
-	command
-}
 
 /// Arguments of a development node that gets in no other's way.
 fn dev_node(base_path: &Path) -> Command {
@@ -26,34 +22,6 @@ fn dev_node(base_path: &Path) -> Command {
 		"--no-mdns",
 	]);
 	command
-}
-
-fn run(command: &mut Command) -> Output {
-	command.output().expect("the program runs")
-}
-
-fn succeeds(command: &mut Command) -> String {
-	let output = run(command);
-	let errors = String::from_utf8_lossy(&output.stderr);
-	assert!(output.status.success(), "{errors}");
-	String::from_utf8(output.stdout).expect("the program writes UTF-8") + &errors
-}
-
-/// Asserts that the command fails with one line that holds all of these words.
-fn fails_saying(command: &mut Command, words: &[&str]) {
-	let output = run(command);
-	let text = String::from_utf8_lossy(&output.stderr);
-	assert!(!output.status.success(), "it should have failed:\n{text}");
-	assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
-	let errors: Vec<_> = text.lines().filter(|line| line.to_lowercase().starts_with("error: ")).collect();
-	let [error] = errors[..] else { panic!("one line should say what is wrong:\n{text}") };
-	for word in words {
-		assert!(error.contains(word), "'{word}' is missing in: {error}");
-	}
-}
-
-fn folder() -> TempDir {
-	tempfile::tempdir().expect("a temporary folder can be made")
 }
 
 /// Runs a development node until it has imported so many blocks, then kills it.

@@ -39,9 +39,22 @@ const SMOLLM2_GOLDENS: &[(&str, [u8; 32])] = &[
 	("Name three colours.", hex!("56da6662e914d5c16b11e3f4163a9ea50b1d27258f0b790f45eb3a5488c1d8c9")),
 ];
 
+/// As above.
+const MINILM_GOLDENS: &[(&str, [u8; 32])] = &[
+	(
+		"The committee answers, and the chain keeps what it agreed on.",
+		hex!("cd6d1e1f730591830664c7246fa8540007648504061c92423624dd6bf8ca0a04"),
+	),
+	(
+		"Le comité répond. 委员会给出答案。 12 + 30 = 42",
+		hex!("2506a471626138493b747d71a30401fb7c70171a4da47170c8c7cd028d2860fe"),
+	),
+	("a", hex!("76499f78be9173908c0f75f6dd5839793ca73bb52802a8d3d8503110a496e531")),
+];
+
 /// All of them.
 pub fn all() -> Vec<ModelRevision> {
-	vec![common_lingua(), smollm2()]
+	vec![common_lingua(), smollm2(), minilm()]
 }
 
 /// Names the language of a text. Its weights are compiled into the node, so that a fresh chain answers without a download.
@@ -80,6 +93,28 @@ pub fn smollm2() -> ModelRevision {
 		commit_window: 12,
 		price: ModelPrice { base: MILLI_SIB, unit: 10 * MICRO_SIB },
 		goldens: goldens(SMOLLM2_GOLDENS),
+	}
+}
+
+/// Gives a text a vector, near those of texts with a like meaning, in English. Validators install it with
+/// `sibyl-node models install minilm`.
+pub fn minilm() -> ModelRevision {
+	let file = |name, size, sha256: [u8; 32]| ModelFile { name: text(name), size, sha256: sha256.into() };
+	let weights = hex!("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db");
+	let tokenizer = hex!("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037");
+	ModelRevision {
+		name: text("minilm"),
+		task: Task::Embed,
+		architecture: text("bert"),
+		files: bounded(vec![
+			file("model.safetensors", 90_868_376, weights),
+			file("tokenizer.json", 466_247, tokenizer),
+		]),
+		semantics: 1,
+		limits: ModelLimits { input_bytes: 1024, context_units: 256, output_units: 0 },
+		commit_window: 12,
+		price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB },
+		goldens: goldens(MINILM_GOLDENS),
 	}
 }
 

@@ -8,7 +8,13 @@ import { scratch } from './scratch.mjs';
 export const MODELS_PATH = process.env.SIBYL_MODELS ?? join(homedir(), '.cache/sibyl/models');
 
 /** The files of models, by the name that the chain knows these by. */
-const FILES = { smollm2: ['b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'] };
+const FILES = {
+  smollm2: ['b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'],
+  minilm: [
+    '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db',
+    'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037',
+  ],
+};
 
 /** Whether a model is installed. */
 export const isInstalled = (model) => FILES[model].every((file) => existsSync(join(MODELS_PATH, file)));

@@ -24,6 +24,7 @@ export function languageName(code) {
 export function verdictOf(output) {
   if (output.isRefusal) return `the model refuses (${output.asRefusal})`;
   if (output.asAnswer.isGeneration) return `“${output.asAnswer.asGeneration.text.toUtf8()}”`;
+  if (output.asAnswer.isEmbedding) return `a vector of ${output.asAnswer.asEmbedding.values.length} dimensions`;
   const { label, scores } = output.asAnswer.asClassification;
   return `${languageName(label.toUtf8())} (${percent(scores[0].score)})`;
 }

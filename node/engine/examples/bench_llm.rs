@@ -1,53 +1,137 @@
-//! Speed of a language model: prompt and decode, on 1 and 2 threads. Usage: `bench_llm FILE.gguf [TIER] [RUNS]`
+//! Speed and memory of a language model: `bench_llm FILE.gguf [TIER] [RUNS] [THREADS]`
+//!
+//! TIER is `best` or a tier's name, THREADS a list such as `1,2`. A file that is named by its SHA-256 is opened as one
+//! of a model store. The last line is RESULT {…}, with every run's figure.
 
+use sibyl_engine::gguf::GgufFile;
+use sibyl_engine::store::{ModelStore, Sha256Hash};
 use sibyl_engine::{LanguageModel, Tier};
+use std::error::Error;
+use std::hint::black_box;
+use std::ops::Deref;
+use std::path::Path;
 use std::time::Instant;
 
+const USAGE: &str = "usage: bench_llm FILE.gguf [TIER] [RUNS] [THREADS]";
 const PROMPT: usize = 128;
 const DECODE: usize = 128;
+const SHORT_PROMPT: usize = 32;
+/// More than the caches of most machines.
+const BANDWIDTH_BYTES: usize = 512 << 20;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
 	let mut arguments = std::env::args().skip(1);
-	let path = arguments.next().ok_or("usage: bench_llm FILE.gguf [TIER] [RUNS]")?;
-	let tier = match arguments.next() {
-		None => Tier::best(),
+	let path = arguments.next().ok_or(USAGE)?;
+	let tier = match arguments.next().as_deref() {
+		None | Some("best") => Tier::best(),
 		Some(name) => Tier::ALL.into_iter().find(|tier| tier.name() == name).ok_or("no such tier")?,
 	};
 	let runs: usize = arguments.next().map_or(Ok(5), |runs| runs.parse())?;
-	let file = std::fs::read(path)?;
+	let threads = arguments.next().unwrap_or("1,2".into());
+	let threads: Vec<usize> = threads.split(',').map(str::parse).collect::<Result<_, _>>()?;
+
+	let (start, resident_before) = (Instant::now(), memory("VmRSS"));
+	let file = open(Path::new(&path))?;
+	let open = start.elapsed().as_secs_f64();
 	let start = Instant::now();
 	let mut model = LanguageModel::load(&file, 1)?.on_tier(tier)?;
 	let load = start.elapsed().as_secs_f64();
+	let (weights, file_size) = (bytes_per_token(&file)?, file.len());
 	drop(file);
-	let mut result = format!("\"tier\":\"{}\",\"load_seconds\":{load:.3}", tier.name());
-	for threads in [1, 2] {
+	let (resident, peak) = (memory("VmRSS"), memory("VmHWM"));
+	println!(
+		"{}: hash {open:.2} s, load {load:.2} s, resident {:.2} and at most {:.2} times the file",
+		tier.name(),
+		resident as f64 / file_size as f64,
+		peak as f64 / file_size as f64
+	);
+	let mut result = format!(
+		"\"tier\":\"{}\",\"hash_seconds\":{open:.3},\"load_seconds\":{load:.3},\"file_bytes\":{file_size},\
+		\"bytes_per_token\":{weights},\"resident_bytes_before\":{resident_before},\"resident_bytes\":{resident},\
+		\"load_peak_bytes\":{peak}",
+		tier.name()
+	);
+
+	for threads in threads {
 		model = model.with_threads(threads)?;
-		let (mut prefill, mut decode, mut first) = (0.0_f64, 0.0_f64, f64::MAX);
-		for run in 0..runs {
+		let (mut prefill, mut decode, mut first) = (Vec::new(), Vec::new(), Vec::new());
+		// One more, to warm up.
+		for run in 0..=runs {
 			let prompt: Vec<u32> = (0..PROMPT).map(|at| ((at * 2_654_435 + run * 97) % 40_000 + 100) as u32).collect();
 			let mut context = model.context();
 			let start = Instant::now();
 			let mut logits = model.read(&mut context, &prompt)?;
-			prefill = prefill.max(PROMPT as f64 / start.elapsed().as_secs_f64());
+			prefill.push(PROMPT as f64 / start.elapsed().as_secs_f64());
 			let start = Instant::now();
 			for _ in 0..DECODE {
 				logits = model.read(&mut context, &[likeliest(&logits)])?;
 			}
-			decode = decode.max(DECODE as f64 / start.elapsed().as_secs_f64());
+			decode.push(DECODE as f64 / start.elapsed().as_secs_f64());
 			let start = Instant::now();
-			model.read(&mut model.context(), &prompt[..32])?;
-			first = first.min(start.elapsed().as_secs_f64() * 1e3);
+			likeliest(&model.read(&mut model.context(), &prompt[..SHORT_PROMPT])?);
+			first.push(start.elapsed().as_secs_f64() * 1e3);
+			if run == 0 {
+				[&mut prefill, &mut decode, &mut first].into_iter().for_each(Vec::clear);
+			}
 		}
-		println!(
-			"{} {threads} threads: prefill {prefill:.1} tok/s, decode {decode:.1} tok/s, first token after 32: {first:.1} ms",
-			tier.name()
-		);
-		result += &format!(
-			",\"prefill_{threads}t\":{prefill:.1},\"decode_{threads}t\":{decode:.1},\"first_token_32_ms_{threads}t\":{first:.1}"
-		);
+		let bandwidth = bandwidth(threads);
+		for (name, samples, unit) in [
+			("prefill", &prefill, "tok/s"),
+			("decode", &decode, "tok/s"),
+			("first_token_32_ms", &first, "ms to the token after 32"),
+		] {
+			println!("{} {threads} threads: {name} {:.1} {unit} (median of {runs})", tier.name(), median(samples));
+			result += &format!(",\"{name}_{threads}t\":{samples:.2?}");
+		}
+		result += &format!(",\"bandwidth_{threads}t\":{bandwidth:.0}");
+		println!("{} {threads} threads: memory gives {:.1} GB/s", tier.name(), bandwidth / 1e9);
 	}
 	println!("RESULT {{{result}}}");
 	Ok(())
+}
+
+fn open(path: &Path) -> Result<Box<dyn Deref<Target = [u8]>>, Box<dyn Error>> {
+	let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Sha256Hash>().ok());
+	let Some(sha256) = name else { return Ok(Box::new(std::fs::read(path)?)) };
+	let store = ModelStore::open(path.parent().ok_or("a file without a folder")?)?;
+	Ok(Box::new(store.open_verified(&sha256, &mut |_, _| ())?))
+}
+
+/// The weights that a token is multiplied with; of an embedding that is not the output matrix too, only a row is read.
+fn bytes_per_token(file: &[u8]) -> Result<usize, Box<dyn Error>> {
+	let file = GgufFile::parse(file)?;
+	let is_tied = file.tensor("output.weight").is_none();
+	let read = file.tensors().filter(|tensor| is_tied || tensor.name != "token_embd.weight");
+	Ok(read.map(|tensor| tensor.data.len()).sum())
+}
+
+/// Bytes per second that threads read together from a buffer, the best of some passes.
+fn bandwidth(threads: usize) -> f64 {
+	let buffer: Vec<u64> = (0..BANDWIDTH_BYTES as u64 / 8).collect();
+	let sum = |part: &[u64]| part.iter().fold(0, |sum: u64, value| sum.wrapping_add(*value));
+	let pass = || {
+		let start = Instant::now();
+		std::thread::scope(|scope| {
+			for part in buffer.chunks(buffer.len().div_ceil(threads)) {
+				scope.spawn(move || black_box(sum(part)));
+			}
+		});
+		BANDWIDTH_BYTES as f64 / start.elapsed().as_secs_f64()
+	};
+	(0..5).map(|_| pass()).fold(0.0, f64::max)
+}
+
+/// A figure of this process in bytes; 0 where the system does not tell.
+fn memory(name: &str) -> u64 {
+	let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+	let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+	line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).map_or(0, |kibibytes| kibibytes * 1024)
+}
+
+fn median(samples: &[f64]) -> f64 {
+	let mut samples = samples.to_vec();
+	samples.sort_by(f64::total_cmp);
+	samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn likeliest(logits: &[f32]) -> u32 {

@@ -3,7 +3,7 @@
 use crate::gguf::GgufFile;
 use crate::kernels::attention::KvCache;
 use crate::kernels::{pool::Pool, Kernels};
-use crate::models::llama::{greedy, Llama, Sequence, Workspace};
+use crate::models::llama::{greedy, memory_needed, Llama, Sequence, Workspace};
 use crate::models::Stop;
 use crate::{EngineError, Tier};
 use std::fmt;
@@ -73,6 +73,12 @@ impl LanguageModel {
 	pub fn load(file: &[u8], threads: usize) -> Result<Self, EngineError> {
 		let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
 		Ok(Self { model: Llama::load(&file)?, kernels: Kernels::best(), pool: Pool::new(threads)? })
+	}
+
+	/// How many bytes of memory such a file's model takes at most, with its tokenizer and what it keeps of so many tokens.
+	/// The file's own bytes are not counted.
+	pub fn memory_needed(file: &GgufFile<'_>, tokens: usize) -> Result<u64, EngineError> {
+		memory_needed(file, tokens)
 	}
 
 	/// The same model on another tier, for tests and benchmarks.

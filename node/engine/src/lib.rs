@@ -41,6 +41,7 @@
 #![deny(unsafe_code)]
 
 mod boundary;
+pub mod candle_ops;
 pub mod chat;
 mod error;
 pub mod gguf;
@@ -51,6 +52,7 @@ mod models;
 pub mod queue;
 pub mod safetensors_file;
 pub mod sampling;
+mod sentence_embedder;
 pub mod store;
 pub mod testing;
 #[cfg(test)]
@@ -66,7 +68,9 @@ pub use error::EngineError;
 pub use kernels::Tier;
 pub use language_model::{Context, LanguageModel, ModelStop};
 pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
+pub use models::bert::fixed_point;
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
+pub use sentence_embedder::SentenceEmbedder;
 
 /// The version of the semantics that this crate computes. Other bits for any request are another version.
 pub const SEMANTICS_VERSION: u32 = 1;

@@ -1,5 +1,5 @@
 use crate::kernels::{check_float_environment, Kernels};
-use crate::models::{common_lingua::CommonLingua, generator::Generator, Model};
+use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
 use crate::{Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Task, Tier};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,8 @@ impl LocalEngine {
 		Ok(engine)
 	}
 
-	/// Loads a model from its files, the one that it is named by first.
+	/// Loads a model from its files, the one that it is named by first; [`Architecture::Bert`] has its tokenizer for a
+	/// second one.
 	///
 	/// A model that is loaded already is left as it is.
 	pub fn load(
@@ -65,15 +66,15 @@ impl LocalEngine {
 		architecture: Architecture,
 		files: &[CheckedFile<'_>],
 	) -> Result<(), EngineError> {
-		let [file] = files else {
-			return Err(EngineError::InvalidModel(format!("{} files, expected one", files.len())));
-		};
-		if self.find(&file.sha256).is_some() {
+		if files.first().is_some_and(|first| self.find(&first.sha256).is_some()) {
 			return Ok(());
 		}
-		let (task, model): (_, Box<dyn Model>) = match architecture {
-			Architecture::CommonLingua => (Task::Classification, Box::new(CommonLingua::load(file.bytes)?)),
-			Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3 => {
+		let (task, model): (_, Box<dyn Model>) = match (architecture, files) {
+			(Architecture::CommonLingua, [file]) => (Task::Classification, Box::new(CommonLingua::load(file.bytes)?)),
+			(Architecture::Bert, [weights, tokenizer]) => {
+				(Task::Embedding, Box::new(Bert::load(weights.bytes, tokenizer.bytes)?))
+			}
+			(Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3, [file]) => {
 				let model = Generator::load(file.bytes)?;
 				if model.architecture() != architecture {
 					let actual = model.architecture();
@@ -83,8 +84,11 @@ impl LocalEngine {
 				}
 				(Task::Generation, Box::new(model))
 			}
-			Architecture::Bert => return Err(EngineError::InvalidModel("no engine for bert yet".into())),
-			Architecture::Fake => return Err(EngineError::InvalidModel("a fake has no file".into())),
+			(Architecture::Fake, _) => return Err(EngineError::InvalidModel("a fake has no file".into())),
+			(_, files) => {
+				let count = files.len();
+				return Err(EngineError::InvalidModel(format!("{count} files, which {architecture} does not have")));
+			}
 		};
 		let files = files.iter().map(|file| ModelFile { size: file.bytes.len() as u64, sha256: file.sha256 }).collect();
 		self.models.push((ModelDescription { name: name.into(), architecture, files, task }, model));

@@ -9,6 +9,10 @@ import { VALIDATORS } from '../../lib/network.mjs';
 
 export const LANGUAGE_MODEL = 'smollm2';
 const FRANCE = 'What is the capital of France?';
+const VECTOR_MODEL = 'minilm';
+// What a vector's values are counted in.
+const ONE = 32_767;
+const skipVectors = isInstalled(VECTOR_MODEL) ? false : `${VECTOR_MODEL} is not installed: make models`;
 const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed: make models`;
 
 /**
@@ -66,6 +70,17 @@ export function languageModel(network, files) {
         assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
         return (await network.validators[0].rpc('inference_getResult', job)).answer.generation.tokens;
       }
+    });
+
+    it('has beside it a model whose vectors all agree on', { skip: skipVectors }, async () => {
+      const api = await network.api();
+      // The last validator has the language model only.
+      await waitUntilServedBy(api, VALIDATORS.slice(0, -1), VECTOR_MODEL);
+      const job = await ask(api, FRANCE, requester, { model: VECTOR_MODEL });
+      assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
+      const { answer: { embedding: { values } } } = await network.validators[0].rpc('inference_getResult', job);
+      const length = Math.hypot(...values) / ONE;
+      assert(values.length === 384 && Math.abs(length - 1) < 0.001, `${values.length} values of length ${length}`);
     });
 
     it('is withdrawn by a validator whose file is gone', async () => {

@@ -274,6 +274,31 @@ impl Attend<'_, '_> {
 	}
 }
 
+struct Softmax<'a> {
+	scores: &'a mut [f32],
+	count: usize,
+	scale: f32,
+}
+
+impl Kernels {
+	/// Replaces the first `count` scores (at least one, all but fewer than sixteen) by `exp(scale · score − maximum)` and
+	/// those behind by zeros; `scale` is at most 1. Returns the sum, or nothing if a score is not finite.
+	pub fn softmax_of(&self, scores: &mut [f32], count: usize, scale: f32) -> Option<f32> {
+		self.run(Softmax { scores, count, scale })
+	}
+}
+
+impl Pass for Softmax<'_> {
+	type Output = Option<f32>;
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> Option<f32> {
+		let mut finite = true;
+		let sum = softmax::<L>(self.scores.as_chunks_mut().0, self.count, self.scale, &mut finite);
+		finite.then_some(sum)
+	}
+}
+
 /// Replaces the first `count` scores by `exp(scale · score − maximum)`, those behind by zeros, and returns the sum.
 #[inline(always)]
 fn softmax<L: Lanes>(scores: &mut [Lane], count: usize, scale: f32, finite: &mut bool) -> f32 {

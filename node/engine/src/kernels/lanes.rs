@@ -48,6 +48,10 @@ pub(crate) trait Lanes: Copy {
 	/// 2ⁿ where the lane holds `MAGIC + n`, for n in −126..=127.
 	fn power_of_two(self) -> Self;
 
+	/// Tells the CPU that these values will be loaded soon.
+	#[inline(always)]
+	fn prefetch(_values: &[f32; WIDTH]) {}
+
 	/// The lanes as an array.
 	#[inline(always)]
 	fn to_array(self) -> [f32; WIDTH] {

@@ -1,11 +1,12 @@
 //! Bit-exact float kernels, in one definition and several tiers.
 //!
-//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] the kernels, and [`Kernels`] the
+//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] and [`gemm`] the kernels, and [`Kernels`] the
 //! safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
 //! weight format is another [`Pass`].
 
 pub(crate) mod attention;
 mod float_env;
+mod gemm;
 pub(crate) mod lanes;
 mod math;
 mod ops;
@@ -19,6 +20,7 @@ mod tests;
 mod x86;
 
 pub(crate) use float_env::check as check_float_environment;
+pub(crate) use gemm::TILE_PANELS;
 pub(crate) use panels::{PackedMatrix, Panels};
 
 use lanes::{Lanes, Scalar};
@@ -160,18 +162,29 @@ impl Kernels {
 
 	/// `c = a · b` for `rows` rows of `a` that lie `a_stride` floats apart; those of `c` are as wide as `b`.
 	pub fn gemm(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], rows: usize) {
-		let c_stride = b.count() * lanes::WIDTH;
-		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+		self.gemm_into(a, a_stride, b, c, b.count() * lanes::WIDTH, rows);
 	}
 
 	/// As [`Kernels::gemm`], into rows that lie `c_stride` floats apart.
 	pub fn gemm_into(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], c_stride: usize, rows: usize) {
-		self.run(ops::Gemm { a, a_stride, b, c, c_stride, rows });
+		let c = &mut gemm::Strided { values: c, stride: c_stride };
+		gemm::Gemm { a, a_stride, b, c, rows }.run(self);
 	}
 
-	/// The layer norm of every row.
-	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32]) {
-		self.run(ops::Norm { x, out, weight, bias });
+	/// As [`Kernels::gemm`], into a block as wide as `b`; `a` begins with the block's first row.
+	pub fn gemm_block(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut pool::Block<'_>) {
+		let rows = c.rows().len();
+		gemm::Gemm { a, a_stride, b, c, rows }.run(self);
+	}
+
+	/// The layer norm of every row. False if a mean or a variance is not finite, as where a value is not.
+	pub fn norm(&self, x: &[f32], out: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) -> bool {
+		self.run(ops::Norm { x, out, weight, bias, epsilon })
+	}
+
+	/// Divides a row by its length. False if the sum of its squares is not finite or zero.
+	pub fn divide_by_length(&self, x: &mut [f32]) -> bool {
+		self.run(ops::UnitLength { x })
 	}
 
 	/// The root-mean-square norm of a row.

@@ -1,127 +1,28 @@
-//! The kernels: matrix product, norm, softmax, convolution, rotation, activations.
+//! The kernels: norms, softmax, convolution, rotation, activations.
 //!
-//! Every output element is one lane that walks its terms in increasing order; only [`Norm`] and [`SoftmaxTerms`]
-//! reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
+//! Every output element is one lane that walks its terms in increasing order; only the norms, [`UnitLength`]
+//! and [`SoftmaxTerms`] reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
 //! others are computed, changes no bit.
 
 use super::lanes::{Lanes, WIDTH};
-use super::{math, Panels, Pass, Tier};
+use super::{math, Pass};
 
-/// What is added to a variance before its square root.
-const NORM_EPSILON: f32 = 1e-5;
-
-/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
-pub(super) struct Gemm<'a> {
-	/// The rows of the left matrix, `a_stride` floats apart.
-	pub a: &'a [f32],
-	pub a_stride: usize,
-	pub b: Panels<'a>,
-	/// The rows of the result, `c_stride` floats apart, whole panels wide.
-	pub c: &'a mut [f32],
-	pub c_stride: usize,
-	pub rows: usize,
-}
-
-impl Pass for Gemm<'_> {
-	type Output = ();
-
-	#[inline(always)]
-	fn run<L: Lanes>(self) {
-		match L::TIER {
-			Tier::Scalar => self.columns::<L, 1, 1>(),
-			Tier::Avx2 | Tier::AvxVnni => self.columns::<L, 6, 1>(),
-			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<L, 12, 2>(),
-		}
-	}
-}
-
-impl Gemm<'_> {
-	/// Tiles of M rows and P panels; what is left over gets smaller tiles.
-	#[inline(always)]
-	fn columns<L: Lanes, const M: usize, const P: usize>(mut self) {
-		let panels = self.b.count();
-		let mut panel = 0;
-		while panel + P <= panels {
-			self.rows::<L, M, P>(panel);
-			panel += P;
-		}
-		while panel < panels {
-			self.rows::<L, M, 1>(panel);
-			panel += 1;
-		}
-	}
-
-	#[inline(always)]
-	fn rows<L: Lanes, const M: usize, const P: usize>(&mut self, panel: usize) {
-		let mut row = 0;
-		while row + M <= self.rows {
-			self.tile::<L, M, P>(row, panel);
-			row += M;
-		}
-		if M > 6 && row + 6 <= self.rows {
-			self.tile::<L, 6, P>(row, panel);
-			row += 6;
-		}
-		if M > 4 && row + 4 <= self.rows {
-			self.tile::<L, 4, P>(row, panel);
-			row += 4;
-		}
-		if M > 2 && row + 2 <= self.rows {
-			self.tile::<L, 2, P>(row, panel);
-			row += 2;
-		}
-		while row < self.rows {
-			self.tile::<L, 1, P>(row, panel);
-			row += 1;
-		}
-	}
-
-	#[inline(always)]
-	fn tile<L: Lanes, const M: usize, const P: usize>(&mut self, row: usize, panel: usize) {
-		let depth = self.b.depth;
-		let mut a = [&self.a[..0]; M];
-		for (r, a) in a.iter_mut().enumerate() {
-			*a = &self.a[(row + r) * self.a_stride..][..depth];
-		}
-		let mut b = [&self.b.data[..0]; P];
-		for (p, b) in b.iter_mut().enumerate() {
-			*b = &self.b.data[(panel + p) * depth..][..depth];
-		}
-		let mut sums = [[L::splat(0.0); P]; M];
-		for q in 0..depth {
-			let mut columns = [L::splat(0.0); P];
-			for (column, b) in columns.iter_mut().zip(&b) {
-				*column = L::load(&b[q]);
-			}
-			for (sums, a) in sums.iter_mut().zip(&a) {
-				let x = L::splat(a[q]);
-				for (sum, column) in sums.iter_mut().zip(columns) {
-					*sum = x.fma(column, *sum);
-				}
-			}
-		}
-		for (r, sums) in sums.iter().enumerate() {
-			let c = &mut self.c[(row + r) * self.c_stride + panel * WIDTH..][..P * WIDTH];
-			for (sum, c) in sums.iter().zip(c.as_chunks_mut().0) {
-				sum.store(c);
-			}
-		}
-	}
-}
-
-/// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`.
+/// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`. Returns whether all
+/// means and variances are finite; they are not if a value is not.
 pub(super) struct Norm<'a> {
 	pub x: &'a [f32],
 	pub out: &'a mut [f32],
 	pub weight: &'a [f32],
 	pub bias: &'a [f32],
+	pub epsilon: f32,
 }
 
 impl Pass for Norm<'_> {
-	type Output = ();
+	type Output = bool;
 
 	#[inline(always)]
-	fn run<L: Lanes>(self) {
+	fn run<L: Lanes>(self) -> bool {
+		let mut finite = true;
 		let width = self.weight.len();
 		let count = width as f32;
 		let (weight, bias) = (self.weight.as_chunks().0, self.bias.as_chunks().0);
@@ -137,11 +38,39 @@ impl Pass for Norm<'_> {
 				let distance = L::load(x).sub(mean);
 				squares = distance.fma(distance, squares);
 			}
-			let scale = L::splat(1.0 / (squares.tree_sum() / count + NORM_EPSILON).sqrt());
+			let variance = squares.tree_sum() / count;
+			finite &= variance.is_finite();
+			let scale = L::splat(1.0 / (variance + self.epsilon).sqrt());
 			for (((x, out), weight), bias) in x.iter().zip(out.as_chunks_mut().0).zip(weight).zip(bias) {
 				L::load(x).sub(mean).mul(scale).fma(L::load(weight), L::load(bias)).store(out);
 			}
 		}
+		finite
+	}
+}
+
+/// Divides a row by its length, √(Σ x²). Returns whether the sum of squares is finite and not zero; it is not finite if
+/// a value is not.
+pub(super) struct UnitLength<'a> {
+	pub x: &'a mut [f32],
+}
+
+impl Pass for UnitLength<'_> {
+	type Output = bool;
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> bool {
+		let mut squares = L::splat(0.0);
+		for x in self.x.as_chunks().0 {
+			let x = L::load(x);
+			squares = x.fma(x, squares);
+		}
+		let squares = squares.tree_sum();
+		let length = L::splat(squares.sqrt());
+		for x in self.x.as_chunks_mut().0 {
+			L::load(x).div(length).store(x);
+		}
+		squares.is_finite() && squares > 0.0
 	}
 }
 

@@ -80,6 +80,11 @@ impl Lanes for Avx2 {
 	}
 
 	#[inline(always)]
+	fn prefetch(values: &[f32; WIDTH]) {
+		unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast()) }
+	}
+
+	#[inline(always)]
 	fn store(self, to: &mut [f32; WIDTH]) {
 		let to = to.as_mut_ptr();
 		unsafe {
@@ -174,6 +179,11 @@ impl Lanes for Avx512 {
 	#[inline(always)]
 	fn load(values: &[f32; WIDTH]) -> Self {
 		unsafe { Self(_mm512_loadu_ps(values.as_ptr())) }
+	}
+
+	#[inline(always)]
+	fn prefetch(values: &[f32; WIDTH]) {
+		unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast()) }
 	}
 
 	#[inline(always)]

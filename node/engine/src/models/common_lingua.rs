@@ -41,6 +41,7 @@ const KERNEL: usize = 15;
 const PAD: usize = 256;
 const NGRAMS: usize = 4096;
 const NGRAM_WIDTH: usize = 64;
+const NORM_EPSILON: f32 = 1e-5;
 const ROPE_BASE: f64 = 10_000.0;
 /// 1 / √HEAD
 const SCORE_SCALE: f32 = 0.125;
@@ -268,7 +269,7 @@ impl CommonLingua {
 			self.feed_forward.apply(part, kernels);
 			ensure_finite(part)?;
 			let before = part.to_vec();
-			kernels.norm(&before, part, &self.final_norm.weight, &self.final_norm.bias);
+			kernels.norm(&before, part, &self.final_norm.weight, &self.final_norm.bias, NORM_EPSILON);
 			Ok(())
 		})
 	}
@@ -320,7 +321,7 @@ impl Model for CommonLingua {
 impl NormWeights {
 	fn apply(&self, x: &[f32], out: &mut [f32], kernels: Kernels, threads: usize) -> Result<(), Stop> {
 		over_rows(threads, WIDTH, out, |first, part| {
-			kernels.norm(&x[first * WIDTH..][..part.len()], part, &self.weight, &self.bias);
+			kernels.norm(&x[first * WIDTH..][..part.len()], part, &self.weight, &self.bias, NORM_EPSILON);
 			Ok(())
 		})
 	}
@@ -358,7 +359,7 @@ impl FeedForward {
 			let rows = x.len() / WIDTH;
 			let normed = &mut normed[..rows * WIDTH];
 			let (gate, up) = (&mut gate[..rows * HIDDEN], &mut up[..rows * HIDDEN]);
-			kernels.norm(x, normed, &self.norm.weight, &self.norm.bias);
+			kernels.norm(x, normed, &self.norm.weight, &self.norm.bias, NORM_EPSILON);
 			kernels.gemm(normed, WIDTH, self.gate.panels(), gate, rows);
 			kernels.gemm(normed, WIDTH, self.up.panels(), up, rows);
 			kernels.gate_up(gate, up);

@@ -10,7 +10,8 @@
 //! sequences, gives the same bits.
 
 mod config;
-mod linear;
+pub(crate) mod linear;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::kernels::{all_finite, check_float_environment, Kernels};
 use crate::{Architecture, EngineError, Refusal};
 use config::{Config, Family};
 use linear::{floats, invalid, Linear, Matrix};
+pub(crate) use memory::memory_needed;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many rows a forward pass takes at once; a longer prompt is read in parts.

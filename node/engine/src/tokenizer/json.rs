@@ -63,6 +63,11 @@ impl JsonTokenizer {
 		self.inner.decode(ids, true).map_err(|error| TokenizerError::Encode(error.to_string()))
 	}
 
+	/// The largest id of a token, if there is any.
+	pub fn largest_id(&self) -> Option<u32> {
+		self.inner.get_vocab(true).into_values().max()
+	}
+
 	/// How many tokens there are.
 	pub fn vocabulary(&self) -> usize {
 		self.inner.get_vocab_size(true)

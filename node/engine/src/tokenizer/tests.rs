@@ -3,6 +3,7 @@ use super::pieces::byte_of;
 use super::*;
 use crate::gguf::GgufFile;
 use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installed, Gguf, Item};
+use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
 use std::fs;
 
@@ -302,6 +303,55 @@ const WORD_PIECE: &str = r###"{"version":"1.0",
 	"post_processor":null,"decoder":{"type":"WordPiece","prefix":"##","cleanup":true},
 	"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
 		"vocab":{"[UNK]":0,"hell":1,"##o":2,"x":3}}}"###;
+
+/// A tokenizer that splits and normalises as MiniLM's does, with a token for every character of the first two planes.
+fn characters_tokenizer() -> JsonTokenizer {
+	let characters = (0..0x2_0000).filter_map(char::from_u32).map(String::from);
+	let tokens = characters.flat_map(|character| [format!("##{character}"), character]);
+	let ids = [String::from("[UNK]")].into_iter().chain(tokens).zip(0..).map(|(token, id)| (token, Value::from(id)));
+	let file = json!({
+		"version": "1.0",
+		"added_tokens": [],
+		"normalizer": {
+			"type": "BertNormalizer",
+			"clean_text": true,
+			"handle_chinese_chars": true,
+			"strip_accents": null,
+			"lowercase": true
+		},
+		"pre_tokenizer": {"type": "BertPreTokenizer"},
+		"post_processor": null,
+		"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+		"model": {
+			"type": "WordPiece",
+			"unk_token": "[UNK]",
+			"continuing_subword_prefix": "##",
+			"max_input_chars_per_word": 100,
+			"vocab": ids.collect::<Map<_, _>>()
+		}
+	});
+	JsonTokenizer::from_json(file.to_string().as_bytes()).unwrap()
+}
+
+/// Lower case, accents, spaces and punctuation come from the tables of the standard library and of several crates. They
+/// are part of the semantics: another toolchain or crate whose tables differ is another version.
+#[test]
+fn every_character_should_be_normalised_and_split_as_minilm_ever_did() {
+	let tokenizer = characters_tokenizer();
+	let shown = |text: &str| tokenizer.decode(&tokenizer.encode(text).unwrap()).unwrap();
+	assert_eq!(shown("ÀÉ\u{301}ß ΣΑΣ İI\u{307} \u{1e9e}Ⅷ x\u{ad}y 你好"), "aeß σασ ii ßⅷ xy 你 好");
+	let mut hasher = Sha256::new();
+	let mut text = String::new();
+	for character in (0..=0x0010_ffff).filter_map(char::from_u32) {
+		text.extend(['a', character, 'B', ' ']);
+		if text.len() > 4_096 || character == char::MAX {
+			tokenizer.encode(&text).unwrap().iter().for_each(|id| hasher.update(id.to_le_bytes()));
+			text.clear();
+		}
+	}
+	let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+	assert_eq!(hash, "d2202431ad6a34c96420dc4fda35b134bd182a617964ea7adfe8750e675d70a5");
+}
 
 #[test]
 fn padding_and_truncation_of_the_file_should_not_be_done() {

@@ -3,8 +3,9 @@
 //! Integer sums are exact, so that an implementation may take them in any order; [`Scalar`] is the specification.
 
 use super::super::lanes::{soft_fma, Scalar, WIDTH};
-use super::input::InputBlock;
-use super::Line;
+use super::input::{InputBlock, BLOCK};
+use super::{Halves, Line};
+use std::ops::Range;
 
 /// Some of a tile's sixteen columns, computed at once.
 ///
@@ -42,6 +43,9 @@ pub(crate) trait Columns {
 	/// Σ w · a over 32 terms, where w is signed and went through [`Columns::signed`].
 	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums;
 
+	/// Σ w · a over the first or the second 16 terms, where w has six bits.
+	fn dot_6_bits<const HALF: usize>(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums;
+
 	/// `sums + addend`
 	fn add(sums: Self::Sums, addend: i32) -> Self::Sums;
 
@@ -51,6 +55,8 @@ pub(crate) trait Columns {
 	fn splat(value: f32) -> Self::Floats;
 	/// Half-precision floats, exactly.
 	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats;
+	/// Floats.
+	fn singles(values: &[Halves; 2], part: usize) -> Self::Floats;
 	/// `x · y`
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats;
 	/// `x · y + z`, rounded once.
@@ -71,15 +77,23 @@ pub(crate) fn half_to_f32(half: u16) -> f32 {
 	}
 }
 
+/// The f32 of a column.
+pub(super) fn single(values: &[Halves; 2], column: usize) -> f32 {
+	let [low, high] = std::array::from_fn(|at| u32::from(values[column / 8].0[column % 8 * 2 + at]));
+	f32::from_bits(low | high << 16)
+}
+
 fn map(bytes: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
 	bytes.map(f)
 }
 
-/// Σ w · a, where `value` is the integer that a byte of w stands for.
-fn dot(w: &[[u8; 64]; 8], a: &InputBlock, value: impl Fn(u8) -> i32) -> [i32; WIDTH] {
+/// Σ w · a over some terms, where `value` is the integer that a byte of w stands for.
+fn dot(w: &[[u8; 64]; 8], a: &InputBlock, terms: Range<usize>, value: impl Fn(u8) -> i32) -> [i32; WIDTH] {
 	std::array::from_fn(|column| {
-		let terms = a.high.iter().zip(&a.low).map(|(high, low)| 128 * i32::from(*high) + i32::from(*low));
-		terms.enumerate().fold(0, |sum, (term, a)| sum + value(w[term / 4][4 * column + term % 4]) * a)
+		terms.clone().fold(0, |sum, term| {
+			let a = 128 * i32::from(a.high[term]) + i32::from(a.low[term]);
+			sum + value(w[term / 4][4 * column + term % 4]) * a
+		})
 	})
 }
 
@@ -111,15 +125,19 @@ impl Columns for Scalar {
 	}
 
 	fn dot_4_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		dot(w, a, i32::from)
+		dot(w, a, 0..BLOCK, i32::from)
 	}
 
 	fn dot_5_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		dot(w, a, i32::from)
+		dot(w, a, 0..BLOCK, i32::from)
 	}
 
 	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		dot(w, a, |byte| i32::from(byte.cast_signed()))
+		dot(w, a, 0..BLOCK, |byte| i32::from(byte.cast_signed()))
+	}
+
+	fn dot_6_bits<const HALF: usize>(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		dot(w, a, HALF * 16..HALF * 16 + 16, i32::from)
 	}
 
 	fn add(sums: Self::Sums, addend: i32) -> Self::Sums {
@@ -136,6 +154,10 @@ impl Columns for Scalar {
 
 	fn halves(values: &[u16; WIDTH], _part: usize) -> Self::Floats {
 		values.map(half_to_f32)
+	}
+
+	fn singles(values: &[Halves; 2], _part: usize) -> Self::Floats {
+		std::array::from_fn(|column| single(values, column))
 	}
 
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {

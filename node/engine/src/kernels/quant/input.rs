@@ -31,10 +31,12 @@ pub(crate) struct InputBlock {
 	pub scaled_sum: f32,
 	/// The sum of the quantised values.
 	pub sum: i32,
+	/// The sum of the first half of them.
+	pub first_sum: i32,
 }
 
 impl InputBlock {
-	const ZERO: Self = Self { high: [0; BLOCK], low: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sum: 0 };
+	const ZERO: Self = Self { high: [0; BLOCK], low: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sum: 0, first_sum: 0 };
 }
 
 /// Rows of input, as floats and quantised.
@@ -149,20 +151,21 @@ impl<const G: usize> Pass for Quantise<'_, G> {
 				continue;
 			}
 			let factor = L::splat(LARGEST / largest);
-			let mut sum = 0;
+			let mut sums = [0; 2];
 			let parts = out.high.as_chunks_mut::<WIDTH>().0.iter_mut().zip(out.low.as_chunks_mut::<WIDTH>().0);
-			for (x, (high, low)) in x.as_chunks::<WIDTH>().0.iter().zip(parts) {
+			for ((x, (high, low)), sum) in x.as_chunks::<WIDTH>().0.iter().zip(parts).zip(&mut sums) {
 				let rounded = L::load(x).mul(factor).add(L::splat(MAGIC)).to_array();
 				for ((high, low), rounded) in high.iter_mut().zip(low).zip(rounded) {
 					let value = rounded.to_bits().cast_signed() - MAGIC.to_bits().cast_signed();
 					*high = ((value + 64) >> 7) as i8;
 					*low = (value - 128 * i32::from(*high)) as i8;
-					sum += value;
+					*sum += value;
 				}
 			}
 			out.scale = largest / LARGEST;
-			out.sum = sum;
-			out.scaled_sum = out.scale * sum as f32;
+			out.sum = sums[0] + sums[1];
+			out.first_sum = sums[0];
+			out.scaled_sum = out.scale * out.sum as f32;
 		}
 		finite
 	}

@@ -12,12 +12,12 @@ use super::{Halves, Line};
 pub(super) trait Layout {
 	/// The lines of a block.
 	const LINES: usize;
-	/// The half-precision floats of a block, per column.
+	/// The half-precision floats of a block, per column; an f32 counts as two.
 	const HALVES: usize;
 	/// The block's weights, as integers.
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8];
 
-	/// The block's scale d, and its minimum m if it has one.
+	/// The block's scale d, and its minimum m if it has one; or the scales of its halves.
 	#[inline(always)]
 	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
 		[C::halves(&halves[0].0, part), C::halves(&halves[Self::HALVES - 1].0, part)]
@@ -142,5 +142,63 @@ impl Layout for Q8_0 {
 	#[inline(always)]
 	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
 		scaled::<C>(C::dot_signed(w, a), scales[0], a, sum)
+	}
+}
+
+#[inline(always)]
+fn single_scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
+	let pairs = halves.as_chunks::<2>().0;
+	[C::singles(&pairs[0], part), C::singles(&pairs[1], part)]
+}
+
+/// `sum = fma(−m, a.scaled_sum, fma(Σ n·a, s · a.scale, sum))`; −m is what is stored.
+#[allow(non_camel_case_types)]
+pub(super) struct Q4_K;
+
+impl Layout for Q4_K {
+	const LINES: usize = 4;
+	const HALVES: usize = 4;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		nibbles::<C>(lines, part)
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
+		single_scales::<C>(halves, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+		let sum = scaled::<C>(C::dot_4_bits(w, a), scales[0], a, sum);
+		C::fma(scales[1], C::splat(a.scaled_sum), sum)
+	}
+}
+
+/// Of each half: `sum = fma(Σ n·a − 32·Σ a, s · a.scale, sum)`
+#[allow(non_camel_case_types)]
+pub(super) struct Q6_K;
+
+impl Layout for Q6_K {
+	const LINES: usize = 8;
+	const HALVES: usize = 4;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		let byte = |line: usize| C::bytes(&lines[line], part);
+		[byte(0), byte(1), byte(2), byte(3), byte(4), byte(5), byte(6), byte(7)]
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], part: usize) -> [C::Floats; 2] {
+		single_scales::<C>(halves, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+		let first = C::add(C::dot_6_bits::<0>(w, a), -32 * a.first_sum);
+		let sum = scaled::<C>(first, scales[0], a, sum);
+		scaled::<C>(C::add(C::dot_6_bits::<1>(w, a), -32 * (a.sum - a.first_sum)), scales[1], a, sum)
 	}
 }

@@ -32,7 +32,7 @@ use std::ops::Range;
 #[repr(C, align(64))]
 pub(crate) struct Line(pub [u8; 64]);
 
-/// A half-precision float of each of sixteen columns.
+/// A half-precision float of each of sixteen columns, or an f32 of each of eight, its lower half first.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 pub(crate) struct Halves(pub [u16; WIDTH]);
@@ -51,12 +51,17 @@ pub(crate) enum Format {
 	Q5_1,
 	/// n · d for n of eight bits, signed.
 	Q8_0,
+	/// n · s − m for n of four bits. A file has 256 weights to a block, and s and m as products of a half-precision float
+	/// and six bits; they are rounded to f32.
+	Q4_K,
+	/// (n − 32) · s for n of six bits, with an s for 16 weights. In a file as [`Format::Q4_K`], of eight bits.
+	Q6_K,
 }
 
 impl Format {
 	/// Every format.
 	#[cfg(test)]
-	pub const ALL: [Self; 5] = [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0];
+	pub const ALL: [Self; 7] = [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0, Self::Q4_K, Self::Q6_K];
 }
 
 /// Some tiles of a product.
@@ -156,6 +161,8 @@ impl Kernels {
 			Format::Q5_0 => self.multiply::<layout::Q5_0>(input, matrix, from..to, out, first_column),
 			Format::Q5_1 => self.multiply::<layout::Q5_1>(input, matrix, from..to, out, first_column),
 			Format::Q8_0 => self.multiply::<layout::Q8_0>(input, matrix, from..to, out, first_column),
+			Format::Q4_K => self.multiply::<layout::Q4_K>(input, matrix, from..to, out, first_column),
+			Format::Q6_K => self.multiply::<layout::Q6_K>(input, matrix, from..to, out, first_column),
 		}
 	}
 

@@ -29,10 +29,10 @@ fn tiers() -> Vec<Kernels> {
 
 /// A file's matrix of random blocks; integers are extreme and scales are zero, denormal, negative or large at times.
 fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<u8> {
-	let halves = if matches!(format, Format::Q4_1 | Format::Q5_1) { 2 } else { 1 };
+	let halves = if matches!(format, Format::Q4_1 | Format::Q5_1 | Format::Q4_K) { 2 } else { 1 };
 	let mut data = Vec::new();
-	for _ in 0..columns * depth / BLOCK {
-		for _ in 0..halves {
+	for _ in 0..columns * depth / format.block_weights() {
+		let scales = (0..halves).flat_map(|_| {
 			let half: u16 = match noise.bits() % 8 {
 				0 => 0,
 				1 => 0x8000,
@@ -41,7 +41,11 @@ fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<
 				4 => 0x7bff,
 				_ => (0x1c00 + (noise.bits() % 0x1800) as u16) | (noise.bits() as u16 & 0x8000),
 			};
-			data.extend(half.to_le_bytes());
+			half.to_le_bytes()
+		});
+		let scales: Vec<u8> = scales.collect();
+		if format != Format::Q6_K {
+			data.extend(&scales);
 		}
 		let extreme = noise.bits() % 4;
 		for _ in 0..format.block_bytes() - 2 * halves {
@@ -50,6 +54,9 @@ fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<
 				1 => 0xff,
 				_ => noise.bits() as u8,
 			});
+		}
+		if format == Format::Q6_K {
+			data.extend(scales);
 		}
 	}
 	data
@@ -79,7 +86,7 @@ fn rows(noise: &mut Noise, count: usize, width: usize) -> Vec<f32> {
 /// Rule by rule, without tiles: an input block.
 fn quantised_by_hand(x: &[f32]) -> InputBlock {
 	let largest = x.iter().fold(0.0_f32, |largest, x| if x.abs() > largest { x.abs() } else { largest });
-	let mut block = InputBlock { high: [0; BLOCK], low: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sum: 0 };
+	let mut block = InputBlock { high: [0; BLOCK], low: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sum: 0, first_sum: 0 };
 	if largest < f32::from_bits((127 - 100) << 23) {
 		return block;
 	}
@@ -89,14 +96,56 @@ fn quantised_by_hand(x: &[f32]) -> InputBlock {
 		(block.high[at], block.low[at]) =
 			((value + 64).div_euclid(128) as i8, ((value + 64).rem_euclid(128) - 64) as i8);
 		block.sum += value;
+		block.first_sum += if at < 16 { value } else { 0 };
 	}
 	block.scale = largest / 16_256.0;
 	block.scaled_sum = block.scale * block.sum as f32;
 	block
 }
 
+/// Rule by rule: one output, from the bytes of a file's blocks of 256 weights.
+fn by_hand_of_256(format: Format, column: &[u8], x: &[f32]) -> f32 {
+	let mut sum = 0.0;
+	for (block, x) in column.chunks_exact(format.block_bytes()).zip(x.chunks_exact(256)) {
+		let half = |at: usize| half_to_f32(u16::from_le_bytes([block[at], block[at + 1]]));
+		for (part, x) in x.chunks_exact(BLOCK).enumerate() {
+			let a = quantised_by_hand(x);
+			let term = |at: usize| 128 * i32::from(a.high[at]) + i32::from(a.low[at]);
+			if format == Format::Q4_K {
+				// Twelve bytes have eight scales and eight minimums of six bits.
+				let packed = &block[4..16];
+				let six = |at: usize| match at % 8 {
+					low @ 0..4 => packed[at / 8 * 4 + low] & 63,
+					low => packed[4 + low] >> (at / 8 * 4) & 15 | packed[low - 4 + at / 8 * 4] >> 6 << 4,
+				};
+				let dot = (0..BLOCK).fold(0, |dot, at| {
+					dot + i32::from(block[16 + part / 2 * 32 + at] >> (part % 2 * 4) & 15) * term(at)
+				});
+				sum = soft_fma(dot as f32, half(0) * f32::from(six(part)) * a.scale, sum);
+				sum = soft_fma(-(half(2) * f32::from(six(8 + part))), a.scaled_sum, sum);
+				continue;
+			}
+			for first in [0, 16] {
+				let dot = (first..first + 16).fold(0, |dot, at| {
+					let weight = 128 * (part / 4) + 32 * (part % 4) + at;
+					let (in_half, upper) = (weight % 128, weight / 128);
+					let low = block[64 * upper + in_half % 64] >> (in_half / 64 * 4) & 15;
+					let high = block[128 + 32 * upper + in_half % 32] >> (in_half / 32 * 2) & 3;
+					dot + (i32::from(low | high << 4) - 32) * term(at)
+				});
+				let scale = half(208) * f32::from(block[192 + 2 * part + first / 16].cast_signed());
+				sum = soft_fma(dot as f32, scale * a.scale, sum);
+			}
+		}
+	}
+	sum
+}
+
 /// Rule by rule: one output, from the file's bytes.
 fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
+	if format.block_weights() == 256 {
+		return by_hand_of_256(format, column, x);
+	}
 	let mut sum = 0.0;
 	for (block, x) in column.chunks_exact(format.block_bytes()).zip(x.chunks_exact(BLOCK)) {
 		let a = quantised_by_hand(x);
@@ -109,7 +158,7 @@ fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
 			Format::Q4_1 => nibble(at),
 			Format::Q5_0 => (nibble(at) | fifth(2, at)) - 16,
 			Format::Q5_1 => nibble(at) | fifth(4, at),
-			Format::Q8_0 => i32::from(block[2 + at].cast_signed()),
+			_ => i32::from(block[2 + at].cast_signed()),
 		};
 		let dot = (0..BLOCK).fold(0, |dot, at| dot + weight(at) * (128 * i32::from(a.high[at]) + i32::from(a.low[at])));
 		sum = soft_fma(dot as f32, half(0) * a.scale, sum);
@@ -135,7 +184,11 @@ fn products_should_follow_the_rules_on_every_tier_with_any_threads_and_rows() {
 	let mut noise = Noise(7);
 	let pools: Vec<Pool> = (1..=4).map(|threads| Pool::new(threads).unwrap()).collect();
 	for format in Format::ALL {
-		for (columns, depth) in [(16, 32), (40, 96), (112, 192)] {
+		let blocks = format.block_weights() / BLOCK;
+		for (columns, depth) in [(16, 32), (40, 96), (112, 192)].map(|(columns, depth)| (columns, depth * blocks)) {
+			if columns > 40 && blocks > 1 {
+				continue;
+			}
 			let data = file(format, &mut noise, columns, depth);
 			let matrix = QuantMatrix::new(format, &data, [columns, depth], |column| column).unwrap();
 			for count in [1, 2, 3, 4, 5, 8, 12, 13, 31] {
@@ -179,9 +232,9 @@ impl EmulatedVnni {
 		})
 	}
 
-	fn dot(w: &[[u8; 64]; 8], a: &InputBlock, from: i32) -> [i32; WIDTH] {
+	fn dot(w: &[[u8; 64]; 8], a: &InputBlock, groups: Range<usize>, from: i32) -> [i32; WIDTH] {
 		let plane = |sums, plane: &[i8; BLOCK]| {
-			w.iter().zip(plane.chunks_exact(4)).fold(sums, |sums, (w, a)| Self::dpbusd(sums, w, a))
+			groups.clone().fold(sums, |sums, group| Self::dpbusd(sums, &w[group], &plane[4 * group..][..4]))
 		};
 		plane(plane([0; WIDTH], &a.high).map(|sum| (sum << 7).wrapping_add(from)), &a.low)
 	}
@@ -215,15 +268,19 @@ impl Columns for EmulatedVnni {
 	}
 
 	fn dot_4_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		Self::dot(w, a, 0)
+		Self::dot(w, a, 0..8, 0)
 	}
 
 	fn dot_5_bits(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		Self::dot(w, a, 0)
+		Self::dot(w, a, 0..8, 0)
 	}
 
 	fn dot_signed(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
-		Self::dot(w, a, -128 * a.sum)
+		Self::dot(w, a, 0..8, -128 * a.sum)
+	}
+
+	fn dot_6_bits<const HALF: usize>(w: &[Self::Bytes; 8], a: &InputBlock) -> Self::Sums {
+		Self::dot(w, a, 4 * HALF..4 * HALF + 4, 0)
 	}
 
 	fn add(sums: Self::Sums, addend: i32) -> Self::Sums {
@@ -240,6 +297,10 @@ impl Columns for EmulatedVnni {
 
 	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats {
 		Scalar::halves(values, part)
+	}
+
+	fn singles(values: &[Halves; 2], part: usize) -> Self::Floats {
+		Scalar::singles(values, part)
 	}
 
 	fn mul(x: Self::Floats, y: Self::Floats) -> Self::Floats {
@@ -270,21 +331,24 @@ fn emulated<F: Layout>(input: &Quantised, matrix: &QuantMatrix, count: usize) ->
 fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
 	let mut noise = Noise(8);
 	for format in Format::ALL {
-		let data = file(format, &mut noise, 48, 96);
-		let matrix = QuantMatrix::new(format, &data, [48, 96], |column| column).unwrap();
+		let depth = format.block_weights().max(96);
+		let data = file(format, &mut noise, 48, depth);
+		let matrix = QuantMatrix::new(format, &data, [48, depth], |column| column).unwrap();
 		for count in [1, 13] {
-			let x = rows(&mut noise, count, 96);
+			let x = rows(&mut noise, count, depth);
 			let scalar = Kernels::new(Tier::Scalar).unwrap();
 			let expected = multiply(scalar, &Pool::new(1).unwrap(), &matrix, &x, count);
 			let mut input = Quantised::default();
-			let fill = |row: usize, out: &mut [f32]| out.copy_from_slice(&x[row * 96..][..96]);
-			assert!(input.fill(scalar, &Pool::new(1).unwrap(), [count, 96], fill));
+			let fill = |row: usize, out: &mut [f32]| out.copy_from_slice(&x[row * depth..][..depth]);
+			assert!(input.fill(scalar, &Pool::new(1).unwrap(), [count, depth], fill));
 			let actual = match format {
 				Format::Q4_0 => emulated::<layout::Q4_0>(&input, &matrix, count),
 				Format::Q4_1 => emulated::<layout::Q4_1>(&input, &matrix, count),
 				Format::Q5_0 => emulated::<layout::Q5_0>(&input, &matrix, count),
 				Format::Q5_1 => emulated::<layout::Q5_1>(&input, &matrix, count),
 				Format::Q8_0 => emulated::<layout::Q8_0>(&input, &matrix, count),
+				Format::Q4_K => emulated::<layout::Q4_K>(&input, &matrix, count),
+				Format::Q6_K => emulated::<layout::Q6_K>(&input, &matrix, count),
 			};
 			let bits = |value: &f32| if value.is_nan() { u32::MAX } else { value.to_bits() };
 			assert_eq!(actual.iter().map(bits).collect::<Vec<_>>(), expected, "{format:?}, {count} rows");
@@ -331,17 +395,43 @@ fn half_precision_should_be_exact() {
 fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 	let mut noise = Noise(10);
 	for format in Format::ALL {
-		let mut data = file(format, &mut noise, 20, 64);
-		let plain = QuantMatrix::new(format, &data, [20, 64], |column| column).unwrap();
-		let turned = QuantMatrix::new(format, &data, [20, 64], |column| 19 - column).unwrap();
+		let depth = format.block_weights().max(64);
+		let mut data = file(format, &mut noise, 20, depth);
+		let plain = QuantMatrix::new(format, &data, [20, depth], |column| column).unwrap();
+		let turned = QuantMatrix::new(format, &data, [20, depth], |column| 19 - column).unwrap();
 		let read = |matrix: &QuantMatrix, column: usize| {
-			let mut out = [0.0; 64];
+			let mut out = vec![0.0; depth];
 			matrix.column(column, &mut out);
 			out
 		};
 		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
-		assert!(QuantMatrix::new(format, &data[1..], [20, 64], |column| column).is_none());
-		data[0..2].copy_from_slice(&0x7e00_u16.to_le_bytes());
-		assert!(QuantMatrix::new(format, &data, [20, 64], |column| column).is_none());
+		assert!(QuantMatrix::new(format, &data[1..], [20, depth], |column| column).is_none());
+		let scale = if format == Format::Q6_K { 208 } else { 0 };
+		data[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
+		assert!(QuantMatrix::new(format, &data, [20, depth], |column| column).is_none());
+	}
+}
+
+#[test]
+fn weights_should_be_what_ggmls_own_python_package_reads() {
+	for (format, data, expected) in [
+		(
+			Format::Q4_K,
+			&include_bytes!("../../../tests/data/q4_k.bin")[..],
+			include_bytes!("../../../tests/data/q4_k.f32"),
+		),
+		(
+			Format::Q6_K,
+			&include_bytes!("../../../tests/data/q6_k.bin")[..],
+			include_bytes!("../../../tests/data/q6_k.f32"),
+		),
+	] {
+		let matrix = QuantMatrix::new(format, data, [2, 256], |column| column).unwrap();
+		let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+		for (column, expected) in expected.chunks_exact(256).enumerate() {
+			let mut out = [0.0; 256];
+			matrix.column(column, &mut out);
+			assert_eq!(out, expected, "{format:?}");
+		}
 	}
 }

@@ -9,7 +9,7 @@ use super::super::lanes::WIDTH;
 use super::super::ColumnsPass;
 use super::columns::Columns;
 use super::input::InputBlock;
-use super::Line;
+use super::{Halves, Line};
 use std::arch::x86_64::*;
 
 // SAFETY, for every `unsafe` block here: `Columns` promises that its methods are called below `Kernels::run_columns`
@@ -153,6 +153,11 @@ macro_rules! eight_columns {
 		}
 
 		#[inline(always)]
+		fn singles(values: &[Halves; 2], part: usize) -> __m256 {
+			unsafe { _mm256_loadu_ps(values[part].0.as_ptr().cast()) }
+		}
+
+		#[inline(always)]
 		fn mul(x: __m256, y: __m256) -> __m256 {
 			unsafe { _mm256_mul_ps(x, y) }
 		}
@@ -208,6 +213,17 @@ impl Columns for Avx2 {
 			sums
 		}
 	}
+
+	// 2 · 2 · 63 · 127 = 32,004 < 2¹⁵
+	#[inline(always)]
+	fn dot_6_bits<const HALF: usize>(w: &[__m256i; 8], a: &InputBlock) -> __m256i {
+		unsafe {
+			match HALF {
+				0 => _mm256_add_epi32(Self::widened::<0, 2>(w, a), Self::widened::<2, 4>(w, a)),
+				_ => _mm256_add_epi32(Self::widened::<4, 6>(w, a), Self::widened::<6, 8>(w, a)),
+			}
+		}
+	}
 }
 
 impl Avx2 {
@@ -226,20 +242,16 @@ impl Avx2 {
 }
 
 impl AvxVnni {
-	/// `from + Σ w · a`
+	/// `from + Σ w · a` over some groups of four terms
 	#[inline(always)]
-	fn dot(w: &[__m256i; 8], a: &InputBlock, from: i32) -> __m256i {
+	fn dot<const FROM: usize, const TO: usize>(w: &[__m256i; 8], a: &InputBlock, from: i32) -> __m256i {
 		unsafe {
-			let mut sums = _mm256_setzero_si256();
-			for (group, w) in w.iter().enumerate() {
-				sums = _mm256_dpbusd_avx_epi32(sums, *w, four_256(&a.high, group));
+			let (mut high, mut low) = (_mm256_setzero_si256(), _mm256_set1_epi32(from));
+			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
+				high = _mm256_dpbusd_avx_epi32(high, *w, four_256(&a.high, group));
+				low = _mm256_dpbusd_avx_epi32(low, *w, four_256(&a.low, group));
 			}
-			sums = _mm256_slli_epi32::<7>(sums);
-			sums = _mm256_add_epi32(sums, _mm256_set1_epi32(from));
-			for (group, w) in w.iter().enumerate() {
-				sums = _mm256_dpbusd_avx_epi32(sums, *w, four_256(&a.low, group));
-			}
-			sums
+			_mm256_add_epi32(_mm256_slli_epi32::<7>(high), low)
 		}
 	}
 }
@@ -256,36 +268,40 @@ impl Columns for AvxVnni {
 
 	#[inline(always)]
 	fn dot_4_bits(w: &[__m256i; 8], a: &InputBlock) -> __m256i {
-		Self::dot(w, a, 0)
+		Self::dot::<0, 8>(w, a, 0)
 	}
 
 	#[inline(always)]
 	fn dot_5_bits(w: &[__m256i; 8], a: &InputBlock) -> __m256i {
-		Self::dot(w, a, 0)
+		Self::dot::<0, 8>(w, a, 0)
+	}
+
+	#[inline(always)]
+	fn dot_6_bits<const HALF: usize>(w: &[__m256i; 8], a: &InputBlock) -> __m256i {
+		match HALF {
+			0 => Self::dot::<0, 4>(w, a, 0),
+			_ => Self::dot::<4, 8>(w, a, 0),
+		}
 	}
 
 	// Σ (w + 128) · a − 128 · Σ a
 	#[inline(always)]
 	fn dot_signed(w: &[__m256i; 8], a: &InputBlock) -> __m256i {
-		Self::dot(w, a, -128 * a.sum)
+		Self::dot::<0, 8>(w, a, -128 * a.sum)
 	}
 }
 
 impl Avx512Vnni {
-	/// `from + Σ w · a`
+	/// `from + Σ w · a` over some groups of four terms
 	#[inline(always)]
-	fn dot(w: &[__m512i; 8], a: &InputBlock, from: i32) -> __m512i {
+	fn dot<const FROM: usize, const TO: usize>(w: &[__m512i; 8], a: &InputBlock, from: i32) -> __m512i {
 		unsafe {
-			let mut sums = _mm512_setzero_si512();
-			for (group, w) in w.iter().enumerate() {
-				sums = _mm512_dpbusd_epi32(sums, *w, four_512(&a.high, group));
+			let (mut high, mut low) = (_mm512_setzero_si512(), _mm512_set1_epi32(from));
+			for (group, w) in w.iter().enumerate().take(TO).skip(FROM) {
+				high = _mm512_dpbusd_epi32(high, *w, four_512(&a.high, group));
+				low = _mm512_dpbusd_epi32(low, *w, four_512(&a.low, group));
 			}
-			sums = _mm512_slli_epi32::<7>(sums);
-			sums = _mm512_add_epi32(sums, _mm512_set1_epi32(from));
-			for (group, w) in w.iter().enumerate() {
-				sums = _mm512_dpbusd_epi32(sums, *w, four_512(&a.low, group));
-			}
-			sums
+			_mm512_add_epi32(_mm512_slli_epi32::<7>(high), low)
 		}
 	}
 }
@@ -341,18 +357,26 @@ impl Columns for Avx512Vnni {
 
 	#[inline(always)]
 	fn dot_4_bits(w: &[__m512i; 8], a: &InputBlock) -> __m512i {
-		Self::dot(w, a, 0)
+		Self::dot::<0, 8>(w, a, 0)
 	}
 
 	#[inline(always)]
 	fn dot_5_bits(w: &[__m512i; 8], a: &InputBlock) -> __m512i {
-		Self::dot(w, a, 0)
+		Self::dot::<0, 8>(w, a, 0)
+	}
+
+	#[inline(always)]
+	fn dot_6_bits<const HALF: usize>(w: &[__m512i; 8], a: &InputBlock) -> __m512i {
+		match HALF {
+			0 => Self::dot::<0, 4>(w, a, 0),
+			_ => Self::dot::<4, 8>(w, a, 0),
+		}
 	}
 
 	// Σ (w + 128) · a − 128 · Σ a
 	#[inline(always)]
 	fn dot_signed(w: &[__m512i; 8], a: &InputBlock) -> __m512i {
-		Self::dot(w, a, -128 * a.sum)
+		Self::dot::<0, 8>(w, a, -128 * a.sum)
 	}
 
 	#[inline(always)]
@@ -373,6 +397,11 @@ impl Columns for Avx512Vnni {
 	#[inline(always)]
 	fn halves(values: &[u16; WIDTH], _part: usize) -> __m512 {
 		unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
+	}
+
+	#[inline(always)]
+	fn singles(values: &[Halves; 2], _part: usize) -> __m512 {
+		unsafe { _mm512_loadu_ps(values.as_ptr().cast()) }
 	}
 
 	#[inline(always)]

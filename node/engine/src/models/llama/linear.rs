@@ -12,7 +12,7 @@ use crate::EngineError;
 const PIECES: usize = 4;
 
 /// A weight matrix `[columns][depth]`.
-pub(super) enum Matrix {
+pub(crate) enum Matrix {
 	/// In its file's blocks.
 	Quantised(QuantMatrix),
 	/// As f32, from any format of floats.
@@ -25,7 +25,7 @@ pub(super) enum Matrix {
 }
 
 /// Some matrices that are multiplied with the same input, their outputs beside each other, each from a multiple of 16.
-pub(super) struct Linear {
+pub(crate) struct Linear {
 	matrices: Vec<(usize, Matrix)>,
 	width: usize,
 	bias: Vec<f32>,
@@ -68,6 +68,8 @@ impl Matrix {
 			GgufDtype::Q5_0 => Format::Q5_0,
 			GgufDtype::Q5_1 => Format::Q5_1,
 			GgufDtype::Q8_0 => Format::Q8_0,
+			GgufDtype::Q4K => Format::Q4_K,
+			GgufDtype::Q6K => Format::Q6_K,
 			GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => {
 				let values = floats(tensor)?;
 				let mut packed = PackedMatrix::zeros(depth, columns);
@@ -77,7 +79,6 @@ impl Matrix {
 				}
 				return Ok(Self::Floats { columns, packed });
 			}
-			other => return Err(invalid(format!("tensor {} has type {other:?}", tensor.name))),
 		};
 		let row_bytes = depth / tensor.dtype.block_weights() * tensor.dtype.block_bytes();
 		let data = tensor.data.get(first * row_bytes..).and_then(|data| data.get(..columns * row_bytes));

@@ -52,7 +52,7 @@ impl Noise {
 }
 
 /// A small model of random weights.
-fn made_up(family: &str, dtype: GgufDtype) -> Vec<u8> {
+pub(super) fn made_up(family: &str, dtype: GgufDtype) -> Vec<u8> {
 	let mut noise = Noise(11);
 	let key = |name: &str| format!("{family}.{name}");
 	let tokens: Vec<String> = (0..VOCABULARY).map(|token| format!("t{token}")).collect();

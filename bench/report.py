@@ -1,0 +1,113 @@
+"""Figures of all runs: their medians, their ratios, and the table."""
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+OURS, OURS_AVX2 = "Sibyl", "Sibyl on AVX2"
+LLAMACPP, ONNX, CANDLE = "llama.cpp", "ONNX Runtime", "candle"
+ROOT = Path(__file__).parent.parent
+MINILM_SHAPES = ["1x32", "8x32", "1x128"]
+
+
+class Figures:
+    """Samples by program and measure. Tokens per second are better when larger, milliseconds when smaller."""
+
+    def __init__(self):
+        self.samples = defaultdict(list)
+
+    def add(self, program: str, measure: str, samples: list[float]) -> None:
+        self.samples[program, measure] += samples
+
+    def median(self, program: str, measure: str) -> float | None:
+        samples = self.samples.get((program, measure))
+        return rounded(median(samples)) if samples else None
+
+    def best(self, program: str, measure: str) -> float | None:
+        samples = self.samples.get((program, measure))
+        return rounded((min if is_time(measure) else max)(samples)) if samples else None
+
+    def ratio(self, measure: str, ours: str, other: str) -> float | None:
+        """How many times as fast ours is, by medians."""
+        a, b = self.median(ours, measure), self.median(other, measure)
+        if not a or not b:
+            return None
+        return rounded(b / a if is_time(measure) else a / b)
+
+    def all(self) -> dict:
+        """Medians and bests of everything."""
+        names = {OURS: "ours", OURS_AVX2: "ours_avx2", LLAMACPP: "llamacpp", ONNX: "onnxruntime", CANDLE: "candle"}
+        return {
+            f"{names[program]}_{measure}": {"median": self.median(program, measure), "best": self.best(program, measure)}
+            for program, measure in sorted(self.samples)
+        }
+
+
+def is_time(measure: str) -> bool:
+    return "_ms" in measure
+
+
+def rounded(value: float) -> float:
+    """Three digits and more are enough."""
+    return round(value, 1 if value >= 100 else 3)
+
+
+def ratios(figures: Figures) -> dict:
+    """Ours against each peer, the AVX2 tier too."""
+    result = {}
+    for prefix, ours in (("", OURS), ("avx2_", OURS_AVX2)):
+        for threads in ("1t", "2t"):
+            for peer, name in ((LLAMACPP, "llamacpp"), (CANDLE, "candle")):
+                for measure in ("decode", "prefill"):
+                    result[f"{prefix}{measure}_vs_{name}_{threads}"] = figures.ratio(f"{measure}_{threads}", ours, peer)
+            for peer, name in ((ONNX, "onnxruntime"), (CANDLE, "candle")):
+                each = {shape: figures.ratio(f"minilm_{shape}_ms_{threads}", ours, peer) for shape in MINILM_SHAPES}
+                result |= {f"{prefix}minilm_{shape}_vs_{name}_{threads}": ratio for shape, ratio in each.items()}
+                result[f"{prefix}minilm_vs_{name}_{threads}"] = geometric_mean(list(each.values()))
+    return result
+
+
+def geometric_mean(values: list[float | None]) -> float | None:
+    if None in values:
+        return None
+    product = 1.0
+    for value in values:
+        product *= value
+    return rounded(product ** (1 / len(values)))
+
+
+def table(figures: Figures) -> str:
+    """Medians, a row per program and measure, with how many times as fast ours is."""
+    lines = [f"{'':<28}{'1 thread':>12}{'2 threads':>12}{'ours, times as fast':>24}"]
+
+    def rows(title: str, measure: str, programs: list[str]) -> None:
+        lines.append(title)
+        for program in programs:
+            cells = [figures.median(program, f"{measure}_{threads}") for threads in ("1t", "2t")]
+            times = [figures.ratio(f"{measure}_{threads}", OURS, program) for threads in ("1t", "2t")]
+            shown = "" if program == OURS else " / ".join("-" if ratio is None else f"{ratio:.2f}" for ratio in times)
+            numbers = "".join("-".rjust(12) if cell is None else f"{cell:12.1f}" for cell in cells)
+            lines.append(f"  {program:<26}{numbers}{shown:>24}")
+
+    for measure in ("prefill", "decode"):
+        rows(f"SmolLM2-135M, {measure}, tok/s", measure, [OURS, OURS_AVX2, LLAMACPP, CANDLE])
+    for shape in MINILM_SHAPES:
+        rows(f"MiniLM-L6, {shape} tokens, ms", f"minilm_{shape}_ms", [OURS, OURS_AVX2, ONNX, CANDLE])
+    return "\n".join(lines)
+
+
+def machine() -> dict:
+    """The CPU and the commit."""
+    facts = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        facts.setdefault(name.strip(), value.strip())
+    git = ["git", "-C", ROOT]
+    commit = subprocess.run([*git, "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
+    family = f"family {facts.get('cpu family')}, model {facts.get('model')}"
+    return {
+        "cpu": f"{facts.get('model name', 'unknown')} ({family})",
+        "has_avx2": "avx2" in facts.get("flags", "").split(),
+        "commit": commit + ("-dirty" if changed else ""),
+    }

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The engine beside its peers, one after the other on this machine; `make bench-engine` builds what this runs.
+
+The last line is RESULT {…}. Figures are medians of all rounds; ratios say how many times as fast ours is.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from statistics import median
+
+import models
+import report
+import showcase
+from report import CANDLE, LLAMACPP, ONNX, OURS, OURS_AVX2, Figures, rounded
+
+HERE = Path(__file__).parent
+REQUIREMENTS = HERE / "requirements.txt"
+RUNS = 3
+MINILM_RUNS = 40
+PREFILL = 128
+# A hundred and more would take candle minutes; fewer are in its favour, since the context stays shorter.
+CANDLE_DECODE = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=Path, required=True, help="where the engine's built examples are")
+    parser.add_argument("--peers", type=Path, required=True, help="the target folder of bench/candle")
+    parser.add_argument("--rounds", type=int, default=3, help="how often everything is run")
+    options = parser.parse_args()
+    bench = Bench(options.examples, options.peers)
+    for number in range(1, options.rounds + 1):
+        for threads in (1, 2):
+            say(f"round {number} of {options.rounds}, threads: {threads}")
+            bench.language_models(threads)
+            bench.embeddings(threads)
+    say("shapes of larger models")
+    synthetic = bench.synthetic()
+    say("how logits depend on how they are computed")
+    differing = bench.showcase()
+    print(report.table(bench.figures))
+    result = bench.facts() | {"rounds": options.rounds} | report.ratios(bench.figures) | bench.engine()
+    result |= synthetic | differing | {"figures": bench.figures.all()}
+    print(f"RESULT {json.dumps(result)}")
+
+
+class Bench:
+    """The programs, the models and what has been measured."""
+
+    def __init__(self, examples: Path, peers: Path):
+        self.examples, self.candle = examples, peers / "release"
+        self.python = python_with_requirements(peers / "venv")
+        self.language_model, self.embedder, self.tokenizer = models.install(self.python)
+        self.figures = Figures()
+        self.machine = report.machine()
+        # The tiers that are measured, as the examples' arguments.
+        self.tiers = {OURS: []}
+        if self.machine["has_avx2"]:
+            self.tiers[OURS_AVX2] = ["avx2"]
+        else:
+            print(f"{OURS_AVX2}: SKIPPED, this CPU lacks it")
+        self.can_embed = (examples / "bench_embed").exists()
+        if not self.can_embed:
+            print("Sibyl on MiniLM: SKIPPED, the engine has no example bench_embed")
+        self.ours = []
+        self.llamacpp_system = None
+
+    def language_models(self, threads: int) -> None:
+        """Prompt and decode on SmolLM2."""
+        suffix = f"{threads}t"
+        for program, tier in self.tiers.items():
+            command = [self.examples / "bench_llm", self.language_model, *(tier or ["best"]), str(RUNS), str(threads)]
+            result = run(command)
+            for measure in ("prefill", "decode", "first_token_32_ms"):
+                self.figures.add(program, f"{measure}_{suffix}", result[f"{measure}_{suffix}"])
+            if program == OURS:
+                self.figures.add(OURS, f"bandwidth_{suffix}", [result[f"bandwidth_{suffix}"]])
+                self.ours.append(result)
+        result = run([self.python, HERE / "peers/llamacpp.py", self.language_model, str(threads), str(RUNS)])
+        self.llamacpp_system = result["system"]
+        command = [self.candle / "llama", self.language_model, str(RUNS), str(PREFILL), str(CANDLE_DECODE)]
+        for program, result in ((LLAMACPP, result), (CANDLE, run(command, RAYON_NUM_THREADS=str(threads)))):
+            for measure in ("prefill", "decode"):
+                self.figures.add(program, f"{measure}_{suffix}", result[measure])
+
+    def embeddings(self, threads: int) -> None:
+        """MiniLM in three shapes; a run's median is one sample."""
+        suffix = f"{threads}t"
+        for program, tier in self.tiers.items() if self.can_embed else ():
+            result = run([self.examples / "bench_embed", self.embedder, self.tokenizer, *tier])
+            for shape in report.MINILM_SHAPES:
+                self.figures.add(program, f"minilm_{shape}_ms_{suffix}", [result[f"{shape}_ms_{suffix}"]])
+        onnx = run([self.python, HERE / "peers/minilm_onnx.py", self.embedder, str(threads), str(MINILM_RUNS)])
+        candle = run([self.candle / "minilm", self.embedder, str(MINILM_RUNS)], RAYON_NUM_THREADS=str(threads))
+        for program, result in ((ONNX, onnx), (CANDLE, candle)):
+            for shape in report.MINILM_SHAPES:
+                self.figures.add(program, f"minilm_{shape}_ms_{suffix}", [median(result[shape])])
+
+    def synthetic(self) -> dict:
+        """Speed at the shapes of larger models."""
+        result = run([self.examples / "bench_synthetic"], show=True)
+        values = {name: median(value) if isinstance(value, list) else value for name, value in result.items()}
+        return {f"synthetic_{name}": value for name, value in values.items() if name != "tier"}
+
+    def showcase(self) -> dict:
+        """How many logits differ, at most, and how many in which way."""
+        programs = self.examples / "logits", self.candle / "logits"
+        ways = showcase.differing_logits(self.language_model, *programs, self.machine["has_avx2"])
+        for program in ("candle", "ours"):
+            for way, count in ways[program].items():
+                print(f"{program}, {way}: {count} of {ways['logits']} logits differ")
+        rows = run([self.candle / "rows"])
+        print(f"candle, a row alone and as one of eight: {rows['differing']} of {rows['outputs']} products differ")
+        return {
+            "candle_differing_logits": max(ways["candle"].values()),
+            "ours_differing_logits": max(ways["ours"].values()),
+            "showcase": ways | {"candle_row_alone_or_of_8": rows},
+        }
+
+    def engine(self) -> dict:
+        """What is measured of ours alone."""
+        last = self.ours[-1]
+        facts = {name: rounded(median([run[name] for run in self.ours])) for name in ("load_seconds", "hash_seconds")}
+        facts |= {
+            "tier": last["tier"],
+            "resident_over_file": rounded(last["resident_bytes"] / last["file_bytes"]),
+            "load_peak_over_file": rounded(last["load_peak_bytes"] / last["file_bytes"]),
+        }
+        for suffix in ("1t", "2t"):
+            bandwidth = self.figures.best(OURS, f"bandwidth_{suffix}")
+            read = self.figures.median(OURS, f"decode_{suffix}") * last["bytes_per_token"]
+            facts[f"first_token_32_ms_{suffix}"] = self.figures.median(OURS, f"first_token_32_ms_{suffix}")
+            facts[f"bandwidth_gb_per_second_{suffix}"] = rounded(bandwidth / 1e9)
+            facts[f"bandwidth_fraction_{suffix}"] = rounded(read / bandwidth)
+        return facts | {"first_token_32_ms": facts["first_token_32_ms_2t"]}
+
+    def facts(self) -> dict:
+        """What was measured, and where."""
+        return {"cpu": self.machine["cpu"], "commit": self.machine["commit"], "llamacpp_system": self.llamacpp_system}
+
+
+def python_with_requirements(folder: Path) -> Path:
+    """The Python of a virtual environment that has the pinned packages."""
+    python, installed = folder / "bin/python", folder / REQUIREMENTS.name
+    if not installed.exists() or installed.read_bytes() != REQUIREMENTS.read_bytes():
+        say("installing the Python packages")
+        venv.create(folder, with_pip=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+        subprocess.run([*pip, "--requirement", REQUIREMENTS], check=True)
+        shutil.copy(REQUIREMENTS, installed)
+    return python
+
+
+def run(command: list, show: bool = False, **environment: str) -> dict:
+    """Runs a program whose last line is RESULT {…}."""
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or not lines or not lines[-1].startswith("RESULT "):
+        sys.exit(f"{' '.join(map(str, command))} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    if show:
+        print("\n".join(lines[:-1]))
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def say(what: str) -> None:
+    print(f"bench-engine: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

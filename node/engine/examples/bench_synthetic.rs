@@ -1,0 +1,221 @@
+//! Speed at the shapes of larger models, with random weights in Q4_0: `bench_synthetic [TIER] [RUNS]`
+//!
+//! The last line is RESULT {…}. A shape takes twice its file's size in memory while it is loaded.
+
+use sibyl_engine::gguf::GgufDtype;
+use sibyl_engine::{LanguageModel, Tier};
+use std::error::Error;
+use std::time::Instant;
+
+const PROMPT: usize = 64;
+const DECODE: usize = 16;
+const ALIGNMENT: usize = 32;
+const CONTEXT: u32 = 4096;
+
+/// A model's shape, by the names of GGUF.
+struct Shape {
+	name: &'static str,
+	architecture: &'static str,
+	layers: usize,
+	width: usize,
+	hidden: usize,
+	heads: usize,
+	kv_heads: usize,
+	vocabulary: usize,
+	rope_base: f32,
+	/// Whether the embedding is the output matrix too.
+	tied: bool,
+}
+
+/// Llama 3.2 1B and Phi-3-mini (3.8B).
+const SHAPES: [Shape; 2] = [
+	Shape {
+		name: "llama_1b",
+		architecture: "llama",
+		layers: 16,
+		width: 2048,
+		hidden: 8192,
+		heads: 32,
+		kv_heads: 8,
+		vocabulary: 128_256,
+		rope_base: 500_000.0,
+		tied: true,
+	},
+	Shape {
+		name: "phi3_mini",
+		architecture: "phi3",
+		layers: 32,
+		width: 3072,
+		hidden: 8192,
+		heads: 32,
+		kv_heads: 32,
+		vocabulary: 32_064,
+		rope_base: 10_000.0,
+		tied: false,
+	},
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+	let mut arguments = std::env::args().skip(1);
+	let tier = match arguments.next().as_deref() {
+		None | Some("best") => Tier::best(),
+		Some(name) => Tier::ALL.into_iter().find(|tier| tier.name() == name).ok_or("no such tier")?,
+	};
+	let runs: usize = arguments.next().map_or(Ok(3), |runs| runs.parse())?;
+	let mut result = format!("\"tier\":\"{}\"", tier.name());
+	for shape in SHAPES {
+		let name = shape.name;
+		let file = shape.file();
+		let start = Instant::now();
+		let mut model = LanguageModel::load(&file, 1)?.on_tier(tier)?;
+		let load = start.elapsed().as_secs_f64();
+		println!("{name} on {}: {:.2} GB, load {load:.2} s", tier.name(), file.len() as f64 / 1e9);
+		result += &format!(",\"{name}_bytes\":{},\"{name}_load_seconds\":{load:.2}", file.len());
+		drop(file);
+		for threads in [1, 2] {
+			model = model.with_threads(threads)?;
+			let (mut prefill, mut decode) = (Vec::new(), Vec::new());
+			for run in 0..runs {
+				let token = |at: usize| ((at * 7_919 + run * 97) % shape.vocabulary) as u32;
+				let prompt: Vec<u32> = (0..PROMPT).map(token).collect();
+				let mut context = model.context();
+				let start = Instant::now();
+				model.read(&mut context, &prompt)?;
+				prefill.push(PROMPT as f64 / start.elapsed().as_secs_f64());
+				let start = Instant::now();
+				for step in 0..DECODE {
+					model.read(&mut context, &[token(PROMPT + step)])?;
+				}
+				decode.push(DECODE as f64 / start.elapsed().as_secs_f64());
+			}
+			println!("{name} {threads} threads: prefill {prefill:.2?} tok/s, decode {decode:.2?} tok/s");
+			result +=
+				&format!(",\"{name}_prefill_{threads}t\":{prefill:.2?},\"{name}_decode_{threads}t\":{decode:.2?}");
+		}
+	}
+	println!("RESULT {{{result}}}");
+	Ok(())
+}
+
+impl Shape {
+	fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+		let Self { width, hidden, heads, kv_heads, vocabulary, .. } = *self;
+		let head = width / heads;
+		let mut tensors = vec![("token_embd".into(), vec![width, vocabulary]), ("output_norm".into(), vec![width])];
+		if !self.tied {
+			tensors.push(("output".into(), vec![width, vocabulary]));
+		}
+		let products = match self.architecture {
+			"phi3" => vec![
+				("attn_qkv", [width, width + 2 * kv_heads * head]),
+				("attn_output", [width, width]),
+				("ffn_up", [width, 2 * hidden]),
+				("ffn_down", [hidden, width]),
+			],
+			_ => vec![
+				("attn_q", [width, width]),
+				("attn_k", [width, kv_heads * head]),
+				("attn_v", [width, kv_heads * head]),
+				("attn_output", [width, width]),
+				("ffn_gate", [width, hidden]),
+				("ffn_up", [width, hidden]),
+				("ffn_down", [hidden, width]),
+			],
+		};
+		for layer in 0..self.layers {
+			for norm in ["attn_norm", "ffn_norm"] {
+				tensors.push((format!("blk.{layer}.{norm}"), vec![width]));
+			}
+			tensors.extend(products.iter().map(|(name, shape)| (format!("blk.{layer}.{name}"), shape.to_vec())));
+		}
+		tensors
+	}
+
+	/// A GGUF file of this shape: norms of ones, all else random.
+	fn file(&self) -> Vec<u8> {
+		let tensors = self.tensors();
+		let mut file = b"GGUF".to_vec();
+		file.extend(3_u32.to_le_bytes());
+		file.extend((tensors.len() as u64).to_le_bytes());
+		let sizes = [
+			("block_count", self.layers as u32),
+			("embedding_length", self.width as u32),
+			("feed_forward_length", self.hidden as u32),
+			("attention.head_count", self.heads as u32),
+			("attention.head_count_kv", self.kv_heads as u32),
+			("context_length", CONTEXT),
+			("vocab_size", self.vocabulary as u32),
+		];
+		let floats = [("attention.layer_norm_rms_epsilon", 1e-5_f32), ("rope.freq_base", self.rope_base)];
+		file.extend((1 + sizes.len() as u64 + floats.len() as u64).to_le_bytes());
+		put_string(&mut file, "general.architecture");
+		file.extend(8_u32.to_le_bytes());
+		put_string(&mut file, self.architecture);
+		let sizes = sizes.map(|(name, value)| (name, 4_u32, value.to_le_bytes()));
+		let floats = floats.map(|(name, value)| (name, 6_u32, value.to_le_bytes()));
+		for (name, kind, value) in sizes.into_iter().chain(floats) {
+			put_string(&mut file, &format!("{}.{name}", self.architecture));
+			file.extend(kind.to_le_bytes());
+			file.extend(value);
+		}
+		let mut offset = 0;
+		for (name, shape) in &tensors {
+			put_string(&mut file, &format!("{name}.weight"));
+			file.extend((shape.len() as u32).to_le_bytes());
+			shape.iter().for_each(|length| file.extend((*length as u64).to_le_bytes()));
+			file.extend(dtype(shape).id().to_le_bytes());
+			file.extend((offset as u64).to_le_bytes());
+			offset = (offset + size(shape)).next_multiple_of(ALIGNMENT);
+		}
+		file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+		file.reserve_exact(offset);
+		let mut noise = Noise(11);
+		for (_, shape) in &tensors {
+			match shape[..] {
+				[length] => (0..length).for_each(|_| file.extend(1_f32.to_le_bytes())),
+				_ => (0..size(shape) / GgufDtype::Q4_0.block_bytes()).for_each(|_| file.extend(noise.block())),
+			}
+			file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+		}
+		file
+	}
+}
+
+fn dtype(shape: &[usize]) -> GgufDtype {
+	match shape.len() {
+		1 => GgufDtype::F32,
+		_ => GgufDtype::Q4_0,
+	}
+}
+
+fn size(shape: &[usize]) -> usize {
+	let dtype = dtype(shape);
+	shape.iter().product::<usize>() / dtype.block_weights() * dtype.block_bytes()
+}
+
+fn put_string(file: &mut Vec<u8>, text: &str) {
+	file.extend((text.len() as u64).to_le_bytes());
+	file.extend(text.as_bytes());
+}
+
+/// Random bits (xorshift).
+struct Noise(u64);
+
+impl Noise {
+	fn bits(&mut self) -> u64 {
+		self.0 ^= self.0 << 13;
+		self.0 ^= self.0 >> 7;
+		self.0 ^= self.0 << 17;
+		self.0
+	}
+
+	/// Thirty-two weights with a scale between 0.0039 and 0.0078, so that all values stay in range.
+	fn block(&mut self) -> [u8; GgufDtype::Q4_0.block_bytes()] {
+		let mut block = [0; GgufDtype::Q4_0.block_bytes()];
+		let scale = 0x1c00 + (self.bits() % 0x400) as u16;
+		block[..2].copy_from_slice(&scale.to_le_bytes());
+		block[2..10].copy_from_slice(&self.bits().to_le_bytes());
+		block[10..].copy_from_slice(&self.bits().to_le_bytes());
+		block
+	}
+}

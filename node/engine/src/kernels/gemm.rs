@@ -1,0 +1,136 @@
+//! The matrix product.
+//!
+//! Tiles of rows and panels are functions of their own, so that the compiler keeps their sums in registers.
+
+use super::lanes::{Lanes, WIDTH};
+use super::pool::Block;
+use super::{Kernels, Panels, Pass, Tier};
+
+/// How many panels the widest tile has.
+pub(crate) const TILE_PANELS: usize = 3;
+
+/// Where the rows of a product go.
+pub(super) trait Rows {
+	/// `panels` times sixteen values of a row, from a column that is a multiple of 16.
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]];
+}
+
+/// Rows that lie `stride` floats apart.
+pub(super) struct Strided<'a> {
+	pub values: &'a mut [f32],
+	pub stride: usize,
+}
+
+impl Rows for Strided<'_> {
+	#[inline(always)]
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]] {
+		self.values[row * self.stride + column..][..panels * WIDTH].as_chunks_mut().0
+	}
+}
+
+/// A block's own rows and columns.
+impl Rows for Block<'_> {
+	#[inline(always)]
+	fn cells(&mut self, row: usize, column: usize, panels: usize) -> &mut [[f32; WIDTH]] {
+		let row = self.rows().start + row;
+		self.row(row)[column..][..panels * WIDTH].as_chunks_mut().0
+	}
+}
+
+/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
+pub(super) struct Gemm<'a, C> {
+	/// The rows of the left matrix, `a_stride` floats apart.
+	pub a: &'a [f32],
+	pub a_stride: usize,
+	pub b: Panels<'a>,
+	/// The result, whole panels wide.
+	pub c: &'a mut C,
+	pub rows: usize,
+}
+
+impl<C: Rows> Gemm<'_, C> {
+	/// Computes with as many sums at a time as the tier has registers for.
+	pub fn run(mut self, kernels: &Kernels) {
+		match kernels.tier() {
+			Tier::Scalar => self.columns::<1>(kernels, 1),
+			Tier::Avx2 | Tier::AvxVnni => self.columns::<1>(kernels, 6),
+			Tier::Avx512 | Tier::Avx512Vnni => self.columns::<TILE_PANELS>(kernels, 8),
+		}
+	}
+
+	/// Tiles of P panels and at most `height` rows; what is left over of the panels is taken one by one.
+	fn columns<const P: usize>(&mut self, kernels: &Kernels, height: usize) {
+		let panels = self.b.count();
+		let wide = panels / P * P;
+		(0..wide).step_by(P).for_each(|panel| self.rows::<P>(kernels, height, panel));
+		(wide..panels).for_each(|panel| self.rows::<1>(kernels, height, panel));
+	}
+
+	/// As few tiles as there can be, of heights that differ by at most one.
+	fn rows<const P: usize>(&mut self, kernels: &Kernels, height: usize, panel: usize) {
+		let tiles = self.rows.div_ceil(height);
+		let mut row = 0;
+		for tile in 0..tiles {
+			let height = (self.rows - row).div_ceil(tiles - tile);
+			let ahead = panel + P + tile.min(P - 1);
+			match height {
+				1 => kernels.run(Tile::<C, 1, P> { gemm: self, row, panel, ahead }),
+				2 => kernels.run(Tile::<C, 2, P> { gemm: self, row, panel, ahead }),
+				3 => kernels.run(Tile::<C, 3, P> { gemm: self, row, panel, ahead }),
+				4 => kernels.run(Tile::<C, 4, P> { gemm: self, row, panel, ahead }),
+				5 => kernels.run(Tile::<C, 5, P> { gemm: self, row, panel, ahead }),
+				6 => kernels.run(Tile::<C, 6, P> { gemm: self, row, panel, ahead }),
+				7 => kernels.run(Tile::<C, 7, P> { gemm: self, row, panel, ahead }),
+				_ => kernels.run(Tile::<C, 8, P> { gemm: self, row, panel, ahead }),
+			}
+			row += height;
+		}
+	}
+}
+
+/// M rows and P panels of a product.
+struct Tile<'a, 'b, C, const M: usize, const P: usize> {
+	gemm: &'a mut Gemm<'b, C>,
+	row: usize,
+	panel: usize,
+	/// A panel that is needed soon.
+	ahead: usize,
+}
+
+impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let Self { gemm: Gemm { a: rows, a_stride, b: Panels { depth, data }, c, .. }, row, panel, ahead } = self;
+		let depth = *depth;
+		let mut a = [&rows[..0]; M];
+		for (r, a) in a.iter_mut().enumerate() {
+			*a = &rows[(row + r) * *a_stride..][..depth];
+		}
+		let mut b = [&data[..0]; P];
+		for (p, b) in b.iter_mut().enumerate() {
+			*b = &data[(panel + p) * depth..][..depth];
+		}
+		let ahead = data.get(ahead * depth..).and_then(|data| data.get(..depth)).unwrap_or(b[0]);
+		let mut sums = [[L::splat(0.0); P]; M];
+		for q in 0..depth {
+			let mut columns = [L::splat(0.0); P];
+			for (column, b) in columns.iter_mut().zip(&b) {
+				*column = L::load(&b[q]);
+			}
+			L::prefetch(&ahead[q]);
+			for (sums, a) in sums.iter_mut().zip(&a) {
+				let x = L::splat(a[q]);
+				for (sum, column) in sums.iter_mut().zip(columns) {
+					*sum = x.fma(column, *sum);
+				}
+			}
+		}
+		for (r, sums) in sums.iter().enumerate() {
+			for (sum, cell) in sums.iter().zip(c.cells(row + r, panel * WIDTH, P)) {
+				sum.store(cell);
+			}
+		}
+	}
+}

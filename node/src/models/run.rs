@@ -1,0 +1,208 @@
+//! A model's answer to a prompt.
+
+use super::names::Named;
+use super::progress::Progress;
+use super::{labels, memory, text, vector, Error, Location};
+use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
+use sibyl_engine::store::known::KnownModel;
+use sibyl_engine::store::{Sha256Hash, VerifiedFile};
+use sibyl_engine::Architecture;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::thread::available_parallelism;
+
+/// The highest temperature.
+const MAX_TEMPERATURE: f64 = 100.0;
+
+/// `models run`
+#[derive(Debug, clap::Args)]
+pub struct RunCommand {
+	/// A model's name (common-lingua, smollm2, minilm), the SHA-256 of a file of the store, or a GGUF file.
+	#[arg(value_name = "NAME|FILE")]
+	model: String,
+
+	/// What the model is asked.
+	#[arg(long, value_name = "TEXT")]
+	prompt: String,
+
+	/// Continue the prompt as it is, without the model's chat template. Names of control tokens stand for these.
+	#[arg(long)]
+	raw: bool,
+
+	/// What the model is told before the prompt, in place of its template's own words.
+	#[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+	system: Option<String>,
+
+	/// The longest answer, in tokens.
+	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+	max_tokens: u32,
+
+	/// Draw tokens; 1 as the model weighs them, less for likelier ones. Without it each token is the likeliest.
+	#[arg(long, value_name = "T", value_parser = parse_temperature)]
+	temperature: Option<u32>,
+
+	/// Draw among the K likeliest tokens.
+	#[arg(long, value_name = "K", requires = "temperature", value_parser = clap::value_parser!(u32).range(1..))]
+	top_k: Option<u32>,
+
+	/// Draw among the likeliest tokens that have the share P, from 0 to 1, together.
+	#[arg(long, value_name = "P", requires = "temperature", value_parser = parse_share)]
+	top_p: Option<u32>,
+
+	/// Where draws start; the same one gives the same answer.
+	#[arg(long, value_name = "N", default_value_t = 0, requires = "temperature")]
+	seed: u64,
+
+	/// Threads to compute in; as many as the machine has where it is not given.
+	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+	threads: Option<u16>,
+}
+
+impl RunCommand {
+	/// Loads the model and prints its answer.
+	pub fn run(&self, location: &Location, out: &mut impl Write) -> Result<(), Error> {
+		if self.prompt.is_empty() {
+			return Err(Error::EmptyPrompt);
+		}
+		let (name, question) = (&self.model, self.question());
+		match Named::find(name, location)? {
+			Named::CommonLingua => labels::classify(&self.prompt, question.threads, out),
+			Named::Known(model) if model.architecture == Architecture::Bert => {
+				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
+				let files = files.collect::<Result<Vec<_>, _>>()?;
+				vector::embed(name, &files, &self.prompt, question.threads, out)
+			}
+			Named::Known(model) => {
+				text::answer(name, stored(&model.weights.sha256, Some(model), location)?, &question, out)
+			}
+			Named::Stored(sha256) => text::answer(name, stored(&sha256, None, location)?, &question, out),
+			Named::File(path) => text::answer(name, read(name, &path)?, &question, out),
+		}
+	}
+
+	fn question(&self) -> text::Question<'_> {
+		text::Question {
+			prompt: &self.prompt,
+			system: self.system.as_deref(),
+			is_raw: self.raw,
+			max_tokens: self.max_tokens as usize,
+			sampling: Sampling {
+				temperature: self.temperature.unwrap_or(Sampling::GREEDY.temperature),
+				top_k: self.top_k.unwrap_or(Sampling::GREEDY.top_k),
+				top_p: self.top_p.unwrap_or(Sampling::GREEDY.top_p),
+			},
+			seed: self.seed,
+			threads: match self.threads {
+				Some(threads) => threads.into(),
+				None => available_parallelism().map_or(1, usize::from),
+			},
+		}
+	}
+}
+
+/// A file of the store, hashed.
+fn stored(sha256: &Sha256Hash, model: Option<&KnownModel>, location: &Location) -> Result<VerifiedFile, Error> {
+	let store = location.existing_store()?.filter(|store| store.contains(sha256));
+	match (store, model) {
+		(Some(store), _) => {
+			let progress = Progress::new("checking the file");
+			let file = store.open_verified(sha256, &mut |done, total| progress.show(done, total));
+			file.map_err(|error| location.explain(error))
+		}
+		(None, Some(model)) => Err(Error::NotInstalled {
+			name: model.name,
+			folder: location.folder(),
+			install: location.command(&format!("install {}", model.name)),
+		}),
+		(None, None) => {
+			Err(Error::NotStored { sha256: *sha256, folder: location.folder(), list: location.command("list") })
+		}
+	}
+}
+
+/// The bytes of a file anywhere.
+fn read(name: &str, path: &Path) -> Result<Vec<u8>, Error> {
+	let unreadable = |source| Error::Unreadable { path: path.into(), source };
+	let metadata = fs::metadata(path).map_err(unreadable)?;
+	if !metadata.is_file() {
+		return Err(Error::NotAModel { name: name.into(), reason: "it is not a regular file".into() });
+	}
+	memory::check_file(name, metadata.len())?;
+	fs::read(path).map_err(unreadable)
+}
+
+/// A number as the engine counts it: so many parts of one.
+fn parse_parts(text: &str, max: f64, one: u32) -> Result<u32, String> {
+	match text.parse::<f64>() {
+		Ok(value) if (0.0..=max).contains(&value) => Ok((value * f64::from(one)).round() as u32),
+		_ => Err(format!("expected a number from 0 to {max}")),
+	}
+}
+
+fn parse_temperature(text: &str) -> Result<u32, String> {
+	parse_parts(text, MAX_TEMPERATURE, TEMPERATURE_ONE)
+}
+
+fn parse_share(text: &str) -> Result<u32, String> {
+	parse_parts(text, 1.0, SHARE_ONE)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::Parser;
+
+	#[derive(clap::Parser)]
+	struct Line {
+		#[command(flatten)]
+		run: RunCommand,
+	}
+
+	fn parse(flags: &str) -> Result<RunCommand, clap::Error> {
+		let line = format!("run smollm2 --prompt Hi {flags}");
+		Line::try_parse_from(line.split_whitespace()).map(|line| line.run)
+	}
+
+	fn sampling(flags: &str) -> Sampling {
+		parse(flags).expect("the flags are valid").question().sampling
+	}
+
+	#[test]
+	fn the_likeliest_token_should_be_taken_unless_a_temperature_is_given() {
+		assert_eq!(sampling(""), Sampling::GREEDY);
+		assert_eq!(sampling("--temperature 0.7"), Sampling { temperature: 700, ..Sampling::GREEDY });
+		let flags = "--temperature 1.25 --top-k 40 --top-p 0.95 --seed 7";
+		assert_eq!(sampling(flags), Sampling { temperature: 1_250, top_k: 40, top_p: 950_000 });
+		for flags in ["--top-k 40", "--top-p 0.9", "--seed 7"] {
+			assert!(parse(flags).is_err(), "{flags} has no use without a temperature");
+		}
+	}
+
+	#[test]
+	fn numbers_out_of_range_should_be_refused() {
+		for flags in [
+			"--temperature -1",
+			"--temperature NaN",
+			"--temperature inf",
+			"--temperature 101",
+			"--temperature warm",
+			"--temperature 1 --top-p 1.1",
+			"--temperature 1 --top-k 0",
+			"--temperature 1 --seed -1",
+			"--max-tokens 0",
+			"--threads 0",
+			"--threads 257",
+			"--raw --system x",
+		] {
+			assert!(parse(flags).is_err(), "{flags}");
+		}
+	}
+
+	#[test]
+	fn all_threads_of_the_machine_should_be_used_unless_a_number_is_given() {
+		let threads = |flags| parse(flags).expect("the flags are valid").question().threads;
+		assert_eq!(threads("--threads 3"), 3);
+		assert_eq!(threads(""), available_parallelism().map_or(1, usize::from));
+	}
+}

