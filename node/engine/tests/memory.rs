@@ -63,7 +63,7 @@ fn seeds(kind: &str) -> Vec<Vec<u8>> {
 /// Counts, lengths and sizes are integers of four or eight bytes: each four bytes of each seed become others.
 #[test]
 fn a_small_file_should_take_little_memory_whatever_it_says() {
-	const NUMBERS: [u32; 4] = [0, 1 << 15, 1 << 20, u32::MAX];
+	const NUMBERS: [u32; 3] = [1 << 15, 1 << 20, u32::MAX];
 	for kind in ["gguf", "safetensors", "bpe_tokenizer", "language_model"] {
 		let mut most = 0;
 		let mut watched = |bytes: &[u8]| {

@@ -83,7 +83,7 @@ fn small_tokenizer(pre: &str) -> Gguf {
 
 /// Weights that are neither large nor all the same.
 fn weights(dtype: GgufDtype, count: usize) -> Vec<u8> {
-	let noise = |at: usize| (at * 2_654_435_761 >> 7) as u8;
+	let noise = |at: usize| ((at * 2_654_435_761) >> 7) as u8;
 	match dtype {
 		GgufDtype::F32 => {
 			(0..count).flat_map(|at| (f32::from(noise(at).cast_signed()) / 512.0).to_le_bytes()).collect()
