@@ -9,6 +9,7 @@ NODE := $(TARGET_DIR)/release/sibyl-node
 FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
 AARCH64_DIR := $(TARGET_DIR)/aarch64
+FUZZ_DIR := $(TARGET_DIR)/fuzz
 # What the engine is compared with.
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
@@ -93,6 +94,10 @@ check-features: setup ## Test with runtime-benchmarks and with try-runtime
 		SKIP_WASM_BUILD=1 cargo test --locked --release --lib $(patsubst %,--package %,$(RUNTIME_CRATES)) \
 			--features $(subst $(eval) ,$(comma),$(patsubst %,%/$$feature,$(RUNTIME_CRATES))) --target-dir $(FEATURES_DIR); \
 	done
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz the readers of model files: make fuzz FUZZ_SECONDS=60 FUZZ_TARGETS='gguf safetensors'
+	scripts/fuzz.sh $(FUZZ_DIR) $(or $(FUZZ_SECONDS),600) $(FUZZ_TARGETS)
 
 .PHONY: weights
 weights: ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'

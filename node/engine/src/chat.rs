@@ -110,12 +110,12 @@ impl ChatTemplate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
 	use super::*;
 	use crate::tests::bytes_tokenizer;
 
 	/// The source, as SmolLM2's file has it.
-	const SMOLLM2: &str = concat!(
+	pub(crate) const SMOLLM2: &str = concat!(
 		"{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n",
 		"You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n",
 		"' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n",

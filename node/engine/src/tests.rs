@@ -1,5 +1,9 @@
 //! What the tests of several modules share: small files made up, and where the real ones are.
 
+mod seeds;
+
+pub(crate) use seeds::tiny_model;
+
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::tokenizer::BpeTokenizer;
 use std::env;
@@ -152,6 +156,12 @@ impl Gguf {
 fn put_string(out: &mut Vec<u8>, text: &str) {
 	out.extend((text.len() as u64).to_le_bytes());
 	out.extend(text.as_bytes());
+}
+
+/// Sets the value of a key with a value of four bytes in a file.
+pub(crate) fn set_value(file: &mut [u8], key: &str, value: [u8; 4]) {
+	let at = file.windows(key.len()).position(|window| window == key.as_bytes()).expect("the file has the key");
+	file[at + key.len() + 4..][..4].copy_from_slice(&value);
 }
 
 /// The character that stands for a byte in the vocabulary of a byte-level tokenizer.

@@ -102,7 +102,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 	for entry in fs::read_dir(folder).expect("the folder is there") {
 		let path = entry.expect("the folder is readable").path();
 		if path.is_dir() {
-			sources(&path, found);
+			if !path.ends_with("tests") {
+				sources(&path, found);
+			}
 		} else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
 			found.push(path);
 		}

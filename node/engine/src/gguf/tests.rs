@@ -1,5 +1,5 @@
 use super::*;
-use crate::tests::{installed, Gguf, Item};
+use crate::tests::{bytes_tokenizer_file, installed, Gguf, Item};
 use std::fs;
 
 const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
@@ -86,6 +86,16 @@ fn a_file_cut_off_at_any_byte_should_be_an_error() {
 }
 
 #[test]
+fn a_header_of_real_size_cut_off_at_any_byte_should_be_an_error() {
+	let file = bytes_tokenizer_file("smollm").tensor("a", &[1], GgufDtype::F32, &[1; 4]);
+	let header = file.bytes().len() - 4;
+	assert!(header > 4_096);
+	for length in 0..header {
+		error(&file.bytes()[..length]);
+	}
+}
+
+#[test]
 fn a_file_with_any_byte_changed_should_be_read_or_refused() {
 	let bytes = small().bytes();
 	for at in 0..bytes.len() {
@@ -168,6 +178,11 @@ fn values_that_the_format_does_not_have_should_be_refused() {
 	let array = |kind: u32, bytes: &[u8]| raw(9, &[&kind.to_le_bytes(), &1_u64.to_le_bytes()[..], bytes].concat());
 	assert_eq!(array(7, &[2]), GgufError::TruthValue("key".into()));
 	assert_eq!(array(9, &[0; 32]), GgufError::NestedArray("key".into()));
+	// Nested until the stack would end.
+	let nested: Vec<u8> = std::iter::repeat_n([9_u32.to_le_bytes().as_slice(), &1_u64.to_le_bytes()].concat(), 100_000)
+		.flatten()
+		.collect();
+	assert_eq!(raw(9, &nested), GgufError::NestedArray("key".into()));
 	assert_eq!(array(99, &[0; 8]), GgufError::ValueType { key: "key".into(), id: 99 });
 	assert!(matches!(array(8, &[1, 0, 0, 0, 0, 0, 0, 0, 0xff]), GgufError::NotUtf8 { .. }));
 	assert!(matches!(raw(8, &[1, 0, 0, 0, 0, 0, 0, 0, 0xff]), GgufError::NotUtf8 { .. }));
@@ -184,7 +199,7 @@ fn names_that_occur_twice_should_be_refused() {
 #[test]
 fn types_of_tensors_that_the_engine_does_not_compute_with_should_be_refused() {
 	let allowed: Vec<u32> = GgufDtype::ALL.map(GgufDtype::id).into();
-	for id in (0..64).filter(|id| !allowed.contains(id)).chain([u32::MAX]) {
+	for id in (0..256).filter(|id| !allowed.contains(id)).chain([u32::MAX]) {
 		let bytes = Gguf::new().described("t", &[256], id, 0).bytes();
 		assert_eq!(error(&bytes), GgufError::TensorType { tensor: "t".into(), id });
 	}
@@ -237,6 +252,11 @@ fn overlapping_tensors_should_be_refused() {
 	};
 	for (first, second) in [(0, 0), (0, 32), (64, 32)] {
 		assert!(matches!(error(&two(first, second)), GgufError::Overlap { .. }), "{first} {second}");
+	}
+	// A tensor within another, and ends that wrap.
+	for (length, offset) in [(64, 32), ((1 << 61) - 8, 1 << 62), (1 << 60, u64::MAX - 31)] {
+		let file = Gguf::new().described("first", &[length], f32, 0).described("second", &[1], f32, offset);
+		assert!(GgufFile::parse(&file.data(&[0; 256]).bytes()).is_err(), "{length} {offset}");
 	}
 	GgufFile::parse(&two(0, 64)).unwrap();
 	GgufFile::parse(&two(128, 0)).unwrap();

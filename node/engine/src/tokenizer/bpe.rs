@@ -39,6 +39,10 @@ const PRE_TOKENIZERS: [PreTokenizer; 4] = [
 const CONTROL: i128 = 3;
 const USER_DEFINED: i128 = 4;
 
+/// Texts are searched for each control token and each that users defined, so these are not more and not longer, in bytes.
+const MAX_NAMES: usize = 1 << 12;
+const MAX_NAME: usize = 256;
+
 /// A part of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -111,6 +115,12 @@ impl BpeTokenizer {
 	fn add(&mut self, token: &str, id: u32, kind: i128) -> Result<(), TokenizerError> {
 		match kind {
 			_ if token.is_empty() => return Err(invalid(format!("token {id} is empty"))),
+			CONTROL | USER_DEFINED if token.len() > MAX_NAME => {
+				return Err(invalid(format!("token {id} is no text and longer than {MAX_NAME} bytes")))
+			}
+			CONTROL | USER_DEFINED if self.control.len() + self.user_defined.len() >= MAX_NAMES => {
+				return Err(invalid(format!("more than {MAX_NAMES} of its tokens are no text")))
+			}
 			CONTROL => {
 				self.control.insert(token.into(), id);
 				self.pieces.push(token.bytes());

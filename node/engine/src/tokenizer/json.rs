@@ -6,12 +6,18 @@ use tokenizers::Tokenizer;
 /// No file is larger, in bytes.
 const MAX_FILE: usize = 32 << 20;
 
+/// No more parts are in the file's sequences: a text goes through each.
+const MAX_PARTS: usize = 32;
+
+/// The longest words that a WordPiece model looks up, in characters, whose square it takes. Longer ones are unknown.
+const MAX_WORD: u64 = 256;
+
 /// The parts that a tokenizer may consist of. The others are not needed by any model here, and some are hostile: they
-/// choose at random, or take a great deal of time.
+/// choose at random, or take a great deal of time, as the file's own patterns to split by can.
 const PARTS: [(&str, &[&str]); 5] = [
 	("model", &["WordPiece", "BPE"]),
 	("normalizer", &["BertNormalizer", "NFC", "Lowercase", "Sequence"]),
-	("pre_tokenizer", &["BertPreTokenizer", "ByteLevel", "Digits", "Split", "Sequence"]),
+	("pre_tokenizer", &["BertPreTokenizer", "ByteLevel", "Digits", "Sequence"]),
 	("post_processor", &["TemplateProcessing", "BertProcessing", "ByteLevel", "Sequence"]),
 	("decoder", &["WordPiece", "ByteLevel"]),
 ];
@@ -29,7 +35,8 @@ impl JsonTokenizer {
 		}
 		let value: Value = serde_json::from_slice(file).map_err(|error| invalid(error.to_string()))?;
 		for (part, allowed) in PARTS {
-			check_kind(part, &value[part], allowed)?;
+			let parts = parts(&value[part])?;
+			parts.iter().try_for_each(|value| check_kind(part, value, allowed))?;
 		}
 		check_model(&value["model"])?;
 		check_added(&value["added_tokens"])?;
@@ -37,6 +44,7 @@ impl JsonTokenizer {
 		let mut inner = Tokenizer::from_bytes(value.to_string()).map_err(|error| invalid(error.to_string()))?;
 		inner.with_padding(None);
 		inner.with_truncation(None).map_err(|error| invalid(error.to_string()))?;
+		parts(&value["post_processor"])?.into_iter().try_for_each(|part| check_surrounding(part, &inner))?;
 		Ok(Self { inner })
 	}
 
@@ -66,18 +74,59 @@ impl JsonTokenizer {
 	}
 }
 
-/// Refuses kinds of parts that are not allowed, in a sequence those of its members too.
+/// A part and, of a sequence, its members; none if the file does not have the part.
+fn parts(value: &Value) -> Result<Vec<&Value>, TokenizerError> {
+	let mut parts = vec![value];
+	let mut next = 0;
+	while let Some(part) = parts.get(next) {
+		let members = ["normalizers", "pretokenizers", "processors"].map(|list| part[list].as_array());
+		parts.extend(members.into_iter().flatten().flatten());
+		if parts.len() > MAX_PARTS {
+			return Err(invalid(format!("one of its sequences has more than {MAX_PARTS} parts")));
+		}
+		next += 1;
+	}
+	Ok(parts)
+}
+
 fn check_kind(part: &'static str, value: &Value, allowed: &[&str]) -> Result<(), TokenizerError> {
 	if value.is_null() && part != "model" {
 		return Ok(());
 	}
 	// Files from before models named their kind are not read.
 	let kind = value["type"].as_str().ok_or_else(|| invalid(format!("its {part} does not say what it is")))?;
-	if !allowed.contains(&kind) {
-		return Err(TokenizerError::Unknown { what: part, name: kind.into() });
+	match allowed.contains(&kind) {
+		true => Ok(()),
+		false => Err(TokenizerError::Unknown { what: part, name: kind.into() }),
 	}
-	let members = ["normalizers", "pretokenizers", "processors"].map(|list| value[list].as_array());
-	members.into_iter().flatten().flatten().try_for_each(|member| check_kind(part, member, allowed))
+}
+
+/// Makes sure that what is set around a text is tokens, and the text is in it once. The crate looks nothing up.
+fn check_surrounding(part: &Value, tokenizer: &Tokenizer) -> Result<(), TokenizerError> {
+	let known = |id: &Value| {
+		let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
+		id.is_some_and(|id| tokenizer.id_to_token(id).is_some())
+	};
+	let tokens = |name: &str| {
+		let token = &part["special_tokens"][name];
+		let (ids, tokens) = token["ids"].as_array().zip(token["tokens"].as_array())?;
+		(ids.len() == tokens.len() && ids.iter().all(known)).then_some(())
+	};
+	let valid = match part["type"].as_str() {
+		Some("TemplateProcessing") => {
+			let pieces = part["single"].as_array().map(Vec::as_slice).unwrap_or_default();
+			let (texts, others): (Vec<_>, Vec<_>) = pieces.iter().partition(|piece| !piece["Sequence"].is_null());
+			let mut names = others.iter().map(|piece| piece["SpecialToken"]["id"].as_str());
+			let text_once = matches!(texts.as_slice(), [text] if text["Sequence"]["id"] == "A");
+			text_once && names.all(|name| name.and_then(tokens).is_some())
+		}
+		Some("BertProcessing") => known(&part["sep"][1]) && known(&part["cls"][1]),
+		_ => true,
+	};
+	match valid {
+		true => Ok(()),
+		false => Err(invalid("what its post_processor sets around a text is not tokens around one text")),
+	}
 }
 
 fn check_model(model: &Value) -> Result<(), TokenizerError> {
@@ -94,6 +143,9 @@ fn check_model(model: &Value) -> Result<(), TokenizerError> {
 		}
 	}
 	if model["type"] == "WordPiece" {
+		if model["max_input_chars_per_word"].as_u64().is_none_or(|longest| longest > MAX_WORD) {
+			return Err(invalid(format!("its longest word is not given or longer than {MAX_WORD} characters")));
+		}
 		return match model["unk_token"].as_str() {
 			Some(unknown) if vocabulary.contains_key(unknown) => Ok(()),
 			_ => Err(invalid("it has no token for unknown words")),
@@ -122,6 +174,14 @@ fn check_model(model: &Value) -> Result<(), TokenizerError> {
 }
 
 fn check_added(added: &Value) -> Result<(), TokenizerError> {
-	let empty = added.as_array().into_iter().flatten().find(|token| token["content"] == "");
-	empty.map_or(Ok(()), |token| Err(invalid(format!("its added token {token} is empty"))))
+	for token in added.as_array().into_iter().flatten() {
+		if token["content"] == "" {
+			return Err(invalid(format!("its added token {token} is empty")));
+		}
+		// The crate panics where the spaces that two tokens take overlap.
+		if ["lstrip", "rstrip"].iter().any(|option| token[option] != false) {
+			return Err(invalid(format!("its added token {token} takes the spaces around it")));
+		}
+	}
+	Ok(())
 }

@@ -160,6 +160,50 @@ fn tokenizers_that_contradict_themselves_should_be_refused() {
 }
 
 #[test]
+fn texts_should_not_have_to_be_searched_for_endless_or_countless_names() {
+	let file = |count: usize, length: usize| {
+		let tokens: Vec<String> = (0..count).map(|id| format!("{id:0length$}")).collect();
+		let types: Vec<i32> = (0..count).map(|id| 3 + id as i32 % 2).collect();
+		Gguf::new()
+			.value("tokenizer.ggml.model", Item::String("gpt2"))
+			.value("tokenizer.ggml.pre", Item::String("gpt-2"))
+			.value("tokenizer.ggml.tokens", Item::Strings(&tokens.iter().map(String::as_str).collect::<Vec<_>>()))
+			.value("tokenizer.ggml.token_type", Item::I32s(&types))
+			.value("tokenizer.ggml.merges", Item::Strings(&[]))
+	};
+	assert_eq!(from_file(&file(4_096, 256)).unwrap().vocabulary(), 4_096);
+	assert!(reason(&file(4_097, 5)).contains("more than 4096"));
+	assert!(reason(&file(4, 257)).contains("longer than 256"));
+}
+
+#[test]
+fn values_of_the_wrong_type_or_none_should_be_refused() {
+	let keys = [
+		("tokenizer.ggml.model", Item::String("gpt2")),
+		("tokenizer.ggml.pre", Item::String("gpt-2")),
+		("tokenizer.ggml.tokens", Item::Strings(&["a"])),
+		("tokenizer.ggml.token_type", Item::I32s(&[1])),
+		("tokenizer.ggml.merges", Item::Strings(&[])),
+	];
+	let file = |keys: &[(&str, Item<'_>)]| keys.iter().fold(Gguf::new(), |file, (key, item)| file.value(key, *item));
+	from_file(&file(&keys)).unwrap();
+	for at in 0..keys.len() {
+		let (key, mut others) = (keys[at].0, keys.to_vec());
+		for other in [Item::U32(1), Item::F32s(&[1.0])] {
+			others[at].1 = other;
+			assert!(reason(&file(&others)).contains(&format!("the value of \"{key}\" is ")));
+		}
+		others.remove(at);
+		assert!(reason(&file(&others)).contains(&format!("the key \"{key}\" is missing")));
+	}
+	for id in [Item::String("0"), Item::I32(-1), Item::F32(0.0), Item::U32(1)] {
+		assert!(from_file(&file(&keys).value("tokenizer.ggml.eos_token_id", id)).is_err(), "{id:?}");
+	}
+	let begins = file(&keys).value("tokenizer.ggml.add_bos_token", Item::Bool(true));
+	assert!(reason(&begins).contains("bos_token_id"));
+}
+
+#[test]
 fn tokens_that_users_defined_should_be_recognised_in_any_text_and_shown() {
 	let bytes: Vec<String> = (0..=u8::MAX).map(|byte| character_of(byte).to_string()).collect();
 	let tokens: Vec<&str> = bytes.iter().map(String::as_str).chain(["<think é>"]).collect();
@@ -333,6 +377,9 @@ fn files_with_anything_unknown_or_random_should_be_refused() {
 	assert!(changed(r###""##o":2"###, r###""##o":-2"###).contains("no id of its own"));
 	assert!(changed(r#""unk_token":"[UNK]""#, r#""unk_token":"?""#).contains("unknown words"));
 	assert!(changed(r#""added_tokens":[]"#, r#""added_tokens":[{"content":""}]"#).contains("empty"));
+	let pre_tokenizer = r#"{"type":"BertPreTokenizer"}"#;
+	let split = r#"{"type":"Split","pattern":{"Regex":"(a|a)*b"},"behavior":"Isolated","invert":false}"#;
+	assert!(changed(pre_tokenizer, split).contains("Split"));
 	let bpe = |rest: &str| {
 		let model = format!(r#"{{"version":"1.0","model":{{"type":"BPE","vocab":{{"a":0,"b":1,"ab":2}},{rest}}}}}"#);
 		JsonTokenizer::from_json(model.as_bytes()).err().map(|error| error.to_string()).unwrap_or_default()
@@ -346,6 +393,76 @@ fn files_with_anything_unknown_or_random_should_be_refused() {
 	for file in ["", "{}", "[]", "null", "{\"model\":[]}", &"[".repeat(100_000)] {
 		assert!(JsonTokenizer::from_json(file.as_bytes()).is_err(), "{file:.10}");
 	}
+}
+
+#[test]
+fn what_is_set_around_a_text_should_be_tokens_around_one_text() {
+	let with = |processor: &str| {
+		let file = WORD_PIECE.replace(r#""post_processor":null"#, &format!(r#""post_processor":{processor}"#));
+		JsonTokenizer::from_json(file.as_bytes()).map(|tokenizer| tokenizer.encode("x").unwrap())
+	};
+	let template = |single: &str, special: &str| {
+		with(&format!(
+			r#"{{"type":"Sequence","processors":[{{"type":"TemplateProcessing","single":[{single}],"pair":[],
+			"special_tokens":{{{special}}}}}]}}"#
+		))
+	};
+	let text = r#"{"Sequence":{"id":"A","type_id":0}}"#;
+	let token = r#"{"SpecialToken":{"id":"T","type_id":0}}"#;
+	let two = format!("{text},{text}");
+	let both = format!("{token},{text},{token}");
+	let tokens = |ids: &str, tokens: &str| format!(r#""T":{{"id":"T","ids":[{ids}],"tokens":[{tokens}]}}"#);
+	assert_eq!(template(&both, &tokens("1,2", r#""a","b""#)).unwrap(), [1, 2, 3, 1, 2]);
+	assert_eq!(template(text, "").unwrap(), [3]);
+	// Each of these would panic, answer with tokens that there are not, or take the text many times.
+	for (single, special) in [
+		(both.as_str(), String::new()),
+		(&both, tokens("4", r#""a""#)),
+		(&both, tokens("1,2", r#""a""#)),
+		(&two, String::new()),
+		(token, tokens("1", r#""a""#)),
+		(&text.replace('A', "B"), String::new()),
+	] {
+		let error = template(single, &special).unwrap_err().to_string();
+		assert!(error.contains("around one text"), "{single} {special}: {error}");
+	}
+	let bert = |sep: u64| with(&format!(r#"{{"type":"BertProcessing","sep":["s",{sep}],"cls":["c",0]}}"#));
+	assert_eq!(bert(1).unwrap(), [0, 3, 1]);
+	for id in [4, u64::from(u32::MAX), u64::MAX] {
+		assert!(bert(id).is_err());
+	}
+}
+
+#[test]
+fn tokens_that_take_the_spaces_around_them_should_be_refused() {
+	let with = |side: &str, takes: bool| {
+		let sides = ["lstrip", "rstrip"].map(|name| format!(r#""{name}":{}"#, takes && name == side)).join(",");
+		let token =
+			format!(r#"{{"id":3,"content":"x","single_word":false,{sides},"normalized":false,"special":false}}"#);
+		let file = WORD_PIECE.replace(r#""added_tokens":[]"#, &format!(r#""added_tokens":[{token}]"#));
+		JsonTokenizer::from_json(file.as_bytes()).map(|tokenizer| tokenizer.encode("hello x").unwrap())
+	};
+	for side in ["lstrip", "rstrip"] {
+		assert_eq!(with(side, false).unwrap(), [1, 2, 3]);
+		assert!(with(side, true).unwrap_err().to_string().contains("takes the spaces"));
+	}
+}
+
+#[test]
+fn long_words_and_sequences_should_take_no_more_than_moments() {
+	let changed = |from: &str, to: &str| JsonTokenizer::from_json(WORD_PIECE.replace(from, to).as_bytes());
+	let longest =
+		|length: &str| changed(r#""max_input_chars_per_word":100"#, &format!(r#""max_input_chars_per_word":{length}"#));
+	longest("256").unwrap().encode(&"x".repeat(65_536)).unwrap();
+	for length in ["257", "1e9", "18446744073709551615", "-1", "\"1\""] {
+		assert!(longest(length).err().unwrap().to_string().contains("longest word"), "{length}");
+	}
+	let sequence = |count: usize| {
+		let members = vec![r#"{"type":"Lowercase"}"#; count].join(",");
+		changed(r#"{"type":"Lowercase"}"#, &format!(r#"{{"type":"Sequence","normalizers":[{members}]}}"#))
+	};
+	assert!(sequence(31).is_ok());
+	assert!(sequence(32).err().unwrap().to_string().contains("more than 32 parts"));
 }
 
 #[test]

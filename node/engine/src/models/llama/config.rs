@@ -4,6 +4,9 @@ use super::linear::invalid;
 use crate::gguf::{GgufError, GgufFile, Strings};
 use crate::EngineError;
 
+/// What the tables of angles may take in any file, in bytes. Beyond that, they may not be larger than the tensors.
+const TABLE_BYTES: u64 = 4 << 20;
+
 /// The families that share this architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -83,6 +86,13 @@ impl Config {
 			rope_base: f64::from(float("rope.freq_base")?.unwrap_or(10_000.0)),
 		};
 		config.check(optional("rope.dimension_count")?)?;
+		let table_bytes = (config.context * config.head * size_of::<f32>()) as u64;
+		if table_bytes > TABLE_BYTES.max(file.tensor_bytes()) {
+			return Err(invalid(format!(
+				"a context of {} positions is too long for such a small file",
+				config.context
+			)));
+		}
 		let scaling: Option<&str> = file.find(&key("rope.scaling.type")).map_err(error)?;
 		match scaling {
 			None | Some("none") => Ok(config),
@@ -108,3 +118,6 @@ impl Config {
 		Ok(())
 	}
 }
+
+#[cfg(test)]
+mod tests;

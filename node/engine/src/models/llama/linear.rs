@@ -183,3 +183,6 @@ impl Linear {
 		});
 	}
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use crate::gguf::GgufDtype;
+use crate::tests::{set_value, tiny_model, Gguf, Item};
+use crate::{EngineError, LanguageModel};
+
+const SIZES: [&str; 8] = [
+	"block_count",
+	"context_length",
+	"embedding_length",
+	"feed_forward_length",
+	"attention.head_count",
+	"attention.head_count_kv",
+	"attention.key_length",
+	"vocab_size",
+];
+
+/// A small model with another value for one key of its family.
+fn with(family: &str, name: &str, value: [u8; 4]) -> Result<LanguageModel, EngineError> {
+	let mut file = tiny_model(family, GgufDtype::Q8_0).bytes();
+	set_value(&mut file, &format!("{family}.{name}"), value);
+	LanguageModel::load(&file, 1)
+}
+
+/// A small model with one more value.
+fn and(name: &str, item: Item<'_>) -> Result<LanguageModel, EngineError> {
+	LanguageModel::load(&tiny_model("llama", GgufDtype::Q8_0).value(name, item).bytes(), 1)
+}
+
+fn is_invalid(loaded: Result<LanguageModel, EngineError>) -> bool {
+	matches!(loaded, Err(EngineError::InvalidModel(_)))
+}
+
+#[test]
+fn sizes_that_are_zero_giant_or_do_not_fit_the_others_should_be_refused() {
+	for family in ["llama", "qwen2", "phi3"] {
+		with(family, "context_length", 40_u32.to_le_bytes()).unwrap();
+		for name in SIZES {
+			for size in [0, 3, 33, 64, 1 << 10, 1 << 16, 1 << 18, 1 << 20, 1 << 31, u32::MAX] {
+				let fits = name == "context_length" && (1..=1 << 15).contains(&size);
+				let loaded = with(family, name, size.to_le_bytes());
+				assert_eq!(is_invalid(loaded), !fits, "{family}: {name} is {size}");
+			}
+		}
+	}
+}
+
+#[test]
+fn a_long_context_should_need_a_file_that_is_not_small() {
+	let longest = 1 << 15;
+	assert_eq!(with("llama", "context_length", [0, 0x80, 0, 0]).unwrap().context_length(), longest);
+	assert!(is_invalid(with("llama", "context_length", [1, 0x80, 0, 0])));
+	let ballast = tiny_model("llama", GgufDtype::Q8_0).tensor("x", &[1 << 22], GgufDtype::Bf16, &vec![0; 1 << 23]);
+	let mut file = ballast.bytes();
+	set_value(&mut file, "llama.context_length", (1_u32 << 16).to_le_bytes());
+	assert_eq!(LanguageModel::load(&file, 1).unwrap().context_length(), 2 * longest);
+}
+
+#[test]
+fn a_window_should_shorten_the_context() {
+	let context = |window| and("llama.attention.sliding_window", Item::U32(window)).map(|model| model.context_length());
+	assert_eq!(context(7), Ok(7));
+	assert_eq!(context(0), Ok(40));
+	assert_eq!(context(u32::MAX), Ok(40));
+}
+
+#[test]
+fn an_epsilon_or_a_base_out_of_range_should_be_refused() {
+	let (epsilon, base) = ("attention.layer_norm_rms_epsilon", "rope.freq_base");
+	for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, 0.0] {
+		assert!(is_invalid(with("llama", epsilon, value.to_le_bytes())), "{epsilon} is {value}");
+		assert!(is_invalid(with("llama", base, value.to_le_bytes())), "{base} is {value}");
+	}
+	assert!(is_invalid(with("llama", base, 0.999_f32.to_le_bytes())));
+}
+
+#[test]
+fn what_the_forward_pass_does_not_compute_should_be_refused() {
+	assert!(is_invalid(and("llama.rope.scaling.type", Item::String("yarn"))));
+	assert!(is_invalid(and("llama.rope.dimension_count", Item::U32(16))));
+	assert!(and("llama.rope.scaling.type", Item::String("none")).is_ok());
+	assert!(and("llama.rope.dimension_count", Item::U32(32)).is_ok());
+}
+
+#[test]
+fn values_of_the_wrong_type_should_be_refused() {
+	for (name, item) in [
+		("llama.attention.sliding_window", Item::String("7")),
+		("llama.rope.scaling.type", Item::U32(0)),
+		("llama.rope.dimension_count", Item::F32(32.0)),
+		("tokenizer.ggml.tokens", Item::I32s(&[0; 5])),
+	] {
+		assert!(is_invalid(and(name, item)), "{name}");
+	}
+	for architecture in [Item::U32(0), Item::Strings(&["llama"]), Item::String("LLAMA"), Item::String("")] {
+		let file = Gguf::new().value("general.architecture", architecture).bytes();
+		assert!(is_invalid(LanguageModel::load(&file, 1)), "{architecture:?}");
+	}
+}
+
+#[test]
+fn a_model_without_any_one_of_its_tensors_should_be_refused() {
+	for family in ["llama", "qwen2", "phi3"] {
+		let file = tiny_model(family, GgufDtype::Q8_0).bytes();
+		for name in ["token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_down.weight"] {
+			let mut broken = file.clone();
+			let at = file.windows(name.len()).rposition(|window| window == name.as_bytes()).unwrap();
+			broken[at] = b'x';
+			assert!(is_invalid(LanguageModel::load(&broken, 1)), "{family} without {name}");
+		}
+	}
+}
