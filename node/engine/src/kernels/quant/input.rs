@@ -146,7 +146,8 @@ impl<const G: usize> Pass for Quantise<'_, G> {
 			finite &= largest < f32::INFINITY.to_bits();
 			let largest = f32::from_bits(largest);
 			let out = &mut out[self.member];
-			if largest < LEAST {
+			// Integers made of what is not finite would overflow, and nobody reads them.
+			if !(LEAST..f32::INFINITY).contains(&largest) {
 				*out = InputBlock::ZERO;
 				continue;
 			}
