@@ -24,7 +24,7 @@ pub struct Cli {
 /// How a validator takes part in inference; other nodes run no models.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InferenceParams {
-	/// Names of the models that this validator serves, of those that the node has; all of them where none is named.
+	/// Names of the models that this validator serves; all that it has the files of where none is named.
 	/// `none` alone serves no model: the validator then makes blocks and votes on finality only.
 	#[arg(long, value_name = "NAME,...", value_delimiter = ',')]
 	pub models: Vec<String>,

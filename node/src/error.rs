@@ -63,10 +63,6 @@ pub enum Error {
 	#[error("the model that is compiled into this program can't be loaded, so the program is broken: {0}")]
 	Engine(#[from] sibyl_engine::EngineError),
 
-	/// The folder of installed models can't be used.
-	#[error("the installed models can't be read: {0}; choose another folder with --models-path")]
-	ModelStore(#[from] sibyl_engine::store::StoreError),
-
 	/// The engine's threads can't be started.
 	#[error("the engine's threads can't be started ({0}): lower --inference-threads or the load of this machine")]
 	EngineThreads(std::io::Error),

@@ -24,16 +24,19 @@ fn dev_node(base_path: &Path) -> Command {
 	command
 }
 
-/// Runs a development node until it has imported so many blocks, then kills it.
+/// Runs a development node until it has imported so many blocks at least, then ends it. A killed one might not have written
+/// the last ones.
 fn make_blocks(base_path: &Path, count: u32) {
 	let mut node = dev_node(base_path).stderr(Stdio::piped()).spawn().expect("the node starts");
 	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
 	let last = format!("Imported #{count} ");
 	let mut lines = log.lines().map_while(Result::ok);
 	let seen = lines.by_ref().any(|line| line.contains(&last));
-	node.kill().expect("the node can be killed");
-	node.wait().expect("the node ends");
 	assert!(seen, "the node ended before block {count}");
+	let asked = Command::new("sh").args(["-c", &format!("kill {}", node.id())]).status().expect("there is a shell");
+	assert!(asked.success(), "the node can be asked to end");
+	lines.for_each(drop);
+	assert!(node.wait().expect("the node ends").success(), "the node ends well when asked to");
 }
 
 #[test]
@@ -200,9 +203,10 @@ fn blocks_are_exported_imported_checked_reverted_and_purged() {
 
 	let best = |base_path| {
 		let info = succeeds(&mut on("chain-info", base_path));
-		serde_json::from_str::<serde_json::Value>(&info).expect("chain-info prints JSON")["best_number"].clone()
+		let info: serde_json::Value = serde_json::from_str(&info).expect("chain-info prints JSON");
+		info["best_number"].as_u64().expect("a block's number")
 	};
-	assert_eq!(best(base_path), 4);
+	assert!(best(base_path) >= 4);
 
 	succeeds(on("check-block", base_path).arg("3"));
 	fails_saying(on("check-block", base_path).arg("3000"), &["Unknown block"]);

@@ -1,7 +1,7 @@
 import { after, before, describe } from 'node:test';
 
 import { waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH, ownModels } from '../lib/models.mjs';
+import { MODELS_PATH, OwnModels } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { absence } from './inference/absence.mjs';
 import { abstention } from './inference/abstention.mjs';
@@ -14,7 +14,7 @@ describe('a network of four validators with a model', () => {
   const network = new Network();
 
   const last = VALIDATORS.at(-1);
-  const own = isInstalled(LANGUAGE_MODEL) ? ownModels(LANGUAGE_MODEL, last) : { folder: MODELS_PATH, paths: [] };
+  const own = new OwnModels(LANGUAGE_MODEL, last);
 
   before(async () => {
     const args = VALIDATORS.map((name) => [name, ['--models-path', name === last ? own.folder : MODELS_PATH]]);
@@ -24,7 +24,7 @@ describe('a network of four validators with a model', () => {
   after(() => network.stop());
 
   // First, since the others' validators come back without the language model.
-  languageModel(network, own.paths);
+  languageModel(network, own);
   agreement(network);
   badInput(network);
   recovery(network);

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, linkSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,18 +19,28 @@ const FILES = {
 /** Whether a model is installed. */
 export const isInstalled = (model) => FILES[model].every((file) => existsSync(join(MODELS_PATH, file)));
 
-/** A folder of its own with a model's files in it, and their paths. */
-export function ownModels(model, name) {
-  const folder = scratch(`models-${name}`);
-  const paths = FILES[model].map((file) => {
-    const path = join(folder, file);
-    try {
-      linkSync(join(MODELS_PATH, file), path);
-    } catch {
-      // Another file system.
-      copyFileSync(join(MODELS_PATH, file), path);
+/** A folder of a node's own, in which a model can be installed and removed. */
+export class OwnModels {
+  #model;
+
+  constructor(model, name) {
+    this.#model = model;
+    this.folder = scratch(`models-${name}`);
+  }
+
+  install() {
+    for (const file of FILES[this.#model]) {
+      const [from, to] = [MODELS_PATH, this.folder].map((folder) => join(folder, file));
+      try {
+        linkSync(from, to);
+      } catch {
+        // Another file system.
+        copyFileSync(from, to);
+      }
     }
-    return path;
-  });
-  return { folder, paths };
+  }
+
+  remove() {
+    FILES[this.#model].forEach((file) => rmSync(join(this.folder, file)));
+  }
 }

@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn open(path: &Path) -> Result<Box<dyn Deref<Target = [u8]>>, Box<dyn Error>> {
 	let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Sha256Hash>().ok());
 	let Some(sha256) = name else { return Ok(Box::new(std::fs::read(path)?)) };
-	let store = ModelStore::open(path.parent().ok_or("a file without a folder")?)?;
+	let store = ModelStore::new(path.parent().ok_or("a file without a folder")?);
 	Ok(Box::new(store.open_verified(&sha256, &mut |_, _| ())?))
 }
 

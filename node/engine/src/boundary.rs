@@ -85,6 +85,24 @@ pub enum Task {
 	Embedding,
 }
 
+impl Architecture {
+	const ALL: [Self; 6] = [Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Phi3, Self::Bert, Self::Fake];
+
+	/// The architecture of this name, which is what it is displayed as.
+	pub fn find(name: &str) -> Option<Self> {
+		Self::ALL.into_iter().find(|architecture| architecture.to_string() == name)
+	}
+
+	/// What models of this architecture do.
+	pub fn task(self) -> Task {
+		match self {
+			Self::CommonLingua | Self::Fake => Task::Classification,
+			Self::Llama | Self::Qwen2 | Self::Phi3 => Task::Generation,
+			Self::Bert => Task::Embedding,
+		}
+	}
+}
+
 impl fmt::Display for Architecture {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {

@@ -1,8 +1,9 @@
 use crate::kernels::{check_float_environment, Kernels};
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
-use crate::{Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Task, Tier};
+use crate::{Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Tier};
 use sha2::{Digest, Sha256};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The SHA-256 of the model that is compiled in: the weights of common-lingua 0.2.3.
 pub const COMMON_LINGUA: [u8; 32] = [
@@ -36,44 +37,48 @@ impl<'a> From<&'a VerifiedFile> for CheckedFile<'a> {
 
 /// An engine that computes on this machine's CPU.
 pub struct LocalEngine {
-	models: Vec<(ModelDescription, Box<dyn Model>)>,
+	models: RwLock<Vec<Loaded>>,
 	kernels: Kernels,
 	threads: usize,
+}
+
+#[derive(Clone)]
+struct Loaded {
+	description: ModelDescription,
+	model: Arc<dyn Model>,
 }
 
 impl LocalEngine {
 	/// An engine without models that computes each request in the given number of threads (at least one), on the
 	/// fastest tier of this CPU.
 	pub fn new(threads: usize) -> Self {
-		Self { models: Vec::new(), kernels: Kernels::best(), threads: threads.max(1) }
+		Self { models: RwLock::default(), kernels: Kernels::best(), threads: threads.max(1) }
 	}
 
 	/// An engine with the model that is compiled in.
 	pub fn embedded(threads: usize) -> Result<Self, EngineError> {
-		let mut engine = Self::new(threads);
+		let engine = Self::new(threads);
 		let weights = CheckedFile::check(common_lingua::WEIGHTS, COMMON_LINGUA)?;
 		engine.load("common-lingua", Architecture::CommonLingua, &[weights])?;
 		Ok(engine)
 	}
 
 	/// Loads a model from its files, the one that it is named by first; [`Architecture::Bert`] has its tokenizer for a
-	/// second one.
+	/// second one. Requests are served meanwhile.
 	///
-	/// A model that is loaded already is left as it is.
+	/// A model that is loaded already is left as it is. Says what is loaded.
 	pub fn load(
-		&mut self,
+		&self,
 		name: &str,
 		architecture: Architecture,
 		files: &[CheckedFile<'_>],
-	) -> Result<(), EngineError> {
-		if files.first().is_some_and(|first| self.find(&first.sha256).is_some()) {
-			return Ok(());
+	) -> Result<ModelDescription, EngineError> {
+		if let Some(loaded) = files.first().and_then(|first| self.find(&first.sha256)) {
+			return Ok(loaded.description);
 		}
-		let (task, model): (_, Box<dyn Model>) = match (architecture, files) {
-			(Architecture::CommonLingua, [file]) => (Task::Classification, Box::new(CommonLingua::load(file.bytes)?)),
-			(Architecture::Bert, [weights, tokenizer]) => {
-				(Task::Embedding, Box::new(Bert::load(weights.bytes, tokenizer.bytes)?))
-			}
+		let model: Arc<dyn Model> = match (architecture, files) {
+			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
+			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),
 			(Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3, [file]) => {
 				let model = Generator::load(file.bytes)?;
 				if model.architecture() != architecture {
@@ -82,7 +87,7 @@ impl LocalEngine {
 						"it is of architecture {actual}, not {architecture}"
 					)));
 				}
-				(Task::Generation, Box::new(model))
+				Arc::new(model)
 			}
 			(Architecture::Fake, _) => return Err(EngineError::InvalidModel("a fake has no file".into())),
 			(_, files) => {
@@ -91,8 +96,16 @@ impl LocalEngine {
 			}
 		};
 		let files = files.iter().map(|file| ModelFile { size: file.bytes.len() as u64, sha256: file.sha256 }).collect();
-		self.models.push((ModelDescription { name: name.into(), architecture, files, task }, model));
-		Ok(())
+		let description = ModelDescription { name: name.into(), architecture, files, task: architecture.task() };
+		let loaded = Loaded { description: description.clone(), model };
+		self.models.write().unwrap_or_else(PoisonError::into_inner).push(loaded);
+		Ok(description)
+	}
+
+	/// Forgets the model that is named by the file of this hash. Its memory is free when the requests that are being
+	/// answered are.
+	pub fn unload(&self, sha256: &[u8; 32]) {
+		self.models.write().unwrap_or_else(PoisonError::into_inner).retain(|loaded| !loaded.description.is(sha256));
 	}
 
 	/// The same engine on another tier, for tests and benchmarks.
@@ -113,19 +126,20 @@ impl LocalEngine {
 		self.kernels.tier()
 	}
 
-	fn find(&self, sha256: &[u8; 32]) -> Option<&dyn Model> {
-		let found = self.models.iter().find(|(description, _)| description.is(sha256));
-		found.map(|(_, model)| model.as_ref())
+	fn find(&self, sha256: &[u8; 32]) -> Option<Loaded> {
+		let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+		models.iter().find(|loaded| loaded.description.is(sha256)).cloned()
 	}
 }
 
 impl Engine for LocalEngine {
 	fn models(&self) -> Vec<ModelDescription> {
-		self.models.iter().map(|(description, _)| description.clone()).collect()
+		let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+		models.iter().map(|loaded| loaded.description.clone()).collect()
 	}
 
 	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
-		let model = self.find(&request.model).ok_or(EngineError::UnknownModel(request.model))?;
+		let Loaded { model, .. } = self.find(&request.model).ok_or(EngineError::UnknownModel(request.model))?;
 		if !check_float_environment() {
 			return Err(EngineError::FloatEnvironment);
 		}
@@ -136,7 +150,7 @@ impl Engine for LocalEngine {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{Limits, Refusal};
+	use crate::{Limits, Refusal, Task};
 
 	fn request(model: [u8; 32]) -> Request {
 		Request::new(model, "hello", Limits { max_input_bytes: 512, max_output_units: 0 })
@@ -170,7 +184,7 @@ mod tests {
 
 	#[test]
 	fn a_file_that_is_no_model_should_be_an_error_and_change_nothing() {
-		let mut engine = LocalEngine::new(1);
+		let engine = LocalEngine::new(1);
 		let file = b"not even safetensors";
 		let file = CheckedFile::check(file, Sha256::digest(file).into()).unwrap();
 		for architecture in [Architecture::CommonLingua, Architecture::Llama] {
@@ -181,11 +195,13 @@ mod tests {
 	}
 
 	#[test]
-	fn loading_a_model_twice_should_change_nothing() {
-		let mut engine = LocalEngine::embedded(1).unwrap();
+	fn a_model_should_be_loaded_once_until_it_is_unloaded() {
+		let engine = LocalEngine::embedded(1).unwrap();
 		let weights = CheckedFile::check(common_lingua::WEIGHTS, COMMON_LINGUA).unwrap();
-		engine.load("again", Architecture::CommonLingua, &[weights]).unwrap();
-		assert_eq!(engine.models().len(), 1);
+		let description = engine.load("again", Architecture::CommonLingua, &[weights]).unwrap();
+		assert_eq!(engine.models(), [description]);
+		engine.unload(&COMMON_LINGUA);
+		assert_eq!(engine.models(), []);
 	}
 
 	#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

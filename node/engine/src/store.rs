@@ -44,11 +44,14 @@ pub struct ModelStore {
 }
 
 impl ModelStore {
-	/// Opens the store in a folder, which is made if it is not there.
-	pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StoreError> {
-		let folder = folder.into();
-		fs::create_dir_all(&folder).attempt("make the folder", &folder)?;
-		Ok(Self { folder })
+	/// The store in a folder, which is made when the first file is added.
+	pub fn new(folder: impl Into<PathBuf>) -> Self {
+		Self { folder: folder.into() }
+	}
+
+	/// Makes the folder if it is not there, so that whoever fetches a file knows before that there is a place for it.
+	pub fn make_folder(&self) -> Result<(), StoreError> {
+		fs::create_dir_all(&self.folder).attempt("make the folder", &self.folder)
 	}
 
 	/// The store's folder.
@@ -79,6 +82,7 @@ impl ModelStore {
 		progress: Progress<'_>,
 	) -> Result<Sha256Hash, StoreError> {
 		let prefix = ".incoming-";
+		self.make_folder()?;
 		let mut copy = Builder::new().prefix(prefix).tempfile_in(&self.folder).attempt("write to", &self.folder)?;
 		// One byte more than announced is enough to see that there is more.
 		let mut source = source.take(size.saturating_add(1));
@@ -109,6 +113,9 @@ impl ModelStore {
 	/// The files of the store, in the order of their hashes. What has no hash for a name is none of them.
 	pub fn list(&self) -> Result<Vec<StoredFile>, StoreError> {
 		let mut files = Vec::new();
+		if !self.folder.exists() {
+			return Ok(files);
+		}
 		for entry in fs::read_dir(&self.folder).attempt("list", &self.folder)? {
 			let entry = entry.attempt("list", &self.folder)?;
 			let Some(sha256) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };

@@ -5,6 +5,7 @@
 //! goldens were still being checked.
 
 use super::{
+	installed_models::LoadError,
 	mailbox::Mailbox,
 	metrics::Metrics,
 	models::{Action, Asked, Models, Service, WhyNot},
@@ -17,13 +18,13 @@ use futures::StreamExt;
 use sc_client_api::{BlockchainEvents, HeaderBackend};
 use sibyl_engine::{
 	queue::{Job, JobOutcome, Load, Queue},
-	Engine, Request,
+	Engine, ModelDescription, Request,
 };
 use sibyl_primitives::{
 	api::{InferenceApi, OpenJob, MAX_LISTED_JOBS},
 	job::{AbstainReason, Fingerprint, OutputBytes},
 	mailbox::{InferenceRequest, InferenceResponse, ModelStatus},
-	model::{ModelId, Standing},
+	model::{ModelId, ModelRevision, Standing},
 	BlockNumber, Hash,
 };
 use sibyl_runtime::opaque::Block;
@@ -47,6 +48,7 @@ pub struct Capacity {
 
 /// What the engine is done with.
 enum Done {
+	Load { model: ModelId, loaded: Result<ModelDescription, LoadError> },
 	Job { job: Fingerprint, outcome: JobOutcome, ran: Duration },
 	Golden { model: ModelId, golden: usize, outcome: JobOutcome },
 }
@@ -120,7 +122,7 @@ where
 				for action in self.models.update(models) {
 					self.act(action);
 				}
-				self.metrics.models_served.set(self.models.served() as u64);
+				self.metrics.show_models(self.models.names());
 			}
 			Err(error) => log::warn!(target: LOG_TARGET, "The models can't be read at #{number}: {error}"),
 		}
@@ -131,6 +133,7 @@ where
 
 	fn act(&mut self, action: Action) {
 		match action {
+			Action::Load { model, revision } => self.load(model, *revision),
 			Action::Check { model, golden, request } => {
 				self.submit(u64::MAX, request, move |outcome, _| Done::Golden { model, golden, outcome })
 			}
@@ -150,8 +153,20 @@ where
 			}
 		};
 		self.mailbox.set_model_status(&model, ModelStatus::V1(standing));
-		self.metrics.models_served.set(self.models.served() as u64);
+		self.metrics.show_models(self.models.names());
 		self.waker.wake();
+	}
+
+	/// Loads in a thread of its own, since jobs of other models go on.
+	fn load(&mut self, model: ModelId, revision: ModelRevision) {
+		let (source, report) = (self.models.source(), self.done.clone());
+		let load = move || {
+			// Where the service is gone nobody waits for it.
+			let _ = report.try_send(Done::Load { model, loaded: source.load(&revision) });
+		};
+		if let Err(error) = std::thread::Builder::new().name("load-model".into()).spawn(load) {
+			self.finish(Done::Load { model, loaded: Err(LoadError::Thread(error)) });
+		}
 	}
 
 	fn look_through_open_jobs(&mut self, best: Hash) -> Result<(), ApiError> {
@@ -216,18 +231,27 @@ where
 					self.respond(job, response);
 				}
 			}
+			Done::Load { model, loaded } => {
+				let action = self.models.loaded(model, loaded);
+				self.go_on(action);
+			}
 			Done::Golden { model, golden, outcome } => {
 				let action = self.models.checked(model, golden, outcome);
-				let is_verdict = matches!(action, Some(Action::Announce { .. }));
-				if let Some(action) = action {
-					self.act(action);
-				}
-				if is_verdict {
-					let best = self.client.info().best_hash;
-					if let Err(error) = self.look_through_open_jobs(best) {
-						log::warn!(target: LOG_TARGET, "The open jobs can't be read: {error}");
-					}
-				}
+				self.go_on(action);
+			}
+		}
+	}
+
+	/// Goes on with a model; where there is a verdict on it, jobs may have waited for that.
+	fn go_on(&mut self, action: Option<Action>) {
+		let is_verdict = matches!(action, Some(Action::Announce { .. }));
+		if let Some(action) = action {
+			self.act(action);
+		}
+		if is_verdict {
+			let best = self.client.info().best_hash;
+			if let Err(error) = self.look_through_open_jobs(best) {
+				log::warn!(target: LOG_TARGET, "The open jobs can't be read: {error}");
 			}
 		}
 	}

@@ -1,51 +1,161 @@
-//! Models that were installed with `sibyl-node models install`.
+//! The files of models that this node has, and the engine that they are loaded into.
 
+use crate::models::memory;
 use sibyl_engine::{
-	store::{
-		known::{self, KnownModel},
-		ModelStore, StoreError, VerifiedFile,
-	},
-	CheckedFile, EngineError, LocalEngine,
+	gguf::GgufFile,
+	store::{known, ModelStore, Sha256Hash, StoreError, VerifiedFile},
+	Architecture, CheckedFile, Engine, EngineError, LanguageModel, LocalEngine, ModelDescription, Task, COMMON_LINGUA,
 };
-use std::time::Instant;
+use sibyl_primitives::{model::ModelRevision, Hash};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 const LOG_TARGET: &str = "inference";
 
-/// Why a model that is in the store can't be used.
+/// Why a model whose files are there can't be used.
 #[derive(Debug, thiserror::Error)]
-enum LoadError {
+pub enum LoadError {
+	/// Another release may know it.
+	#[error("this release has no architecture '{0}'")]
+	Architecture(String),
+	/// A file is damaged or can't be read.
 	#[error(transparent)]
 	Store(#[from] StoreError),
+	/// There is not enough memory.
+	#[error(transparent)]
+	Memory(#[from] memory::OutOfMemory),
+	/// The system gives no thread to load it in.
+	#[error("no thread can be started: {0}")]
+	Thread(#[source] std::io::Error),
+	/// The files are none of a model that the engine can run.
 	#[error(transparent)]
 	Engine(#[from] EngineError),
 }
 
-/// Loads the models whose files are all in the store. One that can't be loaded is left out, and the operator is told.
-pub fn load(engine: &mut LocalEngine, store: &ModelStore) {
-	for model in known::ALL {
-		if !model.files().all(|file| store.contains(&file.sha256)) {
-			let folder = store.folder().display();
-			log::debug!(target: LOG_TARGET, "Model {} is not installed in {folder}", model.name);
-			continue;
+/// What has models' files, and loads models from them.
+pub trait ModelSource: Send + Sync {
+	/// Whether the file is there; it may be damaged.
+	fn has(&self, file: &Hash) -> bool;
+
+	/// Loads the model that a revision describes, which may take seconds, and says what it is. One that is loaded already
+	/// stays as it is.
+	fn load(&self, revision: &ModelRevision) -> Result<ModelDescription, LoadError>;
+
+	/// Gives back the memory of the model that is named by this file.
+	fn unload(&self, file: &Hash);
+}
+
+/// The model that is compiled in, and those in a store.
+pub struct InstalledModels {
+	engine: Arc<LocalEngine>,
+	store: ModelStore,
+}
+
+impl InstalledModels {
+	/// Loads into this engine from the store in this folder.
+	pub fn new(engine: Arc<LocalEngine>, folder: PathBuf) -> Self {
+		Self { engine, store: ModelStore::new(folder) }
+	}
+
+	/// The names of the models that this release knows, whether they are installed or not.
+	pub fn known_names(&self) -> Vec<String> {
+		let compiled_in = self.engine.models().into_iter().map(|model| model.name);
+		compiled_in.chain(known::ALL.map(|model| model.name.into())).collect()
+	}
+
+	fn find(&self, file: &Hash) -> Option<ModelDescription> {
+		self.engine.models().into_iter().find(|model| model.is(&file.0))
+	}
+}
+
+impl ModelSource for InstalledModels {
+	fn has(&self, file: &Hash) -> bool {
+		file.0 == COMMON_LINGUA || self.store.contains(&Sha256Hash(file.0))
+	}
+
+	fn load(&self, revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
+		if let Some(loaded) = revision.files.first().and_then(|file| self.find(&file.sha256)) {
+			return Ok(loaded);
 		}
+		let (name, architecture) = (revision.name.to_string_lossy(), revision.architecture.to_string_lossy());
+		let architecture = Architecture::find(&architecture).ok_or(LoadError::Architecture(architecture))?;
 		let start = Instant::now();
-		match load_one(engine, store, model) {
-			Ok(()) => {
-				let milliseconds = start.elapsed().as_millis();
-				log::info!(target: LOG_TARGET, "🔮 Model {}: loaded in {milliseconds} ms", model.name);
+		let open = |sha256: Hash| self.store.open_verified(&Sha256Hash(sha256.0), &mut |_, _| ());
+		let files = revision.files.iter().map(|file| open(file.sha256)).collect::<Result<Vec<VerifiedFile>, _>>()?;
+		let needed = match (architecture.task(), &files[..]) {
+			(Task::Generation, [file]) => {
+				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
+				LanguageModel::memory_needed(&file, revision.limits.context_units as usize)?
 			}
-			Err(error) => log::error!(
-				target: LOG_TARGET,
-				"Model {} can't be loaded, so it is not served: {error}; install it again with 'models install {0}'",
-				model.name,
-			),
+			(_, files) => files.iter().map(|file| file.len() as u64).sum(),
+		};
+		memory::check(&name, needed)?;
+		let checked: Vec<CheckedFile<'_>> = files.iter().map(Into::into).collect();
+		let loaded = self.engine.load(&name, architecture, &checked)?;
+		log::info!(target: LOG_TARGET, "🔮 Model {name}: loaded in {} ms", start.elapsed().as_millis());
+		Ok(loaded)
+	}
+
+	fn unload(&self, file: &Hash) {
+		if file.0 != COMMON_LINGUA {
+			self.engine.unload(&file.0);
 		}
 	}
 }
 
-fn load_one(engine: &mut LocalEngine, store: &ModelStore, model: &KnownModel) -> Result<(), LoadError> {
-	let open = |sha256| store.open_verified(sha256, &mut |_, _| ());
-	let files = model.files().map(|file| open(&file.sha256)).collect::<Result<Vec<VerifiedFile>, _>>()?;
-	let files: Vec<CheckedFile<'_>> = files.iter().map(Into::into).collect();
-	Ok(engine.load(model.name, model.architecture, &files)?)
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn source(folder: &tempfile::TempDir) -> InstalledModels {
+		let engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
+		InstalledModels::new(Arc::new(engine), folder.path().join("models"))
+	}
+
+	/// A revision of a file that is put into the store.
+	fn added(folder: &tempfile::TempDir, source: &InstalledModels, content: &str) -> ModelRevision {
+		let path = folder.path().join("file");
+		std::fs::write(&path, content).expect("the file can be written");
+		let sha256 = source.store.add(&path, &mut |_, _| ()).expect("it can be added");
+		let mut revision = sibyl_runtime::models::smollm2();
+		revision.files[0].sha256 = sha256.0.into();
+		revision
+	}
+
+	#[test]
+	fn the_compiled_in_model_is_always_there_and_takes_no_folder() {
+		let folder = tempfile::tempdir().expect("a folder can be made");
+		let source = source(&folder);
+		let revision = sibyl_runtime::models::common_lingua();
+		source.unload(&COMMON_LINGUA.into());
+		assert!(source.has(&COMMON_LINGUA.into()));
+		let loaded = source.load(&revision).expect("it is loaded from the start");
+		assert_eq!(loaded.name, "common-lingua");
+		assert!(!source.has(&Hash::zero()));
+		assert_eq!(source.known_names(), ["common-lingua", "smollm2", "minilm"]);
+		assert!(!folder.path().join("models").exists());
+	}
+
+	#[test]
+	fn a_file_that_is_no_model_is_refused_by_what_is_wrong_with_it() {
+		let folder = tempfile::tempdir().expect("a folder can be made");
+		let source = source(&folder);
+		let mut revision = added(&folder, &source, "no GGUF file");
+		let error = |revision: &ModelRevision| source.load(revision).expect_err("it is no model").to_string();
+		assert!(error(&revision).contains("GGUF"), "{}", error(&revision));
+		revision.architecture = "mamba".try_into().expect("it is short");
+		assert_eq!(error(&revision), "this release has no architecture 'mamba'");
+		assert_eq!(source.engine.models().len(), 1);
+	}
+
+	#[test]
+	fn a_file_that_was_changed_is_not_read() {
+		let folder = tempfile::tempdir().expect("a folder can be made");
+		let source = source(&folder);
+		let revision = added(&folder, &source, "some bytes");
+		let path = source.store.path(&Sha256Hash(revision.files[0].sha256.0));
+		std::fs::remove_file(&path).expect("it can be removed");
+		std::fs::write(&path, "other bytes").expect("it can be written");
+		let error = source.load(&revision).expect_err("its hash differs");
+		assert!(matches!(error, LoadError::Store(StoreError::Hash { .. })), "{error}");
+	}
 }

@@ -1,8 +1,9 @@
 //! What the node tells Prometheus of its inferences and votes.
 
+use std::collections::BTreeMap;
 use substrate_prometheus_endpoint::{
-	exponential_buckets, register, Counter, CounterVec, Gauge, Histogram, HistogramOpts, Opts, PrometheusError,
-	Registry, U64,
+	exponential_buckets, register, Counter, CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, Opts,
+	PrometheusError, Registry, U64,
 };
 
 /// Clones count into the same metrics.
@@ -12,12 +13,12 @@ pub struct Metrics {
 	pub requests: Counter<U64>,
 	/// Responses to the offchain worker, by outcome: `answer`, `refusal` or why the validator abstains.
 	pub responses: CounterVec<U64>,
-	/// How long inferences ran, without the wait for their turn.
-	pub seconds: Histogram,
+	/// How long inferences ran, without the wait for their turn, by model.
+	pub seconds: HistogramVec,
 	/// Inferences that wait or run.
 	pub queue_length: Gauge<U64>,
-	/// Models whose goldens passed.
-	pub models_served: Gauge<U64>,
+	/// The chain's models: 1 where this node serves it, else 0.
+	pub model_served: GaugeVec<U64>,
 	/// Further runs of the offchain worker that native code asked for.
 	pub wakes: Counter<U64>,
 	/// Notices of the mailbox that nobody had room for.
@@ -44,12 +45,16 @@ impl Metrics {
 				Opts::new("inference_responses_total", "Responses to the offchain worker"),
 				&["outcome"],
 			)?,
-			seconds: Histogram::with_opts(
+			seconds: HistogramVec::new(
 				HistogramOpts::new("inference_seconds", "Seconds that inferences ran")
 					.buckets(exponential_buckets(0.001, 2.0, 16)?),
+				&["model"],
 			)?,
 			queue_length: Gauge::new("inference_queue_length", "Inferences that wait or run")?,
-			models_served: Gauge::new("inference_models_served", "Models whose goldens passed")?,
+			model_served: GaugeVec::new(
+				Opts::new("inference_model_served", "The chain's models: 1 where this node serves it, else 0"),
+				&["model"],
+			)?,
 			wakes: Counter::new("inference_wakes_total", "Further runs of the offchain worker that were asked for")?,
 			notices_dropped: Counter::new(
 				"inference_notices_dropped_total",
@@ -72,6 +77,18 @@ impl Metrics {
 		Ok(metrics)
 	}
 
+	/// Shows which of the chain's models are served. Of two revisions of a name, one served is enough.
+	pub fn show_models(&self, models: impl Iterator<Item = (String, bool)>) {
+		let mut served = BTreeMap::<_, bool>::new();
+		for (name, is_served) in models {
+			*served.entry(name).or_default() |= is_served;
+		}
+		self.model_served.reset();
+		for (name, is_served) in served {
+			self.model_served.with_label_values(&[&name]).set(u64::from(is_served));
+		}
+	}
+
 	fn register(&self, registry: &Registry) -> Result<(), PrometheusError> {
 		for counter in [&self.requests, &self.wakes, &self.notices_dropped] {
 			register(counter.clone(), registry)?;
@@ -79,9 +96,10 @@ impl Metrics {
 		for counters in [&self.responses, &self.bundles_received, &self.bundles_sent] {
 			register(counters.clone(), registry)?;
 		}
-		for gauge in [&self.queue_length, &self.models_served, &self.pool_bundles, &self.pool_bytes] {
+		for gauge in [&self.queue_length, &self.pool_bundles, &self.pool_bytes] {
 			register(gauge.clone(), registry)?;
 		}
+		register(self.model_served.clone(), registry)?;
 		register(self.seconds.clone(), registry)?;
 		Ok(())
 	}
@@ -96,10 +114,22 @@ mod tests {
 		let registry = Registry::new();
 		let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
 		metrics.responses.with_label_values(&["answer"]).inc();
+		metrics.seconds.with_label_values(&["fake"]).observe(0.1);
+		metrics.show_models([("fake".into(), true)].into_iter());
 		metrics.bundles_received.with_label_values(&["accepted"]).inc();
 		metrics.bundles_sent.with_label_values(&["sent"]).inc();
 		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
 		assert_eq!(names.len(), 11, "{names:?}");
 		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");
+	}
+
+	#[test]
+	fn a_model_is_shown_as_served_if_one_of_its_revisions_is_and_not_at_all_once_it_is_gone() {
+		let metrics = Metrics::new(None).expect("no two metrics have one name");
+		let shown = |name: &str| metrics.model_served.with_label_values(&[name]).get();
+		metrics.show_models([("a".into(), true), ("a".into(), false), ("b".into(), false)].into_iter());
+		assert_eq!((shown("a"), shown("b")), (1, 0));
+		metrics.show_models([("b".into(), true)].into_iter());
+		assert_eq!((shown("a"), shown("b")), (0, 1));
 	}
 }

@@ -1,6 +1,7 @@
 //! Fakes for the tests: a chain without blocks' contents, its runtime API, validators and models.
 
 use super::{
+	installed_models::{LoadError, ModelSource},
 	metrics::Metrics,
 	pool::{Bounds, SharedPool},
 };
@@ -10,7 +11,7 @@ use sc_client_api::{
 	StorageEventStream,
 };
 use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
-use sibyl_engine::{testing::FakeEngine, Limits, Request, SEMANTICS_VERSION};
+use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Request, SEMANTICS_VERSION};
 use sibyl_primitives::{
 	api::{
 		BundleStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
@@ -37,7 +38,10 @@ use sp_core::{
 use sp_runtime::traits::{Block as BlockT, Header as HeaderT};
 use std::{
 	collections::{BTreeMap, HashMap},
-	sync::Arc,
+	sync::{
+		atomic::{AtomicBool, AtomicU32, Ordering},
+		Arc,
+	},
 };
 
 pub const GENESIS: Hash = Hash::repeat_byte(0x6e);
@@ -118,6 +122,32 @@ pub fn fake_revision() -> ModelRevision {
 		commit_window: 12,
 		price: ModelPrice { base: 100, unit: 3 },
 		goldens: vec![golden("one"), golden("two")].try_into().expect("they are two"),
+	}
+}
+
+/// The fake engine's model, whose file comes and goes.
+pub struct FakeSource {
+	pub is_there: AtomicBool,
+	pub unloaded: AtomicU32,
+}
+
+impl Default for FakeSource {
+	fn default() -> Self {
+		Self { is_there: true.into(), unloaded: 0.into() }
+	}
+}
+
+impl ModelSource for FakeSource {
+	fn has(&self, file: &Hash) -> bool {
+		file.0 == FakeEngine::MODEL && self.is_there.load(Ordering::Relaxed)
+	}
+
+	fn load(&self, _revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
+		Ok(FakeEngine::new().models().remove(0))
+	}
+
+	fn unload(&self, _file: &Hash) {
+		self.unloaded.fetch_add(1, Ordering::Relaxed);
 	}
 }
 

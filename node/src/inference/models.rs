@@ -1,8 +1,12 @@
-//! Which of the chain's models this node serves: those that it has, that its operator allows, and whose goldens pass.
+//! Which of the chain's models this node serves: those whose files it has, that its operator allows, and whose goldens
+//! pass.
 //!
 //! A state machine: the engine's service tells it what the chain and the engine say, and does what it answers.
 
-use super::output::canonical_bytes;
+use super::{
+	installed_models::{LoadError, ModelSource},
+	output::canonical_bytes,
+};
 use sibyl_engine::{
 	queue::JobOutcome, sampling::Sampling as EngineSampling, Limits, ModelDescription, Prompt as EnginePrompt, Request,
 	Task as EngineTask, SEMANTICS_VERSION,
@@ -14,7 +18,10 @@ use sibyl_primitives::{
 	output::output_hash,
 	Hash,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	sync::Arc,
+};
 
 /// What on the command line stands for no model at all.
 const NONE: &str = "none";
@@ -25,34 +32,31 @@ const GOLDEN_TOKENS: u32 = 32;
 /// The models that the operator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-	/// All that the node has.
+	/// All that the node has the files of.
 	All,
 	/// Those of these names.
 	Only(BTreeSet<String>),
 }
 
-/// A name on the command line is none of a model that the node has.
+/// A name on the command line is none of a model that this release knows.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--models names '{name}', which this node does not have: it has {known}; 'none' alone serves no model")]
+#[error("--models names '{name}', which this release does not know: it knows {known}; 'none' alone serves no model")]
 pub struct UnknownModel {
 	name: String,
 	known: String,
 }
 
 impl Choice {
-	/// What the command line says; nothing said is all.
-	pub fn new(names: &[String], known: &[ModelDescription]) -> Result<Self, UnknownModel> {
+	/// What the command line says, given the names that this release knows; nothing said is all.
+	pub fn new(names: &[String], known: &[String]) -> Result<Self, UnknownModel> {
 		match names {
 			[] => return Ok(Self::All),
 			[none] if none == NONE => return Ok(Self::Only(BTreeSet::new())),
 			_ => {}
 		}
-		match names.iter().find(|name| known.iter().all(|model| model.name != **name)) {
+		match names.iter().find(|name| !known.contains(name)) {
 			None => Ok(Self::Only(names.iter().cloned().collect())),
-			Some(name) => {
-				let known: Vec<_> = known.iter().map(|model| model.name.as_str()).collect();
-				Err(UnknownModel { name: name.clone(), known: known.join(", ") })
-			}
+			Some(name) => Err(UnknownModel { name: name.clone(), known: known.join(", ") }),
 		}
 	}
 
@@ -67,12 +71,12 @@ impl Choice {
 /// Why this node does not serve a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-	/// No file of the revision's is one of the engine's.
-	#[error("this node has no file of SHA-256 {0:?}")]
+	/// A file is not there, or not any more.
+	#[error("this node has no file of SHA-256 {0:?}; it is loaded when all of its files are there")]
 	NoFile(Hash),
-	/// The file is not in the store any more.
-	#[error("its file of SHA-256 {0:?} is gone; it is served again when the file is back")]
-	FileGone(Hash),
+	/// Its files are there and can't be used.
+	#[error("it can't be loaded: {0}; install it again, then start the node again")]
+	NotLoaded(String),
 	/// The operator left it out.
 	#[error("it is not among the names after --models")]
 	NotChosen,
@@ -117,6 +121,10 @@ pub enum WhyNot {
 /// Where a model stands with this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
+	/// Not all of its files are there.
+	Absent,
+	/// They are being loaded.
+	Loading,
 	/// This golden is the next to pass.
 	Checking {
 		/// Its index.
@@ -125,8 +133,7 @@ enum State {
 		is_asked: bool,
 	},
 	Served,
-	/// It would be, were its files there.
-	Gone,
+	/// For a reason that stays.
 	NotServed,
 }
 
@@ -136,8 +143,15 @@ struct Entry {
 }
 
 /// What is to be done about a model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+	/// Have the model loaded, and come back with what it is.
+	Load {
+		/// The model.
+		model: ModelId,
+		/// What the chain says of it.
+		revision: Box<ModelRevision>,
+	},
 	/// Ask the engine for a golden's output, and come back with it.
 	Check {
 		/// The model.
@@ -178,7 +192,7 @@ pub struct Asked {
 pub enum Service {
 	/// The engine takes this.
 	Ask(Request),
-	/// Its goldens are being checked.
+	/// It is being loaded, or its goldens are being checked.
 	Later,
 	/// The node does not serve it.
 	Never,
@@ -186,93 +200,129 @@ pub enum Service {
 
 /// The chain's models, as this node sees them.
 pub struct Models {
-	known: Vec<ModelDescription>,
+	source: Arc<dyn ModelSource>,
 	choice: Choice,
-	is_there: IsThere,
 	entries: BTreeMap<ModelId, Entry>,
 }
 
-/// Whether the file of a model that the engine has loaded, by its SHA-256, is still there.
-pub type IsThere = Box<dyn Fn(&Hash) -> bool + Send>;
-
 impl Models {
-	/// Those of an engine that has `known`.
-	pub fn new(known: Vec<ModelDescription>, choice: Choice, is_there: IsThere) -> Self {
-		Self { known, choice, is_there, entries: BTreeMap::new() }
+	/// Those that the source has the files of, as far as the operator allows them.
+	pub fn new(source: Arc<dyn ModelSource>, choice: Choice) -> Self {
+		Self { source, choice, entries: BTreeMap::new() }
 	}
 
-	/// Models that are served.
-	pub fn served(&self) -> usize {
-		self.entries.values().filter(|entry| entry.state == State::Served).count()
+	/// What loads them.
+	pub fn source(&self) -> Arc<dyn ModelSource> {
+		self.source.clone()
 	}
 
-	/// Takes over the chain's list. Goldens that the engine had no room for are asked for again.
+	/// The names of the chain's models, and whether each is served.
+	pub fn names(&self) -> impl Iterator<Item = (String, bool)> + '_ {
+		self.entries
+			.values()
+			.map(|Entry { revision, state }| (revision.name.to_string_lossy(), *state == State::Served))
+	}
+
+	/// Takes over the chain's list, and looks whether files came or went. Goldens that the engine had no room for are
+	/// asked for again.
 	pub fn update(&mut self, models: Vec<ModelView>) -> Vec<Action> {
 		let on_chain: BTreeSet<_> = models.iter().map(|model| model.id).collect();
-		self.entries.retain(|id, _| on_chain.contains(id));
+		let (kept, given_up) = std::mem::take(&mut self.entries).into_iter().partition(|(id, _)| on_chain.contains(id));
+		self.entries = kept;
+		given_up.into_values().for_each(|entry| self.unload(&entry.revision));
 		models.into_iter().filter_map(|ModelView { id, revision, .. }| self.meet(id, revision)).collect()
 	}
 
 	fn meet(&mut self, id: ModelId, revision: ModelRevision) -> Option<Action> {
-		if !self.entries.contains_key(&id) {
-			let refused = self.find(&revision).err();
-			let state = match refused {
-				None => State::Checking { golden: 0, is_asked: false },
-				Some(_) => State::NotServed,
-			};
-			let name = revision.name.to_string_lossy();
+		let is_new = !self.entries.contains_key(&id);
+		if is_new {
+			let refused = self.allow(&revision).err();
+			let state = if refused.is_some() { State::NotServed } else { State::Absent };
 			self.entries.insert(id, Entry { revision, state });
 			if let Some(why) = refused {
-				return Some(Action::Announce { model: id, name, served: Err(why) });
+				return self.announce(id, Err(why));
 			}
 		}
-		match self.entries.get(&id)?.state {
-			State::Checking { is_asked: false, .. } => self.check_next(id),
-			State::Served | State::Gone => self.look_for_files(id),
-			State::Checking { .. } | State::NotServed => None,
-		}
-	}
-
-	/// Whoever removes a model's file does not want it to be served.
-	fn look_for_files(&mut self, id: ModelId) -> Option<Action> {
 		let Entry { revision, state } = self.entries.get_mut(&id)?;
-		let gone = revision.files.iter().find(|file| !(self.is_there)(&file.sha256));
-		let (now, served) = match gone {
-			None => (State::Served, Ok(())),
-			Some(file) => (State::Gone, Err(WhyNot::FileGone(file.sha256))),
+		let missing = match revision.files.iter().find(|file| !self.source.has(&file.sha256)) {
+			None if revision.files.is_empty() => Some(Hash::zero()),
+			missing => missing.map(|file| file.sha256),
 		};
-		if *state == now {
-			return None;
+		match (&state, missing) {
+			(State::Absent, None) => {
+				*state = State::Loading;
+				Some(Action::Load { model: id, revision: Box::new(revision.clone()) })
+			}
+			// An operator who removes a model's file does not want it to be served.
+			(State::Checking { .. } | State::Served, Some(file)) => self.withdraw(id, WhyNot::NoFile(file)),
+			(State::Absent, Some(file)) if is_new => self.announce(id, Err(WhyNot::NoFile(file))),
+			(State::Checking { is_asked: false, .. }, None) => self.check_next(id),
+			_ => None,
 		}
-		*state = now;
-		Some(Action::Announce { model: id, name: revision.name.to_string_lossy(), served })
 	}
 
-	/// Whether the engine can run this revision at all, and may.
-	fn find(&self, revision: &ModelRevision) -> Result<(), WhyNot> {
-		let first = revision.files.first().map(|file| file.sha256).unwrap_or_default();
-		let model = self.known.iter().find(|model| model.is(&first.0)).ok_or(WhyNot::NoFile(first))?;
-		let has = |sha256: &Hash| model.files.iter().any(|file| file.sha256 == sha256.0);
-		if let Some(file) = revision.files.iter().find(|file| !has(&file.sha256)) {
-			return Err(WhyNot::NoFile(file.sha256));
-		}
-		if !self.choice.allows(&model.name) {
+	/// Whether this node may serve such a model.
+	fn allow(&self, revision: &ModelRevision) -> Result<(), WhyNot> {
+		if !self.choice.allows(&revision.name.to_string_lossy()) {
 			return Err(WhyNot::NotChosen);
 		}
-		let architecture = revision.architecture.to_string_lossy();
-		let is_task = match revision.task {
-			Task::Classify => model.task == EngineTask::Classification,
-			Task::Generate => model.task == EngineTask::Generation,
-			Task::Embed => model.task == EngineTask::Embedding,
+		match revision.semantics {
+			SEMANTICS_VERSION => Ok(()),
+			chain => Err(WhyNot::Semantics { chain }),
+		}
+	}
+
+	fn announce(&self, id: ModelId, served: Result<(), WhyNot>) -> Option<Action> {
+		let name = self.entries.get(&id)?.revision.name.to_string_lossy();
+		Some(Action::Announce { model: id, name, served })
+	}
+
+	/// Gives up a model until its files are there again.
+	fn withdraw(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
+		let entry = self.entries.get_mut(&id)?;
+		entry.state = State::Absent;
+		let revision = entry.revision.clone();
+		self.unload(&revision);
+		self.announce(id, Err(why))
+	}
+
+	fn refuse(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
+		self.entries.get_mut(&id)?.state = State::NotServed;
+		self.announce(id, Err(why))
+	}
+
+	/// Several revisions may have one file.
+	fn unload(&self, revision: &ModelRevision) {
+		let is_used = |entry: &Entry| match entry.state {
+			State::Loading | State::Checking { .. } | State::Served => {
+				entry.revision.files.first() == revision.files.first()
+			}
+			State::Absent | State::NotServed => false,
 		};
-		if architecture != model.architecture.to_string() || !is_task {
-			let engine = format!("architecture {} for {}", model.architecture, model.task);
-			return Err(WhyNot::Architecture { chain: architecture, task: revision.task, engine });
+		if let Some(file) = revision.files.first().filter(|_| !self.entries.values().any(is_used)) {
+			self.source.unload(&file.sha256);
 		}
-		if revision.semantics != SEMANTICS_VERSION {
-			return Err(WhyNot::Semantics { chain: revision.semantics });
+	}
+
+	/// What came of loading a model.
+	pub fn loaded(&mut self, id: ModelId, loaded: Result<ModelDescription, LoadError>) -> Option<Action> {
+		let entry = self.entries.get_mut(&id).filter(|entry| entry.state == State::Loading)?;
+		let outcome = match loaded {
+			Ok(model) => fits(&entry.revision, &model),
+			Err(error) => Err(WhyNot::NotLoaded(error.to_string())),
+		};
+		match outcome {
+			Ok(()) => {
+				entry.state = State::Checking { golden: 0, is_asked: false };
+				self.check_next(id)
+			}
+			Err(why) => {
+				let action = self.refuse(id, why);
+				let revision = self.entries.get(&id)?.revision.clone();
+				self.unload(&revision);
+				action
+			}
 		}
-		Ok(())
 	}
 
 	/// Asks for the golden whose turn it is; there is none when all have passed.
@@ -281,7 +331,7 @@ impl Models {
 		let State::Checking { golden, is_asked } = &mut entry.state else { return None };
 		let Some(next) = entry.revision.goldens.get(*golden) else {
 			entry.state = State::Served;
-			return Some(Action::Announce { model: id, name: entry.revision.name.to_string_lossy(), served: Ok(()) });
+			return self.announce(id, Ok(()));
 		};
 		*is_asked = true;
 		let asked = Asked {
@@ -320,8 +370,7 @@ impl Models {
 				return None;
 			}
 		};
-		entry.state = State::NotServed;
-		Some(Action::Announce { model: id, name: entry.revision.name.to_string_lossy(), served: Err(why) })
+		self.refuse(id, why)
 	}
 
 	/// Whether a job of this model can be done, and what to ask the engine for it.
@@ -329,8 +378,29 @@ impl Models {
 		let Some(entry) = self.entries.get(model) else { return Service::Never };
 		match entry.state {
 			State::Served => request(&entry.revision, asked).map_or(Service::Never, Service::Ask),
-			State::Checking { .. } => Service::Later,
-			State::Gone | State::NotServed => Service::Never,
+			State::Loading | State::Checking { .. } => Service::Later,
+			State::Absent | State::NotServed => Service::Never,
+		}
+	}
+}
+
+/// Whether what was loaded is what the chain means.
+fn fits(revision: &ModelRevision, model: &ModelDescription) -> Result<(), WhyNot> {
+	let has = |sha256: &Hash| model.files.iter().any(|file| file.sha256 == sha256.0);
+	if let Some(file) = revision.files.iter().find(|file| !has(&file.sha256)) {
+		return Err(WhyNot::NoFile(file.sha256));
+	}
+	let architecture = revision.architecture.to_string_lossy();
+	let is_task = match revision.task {
+		Task::Classify => model.task == EngineTask::Classification,
+		Task::Generate => model.task == EngineTask::Generation,
+		Task::Embed => model.task == EngineTask::Embedding,
+	};
+	match architecture == model.architecture.to_string() && is_task {
+		true => Ok(()),
+		false => {
+			let engine = format!("architecture {} for {}", model.architecture, model.task);
+			Err(WhyNot::Architecture { chain: architecture, task: revision.task, engine })
 		}
 	}
 }
@@ -347,162 +417,4 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use crate::inference::mock::{fake_model, fake_revision};
-	use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
-	use sibyl_primitives::model::ModelFile;
-	use std::sync::{
-		atomic::{AtomicBool, Ordering},
-		Arc,
-	};
-
-	fn models() -> Models {
-		Models::new(FakeEngine::new().models(), Choice::All, Box::new(|_| true))
-	}
-
-	fn asked(input: &str) -> Asked {
-		let (prompt, sampling) = (Prompt::Raw, Sampling { temperature: 700, top_k: 40, top_p: 950_000 });
-		Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32] }
-	}
-
-	fn names(names: &[&str]) -> Vec<String> {
-		names.iter().map(|name| (*name).into()).collect()
-	}
-
-	/// Lets the engine do what is asked for until there is a verdict.
-	fn verdict(models: &mut Models, engine: &FakeEngine, model: ModelView) -> Result<(), WhyNot> {
-		let mut actions = models.update(vec![model]);
-		loop {
-			match actions.pop().expect("there is always a verdict") {
-				Action::Announce { served, .. } => return served,
-				Action::Check { model, golden, request } => {
-					let outcome = match engine.infer(&request) {
-						Ok(outcome) => JobOutcome::Done(outcome),
-						Err(error) => JobOutcome::Failed(error),
-					};
-					actions.extend(models.checked(model, golden, outcome));
-				}
-			}
-		}
-	}
-
-	fn verdict_on(change: impl FnOnce(&mut ModelRevision)) -> Result<(), WhyNot> {
-		let mut revision = fake_revision();
-		change(&mut revision);
-		let view = ModelView { id: revision.id(), revision, served_by: Vec::new() };
-		verdict(&mut models(), &FakeEngine::new(), view)
-	}
-
-	#[test]
-	fn a_model_whose_goldens_pass_is_served() {
-		let mut models = models();
-		let view = fake_model();
-		let ask = |models: &Models| models.serve(&view.id, asked("a"));
-		assert_eq!(ask(&models), Service::Never);
-		assert_eq!(models.update(vec![view.clone()]).len(), 1);
-		assert_eq!(ask(&models), Service::Later);
-
-		let mut models = self::models();
-		assert_eq!(verdict(&mut models, &FakeEngine::new(), view.clone()), Ok(()));
-		assert_eq!(models.served(), 1);
-		let limits = Limits { max_input_bytes: view.revision.limits.input_bytes, max_output_units: 7 };
-		let request = Request {
-			prompt: EnginePrompt::Raw,
-			sampling: EngineSampling { temperature: 700, top_k: 40, top_p: 950_000 },
-			seed: [3; 32],
-			..Request::new(FakeEngine::MODEL, "a", limits)
-		};
-		assert_eq!(ask(&models), Service::Ask(request));
-		// Nothing is done twice.
-		assert_eq!(models.update(vec![view.clone()]), []);
-		// A model that the chain gave up is forgotten.
-		assert_eq!(models.update(vec![]), []);
-		assert_eq!((models.served(), ask(&models)), (0, Service::Never));
-	}
-
-	#[test]
-	fn a_model_whose_file_is_gone_is_not_served_until_it_is_back() {
-		let is_there = Arc::new(AtomicBool::new(true));
-		let looked_at = is_there.clone();
-		let known = FakeEngine::new().models();
-		let mut models = Models::new(known, Choice::All, Box::new(move |_| looked_at.load(Ordering::Relaxed)));
-		let view = fake_model();
-		assert_eq!(verdict(&mut models, &FakeEngine::new(), view.clone()), Ok(()));
-		let mut announced = |there| {
-			is_there.store(there, Ordering::Relaxed);
-			let actions = models.update(vec![view.clone()]);
-			let served = models.serve(&view.id, asked("a")) != Service::Never;
-			let [Action::Announce { served: told, .. }] = &actions[..] else { panic!("{actions:?}") };
-			assert_eq!(told.is_ok(), served);
-			assert_eq!(models.update(vec![view.clone()]), [], "it is told once");
-			told.clone()
-		};
-		assert_eq!(announced(false), Err(WhyNot::FileGone(view.revision.files[0].sha256)));
-		assert_eq!(announced(true), Ok(()));
-	}
-
-	#[test]
-	fn a_wrong_golden_keeps_a_model_from_being_served() {
-		let mut models = models();
-		let salted = FakeEngine::new().salted(1);
-		let verdict = verdict(&mut models, &salted, fake_model());
-		assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 0, .. })), "{verdict:?}");
-		assert_eq!(models.serve(&fake_model().id, asked("a")), Service::Never);
-		let verdict = verdict_on(|revision| revision.goldens[1].output_hash = Hash::zero());
-		assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 1, .. })), "{verdict:?}");
-	}
-
-	#[test]
-	fn a_failing_engine_keeps_a_model_from_being_served() {
-		let failing = FakeEngine::new().answering(|_| Err(EngineError::FloatEnvironment));
-		let verdict = verdict(&mut models(), &failing, fake_model());
-		assert!(matches!(verdict, Err(WhyNot::GoldenFailed { index: 0, .. })), "{verdict:?}");
-	}
-
-	#[test]
-	fn a_golden_that_found_no_room_is_asked_for_at_the_next_block() {
-		let mut models = models();
-		let actions = models.update(vec![fake_model()]);
-		let [Action::Check { model, golden, .. }] = &actions[..] else { panic!("{actions:?}") };
-		assert_eq!(models.update(vec![fake_model()]), [], "it is with the engine");
-		assert_eq!(models.checked(*model, *golden, JobOutcome::Overloaded), None);
-		assert_eq!(models.update(vec![fake_model()]), actions);
-		// An outcome that nobody waits for changes nothing.
-		assert_eq!(models.checked(*model, 7, JobOutcome::Failed(EngineError::FloatEnvironment)), None);
-		assert_eq!(models.serve(model, asked("a")), Service::Later);
-	}
-
-	#[test]
-	fn a_revision_that_is_not_the_engines_is_not_served_and_the_reason_is_named() {
-		let other = Hash::repeat_byte(1);
-		assert_eq!(verdict_on(|revision| revision.files[0].sha256 = other), Err(WhyNot::NoFile(other)));
-		assert_eq!(verdict_on(|revision| revision.files.clear()), Err(WhyNot::NoFile(Hash::zero())));
-		let second = ModelFile { name: "second".try_into().expect("it is short"), size: 1, sha256: other };
-		let verdict = verdict_on(|revision| revision.files.try_push(second).expect("there is room"));
-		assert_eq!(verdict, Err(WhyNot::NoFile(other)));
-		assert_eq!(
-			verdict_on(|revision| revision.semantics += 1),
-			Err(WhyNot::Semantics { chain: SEMANTICS_VERSION + 1 })
-		);
-		let verdict = verdict_on(|revision| revision.architecture = "llama".try_into().expect("it is short"));
-		assert!(matches!(&verdict, Err(WhyNot::Architecture { chain, .. }) if chain == "llama"), "{verdict:?}");
-	}
-
-	#[test]
-	fn the_operator_chooses_among_the_models_that_the_node_has() {
-		let known = FakeEngine::new().models();
-		assert_eq!(Choice::new(&[], &known), Ok(Choice::All));
-		let fake = Choice::new(&names(&["fake"]), &known).expect("it has this one");
-		let none = Choice::new(&names(&["none"]), &known).expect("none is always there");
-		let verdict_by = |choice| {
-			verdict(&mut Models::new(known.clone(), choice, Box::new(|_| true)), &FakeEngine::new(), fake_model())
-		};
-		assert_eq!(verdict_by(fake), Ok(()));
-		assert_eq!(verdict_by(none), Err(WhyNot::NotChosen));
-		for wrong in [&["gpt"][..], &["fake", "gpt"], &["fake", "none"], &[""]] {
-			let error = Choice::new(&names(wrong), &known).expect_err("it has no such model").to_string();
-			assert!(error.contains("it has fake") && error.contains("'none'"), "{error}");
-		}
-	}
-}
+mod tests;

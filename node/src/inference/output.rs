@@ -71,16 +71,16 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 mod tests {
 	use super::*;
 	use crate::inference::{
-		installed_models,
+		installed_models::{InstalledModels, ModelSource},
 		models::{Action, Choice, Models, WhyNot},
 	};
 	use codec::DecodeAll;
-	use sibyl_engine::{queue::JobOutcome, store::ModelStore, Engine, LocalEngine};
+	use sibyl_engine::{queue::JobOutcome, Engine, LocalEngine};
 	use sibyl_primitives::{
 		api::ModelView,
 		output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS},
 	};
-	use std::path::PathBuf;
+	use std::{path::PathBuf, sync::Arc};
 
 	fn classification(labels: &[&str]) -> Outcome {
 		let scores = labels.iter().map(|label| Score { label: (*label).into(), score: 7 }).collect();
@@ -141,19 +141,20 @@ mod tests {
 
 	#[test]
 	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
-		let mut engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
+		let engine = Arc::new(LocalEngine::embedded(1).expect("the compiled-in model loads"));
 		let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from).unwrap_or_else(|| {
 			PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache/sibyl/models")
 		});
-		installed_models::load(&mut engine, &ModelStore::open(folder).expect("it can be made"));
+		let source = Arc::new(InstalledModels::new(engine.clone(), folder));
 		let views = sibyl_runtime::models::all().into_iter();
 		let views: Vec<_> =
 			views.map(|revision| ModelView { id: revision.id(), revision, served_by: Vec::new() }).collect();
-		let mut models = Models::new(engine.models(), Choice::All, Box::new(|_| true));
+		let mut models = Models::new(source.clone(), Choice::All);
 		let mut actions = models.update(views);
 		let mut checked = 0;
 		while let Some(action) = actions.pop() {
 			match action {
+				Action::Load { model, revision } => actions.extend(models.loaded(model, source.load(&revision))),
 				Action::Check { model, golden, request } => {
 					let outcome = engine.infer(&request).expect("the engine has the model");
 					actions.extend(models.checked(model, golden, JobOutcome::Done(outcome)));

@@ -36,7 +36,9 @@ impl Engine for Timed {
 	}
 
 	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
-		let _run = Run { start: Instant::now(), metrics: &self.metrics };
+		let model = self.engine.models().into_iter().find(|model| model.is(&request.model));
+		let model = model.map_or_else(String::new, |model| model.name);
+		let _run = Run { start: Instant::now(), model, metrics: &self.metrics };
 		self.engine.infer(request)
 	}
 }
@@ -44,6 +46,7 @@ impl Engine for Timed {
 /// Measured by its end, so that a panic has a length too.
 struct Run<'a> {
 	start: Instant,
+	model: String,
 	metrics: &'a Metrics,
 }
 
@@ -51,7 +54,7 @@ impl Drop for Run<'_> {
 	fn drop(&mut self) {
 		let length = self.start.elapsed();
 		LAST_RUN.set(length);
-		self.metrics.seconds.observe(length.as_secs_f64());
+		self.metrics.seconds.with_label_values(&[&self.model]).observe(length.as_secs_f64());
 	}
 }
 
@@ -74,6 +77,6 @@ mod tests {
 		let timed = Timed::new(Arc::new(FakeEngine::new().answering(slow)), metrics.clone());
 		assert_eq!(timed.infer(&request), FakeEngine::new().infer(&request));
 		assert!(last_run() >= LENGTH);
-		assert_eq!(metrics.seconds.get_sample_count(), 1);
+		assert_eq!(metrics.seconds.with_label_values(&["fake"]).get_sample_count(), 1);
 	}
 }

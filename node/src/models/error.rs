@@ -1,6 +1,5 @@
 //! What can go wrong with models, each said in one line with what to do about it.
 
-use indicatif::DecimalBytes;
 use sibyl_engine::store::known::KnownWheel;
 use sibyl_engine::store::{Sha256Hash, StoreError};
 use sibyl_engine::{ModelStop, Refusal};
@@ -153,19 +152,8 @@ pub enum Error {
 	},
 
 	/// The machine is too small or too full.
-	#[error(
-		"{name} needs about {} of memory, and {} are available: stop other programs, or take a smaller model or \
-		 fewer --max-tokens",
-		DecimalBytes(*needed), DecimalBytes(*available)
-	)]
-	OutOfMemory {
-		/// What it was called.
-		name: String,
-		/// How many bytes it needs.
-		needed: u64,
-		/// How many bytes there are.
-		available: u64,
-	},
+	#[error(transparent)]
+	OutOfMemory(#[from] super::memory::OutOfMemory),
 
 	/// A model is not made for conversations, or not for those that are known.
 	#[error("{name} has no chat template that is known here ({reason}): with --raw the prompt is continued as it is")]

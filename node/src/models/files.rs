@@ -13,7 +13,7 @@ use std::path::Path;
 /// Copies a file into the store and prints its hash.
 pub fn add(location: &Location, file: &Path, out: &mut impl Write) -> Result<(), Error> {
 	let progress = Progress::new("copying");
-	let added = location.store()?.add(file, &mut |done, total| progress.show(done, total));
+	let added = location.store().add(file, &mut |done, total| progress.show(done, total));
 	drop(progress);
 	Ok(writeln!(out, "{}", added.map_err(|error| location.explain(error))?)?)
 }
@@ -29,10 +29,7 @@ struct Row {
 
 /// Prints the models and the files that there are.
 pub fn list(location: &Location, out: &mut impl Write) -> Result<(), Error> {
-	let stored = match location.existing_store()? {
-		Some(store) => store.list().map_err(|error| location.explain(error))?,
-		None => Vec::new(),
-	};
+	let stored = location.store().list().map_err(|error| location.explain(error))?;
 	let mut rows = compiled_in()?;
 	rows.extend(known::ALL.into_iter().flat_map(|model| rows_of(model, &stored)));
 	rows.extend(stored.iter().filter(|file| owner(&file.sha256).is_none()).map(|file| Row {
@@ -83,7 +80,7 @@ fn rows_of(model: &KnownModel, stored: &[StoredFile]) -> Vec<Row> {
 
 /// Hashes all files and says which are damaged.
 pub fn verify(location: &Location, out: &mut impl Write) -> Result<(), Error> {
-	let Some(store) = location.existing_store()? else { return Ok(()) };
+	let store = location.store();
 	let files = store.list().map_err(|error| location.explain(error))?;
 	let mut remedies = Vec::new();
 	for StoredFile { sha256, .. } in &files {

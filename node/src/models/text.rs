@@ -45,7 +45,7 @@ pub fn answer(
 	// A token has at least one byte.
 	let said = question.prompt.len() + question.system.map_or(0, str::len) + TEMPLATE_TOKENS;
 	let needed = LanguageModel::memory_needed(&file, said.saturating_add(question.max_tokens));
-	memory::check(name, needed.map_err(|error| invalid(&error))?)?;
+	memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
 	let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
 	let prompt = tokens(name, &file, &tokenizer, question)?;
 	let model = LanguageModel::load(&bytes, question.threads).map_err(|error| match error {

@@ -21,7 +21,7 @@ pub fn embed(
 		return Err(Error::NotAModel { name: name.into(), reason: format!("it has {} files", files.len()) });
 	};
 	// The weights are repacked, beside what is mapped.
-	memory::check(name, 2 * weights.len() as u64)?;
+	memory::announce(name, 2 * weights.len() as u64)?;
 	let start = Instant::now();
 	let model = SentenceEmbedder::load(weights, tokenizer, threads)?;
 	let loading = start.elapsed();

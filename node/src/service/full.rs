@@ -46,7 +46,7 @@ pub async fn start(
 	models: PathBuf,
 	storage_monitor: StorageMonitorParams,
 ) -> Result<TaskManager, Error> {
-	let plan = EnginePlan::new(&inference, config.role.is_authority().then_some(models))?;
+	let plan = EnginePlan::new(&inference, models)?;
 	let database = config.database.path().map(Path::to_path_buf);
 	let task_manager = match config.network.network_backend {
 		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config, plan)?,

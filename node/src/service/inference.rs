@@ -7,10 +7,10 @@ use crate::{
 	inference::{
 		engine_service::{Capacity, EngineService},
 		gossip::{self, OwnBundles, VoteValidator},
-		installed_models,
+		installed_models::InstalledModels,
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
-		models::{Choice, IsThere, Models},
+		models::{Choice, Models},
 		pool::{Bounds, SharedPool},
 		wake::{self, Waker, Wakes, WakingEvents},
 	},
@@ -29,10 +29,7 @@ use sc_network::{
 use sc_network_gossip::GossipEngine;
 use sc_service::{Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
-use sibyl_engine::{
-	store::{ModelStore, Sha256Hash},
-	Engine, LocalEngine, COMMON_LINGUA,
-};
+use sibyl_engine::LocalEngine;
 use sibyl_primitives::{mailbox::InferenceRequest, vote::VoteBundle};
 use sibyl_runtime::{opaque::Block, Hash};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -50,26 +47,19 @@ type OffchainStorage = <FullBackend as Backend<Block>>::OffchainStorage;
 
 /// What the command line makes of the engine.
 pub struct EnginePlan {
-	engine: Arc<dyn Engine>,
+	engine: Arc<LocalEngine>,
 	models: Models,
 	capacity: Capacity,
 }
 
 impl EnginePlan {
-	/// Loads the engine's models, those that are installed if this node serves models, and checks the command line
-	/// against them.
-	pub fn new(params: &InferenceParams, installed: Option<PathBuf>) -> Result<Self, Error> {
-		let mut engine = LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?;
-		let is_there: IsThere = match installed {
-			None => Box::new(|_| true),
-			Some(folder) => {
-				let store = ModelStore::open(folder)?;
-				installed_models::load(&mut engine, &store);
-				Box::new(move |sha256| sha256.0 == COMMON_LINGUA || store.contains(&Sha256Hash(sha256.0)))
-			}
-		};
-		let engine = Arc::new(engine);
-		let models = Models::new(engine.models(), Choice::new(&params.models, &engine.models())?, is_there);
+	/// An engine whose models are loaded when the chain names them, from files in `folder`. Checks the command line against
+	/// what there may be.
+	pub fn new(params: &InferenceParams, folder: PathBuf) -> Result<Self, Error> {
+		let engine = Arc::new(LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?);
+		let source = InstalledModels::new(engine.clone(), folder);
+		let choice = Choice::new(&params.models, &source.known_names())?;
+		let models = Models::new(Arc::new(source), choice);
 		let capacity = Capacity {
 			threads: params.inference_threads.into(),
 			queue: params.inference_queue,

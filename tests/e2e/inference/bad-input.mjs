@@ -10,6 +10,8 @@ const TEXT = 'A text as any other.';
 const NO_HASH = `0x${'00'.repeat(32)}`;
 // Bytes that the model reads.
 const LIMIT = 512;
+// Blocks after the question's.
+const LATEST_DRAW = 8;
 
 /** Each is [the dispatch error, what is wrong, what is changed in a good submission]. */
 const SUBMISSIONS = [
@@ -25,7 +27,7 @@ const SUBMISSIONS = [
   ['SeatsInvalid', 'more seats than a job may name', { seats: { Fixed: 17 } }],
   ['TooFewValidators', 'more seats than validators that serve the model', { seats: { Fixed: 5 } }],
   ['DrawDelayInvalid', 'a draw without delay', { drawDelay: 0 }],
-  ['DrawDelayInvalid', 'a draw later than any may be', { drawDelay: 9 }],
+  ['DrawDelayInvalid', 'a draw later than any may be', { drawDelay: LATEST_DRAW + 1 }],
   ['FeeAboveLimit', 'a fee limit under the price', { maxFee: 1n }],
 ];
 
@@ -91,8 +93,9 @@ function badSubmissions(network) {
     it('one job more than an account may have open: TooManyJobsOfAccount', async () => {
       const limit = api.consts.inference.maxOpenJobsPerAccount.toNumber();
       const nonce = await nextNonce(api, requester);
+      // Late draws keep the first ones open until the last is included, however many blocks that takes.
       const asked = Array.from({ length: limit + 1 }, (_, index) =>
-        ask(api, TEXT, requester, { nonce: nonce + index }));
+        ask(api, TEXT, requester, { nonce: nonce + index, drawDelay: LATEST_DRAW }));
       const tooMany = refusal(asked.pop());
       const jobs = await Promise.all(asked);
       assertNamed(await tooMany, 'TooManyJobsOfAccount');

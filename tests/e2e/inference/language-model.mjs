@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
@@ -17,9 +16,9 @@ const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not ins
 
 /**
  * @param {import('../../lib/network.mjs').Network} network
- * @param {string[]} files the language model's, of the last validator
+ * @param {import('../../lib/models.mjs').OwnModels} own the folder of the last validator, which has no model yet
  */
-export function languageModel(network, files) {
+export function languageModel(network, own) {
   describe('with a language model', { skip }, () => {
     const requester = account('//Eve');
     const question = { model: LANGUAGE_MODEL, maxOutputUnits: 32 };
@@ -33,8 +32,11 @@ export function languageModel(network, files) {
       return { view, answers: results.map(({ answer }) => answer) };
     }
 
-    it('is served by all four once their goldens pass', async () => {
-      await waitUntilServedBy(await network.api(), VALIDATORS, LANGUAGE_MODEL);
+    it('is served by those that have it, and by the fourth when it is installed there while the node runs', async () => {
+      const api = await network.api();
+      await waitUntilServedBy(api, VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+      own.install();
+      await waitUntilServedBy(api, VALIDATORS, LANGUAGE_MODEL);
     });
 
     it('answers a question in three blocks, all four alike', async () => {
@@ -84,7 +86,7 @@ export function languageModel(network, files) {
     });
 
     it('is withdrawn by a validator whose file is gone', async () => {
-      files.forEach((file) => rmSync(file));
+      own.remove();
       await waitUntilServedBy(await network.api(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
     });
   });

@@ -17,7 +17,8 @@ fn quiet(_: u64, _: u64) {}
 /// A store in a folder of its own, and a folder beside it.
 fn new_store() -> (TempDir, ModelStore) {
 	let folder = tempfile::tempdir().unwrap();
-	let store = ModelStore::open(folder.path().join("made/for/models")).unwrap();
+	let store = ModelStore::new(folder.path().join("made/for/models"));
+	store.make_folder().unwrap();
 	(folder, store)
 }
 
@@ -54,6 +55,19 @@ fn a_file_should_be_found_under_its_hash() {
 	assert!(matches!(store.verify(&sha256, &mut quiet), Err(StoreError::Absent { .. })));
 	assert!(matches!(store.open_verified(&sha256, &mut quiet), Err(StoreError::Absent { .. })));
 	assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
+fn the_folder_should_be_made_when_something_is_added() {
+	let folder = tempfile::tempdir().unwrap();
+	let store = ModelStore::new(folder.path().join("made/for/models"));
+	assert_eq!(store.list().unwrap(), []);
+	assert!(!store.contains(&hash(b"x")));
+	assert!(!folder.path().join("made").exists());
+	let source = folder.path().join("model");
+	fs::write(&source, b"x").unwrap();
+	assert_eq!(store.add(&source, &mut quiet).unwrap(), hash(b"x"));
+	assert!(store.contains(&hash(b"x")));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::inference::{
-	mock::{fake_model, fake_request, metrics, MockChain, SharedStorage},
+	mock::{fake_model, fake_request, metrics, FakeSource, MockChain, SharedStorage},
 	models::Choice,
 	wake::{waker, Wakes},
 };
@@ -30,7 +30,7 @@ impl Test {
 		let (chain, storage, metrics) = (Arc::new(MockChain::new()), SharedStorage::default(), metrics());
 		chain.state().models = vec![fake_model()];
 		let (waker, wakes) = waker(metrics.clone());
-		let models = Models::new(engine.models(), Choice::All, Box::new(|_| true));
+		let models = Models::new(Arc::new(FakeSource::default()), Choice::All);
 		let mailbox = Mailbox::new(storage.clone());
 		let service = EngineService::new(chain.clone(), mailbox, waker, Arc::new(engine), models, capacity, metrics)
 			.expect("a thread can be started");
@@ -41,7 +41,7 @@ impl Test {
 	fn serving(engine: FakeEngine, capacity: Capacity) -> Self {
 		let mut test = Self::new(engine, capacity);
 		test.follow(1);
-		test.work_until(|test| test.service.models.served() == 1);
+		test.work_until(|test| test.service.models.names().all(|(_, is_served)| is_served));
 		test
 	}
 
@@ -99,7 +99,7 @@ impl Test {
 fn a_model_is_attested_once_its_goldens_pass() {
 	let test = Test::serving(FakeEngine::new(), CAPACITY);
 	assert_eq!(test.standing(), Some(Standing::Serves { capacity: 4 }));
-	assert_eq!(test.service.metrics.models_served.get(), 1);
+	assert_eq!(test.service.metrics.model_served.with_label_values(&["fake"]).get(), 1);
 	assert_eq!(test.service.metrics.wakes.get(), 1);
 }
 
