@@ -12,6 +12,8 @@ const BLOCKS_IN_POOL = 3;
 const POOL_FULL = 1016;
 // What it answers when a transaction like this is in a block or in the pool by now, or was in the pool a moment ago.
 const OUTDATED = [1010, 1012, 1013, 1014];
+// What it answers when the block that it checks transactions at lost to a finalised one meanwhile.
+const BLOCK_GONE = 1002;
 
 /** Fills the pools and the blocks with large remarks, each account's next one as soon as its last is in a block. */
 export class Load {
@@ -72,7 +74,7 @@ export class Load {
       return true;
     } catch (error) {
       if (error.code === POOL_FULL) this.#refused += 1;
-      else if (!OUTDATED.includes(error.code)) throw error;
+      else if (error.code !== BLOCK_GONE && !OUTDATED.includes(error.code)) throw error;
       return false;
     }
   }
