@@ -13,8 +13,8 @@
 
 use crate::gguf::{GgufDtype, TensorView};
 use crate::kernels::pool::Pool;
-use crate::kernels::quant::{Quantised, WeightMemory};
-use crate::kernels::Kernels;
+use crate::kernels::quant::Quantised;
+use crate::kernels::{Kernels, WeightMemory};
 use crate::models::llama::linear::{Linear, Matrix};
 use crate::EngineError;
 use candle_core::quantized::{GgmlDType, QTensor};

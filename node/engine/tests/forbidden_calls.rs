@@ -88,7 +88,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 			"kernels/mod.rs",
 			"kernels/pool.rs",
 			"kernels/neon.rs",
-			"kernels/quant/memory.rs",
+			"kernels/memory.rs",
 			"kernels/quant/neon.rs",
 			"kernels/quant/x86.rs",
 			"store.rs",

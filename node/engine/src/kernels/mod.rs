@@ -9,6 +9,7 @@ mod float_env;
 mod gemm;
 pub(crate) mod lanes;
 mod math;
+mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod ops;
@@ -23,7 +24,8 @@ mod x86;
 
 pub(crate) use float_env::check as check_float_environment;
 pub(crate) use gemm::TILE_PANELS;
-pub(crate) use panels::{PackedMatrix, Panels};
+pub(crate) use memory::WeightMemory;
+pub(crate) use panels::{PackedMatrix, Panels, StoredMatrix};
 
 use lanes::{Lanes, Scalar};
 use quant::columns::Columns;

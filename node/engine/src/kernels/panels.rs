@@ -1,6 +1,8 @@
 //! Right-hand matrices in the order in which the kernels read them.
 
 use super::lanes::WIDTH;
+use super::memory::{Stored, WeightMemory};
+use std::io;
 
 /// A matrix `[depth][columns]` as panels of sixteen columns, each `[depth][16]`; the last one padded with zeros.
 #[derive(Clone, Debug)]
@@ -39,6 +41,25 @@ impl PackedMatrix {
 		}
 	}
 
+	/// The panels.
+	pub fn panels(&self) -> Panels<'_> {
+		Panels { depth: self.depth, data: &self.data }
+	}
+
+	/// The matrix as a model's weights, beside its others.
+	pub fn store(&self, memory: &WeightMemory) -> io::Result<StoredMatrix> {
+		Ok(StoredMatrix { depth: self.depth, data: memory.store(&self.data)? })
+	}
+}
+
+/// A packed matrix among a model's weights.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredMatrix {
+	depth: usize,
+	data: Stored<[f32; WIDTH]>,
+}
+
+impl StoredMatrix {
 	/// The panels.
 	pub fn panels(&self) -> Panels<'_> {
 		Panels { depth: self.depth, data: &self.data }

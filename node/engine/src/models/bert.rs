@@ -18,7 +18,7 @@ use super::{settle, Model, Stop};
 use crate::boundary::check_text;
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::Pool;
-use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels, TILE_PANELS};
+use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels, StoredMatrix, TILE_PANELS};
 use crate::tokenizer::JsonTokenizer;
 use crate::{EngineError, Outcome, Refusal, Request, Response};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ const BLOCK_ROWS: usize = 64;
 const PIECES: usize = 4;
 
 struct Linear {
-	weights: PackedMatrix,
+	weights: StoredMatrix,
 	bias: Vec<f32>,
 }
 

@@ -3,9 +3,9 @@
 use super::columns::half_to_f32;
 use super::input::BLOCK;
 use super::layout::{self, Layout};
-use super::memory::{Stored, WeightMemory};
 use super::{Factors, Format, Halves, Line};
 use crate::kernels::lanes::WIDTH;
+use crate::kernels::memory::{Stored, WeightMemory};
 
 /// A matrix `[columns][depth]` of a file, as tiles of sixteen columns; the last tile is filled up with zeros.
 #[derive(Clone)]

@@ -10,7 +10,6 @@ pub(crate) mod columns;
 mod input;
 mod layout;
 mod matrix;
-mod memory;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 #[cfg(test)]
@@ -20,7 +19,6 @@ pub(crate) mod x86;
 
 pub(crate) use input::Quantised;
 pub(crate) use matrix::{MatrixError, QuantMatrix};
-pub(crate) use memory::WeightMemory;
 
 use super::lanes::WIDTH;
 use super::pool::Block;

@@ -3,7 +3,7 @@ use super::input::{InputBlock, BLOCK};
 use super::*;
 use crate::kernels::lanes::{soft_fma, Scalar};
 use crate::kernels::pool::Pool;
-use crate::kernels::Tier;
+use crate::kernels::{Tier, WeightMemory};
 
 struct Noise(u64);
 

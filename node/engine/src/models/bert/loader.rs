@@ -2,7 +2,7 @@
 
 use super::{Bert, Layer, Linear, Norm, CONTEXT, HEAD};
 use crate::kernels::lanes::WIDTH;
-use crate::kernels::{all_finite, PackedMatrix};
+use crate::kernels::{all_finite, PackedMatrix, WeightMemory};
 use crate::safetensors_file::{SafetensorsDtype, SafetensorsFile, SafetensorsView};
 use crate::tokenizer::JsonTokenizer;
 use crate::EngineError;
@@ -23,7 +23,7 @@ impl Bert {
 			return Err(EngineError::FileTooLarge { size, limit: MAX_FILE_SIZE });
 		}
 		let file = SafetensorsFile::parse(weights).map_err(|error| invalid(error.to_string()))?;
-		let tensors = Tensors { file: &file, taken: RefCell::default() };
+		let tensors = Tensors { file: &file, taken: RefCell::default(), memory: WeightMemory::default() };
 		let [words, width] = tensors.matrix_shape("embeddings.word_embeddings.weight")?;
 		let [positions, _] = tensors.matrix_shape("embeddings.position_embeddings.weight")?;
 		let [types, _] = tensors.matrix_shape("embeddings.token_type_embeddings.weight")?;
@@ -58,6 +58,7 @@ impl Bert {
 struct Tensors<'a> {
 	file: &'a SafetensorsFile<'a>,
 	taken: RefCell<BTreeSet<String>>,
+	memory: WeightMemory,
 }
 
 impl Tensors<'_> {
@@ -100,7 +101,9 @@ impl Tensors<'_> {
 			weights.extend(self.floats(&format!("{name}.weight"), &[columns, depth])?);
 			bias.extend(self.floats(&format!("{name}.bias"), &[columns])?);
 		}
-		Ok(Linear { weights: PackedMatrix::from_rows(&weights, depth), bias })
+		let weights = PackedMatrix::from_rows(&weights, depth).store(&self.memory);
+		let weights = weights.map_err(|error| EngineError::Internal(format!("no memory for {names:?}: {error}")))?;
+		Ok(Linear { weights, bias })
 	}
 
 	fn has_layer(&self, layer: usize) -> bool {

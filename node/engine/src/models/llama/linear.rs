@@ -4,9 +4,10 @@ use crate::gguf::{GgufDtype, TensorView};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::{Block, Pool};
 use crate::kernels::quant::columns::half_to_f32;
-use crate::kernels::quant::{Format, MatrixError, QuantMatrix, Quantised, WeightMemory};
-use crate::kernels::{all_finite, Kernels, PackedMatrix, Panels};
+use crate::kernels::quant::{Format, MatrixError, QuantMatrix, Quantised};
+use crate::kernels::{all_finite, Kernels, PackedMatrix, Panels, StoredMatrix, WeightMemory};
 use crate::EngineError;
+use std::io;
 
 /// How many pieces each thread gets, so that a slow one delays little.
 const PIECES: usize = 4;
@@ -20,7 +21,7 @@ pub(crate) enum Matrix {
 		/// The number of columns.
 		columns: usize,
 		/// The weights.
-		packed: PackedMatrix,
+		packed: StoredMatrix,
 	},
 }
 
@@ -47,6 +48,10 @@ pub(super) fn floats(tensor: &TensorView<'_>) -> Result<Vec<f32>, EngineError> {
 		true => Ok(values),
 		false => Err(invalid(format!("tensor {} has a value that is not finite", tensor.name))),
 	}
+}
+
+fn no_memory(tensor: &TensorView<'_>, error: &io::Error) -> EngineError {
+	EngineError::Internal(format!("no memory for {}: {error}", tensor.name))
 }
 
 /// The model is not valid.
@@ -78,6 +83,7 @@ impl Matrix {
 					let row = values.get((first + order(column)) * depth..).and_then(|values| values.get(..depth));
 					packed.set_column(column, row.ok_or_else(|| invalid(format!("tensor {} is short", tensor.name)))?);
 				}
+				let packed = packed.store(memory).map_err(|error| no_memory(tensor, &error))?;
 				return Ok(Self::Floats { columns, packed });
 			}
 		};
@@ -86,7 +92,7 @@ impl Matrix {
 		let data = data.ok_or_else(|| invalid(format!("tensor {} is short", tensor.name)))?;
 		QuantMatrix::new(memory, format, data, [columns, depth], order).map(Self::Quantised).map_err(
 			|error| match error {
-				MatrixError::Memory(error) => EngineError::Internal(format!("no memory for {}: {error}", tensor.name)),
+				MatrixError::Memory(error) => no_memory(tensor, &error),
 				error => invalid(format!("tensor {}: {error}", tensor.name)),
 			},
 		)

@@ -25,7 +25,7 @@ pub(crate) struct WeightMemory {
 }
 
 /// Values that were put into a [`WeightMemory`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stored<T> {
 	stretch: Arc<MmapRaw>,
 	/// In bytes.
