@@ -34,7 +34,7 @@ pub struct BpeTokenizer {
 
 /// What splits and merges texts without control tokens and without the user's.
 pub(super) enum Encoder {
-	ByteLevel(tokenizers::Tokenizer),
+	ByteLevel(Box<tokenizers::Tokenizer>),
 	SentencePiece(SentencePiece),
 }
 

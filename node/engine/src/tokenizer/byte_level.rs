@@ -58,7 +58,7 @@ pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), Tokenize
 			},
 		}
 	}
-	let encoder = Encoder::ByteLevel(merging(file, pre, ids)?);
+	let encoder = Encoder::ByteLevel(Box::new(merging(file, pre, ids)?));
 	Ok((BpeTokenizer::new(encoder, vocabulary), pre.begins))
 }
 
