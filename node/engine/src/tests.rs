@@ -193,6 +193,21 @@ pub(crate) fn bytes_tokenizer_file(pre: &str) -> Gguf {
 		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
 }
 
+/// A file with a SentencePiece tokenizer: the texts, the scores and the types of its tokens. The second begins prompts,
+/// the third ends answers.
+pub(crate) fn sentence_piece_file(tokens: &[(&str, f32, i32)]) -> Gguf {
+	let texts: Vec<&str> = tokens.iter().map(|(text, ..)| *text).collect();
+	let scores: Vec<f32> = tokens.iter().map(|(_, score, _)| *score).collect();
+	let types: Vec<i32> = tokens.iter().map(|(.., kind)| *kind).collect();
+	Gguf::new()
+		.value("tokenizer.ggml.model", Item::String("llama"))
+		.value("tokenizer.ggml.tokens", Item::Strings(&texts))
+		.value("tokenizer.ggml.scores", Item::F32s(&scores))
+		.value("tokenizer.ggml.token_type", Item::I32s(&types))
+		.value("tokenizer.ggml.bos_token_id", Item::U32(1))
+		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
+}
+
 pub(crate) fn bytes_tokenizer() -> BpeTokenizer {
 	let bytes = bytes_tokenizer_file("smollm").bytes();
 	let file = GgufFile::parse(&bytes).expect("the file is valid");

@@ -1,14 +1,16 @@
 //! Text to token ids and back.
 //!
-//! [`BpeTokenizer`] comes with a GGUF file, [`JsonTokenizer`] from a `tokenizer.json`. Both let the crate `tokenizers`,
-//! whose version is pinned, do the splitting and merging. Ids are part of an answer, so they are part of the semantics,
-//! and so are the Unicode tables of that crate and of those below it.
+//! [`BpeTokenizer`] comes with a GGUF file, [`JsonTokenizer`] from a `tokenizer.json`. The crate `tokenizers`, whose
+//! version is pinned, does the splitting and merging, but for SentencePiece's, which is here. Ids are part of an answer,
+//! so they are part of the semantics, and so are the Unicode tables of that crate and of those below it.
 //!
 //! What a file says is checked before the crate sees it, since some of it makes the crate panic or choose at random.
 
 mod bpe;
+mod byte_level;
 mod json;
 mod pieces;
+mod sentence_piece;
 
 pub use bpe::{BpeTokenizer, Piece};
 pub use json::JsonTokenizer;
@@ -46,6 +48,10 @@ pub enum TokenizerError {
 
 fn invalid(reason: impl Into<String>) -> TokenizerError {
 	TokenizerError::Invalid(reason.into())
+}
+
+fn unknown(what: &'static str, name: &str) -> TokenizerError {
+	TokenizerError::Unknown { what, name: name.into() }
 }
 
 #[cfg(test)]

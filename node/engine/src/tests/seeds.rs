@@ -1,6 +1,6 @@
 //! The files that fuzzing starts from, as small as they come: `fuzz/seeds`, a folder per target.
 
-use super::{bytes_tokenizer_file, Gguf, Item};
+use super::{bytes_tokenizer_file, sentence_piece_file, Gguf, Item};
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::safetensors_file::SafetensorsFile;
 use crate::tokenizer::{BpeTokenizer, JsonTokenizer};
@@ -77,6 +77,32 @@ fn small_tokenizer(pre: &str) -> Gguf {
 		.value("tokenizer.ggml.add_bos_token", Item::Bool(true))
 		.value("tokenizer.ggml.bos_token_id", Item::U32(0))
 		.value("tokenizer.ggml.eos_token_id", Item::U32(1))
+		.value("tokenizer.chat_template", Item::String(crate::chat::tests::SMOLLM2))
+		.value("text", Item::String("hello <think> hel1\n"))
+}
+
+/// A SentencePiece tokenizer with a token of every type, and two pieces that joining makes.
+fn small_sentence_piece() -> Gguf {
+	let tokens = [
+		("<unk>", 0.0, 2),
+		("<|im_start|>", 0.0, 3),
+		("<|im_end|>", 0.0, 3),
+		("<0x0A>", 0.0, 6),
+		("<think>", 0.0, 4),
+		("\u{2581}", -5.0, 1),
+		("h", -6.0, 1),
+		("e", -7.0, 1),
+		("l", -8.0, 1),
+		("he", -1.0, 1),
+		("hel", -2.0, 5),
+		("\u{2581}he", -2.0, 1),
+	];
+	sentence_piece_file(&tokens)
+		.value("tokenizer.ggml.unknown_token_id", Item::U32(0))
+		.value("tokenizer.ggml.add_bos_token", Item::Bool(true))
+		.value("tokenizer.ggml.add_eos_token", Item::Bool(false))
+		.value("tokenizer.ggml.add_space_prefix", Item::Bool(true))
+		.value("general.architecture", Item::String("phi3"))
 		.value("tokenizer.chat_template", Item::String(crate::chat::tests::SMOLLM2))
 		.value("text", Item::String("hello <think> hel1\n"))
 }
@@ -174,6 +200,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		("bpe_tokenizer", "smollm", small_tokenizer("smollm").bytes()),
 		("bpe_tokenizer", "llama-bpe", small_tokenizer("llama-bpe").bytes()),
 		("bpe_tokenizer", "qwen2", small_tokenizer("qwen2").bytes()),
+		("bpe_tokenizer", "sentence-piece", small_sentence_piece().bytes()),
 		("json_tokenizer", "word-piece", WORD_PIECE.into()),
 		("json_tokenizer", "bpe", JSON_BPE.into()),
 		("language_model", "llama-q4_0", tiny_model("llama", GgufDtype::Q4_0).bytes()),

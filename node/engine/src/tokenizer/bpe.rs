@@ -1,43 +1,15 @@
-use super::pieces::{byte_of, Pieces};
-use super::{invalid, StreamDecoder, TokenizerError, MAX_TOKENS};
+//! What all tokenizers of GGUF files have in common.
+
+use super::pieces::{Pieces, Surface};
+use super::sentence_piece::SentencePiece;
+use super::{byte_level, invalid, sentence_piece, unknown, StreamDecoder, TokenizerError, MAX_TOKENS};
 use crate::gguf::{GgufFile, Integers, Strings};
+use std::borrow::Cow;
 use std::collections::HashMap;
-use tokenizers::models::bpe::BPE;
-use tokenizers::normalizers::NFC;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{SplitDelimiterBehavior, Tokenizer};
-
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const DIGIT: &str = r"\p{N}";
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str =
-	r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
-/// How a text is split before its parts are merged: `tokenizer.ggml.pre`.
-struct PreTokenizer {
-	name: &'static str,
-	/// Each splits what the ones before it have left.
-	patterns: &'static [&'static str],
-	/// Whether composed characters are composed first.
-	compose: bool,
-	/// Whether a part that is a token as a whole is not merged.
-	whole_parts: bool,
-	/// Whether a text begins with the token of beginnings if the file does not say.
-	begins: bool,
-}
-
-const PRE_TOKENIZERS: [PreTokenizer; 4] = [
-	PreTokenizer { name: "gpt-2", patterns: &[GPT2], compose: false, whole_parts: false, begins: false },
-	PreTokenizer { name: "smollm", patterns: &[DIGIT, GPT2], compose: false, whole_parts: false, begins: false },
-	PreTokenizer { name: "llama-bpe", patterns: &[LLAMA3], compose: false, whole_parts: true, begins: true },
-	PreTokenizer { name: "qwen2", patterns: &[QWEN2], compose: true, whole_parts: false, begins: false },
-];
 
 /// What `tokenizer.ggml.token_type` says of tokens that are not merged.
-const CONTROL: i128 = 3;
-const USER_DEFINED: i128 = 4;
+pub(super) const CONTROL: i128 = 3;
+pub(super) const USER_DEFINED: i128 = 4;
 
 /// Texts are searched for each control token and each that users defined, so these are not more and not longer, in bytes.
 const MAX_NAMES: usize = 1 << 12;
@@ -52,99 +24,120 @@ pub enum Piece<'a> {
 	Control(&'a str),
 }
 
-/// The byte-level tokenizer of a GGUF file (`tokenizer.ggml.model` is `gpt2`).
+/// The tokenizer of a GGUF file: byte-level BPE (`tokenizer.ggml.model` is `gpt2`) or SentencePiece's (`llama`).
 pub struct BpeTokenizer {
-	inner: Tokenizer,
-	pieces: Pieces,
-	/// Whether a token has no text.
-	hidden: Vec<bool>,
+	encoder: Encoder,
+	vocabulary: Vocabulary,
+	begin: Option<u32>,
+	stops: Vec<u32>,
+}
+
+/// What splits and merges texts without control tokens and without the user's.
+pub(super) enum Encoder {
+	ByteLevel(Box<tokenizers::Tokenizer>),
+	SentencePiece(SentencePiece),
+}
+
+/// The tokens of a file.
+#[derive(Default)]
+pub(super) struct Vocabulary {
+	pub pieces: Pieces,
 	control: HashMap<String, u32>,
 	/// Tokens that are recognised in any text, in the order of their ids.
 	user_defined: Vec<(String, u32)>,
-	begin: Option<u32>,
-	stops: Vec<u32>,
+	/// The control tokens that take the white space after them, in ascending order.
+	stripping: Vec<u32>,
+}
+
+impl Vocabulary {
+	pub fn push_control(&mut self, name: &str) -> Result<(), TokenizerError> {
+		let id = self.named(name)?;
+		self.control.insert(name.into(), id);
+		self.pieces.push(Surface::Hidden, name.as_bytes());
+		Ok(())
+	}
+
+	/// A control token that takes the white space after it.
+	pub fn push_stripping_control(&mut self, name: &str) -> Result<(), TokenizerError> {
+		self.stripping.push(self.named(name)?);
+		self.push_control(name)
+	}
+
+	/// A token that is recognised by its name and decoded as the text.
+	pub fn push_user_defined(&mut self, name: &str, surface: Surface, text: &str) -> Result<(), TokenizerError> {
+		let id = self.named(name)?;
+		self.user_defined.push((name.into(), id));
+		self.pieces.push(surface, text.as_bytes());
+		Ok(())
+	}
+
+	/// The id of the next token, whose name texts are searched for.
+	fn named(&self, name: &str) -> Result<u32, TokenizerError> {
+		let id = self.pieces.len() as u32;
+		if name.len() > MAX_NAME {
+			return Err(invalid(format!("token {id} is no text and longer than {MAX_NAME} bytes")));
+		}
+		if self.control.len() + self.user_defined.len() >= MAX_NAMES {
+			return Err(invalid(format!("more than {MAX_NAMES} of its tokens are no text")));
+		}
+		Ok(id)
+	}
+
+	pub fn control(&self, name: &str) -> Option<u32> {
+		self.control.get(name).copied()
+	}
+
+	pub fn checked(&self, id: u32) -> Result<u32, TokenizerError> {
+		self.pieces.get(id).map(|_| id)
+	}
+}
+
+/// The tokens of a file: their ids, their texts and their types.
+pub(super) fn typed_tokens<'a>(
+	file: &GgufFile<'a>,
+) -> Result<impl ExactSizeIterator<Item = (u32, &'a str, i128)>, TokenizerError> {
+	let tokens: Strings<'a> = file.get("tokenizer.ggml.tokens")?;
+	let types: Integers<'a> = file.get("tokenizer.ggml.token_type")?;
+	if tokens.len() != types.len() || tokens.len() > MAX_TOKENS {
+		return Err(invalid(format!("it has {} tokens and {} types", tokens.len(), types.len())));
+	}
+	Ok(tokens.zip(types).enumerate().map(|(id, (token, kind))| (id as u32, token, kind)))
 }
 
 impl BpeTokenizer {
 	/// Reads the tokenizer of a file.
 	pub fn from_gguf(file: &GgufFile<'_>) -> Result<Self, TokenizerError> {
-		let unknown = |what, name: &str| TokenizerError::Unknown { what, name: name.into() };
-		let model = file.get("tokenizer.ggml.model")?;
-		if model != "gpt2" {
-			return Err(unknown("model", model));
-		}
-		let pre = file.get("tokenizer.ggml.pre")?;
-		let pre = PRE_TOKENIZERS.iter().find(|known| known.name == pre).ok_or_else(|| unknown("pre-tokenizer", pre))?;
-
-		let tokens: Strings<'_> = file.get("tokenizer.ggml.tokens")?;
-		let types: Integers<'_> = file.get("tokenizer.ggml.token_type")?;
-		if tokens.len() != types.len() || tokens.len() > MAX_TOKENS {
-			return Err(invalid(format!("it has {} tokens and {} types", tokens.len(), types.len())));
-		}
-		let mut vocabulary = HashMap::with_capacity(tokens.len());
-		let mut tokenizer = Self {
-			inner: Tokenizer::new(BPE::default()),
-			pieces: Pieces::new(),
-			hidden: Vec::with_capacity(tokens.len()),
-			control: HashMap::new(),
-			user_defined: Vec::new(),
-			begin: None,
-			stops: Vec::new(),
+		let (mut tokenizer, begins) = match file.get("tokenizer.ggml.model")? {
+			"gpt2" => byte_level::read(file)?,
+			"llama" => sentence_piece::read(file)?,
+			model => return Err(unknown("model", model)),
 		};
-		for (id, (token, kind)) in (0_u32..).zip(tokens.zip(types)) {
-			if vocabulary.insert(token.to_string(), id).is_some() {
-				return Err(invalid(format!("token {token:?} occurs twice")));
-			}
-			tokenizer.add(token, id, kind)?;
+		if file.find("tokenizer.ggml.add_bos_token")?.unwrap_or(begins) {
+			tokenizer.begin = Some(tokenizer.vocabulary.checked(file.get("tokenizer.ggml.bos_token_id")?)?);
 		}
-		tokenizer.inner = merging(file, pre, vocabulary)?;
-		tokenizer.begin = match file.find("tokenizer.ggml.add_bos_token")?.unwrap_or(pre.begins) {
-			true => Some(tokenizer.checked(file.get("tokenizer.ggml.bos_token_id")?)?),
-			false => None,
-		};
 		for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"] {
 			if let Some(id) = file.find(key)? {
-				tokenizer.stops.push(tokenizer.checked(id)?);
+				tokenizer.add_stops([tokenizer.vocabulary.checked(id)?]);
 			}
 		}
-		tokenizer.stops.sort_unstable();
-		tokenizer.stops.dedup();
 		Ok(tokenizer)
 	}
 
-	fn add(&mut self, token: &str, id: u32, kind: i128) -> Result<(), TokenizerError> {
-		match kind {
-			_ if token.is_empty() => return Err(invalid(format!("token {id} is empty"))),
-			CONTROL | USER_DEFINED if token.len() > MAX_NAME => {
-				return Err(invalid(format!("token {id} is no text and longer than {MAX_NAME} bytes")))
-			}
-			CONTROL | USER_DEFINED if self.control.len() + self.user_defined.len() >= MAX_NAMES => {
-				return Err(invalid(format!("more than {MAX_NAMES} of its tokens are no text")))
-			}
-			CONTROL => {
-				self.control.insert(token.into(), id);
-				self.pieces.push(token.bytes());
-			}
-			USER_DEFINED => {
-				self.user_defined.push((token.into(), id));
-				self.pieces.push(token.bytes());
-			}
-			_ => match token.chars().map(byte_of).collect::<Option<Vec<u8>>>() {
-				Some(bytes) => self.pieces.push(bytes.into_iter()),
-				None => self.pieces.push(token.bytes()),
-			},
-		}
-		self.hidden.push(kind == CONTROL);
-		Ok(())
+	/// A tokenizer whose texts have no beginning and no end.
+	pub(super) fn new(encoder: Encoder, vocabulary: Vocabulary) -> Self {
+		Self { encoder, vocabulary, begin: None, stops: Vec::new() }
 	}
 
-	fn checked(&self, id: u32) -> Result<u32, TokenizerError> {
-		self.pieces.get(id).map(|_| id)
+	/// Has further tokens end an answer.
+	pub(super) fn add_stops(&mut self, stops: impl IntoIterator<Item = u32>) {
+		self.stops.extend(stops);
+		self.stops.sort_unstable();
+		self.stops.dedup();
 	}
 
 	/// How many tokens there are.
 	pub fn vocabulary(&self) -> usize {
-		self.pieces.len()
+		self.vocabulary.pieces.len()
 	}
 
 	/// The token that every prompt begins with, if the model wants one. [`BpeTokenizer::encode`] does not add it.
@@ -159,25 +152,24 @@ impl BpeTokenizer {
 
 	/// The id of a control token.
 	pub fn control(&self, name: &str) -> Option<u32> {
-		self.control.get(name).copied()
+		self.vocabulary.control(name)
 	}
 
 	/// The tokens of a prompt. Its parts are split on their own: no token reaches over their borders.
 	///
 	/// A byte that no token stands for is left out. SmolLM2's vocabulary lacks six control characters and bytes that
 	/// occur in no character of a script.
+	///
+	/// SentencePiece sets a space before a text, unless the file says otherwise: here before the first, and before
+	/// each that follows a control token. Phi-3's control tokens take the white space after them.
 	pub fn encode(&self, pieces: &[Piece<'_>]) -> Result<Vec<u32>, TokenizerError> {
-		let mut ids = Vec::new();
-		for piece in pieces {
-			match piece {
-				Piece::Control(name) => ids.push(
-					self.control(name)
-						.ok_or_else(|| TokenizerError::Unknown { what: "control token", name: name.to_string() })?,
-				),
-				Piece::Text(text) => self.encode_text(text, &mut ids)?,
+		let parts = pieces.iter().map(|piece| match piece {
+			Piece::Control(name) => {
+				self.control(name).map(|id| ("", Some(id))).ok_or_else(|| unknown("control token", name))
 			}
-		}
-		Ok(ids)
+			Piece::Text(text) => Ok((*text, None)),
+		});
+		self.encode_parts(&parts.collect::<Result<Vec<_>, _>>()?)
 	}
 
 	/// The tokens of a prompt in which the names of control tokens stand for these.
@@ -185,22 +177,43 @@ impl BpeTokenizer {
 	/// For prompts that one party wrote as a whole. Where a user's text is set into a prompt, use
 	/// [`BpeTokenizer::encode`], lest the user plays other roles.
 	pub fn encode_with_controls(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-		let names: Vec<_> = self.control.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+		let names: Vec<_> = self.vocabulary.control.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+		self.encode_parts(&split_at_names(text, &names))
+	}
+
+	/// The tokens of texts, each with the control token after it, if there is one.
+	fn encode_parts(&self, parts: &[(&str, Option<u32>)]) -> Result<Vec<u32>, TokenizerError> {
 		let mut ids = Vec::new();
-		for (part, control) in split_at_names(text, &names) {
-			self.encode_text(part, &mut ids)?;
-			ids.extend(control);
+		let (mut begins, mut stripped) = (true, false);
+		for (text, control) in parts {
+			let text = if stripped { text.trim_start() } else { text };
+			if !text.is_empty() {
+				self.encode_text(text, begins, &mut ids)?;
+				(begins, stripped) = (false, false);
+			}
+			if let Some(control) = control {
+				ids.push(*control);
+				(begins, stripped) = (true, self.vocabulary.stripping.binary_search(control).is_ok());
+			}
 		}
 		Ok(ids)
 	}
 
-	fn encode_text(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
-		let names: Vec<_> = self.user_defined.iter().map(|(name, id)| (name.as_str(), *id)).collect();
-		for (part, user_defined) in split_at_names(text, &names) {
-			if !part.is_empty() {
-				let encoded = self.inner.encode(part, false);
-				let encoded = encoded.map_err(|error| TokenizerError::Encode(error.to_string()))?;
-				ids.extend_from_slice(encoded.get_ids());
+	fn encode_text(&self, text: &str, begins: bool, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
+		let text = match &self.encoder {
+			Encoder::ByteLevel(_) => Cow::Borrowed(text),
+			Encoder::SentencePiece(encoder) => Cow::Owned(encoder.with_visible_spaces(text, begins)),
+		};
+		let names: Vec<_> = self.vocabulary.user_defined.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+		for (part, user_defined) in split_at_names(&text, &names) {
+			match &self.encoder {
+				_ if part.is_empty() => (),
+				Encoder::ByteLevel(encoder) => {
+					let encoded = encoder.encode(part, false);
+					let encoded = encoded.map_err(|error| TokenizerError::Encode(error.to_string()))?;
+					ids.extend_from_slice(encoded.get_ids());
+				}
+				Encoder::SentencePiece(encoder) => encoder.encode(part, ids),
 			}
 			ids.extend(user_defined);
 		}
@@ -208,6 +221,8 @@ impl BpeTokenizer {
 	}
 
 	/// The text of tokens. Control tokens have none; bytes that are no UTF-8 become U+FFFD.
+	///
+	/// The space that SentencePiece set before the text is not part of it.
 	pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
 		let mut stream = self.stream();
 		let mut text = String::new();
@@ -220,7 +235,7 @@ impl BpeTokenizer {
 
 	/// A decoder for tokens that come one by one.
 	pub fn stream(&self) -> StreamDecoder<'_> {
-		StreamDecoder::new(&self.pieces, &self.hidden)
+		StreamDecoder::new(&self.vocabulary.pieces)
 	}
 }
 
@@ -246,43 +261,4 @@ pub(super) fn split_at_names<'a>(text: &'a str, names: &[(&str, u32)]) -> Vec<(&
 	}
 	parts.push((&text[from..], None));
 	parts
-}
-
-/// What splits and merges.
-fn merging(
-	file: &GgufFile<'_>,
-	pre: &PreTokenizer,
-	vocabulary: HashMap<String, u32>,
-) -> Result<Tokenizer, TokenizerError> {
-	let mut merges = Vec::new();
-	let mut merged = String::new();
-	for merge in file.get::<Strings<'_>>("tokenizer.ggml.merges")? {
-		let (first, second) = merge.split_once(' ').ok_or_else(|| invalid(format!("merge {merge:?} has no space")))?;
-		merged.clear();
-		merged.push_str(first);
-		merged.push_str(second);
-		// The crate panics where the result is longer than every token.
-		if ![first, second, &merged].iter().all(|token| vocabulary.contains_key(*token)) {
-			return Err(invalid(format!("merge {merge:?} is not one of tokens to a token")));
-		}
-		merges.push((first.to_string(), second.to_string()));
-	}
-	let failed = |error: tokenizers::Error| invalid(error.to_string());
-	let bpe = BPE::builder()
-		.vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
-		.ignore_merges(pre.whole_parts)
-		.build()
-		.map_err(failed)?;
-	let mut steps = Vec::new();
-	for pattern in pre.patterns {
-		let pattern = SplitPattern::Regex(pattern.to_string());
-		steps.push(Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(failed)?.into());
-	}
-	steps.push(ByteLevel::new(false, false, false).into());
-	let mut tokenizer = Tokenizer::new(bpe);
-	tokenizer.with_pre_tokenizer(Some(Sequence::new(steps)));
-	if pre.compose {
-		tokenizer.with_normalizer(Some(NFC)).map_err(failed)?;
-	}
-	Ok(tokenizer)
 }

@@ -1,32 +1,41 @@
 use super::TokenizerError;
 
+/// How a token's bytes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+	/// Not at all.
+	Hidden,
+	/// As they are, but for a space at the beginning of all text, which is not shown.
+	Spaced,
+	/// As they are.
+	Text,
+}
+
 /// The bytes that each token stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pieces {
 	bytes: Vec<u8>,
 	/// Where each token's bytes end.
 	ends: Vec<usize>,
+	surfaces: Vec<Surface>,
 }
 
 impl Pieces {
-	pub fn new() -> Self {
-		Self { bytes: Vec::new(), ends: Vec::new() }
-	}
-
-	pub fn push(&mut self, bytes: impl Iterator<Item = u8>) {
-		self.bytes.extend(bytes);
+	pub fn push(&mut self, surface: Surface, bytes: &[u8]) {
+		self.bytes.extend_from_slice(bytes);
 		self.ends.push(self.bytes.len());
+		self.surfaces.push(surface);
 	}
 
 	pub fn len(&self) -> usize {
 		self.ends.len()
 	}
 
-	pub fn get(&self, id: u32) -> Result<&[u8], TokenizerError> {
+	pub fn get(&self, id: u32) -> Result<(Surface, &[u8]), TokenizerError> {
 		let id = id as usize;
 		let end = *self.ends.get(id).ok_or(TokenizerError::NoSuchId(id as u32))?;
 		let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
-		Ok(&self.bytes[start..end])
+		Ok((self.surfaces[id], &self.bytes[start..end]))
 	}
 }
 
@@ -49,22 +58,25 @@ pub(super) fn byte_of(character: char) -> Option<u8> {
 #[derive(Clone, Debug)]
 pub struct StreamDecoder<'a> {
 	pieces: &'a Pieces,
-	hidden: &'a [bool],
+	/// Whether nothing came yet that is shown.
+	begins: bool,
 	held: Vec<u8>,
 }
 
 impl<'a> StreamDecoder<'a> {
-	pub(super) fn new(pieces: &'a Pieces, hidden: &'a [bool]) -> Self {
-		Self { pieces, hidden, held: Vec::new() }
+	pub(super) fn new(pieces: &'a Pieces) -> Self {
+		Self { pieces, begins: true, held: Vec::new() }
 	}
 
 	/// The text that a token completes; control tokens have none.
 	pub fn push(&mut self, id: u32) -> Result<String, TokenizerError> {
-		let bytes = self.pieces.get(id)?;
-		if self.hidden.get(id as usize).copied().unwrap_or(false) {
-			return Ok(String::new());
-		}
-		self.held.extend_from_slice(bytes);
+		let (surface, bytes) = self.pieces.get(id)?;
+		self.held.extend_from_slice(match surface {
+			Surface::Hidden => return Ok(String::new()),
+			Surface::Spaced if self.begins => bytes.strip_prefix(b" ").unwrap_or(bytes),
+			_ => bytes,
+		});
+		self.begins = false;
 		let mut text = String::new();
 		let mut complete = 0;
 		loop {
