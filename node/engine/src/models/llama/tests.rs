@@ -6,104 +6,32 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
+mod candle;
+mod random_model;
+
+use random_model::{Shape, HEAD, LAYERS};
+
 const WIDTH: usize = 64;
 const HIDDEN: usize = 96;
 const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
-const HEAD: usize = 32;
-const LAYERS: usize = 2;
 const VOCABULARY: usize = 70;
 
-struct Noise(u64);
-
-impl Noise {
-	fn bits(&mut self) -> u32 {
-		self.0 ^= self.0 << 13;
-		self.0 ^= self.0 >> 7;
-		self.0 ^= self.0 << 17;
-		(self.0 >> 16) as u32
-	}
-
-	fn floats(&mut self, count: usize, size: f32) -> Vec<u8> {
-		(0..count).flat_map(|_| (((self.bits() >> 8) as f32 / 8_388_608.0 - 1.0) * size).to_le_bytes()).collect()
-	}
-
-	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
-		let halves = if matches!(dtype, GgufDtype::Q4_1 | GgufDtype::Q5_1) { 2 } else { 1 };
-		match dtype {
-			GgufDtype::F32 => self.floats(count, 0.2),
-			GgufDtype::F16 => (0..count).flat_map(|_| ((self.bits() & 0x83ff) as u16 | 0x2c00).to_le_bytes()).collect(),
-			GgufDtype::Bf16 => {
-				(0..count).flat_map(|_| ((self.bits() & 0x807f) as u16 | 0x3d80).to_le_bytes()).collect()
-			}
-			_ => (0..count / 32)
-				.flat_map(|_| {
-					// A scale of about 0.01, a minimum of about −0.08.
-					let mut block = (0x2000 + (self.bits() % 0x200) as u16).to_le_bytes().to_vec();
-					if halves == 2 {
-						block.extend((0xad00 + (self.bits() % 0x100) as u16).to_le_bytes());
-					}
-					block.resize_with(dtype.block_bytes(), || self.bits() as u8);
-					block
-				})
-				.collect(),
-		}
-	}
-}
-
 /// A small model of random weights.
-pub(super) fn made_up(family: &str, dtype: GgufDtype) -> Vec<u8> {
-	let mut noise = Noise(11);
-	let key = |name: &str| format!("{family}.{name}");
-	let tokens: Vec<String> = (0..VOCABULARY).map(|token| format!("t{token}")).collect();
-	let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
-	let mut file = Gguf::new()
-		.value("general.architecture", Item::String(family))
-		.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
-		.value(&key("attention.layer_norm_rms_epsilon"), Item::F32(1e-5))
-		.value(&key("rope.freq_base"), Item::F32(10_000.0));
-	let sizes = [
-		("block_count", LAYERS),
-		("embedding_length", WIDTH),
-		("feed_forward_length", HIDDEN),
-		("attention.head_count", HEADS),
-		("attention.head_count_kv", KV_HEADS),
-		("attention.key_length", HEAD),
-		("context_length", 400),
-	];
-	for (name, size) in sizes {
-		file = file.value(&key(name), Item::U32(size as u32));
-	}
-	let mut add = |name: String, dtype: GgufDtype, shape: &[usize]| {
-		let data = noise.tensor(dtype, shape.iter().product());
-		let shape: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
-		file = std::mem::replace(&mut file, Gguf::new()).tensor(&name, &shape, dtype, &data);
+pub(super) fn made_up(family: &'static str, dtype: GgufDtype) -> Vec<u8> {
+	let shape = Shape {
+		family,
+		dtype,
+		width: WIDTH,
+		hidden: HIDDEN,
+		heads: HEADS,
+		kv_heads: KV_HEADS,
+		vocabulary: VOCABULARY,
+		epsilon: 1e-5,
+		rope_base: 10_000.0,
+		tied: true,
 	};
-	let embedding = if dtype == GgufDtype::F32 { dtype } else { GgufDtype::Q8_0 };
-	add("token_embd.weight".into(), embedding, &[WIDTH, VOCABULARY]);
-	add("output_norm.weight".into(), GgufDtype::F32, &[WIDTH]);
-	for layer in 0..LAYERS {
-		let name = |part: &str| format!("blk.{layer}.{part}.weight");
-		let (query, kv) = (HEADS * HEAD, KV_HEADS * HEAD);
-		add(name("attn_norm"), GgufDtype::F32, &[WIDTH]);
-		add(name("ffn_norm"), GgufDtype::F32, &[WIDTH]);
-		if family == "phi3" {
-			add(name("attn_qkv"), dtype, &[WIDTH, query + 2 * kv]);
-			add(name("ffn_up"), dtype, &[WIDTH, 2 * HIDDEN]);
-		} else {
-			for (part, columns) in [("q", query), ("k", kv), ("v", kv)] {
-				add(name(&format!("attn_{part}")), dtype, &[WIDTH, columns]);
-				if family == "qwen2" {
-					add(format!("blk.{layer}.attn_{part}.bias"), GgufDtype::F32, &[columns]);
-				}
-			}
-			add(name("ffn_gate"), dtype, &[WIDTH, HIDDEN]);
-			add(name("ffn_up"), dtype, &[WIDTH, HIDDEN]);
-		}
-		add(name("attn_output"), dtype, &[query, WIDTH]);
-		add(name("ffn_down"), dtype, &[HIDDEN, WIDTH]);
-	}
-	file.bytes()
+	shape.file()
 }
 
 fn load(bytes: &[u8]) -> Result<Llama, EngineError> {
