@@ -165,7 +165,6 @@ impl<'p> Renderer<'p> {
 			"in" => return compared(self, Comparison::In),
 			_ => (),
 		}
-		let remainder = |two: i64| value.as_int().map(|value| value.rem_euclid(two));
 		let passes = match name {
 			"defined" => !matches!(value, Value::Undefined),
 			"undefined" => matches!(value, Value::Undefined),
@@ -178,8 +177,8 @@ impl<'p> Renderer<'p> {
 			"string" => matches!(value, Value::Text(_)),
 			"mapping" => matches!(value, Value::Map(_)),
 			"sequence" | "iterable" => matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_)),
-			"odd" | "even" => match remainder(2) {
-				Some(remainder) => (remainder == 1) == (name == "odd"),
+			"odd" | "even" => match value.as_int() {
+				Some(value) => (value % 2 != 0) == (name == "odd"),
 				None => return self.error(format!("{value} is neither odd nor even")),
 			},
 			_ => return self.unsupported(format!("the test {name}")),

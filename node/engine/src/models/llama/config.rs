@@ -118,14 +118,11 @@ impl Config {
 		let window = optional("attention.sliding_window")?.filter(|window| *window > 0);
 		// Longer texts have other factors, from their first position on.
 		let original = match rope.factors {
-			Some(SHORT_FACTORS) => optional("rope.scaling.original_context_length")?,
+			Some(SHORT_FACTORS) => Some(size("rope.scaling.original_context_length", 1 << 20)?),
 			_ => None,
 		};
-		for limit in [window, original].into_iter().flatten() {
-			context = context.min(limit as usize);
-		}
-		if context == 0 {
-			return Err(invalid("the original context has no positions".into()));
+		for limit in [window.map(|window| window as usize), original].into_iter().flatten() {
+			context = context.min(limit);
 		}
 		let vocabulary = match file.find::<Strings<'_>>("tokenizer.ggml.tokens").map_err(error)? {
 			Some(tokens) => tokens.len(),

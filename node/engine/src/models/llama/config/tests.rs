@@ -168,8 +168,10 @@ fn long_rope_should_have_the_short_factors_and_the_original_context() {
 	let louder = |factor| logits(&with(1.5, 9.0).value("phi3.rope.scaling.attn_factor", Item::F32(factor)));
 	assert_eq!(louder(1.0), logits(&with(1.5, 9.0)));
 	assert_ne!(louder(1.19), louder(1.0));
-	let unlimited = factors(tiny_model("phi3", GgufDtype::Q8_0), "rope_factors_short.weight", 2.0);
-	assert_eq!(load(&unlimited).unwrap().context_length(), 40);
+	let unlimited = factors(tiny_model("phi3", GgufDtype::Q8_0), "rope_factors_short.weight", 1.5);
+	assert!(is_invalid(load(&unlimited)), "from where on the long factors apply is not known");
+	let longer = unlimited.value("phi3.rope.scaling.original_context_length", Item::U32(1 << 20));
+	assert_eq!(load(&longer).unwrap().context_length(), 40);
 }
 
 #[test]
