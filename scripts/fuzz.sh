@@ -12,7 +12,7 @@ folder=$1
 seconds=$2
 shift 2
 if [ $# -eq 0 ]; then
-	set -- gguf bpe_tokenizer json_tokenizer language_model safetensors
+	set -- gguf bpe_tokenizer json_tokenizer language_model safetensors chat_template
 fi
 
 cargo_fuzz=$folder/tools/bin/cargo-fuzz

@@ -155,8 +155,8 @@ pub enum Error {
 	#[error(transparent)]
 	OutOfMemory(#[from] super::memory::OutOfMemory),
 
-	/// A model is not made for conversations, or not for those that are known.
-	#[error("{name} has no chat template that is known here ({reason}): with --raw the prompt is continued as it is")]
+	/// A model is not made for conversations, or its template cannot be run.
+	#[error("{name} has no chat template that works here ({reason}): with --raw the prompt is continued as it is")]
 	NoChat {
 		/// What it was called.
 		name: String,

@@ -45,6 +45,11 @@ impl Generator {
 			Err(ChatError::Gguf(GgufError::MissingKey(_))) => None,
 			Err(error) => return Err(invalid(&error)),
 		};
+		// A template that has no text for the simplest of questions would fail at each.
+		let question = [Message { role: Role::User, content: "?" }];
+		if let Some(Err(error)) = template.as_ref().map(|template| template.render(&question)) {
+			return Err(invalid(&error));
+		}
 		Ok(Self { model, tokenizer, template, kept: Mutex::new(None) })
 	}
 
@@ -126,5 +131,39 @@ impl Generator {
 impl Model for Generator {
 	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Outcome, EngineError> {
 		settle(self.answer(request, kernels, threads))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::gguf::GgufDtype;
+	use crate::tests::{tiny_model, Item};
+
+	/// A small model with a tokenizer and this template.
+	fn load(template: &str) -> Result<Generator, EngineError> {
+		let file = tiny_model("llama", GgufDtype::Q8_0)
+			.value("tokenizer.ggml.model", Item::String("gpt2"))
+			.value("tokenizer.ggml.pre", Item::String("smollm"))
+			.value("tokenizer.ggml.tokens", Item::Strings(&["a", "b", "<s>", "c", "?"]))
+			.value("tokenizer.ggml.token_type", Item::I32s(&[1, 1, 3, 1, 1]))
+			.value("tokenizer.ggml.merges", Item::Strings(&[]))
+			.value("tokenizer.ggml.bos_token_id", Item::U32(2))
+			.value("tokenizer.chat_template", Item::String(template));
+		Generator::load(&file.bytes())
+	}
+
+	#[test]
+	fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
+		let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
+		assert_eq!(model.prompt("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
+		assert_eq!(model.prompt("ab", Prompt::Raw), Ok(vec![0, 1]));
+	}
+
+	#[test]
+	fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
+		for template in ["{{", "{{ messages | tojson }}", "{{ raise_exception('no') }}", "{{ range(99999999) }}"] {
+			assert!(matches!(load(template), Err(EngineError::InvalidModel(_))), "{template}");
+		}
 	}
 }

@@ -20,7 +20,7 @@ use crate::gguf::{GgufFile, TensorView};
 use crate::kernels::attention::{KvCache, Queries};
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
-use crate::kernels::rope::RopeTables;
+use crate::kernels::rope::{RopeScaling, RopeTables};
 use crate::kernels::{all_finite, check_float_environment, Kernels, WeightMemory};
 use crate::{Architecture, EngineError, Refusal};
 use config::{Config, Family};
@@ -126,14 +126,15 @@ impl Llama {
 		};
 		let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_, _>>()?;
 		let norm = loader.vector("output_norm.weight", config.width)?;
-		let factors = match file.tensor("rope_freqs.weight") {
-			Some(_) => loader.vector("rope_freqs.weight", config.head / 2)?,
+		let factors = match config.rope.factors {
+			Some(name) => loader.vector(name, config.head / 2)?,
 			None => Vec::new(),
 		};
 		if factors.iter().any(|factor| *factor < f32::MIN_POSITIVE) {
 			return Err(invalid("a rope factor is not positive".into()));
 		}
-		let rope = RopeTables::slowed(config.context, config.head, config.rope_base, &factors);
+		let scaling = RopeScaling { factor: config.rope.factor, factors, amplitude: config.rope.amplitude };
+		let rope = RopeTables::scaled(config.context, config.head, config.rope_base, &scaling);
 		let score_scale = 1.0 / (config.head as f32).sqrt();
 		Ok(Self { embedding, layers, norm, output, rope, score_scale, config })
 	}

@@ -1,6 +1,8 @@
 //! The files that fuzzing starts from, as small as they come: `fuzz/seeds`, a folder per target.
 
 use super::{bytes_tokenizer_file, sentence_piece_file, Gguf, Item};
+use crate::chat::tests::{source, MODELS};
+use crate::chat::ChatTemplate;
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::safetensors_file::SafetensorsFile;
 use crate::tokenizer::{BpeTokenizer, JsonTokenizer};
@@ -191,7 +193,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		|header: &str, data: usize| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![1; data]].concat();
 	let output = |file: Gguf| file.tensor("output.weight", &[32, 5], GgufDtype::F16, &weights(GgufDtype::F16, 160));
 	let factors = |file: Gguf| file.tensor("rope_freqs.weight", &[16], GgufDtype::F32, &1_f32.to_le_bytes().repeat(16));
-	vec![
+	let templates = MODELS.map(|model| ("chat_template", model, source(model).into_bytes()));
+	let files = vec![
 		("gguf", "values", values().bytes()),
 		("gguf", "tensors", tensors(values()).version(2).bytes()),
 		("gguf", "aligned", tensors(Gguf::new().alignment(64)).bytes()),
@@ -213,7 +216,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		("language_model", "qwen2-bf16", tiny_model("qwen2", GgufDtype::Bf16).bytes()),
 		("safetensors", "three", safetensors(SAFETENSORS, 27)),
 		("safetensors", "none", safetensors("{}", 0)),
-	]
+	];
+	files.into_iter().chain(templates).collect()
 }
 
 #[test]
@@ -224,6 +228,7 @@ fn seeds_should_be_valid_and_the_committed_ones() {
 		match target {
 			"gguf" => drop(GgufFile::parse(&bytes).unwrap()),
 			"bpe_tokenizer" => drop(BpeTokenizer::from_gguf(&GgufFile::parse(&bytes).unwrap()).unwrap()),
+			"chat_template" => drop(ChatTemplate::from_source(str::from_utf8(&bytes).unwrap(), "", "").unwrap()),
 			"json_tokenizer" => drop(JsonTokenizer::from_json(&bytes).unwrap()),
 			"safetensors" => drop(SafetensorsFile::parse(&bytes).unwrap()),
 			_ => {

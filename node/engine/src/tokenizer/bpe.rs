@@ -172,6 +172,21 @@ impl BpeTokenizer {
 		self.encode_parts(&parts.collect::<Result<Vec<_>, _>>()?)
 	}
 
+	/// The parts of a text in which the names of control tokens stand for these. Texts between them may be empty.
+	pub fn pieces<'a>(&self, text: &'a str) -> Vec<Piece<'a>> {
+		let names: Vec<_> = self.vocabulary.control.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+		let parts = split_at_names(text, &names);
+		let place = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
+		let mut pieces = Vec::with_capacity(2 * parts.len());
+		for (at, (part, _)) in parts.iter().enumerate() {
+			pieces.push(Piece::Text(part));
+			if let Some((next, _)) = parts.get(at + 1) {
+				pieces.push(Piece::Control(&text[place(part) + part.len()..place(next)]));
+			}
+		}
+		pieces
+	}
+
 	/// The tokens of a prompt in which the names of control tokens stand for these.
 	///
 	/// For prompts that one party wrote as a whole. Where a user's text is set into a prompt, use

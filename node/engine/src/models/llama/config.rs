@@ -7,6 +7,12 @@ use crate::EngineError;
 /// What the tables of angles may take in any file, in bytes. Beyond that, they may not be larger than the tensors.
 const TABLE_BYTES: u64 = 4 << 20;
 
+/// What frequencies are divided by: in texts of every length (Llama 3), and in those up to the length that the model was
+/// first trained for and in longer ones (LongRoPE).
+const ALL_FACTORS: &str = "rope_freqs.weight";
+const SHORT_FACTORS: &str = "rope_factors_short.weight";
+const LONG_FACTORS: &str = "rope_factors_long.weight";
+
 /// The families that share this architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -32,6 +38,51 @@ pub(super) struct Config {
 	pub context: usize,
 	pub epsilon: f32,
 	pub rope_base: f64,
+	pub rope: Rope,
+}
+
+/// How angles are scaled.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rope {
+	/// What every angle is divided by.
+	pub factor: f64,
+	/// The tensor of what each frequency is divided by.
+	pub factors: Option<&'static str>,
+	/// What cosines and sines are multiplied by.
+	pub amplitude: f64,
+}
+
+impl Rope {
+	fn read(file: &GgufFile<'_>, key: &dyn Fn(&str) -> String) -> Result<Self, EngineError> {
+		let error = |error: GgufError| invalid(error.to_string());
+		// A number that angles can be divided by or cosines multiplied.
+		let positive = |name: &str| match file.find::<f32>(&key(name)).map_err(error)? {
+			Some(value) if !value.is_normal() || value < 0.0 => {
+				Err(invalid(format!("{} is {value}, expected a positive number", key(name))))
+			}
+			value => Ok(value.map(f64::from)),
+		};
+		let scaling: Option<&str> = file.find(&key("rope.scaling.type")).map_err(error)?;
+		let factor = match scaling {
+			Some("none" | "longrope") => None,
+			// Files that say a factor alone mean it so.
+			None | Some("linear") => positive("rope.scaling.factor")?.or(positive("rope.scale_linear")?),
+			Some(other) => {
+				return Err(invalid(format!(
+					"rope scaling {other:?} is not supported: only \"linear\" and \"longrope\" are"
+				)))
+			}
+		};
+		let [all, short, long] = [ALL_FACTORS, SHORT_FACTORS, LONG_FACTORS].map(|name| file.tensor(name).is_some());
+		let factors = match (all, short || long || scaling == Some("longrope")) {
+			(true, true) => return Err(invalid("rope factors for every length and for short and long texts".into())),
+			(true, false) => Some(ALL_FACTORS),
+			(false, true) => Some(SHORT_FACTORS),
+			(false, false) => None,
+		};
+		let amplitude = positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
+		Ok(Self { factor: factor.unwrap_or(1.0), factors, amplitude })
+	}
 }
 
 impl Config {
@@ -61,10 +112,17 @@ impl Config {
 			None => heads,
 			Some(_) => size("attention.head_count_kv", 1 << 10)?,
 		};
+		let rope = Rope::read(file, &key)?;
 		let mut context = size("context_length", 1 << 20)?;
-		if let Some(window) = optional("attention.sliding_window")?.filter(|window| *window > 0) {
-			// Within the window, attention to all is what the model does.
-			context = context.min(window as usize);
+		// Within the window, attention to all is what the model does.
+		let window = optional("attention.sliding_window")?.filter(|window| *window > 0);
+		// Longer texts have other factors, from their first position on.
+		let original = match rope.factors {
+			Some(SHORT_FACTORS) => Some(size("rope.scaling.original_context_length", 1 << 20)?),
+			_ => None,
+		};
+		for limit in [window.map(|window| window as usize), original].into_iter().flatten() {
+			context = context.min(limit);
 		}
 		let vocabulary = match file.find::<Strings<'_>>("tokenizer.ggml.tokens").map_err(error)? {
 			Some(tokens) => tokens.len(),
@@ -84,6 +142,7 @@ impl Config {
 			context,
 			epsilon,
 			rope_base: f64::from(float("rope.freq_base")?.unwrap_or(10_000.0)),
+			rope,
 		};
 		config.check(optional("rope.dimension_count")?)?;
 		let table_bytes = (config.context * config.head * size_of::<f32>()) as u64;
@@ -93,11 +152,7 @@ impl Config {
 				config.context
 			)));
 		}
-		let scaling: Option<&str> = file.find(&key("rope.scaling.type")).map_err(error)?;
-		match scaling {
-			None | Some("none") => Ok(config),
-			Some(other) => Err(invalid(format!("rope scaling {other:?} is not known"))),
-		}
+		Ok(config)
 	}
 
 	fn check(&self, rotated: Option<u32>) -> Result<(), EngineError> {

@@ -74,7 +74,12 @@ fn an_epsilon_or_a_base_out_of_range_should_be_refused() {
 
 #[test]
 fn what_the_forward_pass_does_not_compute_should_be_refused() {
-	assert!(is_invalid(and("llama.rope.scaling.type", Item::String("yarn"))));
+	for scaling in ["yarn", "su", "dynamic", "", "LINEAR"] {
+		let Err(EngineError::InvalidModel(reason)) = and("llama.rope.scaling.type", Item::String(scaling)) else {
+			panic!("{scaling:?} was loaded");
+		};
+		assert!(reason.contains(&format!("{scaling:?} is not supported")), "{reason}");
+	}
 	assert!(is_invalid(and("llama.rope.dimension_count", Item::U32(16))));
 	assert!(and("llama.rope.scaling.type", Item::String("none")).is_ok());
 	assert!(and("llama.rope.dimension_count", Item::U32(32)).is_ok());
@@ -85,6 +90,8 @@ fn values_of_the_wrong_type_should_be_refused() {
 	for (name, item) in [
 		("llama.attention.sliding_window", Item::String("7")),
 		("llama.rope.scaling.type", Item::U32(0)),
+		("llama.rope.scaling.factor", Item::U32(2)),
+		("llama.rope.scaling.attn_factor", Item::String("1")),
 		("llama.rope.dimension_count", Item::F32(32.0)),
 		("tokenizer.ggml.tokens", Item::I32s(&[0; 5])),
 	] {
@@ -107,4 +114,91 @@ fn a_model_without_any_one_of_its_tensors_should_be_refused() {
 			assert!(is_invalid(LanguageModel::load(&broken, 1)), "{family} without {name}");
 		}
 	}
+}
+
+/// What each frequency is divided by, as a tensor.
+fn factors(file: Gguf, name: &str, factor: f32) -> Gguf {
+	file.tensor(name, &[16], GgufDtype::F32, &factor.to_le_bytes().repeat(16))
+}
+
+fn load(file: &Gguf) -> Result<LanguageModel, EngineError> {
+	LanguageModel::load(&file.bytes(), 1)
+}
+
+/// The bits of the logits after a few tokens.
+fn logits(file: &Gguf) -> Vec<u32> {
+	let model = load(file).unwrap();
+	let logits = model.read(&mut model.context(), &[0, 3, 1, 4, 2, 2]).unwrap();
+	logits.into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn linear_scaling_should_slow_all_frequencies() {
+	for family in ["llama", "qwen2", "phi3"] {
+		let model = || tiny_model(family, GgufDtype::Q8_0);
+		let scaled = |kind: Option<&str>, name: &str| {
+			let file = model().value(&format!("{family}.{name}"), Item::F32(4.0));
+			logits(&match kind {
+				Some(kind) => file.value(&format!("{family}.rope.scaling.type"), Item::String(kind)),
+				None => file,
+			})
+		};
+		let slowed = logits(&factors(model(), "rope_freqs.weight", 4.0));
+		assert_ne!(slowed, logits(&model()));
+		for kind in [Some("linear"), None] {
+			assert_eq!(scaled(kind, "rope.scaling.factor"), slowed);
+			assert_eq!(scaled(kind, "rope.scale_linear"), slowed);
+		}
+		assert_eq!(scaled(Some("none"), "rope.scaling.factor"), logits(&model()));
+	}
+}
+
+#[test]
+fn long_rope_should_have_the_short_factors_and_the_original_context() {
+	let with = |short: f32, long: f32| {
+		let file = tiny_model("phi3", GgufDtype::Q8_0).value("phi3.rope.scaling.original_context_length", Item::U32(8));
+		factors(factors(file, "rope_factors_short.weight", short), "rope_factors_long.weight", long)
+	};
+	assert_eq!(load(&with(1.5, 9.0)).unwrap().context_length(), 8);
+	assert_eq!(logits(&with(1.5, 9.0)), logits(&with(1.5, 3.0)));
+	assert_eq!(logits(&with(1.0, 9.0)), logits(&tiny_model("phi3", GgufDtype::Q8_0)));
+	let named = with(1.5, 9.0).value("phi3.rope.scaling.type", Item::String("longrope"));
+	assert_eq!(logits(&named), logits(&with(1.5, 9.0)));
+	// Both queries and keys are multiplied, so the scores are by the square.
+	let louder = |factor| logits(&with(1.5, 9.0).value("phi3.rope.scaling.attn_factor", Item::F32(factor)));
+	assert_eq!(louder(1.0), logits(&with(1.5, 9.0)));
+	assert_ne!(louder(1.19), louder(1.0));
+	let unlimited = factors(tiny_model("phi3", GgufDtype::Q8_0), "rope_factors_short.weight", 1.5);
+	assert!(is_invalid(load(&unlimited)), "from where on the long factors apply is not known");
+	let longer = unlimited.value("phi3.rope.scaling.original_context_length", Item::U32(1 << 20));
+	assert_eq!(load(&longer).unwrap().context_length(), 40);
+}
+
+#[test]
+fn scalings_that_contradict_themselves_or_are_out_of_range_should_be_refused() {
+	let model = || tiny_model("phi3", GgufDtype::Q8_0);
+	for name in ["rope.scaling.factor", "rope.scale_linear", "rope.scaling.attn_factor"] {
+		for value in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(1)] {
+			let file = model().value(&format!("phi3.{name}"), Item::F32(value));
+			assert!(is_invalid(load(&file)), "{name} is {value}");
+		}
+		for value in [f32::MIN_POSITIVE, f32::MAX] {
+			let file = model().value(&format!("phi3.{name}"), Item::F32(value));
+			let model = load(&file).unwrap();
+			let _ = model.read(&mut model.context(), &[0, 1, 2]);
+		}
+	}
+	for value in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::from_bits(1)] {
+		for name in ["rope_freqs.weight", "rope_factors_short.weight"] {
+			assert!(is_invalid(load(&factors(model(), name, value))), "{name} of {value}");
+		}
+	}
+	assert!(is_invalid(load(&factors(model(), "rope_factors_long.weight", 1.0))));
+	assert!(is_invalid(load(&model().value("phi3.rope.scaling.type", Item::String("longrope")))));
+	let both = factors(factors(model(), "rope_freqs.weight", 1.0), "rope_factors_short.weight", 1.0);
+	assert!(is_invalid(load(&both)));
+	let none = factors(model(), "rope_factors_short.weight", 1.0);
+	assert!(is_invalid(load(&none.value("phi3.rope.scaling.original_context_length", Item::U32(0)))));
+	let short = model().tensor("rope_factors_short.weight", &[15], GgufDtype::F32, &[1; 60]);
+	assert!(is_invalid(load(&short)));
 }
