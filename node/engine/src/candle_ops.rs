@@ -14,6 +14,7 @@
 use crate::gguf::{GgufDtype, TensorView};
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
+use crate::kernels::rope::RopeTables;
 use crate::kernels::{Kernels, WeightMemory};
 use crate::models::llama::linear::{Linear, Matrix};
 use crate::EngineError;
@@ -120,6 +121,83 @@ impl CustomOp1 for RootMeanSquareNorm {
 		by_row(storage, layout, |kernels, row| {
 			input.copy_from_slice(row);
 			kernels.root_mean_square(&input, row, &self.weight, self.epsilon);
+		})
+	}
+}
+
+/// `(x − mean(x)) / √(variance(x) + ε) · weight + bias` of each row, whose length is a multiple of 16.
+pub struct LayerNorm {
+	/// One factor for each value of a row.
+	pub weight: Vec<f32>,
+	/// One addend for each value of a row.
+	pub bias: Vec<f32>,
+	/// What is added to the variance.
+	pub epsilon: f32,
+}
+
+impl CustomOp1 for LayerNorm {
+	fn name(&self) -> &'static str {
+		"sibyl-layer-norm"
+	}
+
+	fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+		let (_, width) = last(layout)?;
+		if [&self.weight, &self.bias].iter().any(|values| values.len() != width) {
+			bail!("rows of {width} values for {} weights and {} biases", self.weight.len(), self.bias.len());
+		}
+		let mut input = vec![0.0; width];
+		let mut finite = true;
+		let normed = by_row(storage, layout, |kernels, row| {
+			input.copy_from_slice(row);
+			finite &= kernels.norm(&input, row, &self.weight, &self.bias, self.epsilon);
+		})?;
+		match finite {
+			true => Ok(normed),
+			false => bail!("a value is not finite"),
+		}
+	}
+}
+
+/// The rotary position embedding of rows, a multiple of 32 long, whose pairs are half a row apart. The last dimension but
+/// one counts positions.
+pub struct Rope {
+	tables: RopeTables,
+	positions: usize,
+	dimension: usize,
+	/// The position of each first row.
+	pub first: usize,
+}
+
+impl Rope {
+	/// For so many positions, from 0 on, and rows of this length: pair i turns by `position / base^(2i / dimension)`.
+	pub fn new(positions: usize, dimension: usize, base: f64) -> std::result::Result<Self, EngineError> {
+		match dimension > 0 && dimension.is_multiple_of(2 * LANES) {
+			true => Ok(Self { tables: RopeTables::new(positions, dimension, base), positions, dimension, first: 0 }),
+			false => Err(EngineError::InvalidModel(format!("rows of {dimension} values are no multiple of 32"))),
+		}
+	}
+}
+
+impl CustomOp1 for Rope {
+	fn name(&self) -> &'static str {
+		"sibyl-rope"
+	}
+
+	fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+		let (before, width) = last(layout)?;
+		let count = before.last().copied().unwrap_or(1);
+		if width != self.dimension || self.first.saturating_add(count) > self.positions {
+			bail!(
+				"{count} rows of {width} values, expected {} values and at most {} positions",
+				self.dimension,
+				self.positions
+			);
+		}
+		let mut row_index = 0;
+		by_row(storage, layout, |kernels, row| {
+			let (cos, sin) = self.tables.at(self.first + row_index % count);
+			kernels.rotate(row, cos, sin);
+			row_index += 1;
 		})
 	}
 }
@@ -261,6 +339,31 @@ mod tests {
 		let mean = (x.sqr().unwrap().mean_keepdim(1).unwrap() + 1e-5).unwrap().sqrt().unwrap();
 		let norm = RootMeanSquareNorm { weight: vec![1.0; 48], epsilon: 1e-5 };
 		assert_near(&x.apply_op1_no_bwd(&norm).unwrap(), &x.broadcast_div(&mean).unwrap(), 1e-5);
+		let centred = x.broadcast_sub(&x.mean_keepdim(1).unwrap()).unwrap();
+		let deviation = (centred.sqr().unwrap().mean_keepdim(1).unwrap() + 1e-5).unwrap().sqrt().unwrap();
+		let expected = (centred.broadcast_div(&deviation).unwrap() * 3.0).unwrap();
+		let norm = LayerNorm { weight: vec![3.0; 48], bias: vec![-0.5; 48], epsilon: 1e-5 };
+		assert_near(&x.apply_op1_no_bwd(&norm).unwrap(), &(expected - 0.5).unwrap(), 1e-5);
+	}
+
+	#[test]
+	fn rows_should_be_turned_by_their_position_and_each_head_alike() {
+		let (heads, positions, dimension, first) = (2, 3, 64, 5);
+		let x = Tensor::from_vec(values(heads * positions * dimension), (heads, positions, dimension), &Device::Cpu);
+		let mut rope = Rope::new(8, dimension, 10_000.0).unwrap();
+		rope.first = first;
+		let turned = x.as_ref().unwrap().apply_op1_no_bwd(&rope).unwrap();
+		let (x, turned) = (flat(x.as_ref().unwrap()), flat(&turned));
+		for (at, (x, turned)) in x.chunks_exact(dimension).zip(turned.chunks_exact(dimension)).enumerate() {
+			for i in 0..dimension / 2 {
+				let angle = (first + at % positions) as f64 / 10_000_f64.powf((2 * i) as f64 / dimension as f64);
+				let (a, b) = (f64::from(x[i]), f64::from(x[i + dimension / 2]));
+				let expected = [a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()];
+				for (actual, expected) in [turned[i], turned[i + dimension / 2]].into_iter().zip(expected) {
+					assert!((f64::from(actual) - expected).abs() < 1e-5, "{at} {i}: {actual}, expected {expected}");
+				}
+			}
+		}
 	}
 
 	#[test]
@@ -274,5 +377,12 @@ mod tests {
 		assert!(tensor(2, 16).apply_op2_no_bwd(&tensor(16, 2), &GateUp).is_err());
 		let narrow = QTensor::quantize(&tensor(4, 8), GgmlDType::F32).unwrap();
 		assert!(MatMul::new(&narrow, 1).is_err());
+		assert!(Rope::new(4, 48, 1e4).is_err());
+		let rope = Rope::new(4, 32, 1e4).unwrap();
+		assert!(tensor(4, 32).apply_op1_no_bwd(&rope).is_ok());
+		assert!(tensor(5, 32).apply_op1_no_bwd(&rope).is_err(), "there are four positions");
+		assert!(tensor(4, 64).apply_op1_no_bwd(&rope).is_err());
+		let norm = LayerNorm { weight: vec![1.0; 32], bias: vec![0.0; 16], epsilon: 1e-5 };
+		assert!(tensor(4, 32).apply_op1_no_bwd(&norm).is_err());
 	}
 }

@@ -5,6 +5,7 @@ use crate::kernels::attention::KvCache;
 use crate::kernels::{pool::Pool, Kernels};
 use crate::models::llama::{greedy, memory_needed, Llama, Sequence, Workspace};
 use crate::models::Stop;
+use crate::store::Progress;
 use crate::{EngineError, Tier};
 use std::fmt;
 
@@ -71,8 +72,13 @@ impl Context {
 impl LanguageModel {
 	/// Loads a model from a GGUF file's bytes, whose hash the caller has checked, to compute in this many threads.
 	pub fn load(file: &[u8], threads: usize) -> Result<Self, EngineError> {
+		Self::load_with_progress(file, threads, &mut |_, _| ())
+	}
+
+	/// As [`LanguageModel::load`]; tells how many bytes of how many are loaded or being loaded.
+	pub fn load_with_progress(file: &[u8], threads: usize, progress: Progress<'_>) -> Result<Self, EngineError> {
 		let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
-		Ok(Self { model: Llama::load(&file)?, kernels: Kernels::best(), pool: Pool::new(threads)? })
+		Ok(Self { model: Llama::load(&file, progress)?, kernels: Kernels::best(), pool: Pool::new(threads)? })
 	}
 
 	/// How many bytes of memory such a file's model takes at most, with its tokenizer and what it keeps of so many tokens.

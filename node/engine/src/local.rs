@@ -97,8 +97,11 @@ impl LocalEngine {
 		};
 		let files = files.iter().map(|file| ModelFile { size: file.bytes.len() as u64, sha256: file.sha256 }).collect();
 		let description = ModelDescription { name: name.into(), architecture, files, task: architecture.task() };
-		let loaded = Loaded { description: description.clone(), model };
-		self.models.write().unwrap_or_else(PoisonError::into_inner).push(loaded);
+		let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
+		// Another thread may have been quicker.
+		if models.iter().all(|other| other.description.files.first() != description.files.first()) {
+			models.push(Loaded { description: description.clone(), model });
+		}
 		Ok(description)
 	}
 

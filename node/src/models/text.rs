@@ -1,5 +1,6 @@
 //! A language model's answer, token by token.
 
+use super::progress::Progress;
 use super::{memory, Error};
 use sibyl_engine::chat::{ChatTemplate, Message, Role};
 use sibyl_engine::gguf::GgufFile;
@@ -48,10 +49,13 @@ pub fn answer(
 	memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
 	let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
 	let prompt = tokens(name, &file, &tokenizer, question)?;
-	let model = LanguageModel::load(&bytes, question.threads).map_err(|error| match error {
+	let progress = Progress::new(format!("loading {name}"));
+	let show = &mut |done, total| progress.show(done, total);
+	let model = LanguageModel::load_with_progress(&bytes, question.threads, show).map_err(|error| match error {
 		EngineError::InvalidModel(_) => invalid(&error),
 		error => error.into(),
 	})?;
+	drop(progress);
 	drop(bytes);
 	let loading = start.elapsed();
 	if prompt.len() > model.context_length() {

@@ -35,7 +35,7 @@ impl Generator {
 	pub fn load(file: &[u8]) -> Result<Self, EngineError> {
 		let invalid = |error: &dyn std::fmt::Display| EngineError::InvalidModel(error.to_string());
 		let file = GgufFile::parse(file).map_err(|error| invalid(&error))?;
-		let model = Llama::load(&file)?;
+		let model = Llama::load(&file, &mut |_, _| ())?;
 		let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
 		if tokenizer.vocabulary() > model.vocabulary() {
 			return Err(EngineError::InvalidModel("the tokenizer has tokens that the model lacks".into()));

@@ -22,10 +22,12 @@ use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
 use crate::kernels::rope::{RopeScaling, RopeTables};
 use crate::kernels::{all_finite, check_float_environment, Kernels, WeightMemory};
+use crate::store::Progress;
 use crate::{Architecture, EngineError, Refusal};
 use config::{Config, Family};
 use linear::{floats, invalid, Linear, Matrix};
 pub(crate) use memory::memory_needed;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many rows a forward pass takes at once; a longer prompt is read in parts.
@@ -115,10 +117,11 @@ fn ensure(finite: bool) -> Result<(), Stop> {
 }
 
 impl Llama {
-	/// Loads a model from its file, whose hash the caller has checked.
-	pub fn load(file: &GgufFile<'_>) -> Result<Self, EngineError> {
+	/// Loads a model from its file, whose hash the caller has checked. Tells how many bytes of how many are begun.
+	pub fn load(file: &GgufFile<'_>, progress: Progress<'_>) -> Result<Self, EngineError> {
 		let config = Config::read(file)?;
-		let loader = Loader { file, config: &config, memory: WeightMemory::default() };
+		let (memory, begun) = (WeightMemory::default(), Cell::default());
+		let loader = Loader { file, config: &config, memory, begun, progress: RefCell::new(progress) };
 		let embedding = Linear::new(vec![(loader.matrix("token_embd", config.vocabulary, config.width)?, None)]);
 		let output = match file.tensor("output.weight") {
 			Some(_) => Some(Linear::new(vec![(loader.matrix("output", config.vocabulary, config.width)?, None)])),
@@ -386,19 +389,26 @@ pub(crate) fn greedy(logits: &[f32]) -> u32 {
 	best as u32
 }
 
-struct Loader<'a> {
+struct Loader<'a, 'p> {
 	file: &'a GgufFile<'a>,
 	config: &'a Config,
 	memory: WeightMemory,
+	/// The bytes of the tensors that are loaded or being loaded.
+	begun: Cell<u64>,
+	progress: RefCell<Progress<'p>>,
 }
 
-impl Loader<'_> {
+impl Loader<'_, '_> {
 	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorView<'_>, EngineError> {
 		let tensor = self.file.tensor(name).ok_or_else(|| invalid(format!("tensor {name} is missing")))?;
-		match tensor.shape == shape {
-			true => Ok(tensor),
-			false => Err(invalid(format!("tensor {name} has shape {:?}, expected {shape:?}", tensor.shape))),
+		if tensor.shape != shape {
+			return Err(invalid(format!("tensor {name} has shape {:?}, expected {shape:?}", tensor.shape)));
 		}
+		let total = self.file.tensor_bytes();
+		// Joined matrices are looked up once for each of their parts.
+		self.begun.set(total.min(self.begun.get() + tensor.data.len() as u64));
+		(self.progress.borrow_mut())(self.begun.get(), total);
+		Ok(tensor)
 	}
 
 	fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, EngineError> {

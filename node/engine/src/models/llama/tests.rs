@@ -35,7 +35,7 @@ pub(super) fn made_up(family: &'static str, dtype: GgufDtype) -> Vec<u8> {
 }
 
 fn load(bytes: &[u8]) -> Result<Llama, EngineError> {
-	Llama::load(&GgufFile::parse(bytes).unwrap())
+	Llama::load(&GgufFile::parse(bytes).unwrap(), &mut |_, _| ())
 }
 
 fn bits(logits: &[f32]) -> Vec<u32> {
@@ -90,6 +90,18 @@ fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
 			assert!(bits(&together[1]) == expected, "{:?} beside others", kernels.tier());
 			assert_eq!(bits(&together[0]), read_in_parts(model, kernels, pool, others[0], 2));
 		}
+	}
+}
+
+#[test]
+fn loading_should_tell_of_more_and_more_bytes_up_to_all() {
+	for family in ["llama", "qwen2", "phi3"] {
+		let bytes = made_up(family, GgufDtype::Q4_1);
+		let file = GgufFile::parse(&bytes).unwrap();
+		let mut told = Vec::new();
+		Llama::load(&file, &mut |begun, total| told.push((begun, total))).unwrap();
+		assert!(told.is_sorted() && told.len() > 10);
+		assert_eq!(told.last(), Some(&(file.tensor_bytes(), file.tensor_bytes())));
 	}
 }
 
@@ -356,7 +368,7 @@ fn each_family_should_compute_what_a_plain_forward_pass_does() {
 	for family in ["llama", "qwen2", "phi3"] {
 		let bytes = made_up(family, GgufDtype::F32);
 		let file = GgufFile::parse(&bytes).unwrap();
-		let model = Llama::load(&file).unwrap();
+		let model = Llama::load(&file, &mut |_, _| ()).unwrap();
 		let logits = model.forward(&mut Workspace::new(Kernels::best(), &pool), &tokens, &mut model.cache()).unwrap();
 		let expected = plain(family, &file, &tokens);
 		let largest = expected.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
