@@ -59,10 +59,14 @@ export function waitForBestBlock(api, what, accept, timeout) {
  */
 export function waitForBlockBy(api, author, above) {
   return waitForFinalizedBlock(api, `a block above #${above} by ${author.address}`, async (head) =>
-    head.number.toNumber() > above && (await authorOf(api, head)).eq(author.publicKey), 3 * MINUTES);
+    head.number.toNumber() > above && (await authorOf(api, head))?.eq(author.publicKey), 3 * MINUTES);
 }
 
-/** @param {Api} api */
+/**
+ * The author of a block; undefined where polkadot.js finds none, since it looks in the set before the block, and the
+ * first of a session may be made by one that has just been elected.
+ * @param {Api} api
+ */
 export async function authorOf(api, head) {
   const { author } = await api.derive.chain.getHeader(head.hash);
   return author;
