@@ -72,7 +72,9 @@ impl Choice {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
 	/// A file is not there, or not any more.
-	#[error("this node has no file of SHA-256 {0:?}; it is loaded when all of its files are there")]
+	#[error(
+		"this node has no file of SHA-256 {0:?}; 'models install' or 'models add' brings it, also while the node runs"
+	)]
 	NoFile(Hash),
 	/// Its files are there and can't be used.
 	#[error("it can't be loaded: {0}; install it again, then start the node again")]
