@@ -23,6 +23,24 @@ pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
 	None
 }
 
+/// Noise that is the same in every run (xorshift, by G. Marsaglia); it starts from anything but zero.
+pub(crate) struct Noise(pub u64);
+
+impl Noise {
+	/// Any bits: taken for a float's, every exponent occurs.
+	pub fn bits(&mut self) -> u32 {
+		self.0 ^= self.0 << 13;
+		self.0 ^= self.0 >> 7;
+		self.0 ^= self.0 << 17;
+		(self.0 >> 16) as u32
+	}
+
+	/// From −1 to 1.
+	pub fn unit(&mut self) -> f32 {
+		(self.bits() >> 8) as f32 / 8_388_608.0 - 1.0
+	}
+}
+
 /// A key's value in a made-up GGUF file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Item<'a> {

@@ -1,17 +1,8 @@
 use super::lanes::{soft_fma, WIDTH};
 use super::*;
-
-/// Deterministic noise: bits, not values, so that every exponent occurs.
-struct Noise(u64);
+use crate::tests::Noise;
 
 impl Noise {
-	fn bits(&mut self) -> u32 {
-		self.0 ^= self.0 << 13;
-		self.0 ^= self.0 >> 7;
-		self.0 ^= self.0 << 17;
-		(self.0 >> 16) as u32
-	}
-
 	/// Any float but NaN.
 	fn any(&mut self) -> f32 {
 		let value = f32::from_bits(self.bits());
@@ -20,10 +11,6 @@ impl Noise {
 		} else {
 			value
 		}
-	}
-
-	fn unit(&mut self) -> f32 {
-		(self.bits() >> 8) as f32 / 8_388_608.0 - 1.0
 	}
 }
 

@@ -4,21 +4,7 @@ use super::*;
 use crate::kernels::lanes::{soft_fma, Scalar};
 use crate::kernels::pool::Pool;
 use crate::kernels::{Tier, WeightMemory};
-
-struct Noise(u64);
-
-impl Noise {
-	fn bits(&mut self) -> u32 {
-		self.0 ^= self.0 << 13;
-		self.0 ^= self.0 >> 7;
-		self.0 ^= self.0 << 17;
-		(self.0 >> 16) as u32
-	}
-
-	fn unit(&mut self) -> f32 {
-		(self.bits() >> 8) as f32 / 8_388_608.0 - 1.0
-	}
-}
+use crate::tests::Noise;
 
 fn tiers() -> Vec<Kernels> {
 	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());

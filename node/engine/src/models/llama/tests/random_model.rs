@@ -1,7 +1,7 @@
 //! Small models of random weights.
 
 use crate::gguf::GgufDtype;
-use crate::tests::{Gguf, Item};
+use crate::tests::{Gguf, Item, Noise};
 
 /// The size of a head.
 pub(super) const HEAD: usize = 32;
@@ -25,20 +25,9 @@ pub(super) struct Shape {
 	pub tied: bool,
 }
 
-struct Noise(u64);
-
 impl Noise {
-	fn bits(&mut self) -> u32 {
-		self.0 ^= self.0 << 13;
-		self.0 ^= self.0 >> 7;
-		self.0 ^= self.0 << 17;
-		(self.0 >> 16) as u32
-	}
-
 	fn floats(&mut self, count: usize, middle: f32) -> Vec<u8> {
-		(0..count)
-			.flat_map(|_| (middle + ((self.bits() >> 8) as f32 / 8_388_608.0 - 1.0) * 0.2).to_le_bytes())
-			.collect()
+		(0..count).flat_map(|_| (middle + self.unit() * 0.2).to_le_bytes()).collect()
 	}
 
 	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
