@@ -77,7 +77,7 @@ pub enum WhyNot {
 	)]
 	NoFile(Hash),
 	/// Its files are there and can't be used.
-	#[error("it can't be loaded: {0}; install it again, then start the node again")]
+	#[error("it can't be loaded: {0}; mend that, then start the node again")]
 	NotLoaded(String),
 	/// The operator left it out.
 	#[error("it is not among the names after --models")]
@@ -256,7 +256,9 @@ impl Models {
 				Some(Action::Load { model: id, revision: Box::new(revision.clone()) })
 			}
 			// An operator who removes a model's file does not want it to be served.
-			(State::Checking { .. } | State::Served, Some(file)) => self.withdraw(id, WhyNot::NoFile(file)),
+			(State::Checking { .. } | State::Served, Some(file)) => {
+				self.give_up(id, State::Absent, WhyNot::NoFile(file))
+			}
 			(State::Absent, Some(file)) if is_new => self.announce(id, Err(WhyNot::NoFile(file))),
 			(State::Checking { is_asked: false, .. }, None) => self.check_next(id),
 			_ => None,
@@ -279,17 +281,12 @@ impl Models {
 		Some(Action::Announce { model: id, name, served })
 	}
 
-	/// Gives up a model until its files are there again.
-	fn withdraw(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
+	/// Gives up a model, and its memory: until its files are there again, or for good.
+	fn give_up(&mut self, id: ModelId, state: State, why: WhyNot) -> Option<Action> {
 		let entry = self.entries.get_mut(&id)?;
-		entry.state = State::Absent;
+		entry.state = state;
 		let revision = entry.revision.clone();
 		self.unload(&revision);
-		self.announce(id, Err(why))
-	}
-
-	fn refuse(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
-		self.entries.get_mut(&id)?.state = State::NotServed;
 		self.announce(id, Err(why))
 	}
 
@@ -318,12 +315,7 @@ impl Models {
 				entry.state = State::Checking { golden: 0, is_asked: false };
 				self.check_next(id)
 			}
-			Err(why) => {
-				let action = self.refuse(id, why);
-				let revision = self.entries.get(&id)?.revision.clone();
-				self.unload(&revision);
-				action
-			}
+			Err(why) => self.give_up(id, State::NotServed, why),
 		}
 	}
 
@@ -372,7 +364,7 @@ impl Models {
 				return None;
 			}
 		};
-		self.refuse(id, why)
+		self.give_up(id, State::NotServed, why)
 	}
 
 	/// Whether a job of this model can be done, and what to ask the engine for it.

@@ -144,10 +144,12 @@ fn a_model_that_can_not_be_loaded_is_not_served_and_not_tried_at_every_block() {
 
 #[test]
 fn a_wrong_golden_keeps_a_model_from_being_served() {
-	let mut models = models();
+	let source = Arc::new(FakeSource::default());
+	let mut models = Models::new(source.clone(), Choice::All);
 	let salted = FakeEngine::new().salted(1);
 	let verdict = verdict(&mut models, &salted, fake_model());
 	assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 0, .. })), "{verdict:?}");
+	assert_eq!(source.unloaded.load(Ordering::Relaxed), 1, "nobody needs its memory");
 	assert_eq!(models.serve(&fake_model().id, asked("a")), Service::Never);
 	let verdict = verdict_on(|revision| revision.goldens[1].output_hash = Hash::zero());
 	assert!(matches!(verdict, Err(WhyNot::GoldenDiffers { index: 1, .. })), "{verdict:?}");
