@@ -14,11 +14,11 @@ use frame_support::{
 };
 use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
 use sibyl_primitives::{
-	api::{BundleStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView},
+	api::{BallotStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView},
 	job::{JobId, Seats},
 	model::ModelId,
 	price::Quote,
-	vote::VoteBundle,
+	vote::VersionedBallot,
 };
 use sp_api::impl_runtime_apis;
 use sp_authority_discovery::AuthorityId as AuthorityDiscoveryId;
@@ -274,8 +274,8 @@ impl_runtime_apis! {
 			Inference::key_sets_view()
 		}
 
-		fn bundle_standings(bundles: Vec<VoteBundle>) -> Vec<BundleStanding> {
-			Inference::bundle_standings(bundles)
+		fn ballot_standings(ballots: Vec<VersionedBallot>) -> Vec<BallotStanding> {
+			Inference::ballot_standings(ballots)
 		}
 	}
 

@@ -180,7 +180,7 @@ export async function includesIn(api, hash) {
  */
 export async function ballotsIn(api, hash) {
   const includes = await includesIn(api, hash);
-  return includes.flatMap(({ method: { args: [bundles] } }) => bundles.map((bundle) => bundle.asV1.ballot));
+  return includes.flatMap(({ method: { args: [ballots] } }) => ballots.map((ballot) => ballot.asV1.ballot));
 }
 
 /**

@@ -1,7 +1,7 @@
 //! Hands the pool's votes to the block that this node makes.
 
 use super::pool::SharedPool;
-use sibyl_primitives::vote::{InherentVotes, VoteBundle, INHERENT_IDENTIFIER};
+use sibyl_primitives::vote::{InherentVotes, VersionedBallot, INHERENT_IDENTIFIER};
 use sp_inherents::{Error, InherentData, InherentDataProvider, InherentIdentifier};
 
 /// Bytes of votes that a block's author hands to the runtime, which takes what fits into the block.
@@ -20,11 +20,11 @@ impl VotesProvider {
 #[async_trait::async_trait]
 impl InherentDataProvider for VotesProvider {
 	async fn provide_inherent_data(&self, inherent_data: &mut InherentData) -> Result<(), Error> {
-		let bundles: Vec<_> = self.0.for_block(MAX_BYTES).into_iter().map(VoteBundle::V1).collect();
-		if bundles.is_empty() {
+		let ballots: Vec<_> = self.0.for_block(MAX_BYTES).into_iter().map(VersionedBallot::V1).collect();
+		if ballots.is_empty() {
 			return Ok(());
 		}
-		inherent_data.put_data(INHERENT_IDENTIFIER, &InherentVotes::V1(bundles))
+		inherent_data.put_data(INHERENT_IDENTIFIER, &InherentVotes::V1(ballots))
 	}
 
 	async fn try_handle_error(&self, _: &InherentIdentifier, _: &[u8]) -> Option<Result<(), Error>> {
@@ -56,6 +56,6 @@ mod tests {
 		pool.insert(ballot(1, 5));
 		let data = block_on(provider.create_inherent_data()).expect("there is no other data");
 		let votes = data.get_data(&INHERENT_IDENTIFIER).expect("the data can be read");
-		assert_eq!(votes, Some(InherentVotes::V1(vec![VoteBundle::V1(ballot(1, 5))])));
+		assert_eq!(votes, Some(InherentVotes::V1(vec![VersionedBallot::V1(ballot(1, 5))])));
 	}
 }

@@ -13,7 +13,7 @@ use sibyl_primitives::{
 		REQUEST_PREFIX,
 	},
 	model::ModelId,
-	vote::VoteBundle,
+	vote::VersionedBallot,
 };
 use sp_core::offchain::{OffchainStorage, STORAGE_PREFIX};
 
@@ -21,15 +21,15 @@ const LOG_TARGET: &str = "inference::mailbox";
 
 /// Requests that may wait for the engine's service. One that finds no room is found again at the next block.
 const WAITING_REQUESTS: usize = 1024;
-/// Bundles that may wait to be sent. The worker puts votes out again for as long as the chain lacks them.
-const WAITING_BUNDLES: usize = 256;
+/// Ballots that may wait to be sent. The worker puts votes out again for as long as the chain lacks them.
+const WAITING_BALLOTS: usize = 256;
 
 /// What the worker wrote, as it is written.
 pub struct Notices {
 	/// Requests for inferences.
 	pub requests: Receiver<InferenceRequest>,
-	/// Bundles to be sent.
-	pub bundles: Receiver<VoteBundle>,
+	/// Ballots to be sent.
+	pub ballots: Receiver<VersionedBallot>,
 }
 
 /// The offchain storage, as the worker is given it.
@@ -37,7 +37,7 @@ pub struct Notices {
 pub struct NotifyingStorage<Storage> {
 	inner: Storage,
 	requests: Sender<InferenceRequest>,
-	bundles: Sender<VoteBundle>,
+	ballots: Sender<VersionedBallot>,
 	metrics: Metrics,
 }
 
@@ -45,8 +45,8 @@ impl<Storage> NotifyingStorage<Storage> {
 	/// The same storage, and what hears of its writes.
 	pub fn new(inner: Storage, metrics: Metrics) -> (Self, Notices) {
 		let (requests, heard_requests) = async_channel::bounded(WAITING_REQUESTS);
-		let (bundles, heard_bundles) = async_channel::bounded(WAITING_BUNDLES);
-		(Self { inner, requests, bundles, metrics }, Notices { requests: heard_requests, bundles: heard_bundles })
+		let (ballots, heard_ballots) = async_channel::bounded(WAITING_BALLOTS);
+		(Self { inner, requests, ballots, metrics }, Notices { requests: heard_requests, ballots: heard_ballots })
 	}
 
 	fn written(&self, prefix: &[u8], key: &[u8], value: &[u8]) {
@@ -54,7 +54,7 @@ impl<Storage> NotifyingStorage<Storage> {
 			return;
 		}
 		if key == OUTBOX {
-			self.notify(&self.bundles, value, "a vote bundle");
+			self.notify(&self.ballots, value, "a vote ballot");
 		} else if key.starts_with(REQUEST_PREFIX) {
 			self.notify(&self.requests, value, "a request");
 		}
@@ -153,7 +153,7 @@ fn readable<T>(decoded: Result<T, codec::Error>, what: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{bundle, metrics, request, SharedStorage};
+	use crate::inference::mock::{ballot, metrics, request, SharedStorage};
 	use sibyl_primitives::{job::AbstainReason, model::Standing, Hash};
 
 	fn storage() -> (NotifyingStorage<SharedStorage>, Notices, SharedStorage) {
@@ -176,13 +176,13 @@ mod tests {
 	}
 
 	#[test]
-	fn each_write_of_the_outbox_is_heard_with_its_own_bundle() {
+	fn each_write_of_the_outbox_is_heard_with_its_own_ballot() {
 		let (mut notifying, notices, _) = storage();
 		for at_block in [3, 4] {
-			notifying.set(STORAGE_PREFIX, OUTBOX, &bundle(0, at_block).encode());
+			notifying.set(STORAGE_PREFIX, OUTBOX, &ballot(0, at_block).encode());
 		}
-		assert_eq!(notices.bundles.try_recv(), Ok(bundle(0, 3)));
-		assert_eq!(notices.bundles.try_recv(), Ok(bundle(0, 4)));
+		assert_eq!(notices.ballots.try_recv(), Ok(ballot(0, 3)));
+		assert_eq!(notices.ballots.try_recv(), Ok(ballot(0, 4)));
 	}
 
 	#[test]
@@ -191,14 +191,14 @@ mod tests {
 		let (job, request) = request(7);
 		notifying.set(STORAGE_PREFIX, &response_key(&job), &request.encode());
 		notifying.set(b"other", &request_key(&job), &request.encode());
-		notifying.set(b"other", OUTBOX, &bundle(0, 1).encode());
+		notifying.set(b"other", OUTBOX, &ballot(0, 1).encode());
 		for junk in [&[][..], &[9, 9, 9], &[0; 4]] {
 			notifying.set(STORAGE_PREFIX, &request_key(&job), junk);
 			notifying.set(STORAGE_PREFIX, OUTBOX, junk);
 		}
 		let with_more = [request.encode(), vec![0]].concat();
 		notifying.set(STORAGE_PREFIX, &request_key(&job), &with_more);
-		assert!(notices.requests.is_empty() && notices.bundles.is_empty());
+		assert!(notices.requests.is_empty() && notices.ballots.is_empty());
 		assert_eq!(Mailbox::new(plain.clone()).request(&job), None);
 		assert_eq!(plain.get(STORAGE_PREFIX, &request_key(&job)), Some(with_more));
 	}
@@ -206,14 +206,14 @@ mod tests {
 	#[test]
 	fn a_full_or_a_closed_channel_blocks_no_write() {
 		let (mut notifying, notices, plain) = storage();
-		for at_block in 0..=WAITING_BUNDLES as u32 {
-			notifying.set(STORAGE_PREFIX, OUTBOX, &bundle(0, at_block).encode());
+		for at_block in 0..=WAITING_BALLOTS as u32 {
+			notifying.set(STORAGE_PREFIX, OUTBOX, &ballot(0, at_block).encode());
 		}
-		assert_eq!(notices.bundles.len(), WAITING_BUNDLES);
+		assert_eq!(notices.ballots.len(), WAITING_BALLOTS);
 		assert_eq!(notifying.metrics.notices_dropped.get(), 1);
 		drop(notices);
-		notifying.set(STORAGE_PREFIX, OUTBOX, &bundle(0, 1).encode());
-		assert_eq!(plain.get(STORAGE_PREFIX, OUTBOX), Some(bundle(0, 1).encode()));
+		notifying.set(STORAGE_PREFIX, OUTBOX, &ballot(0, 1).encode());
+		assert_eq!(plain.get(STORAGE_PREFIX, OUTBOX), Some(ballot(0, 1).encode()));
 	}
 
 	#[test]

@@ -23,13 +23,13 @@ pub struct Metrics {
 	pub wakes: Counter<U64>,
 	/// Notices of the mailbox that nobody had room for.
 	pub notices_dropped: Counter<U64>,
-	/// Vote bundles from other nodes, by verdict: `accepted` or why not.
-	pub bundles_received: CounterVec<U64>,
-	/// Vote bundles of this node, by what became of them.
-	pub bundles_sent: CounterVec<U64>,
-	/// Vote bundles in the pool.
-	pub pool_bundles: Gauge<U64>,
-	/// Bytes of the vote bundles in the pool.
+	/// Vote ballots from other nodes, by verdict: `accepted` or why not.
+	pub ballots_received: CounterVec<U64>,
+	/// Vote ballots of this node, by what became of them.
+	pub ballots_sent: CounterVec<U64>,
+	/// Vote ballots in the pool.
+	pub pool_ballots: Gauge<U64>,
+	/// Bytes of the vote ballots in the pool.
 	pub pool_bytes: Gauge<U64>,
 }
 
@@ -60,16 +60,16 @@ impl Metrics {
 				"inference_notices_dropped_total",
 				"Notices of the mailbox that nobody had room for",
 			)?,
-			bundles_received: CounterVec::new(
-				Opts::new("inference_bundles_received_total", "Vote bundles from other nodes"),
+			ballots_received: CounterVec::new(
+				Opts::new("inference_ballots_received_total", "Vote ballots from other nodes"),
 				&["verdict"],
 			)?,
-			bundles_sent: CounterVec::new(
-				Opts::new("inference_bundles_sent_total", "Vote bundles of this node"),
+			ballots_sent: CounterVec::new(
+				Opts::new("inference_ballots_sent_total", "Vote ballots of this node"),
 				&["outcome"],
 			)?,
-			pool_bundles: Gauge::new("inference_pool_bundles", "Vote bundles in the pool")?,
-			pool_bytes: Gauge::new("inference_pool_bytes", "Bytes of the vote bundles in the pool")?,
+			pool_ballots: Gauge::new("inference_pool_ballots", "Vote ballots in the pool")?,
+			pool_bytes: Gauge::new("inference_pool_bytes", "Bytes of the vote ballots in the pool")?,
 		};
 		if let Some(registry) = registry {
 			metrics.register(registry)?;
@@ -93,10 +93,10 @@ impl Metrics {
 		for counter in [&self.requests, &self.wakes, &self.notices_dropped] {
 			register(counter.clone(), registry)?;
 		}
-		for counters in [&self.responses, &self.bundles_received, &self.bundles_sent] {
+		for counters in [&self.responses, &self.ballots_received, &self.ballots_sent] {
 			register(counters.clone(), registry)?;
 		}
-		for gauge in [&self.queue_length, &self.pool_bundles, &self.pool_bytes] {
+		for gauge in [&self.queue_length, &self.pool_ballots, &self.pool_bytes] {
 			register(gauge.clone(), registry)?;
 		}
 		register(self.model_served.clone(), registry)?;
@@ -116,8 +116,8 @@ mod tests {
 		metrics.responses.with_label_values(&["answer"]).inc();
 		metrics.seconds.with_label_values(&["fake"]).observe(0.1);
 		metrics.show_models([("fake".into(), true)].into_iter());
-		metrics.bundles_received.with_label_values(&["accepted"]).inc();
-		metrics.bundles_sent.with_label_values(&["sent"]).inc();
+		metrics.ballots_received.with_label_values(&["accepted"]).inc();
+		metrics.ballots_sent.with_label_values(&["sent"]).inc();
 		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
 		assert_eq!(names.len(), 11, "{names:?}");
 		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");

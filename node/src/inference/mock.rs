@@ -14,7 +14,7 @@ use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
 use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Request, SEMANTICS_VERSION};
 use sibyl_primitives::{
 	api::{
-		BundleStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
+		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
 		ResultView,
 	},
 	inference_key::InferencePair,
@@ -23,7 +23,7 @@ use sibyl_primitives::{
 	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Task},
 	output::output_hash,
 	price::{ModelPrice, Quote},
-	vote::{Ballot, Commit, Reveal, SignedBallot, VoteBundle, VoteTarget},
+	vote::{Ballot, Commit, Reveal, SignedBallot, VersionedBallot, VoteTarget},
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
 use sibyl_runtime::opaque::{Block, Header};
@@ -195,8 +195,8 @@ pub fn ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
 	ballot_by(validator, SESSION, at_block)
 }
 
-pub fn bundle(validator: u32, at_block: BlockNumber) -> VoteBundle {
-	VoteBundle::V1(ballot(validator, at_block))
+pub fn ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
+	VersionedBallot::V1(ballot(validator, at_block))
 }
 
 pub fn output(n: u8, length: usize) -> OutputBytes {
@@ -237,7 +237,7 @@ pub struct MockState {
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
 	/// By the ballot's id; early where there is none.
-	pub standings: HashMap<Hash, BundleStanding>,
+	pub standings: HashMap<Hash, BallotStanding>,
 	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
 }
 
@@ -436,14 +436,14 @@ sp_api::mock_impl_runtime_apis! {
 		}
 
 		#[advanced]
-		fn bundle_standings(
+		fn ballot_standings(
 			&self,
 			_: <Block as BlockT>::Hash,
-			bundles: Vec<VoteBundle>,
-		) -> Result<Vec<BundleStanding>, ApiError> {
+			ballots: Vec<VersionedBallot>,
+		) -> Result<Vec<BallotStanding>, ApiError> {
 			self.answer(|state| {
-				let standing = |VoteBundle::V1(ballot): &VoteBundle| state.standings.get(&ballot.id()).copied();
-				bundles.iter().map(|bundle| standing(bundle).unwrap_or(BundleStanding::Early)).collect()
+				let standing = |VersionedBallot::V1(ballot): &VersionedBallot| state.standings.get(&ballot.id()).copied();
+				ballots.iter().map(|ballot| standing(ballot).unwrap_or(BallotStanding::Early)).collect()
 			})
 		}
 	}

@@ -4,7 +4,7 @@
 //! offchain worker ──request──▶ mailbox ──▶ engine_service ──▶ sibyl_engine's queue
 //!        ▲  ▲                     ▲                │
 //!        │  └── wake ◀────────────┼────response────┘
-//!        └────────── bundle ──▶ mailbox ──▶ gossip ◀──▶ other nodes
+//!        └────────── ballot ──▶ mailbox ──▶ gossip ◀──▶ other nodes
 //!                                             │
 //!                                           pool ──▶ inherent ──▶ the block that this node makes
 //! ```

@@ -1,7 +1,7 @@
 //! The votes that no finalised block holds yet.
 //!
-//! A bundle stays until the finalised state has no more use for it, so that a reorg loses no vote; or until it is too
-//! old to be of use to anyone. What a validator can make others keep is bounded, in bundles and in bytes, and who takes
+//! A ballot stays until the finalised state has no more use for it, so that a reorg loses no vote; or until it is too
+//! old to be of use to anyone. What a validator can make others keep is bounded, in ballots and in bytes, and who takes
 //! most room gives way first.
 
 use super::metrics::Metrics;
@@ -9,7 +9,7 @@ use codec::Encode;
 use parking_lot::Mutex;
 use sibyl_primitives::{
 	output::output_hash,
-	vote::{SignedBallot, BUNDLE_LONGEVITY},
+	vote::{SignedBallot, BALLOT_LONGEVITY},
 	AuthorityIndex, BlockNumber, Hash, SessionIndex,
 };
 use std::{
@@ -21,9 +21,9 @@ use std::{
 /// How much the pool holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-	/// Bundles of one validator and session.
+	/// Ballots of one validator and session.
 	pub per_validator: usize,
-	/// Bytes of all bundles.
+	/// Bytes of all ballots.
 	pub bytes: usize,
 }
 
@@ -33,7 +33,7 @@ impl Default for Bounds {
 	}
 }
 
-/// What became of a bundle that was put into the pool.
+/// What became of a ballot that was put into the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insertion {
 	/// It is new.
@@ -65,7 +65,7 @@ struct Share {
 /// The pool.
 pub struct VotePool {
 	bounds: Bounds,
-	bundles: HashMap<Hash, Pooled>,
+	ballots: HashMap<Hash, Pooled>,
 	shares: BTreeMap<Validator, Share>,
 	bytes: usize,
 	arrivals: u64,
@@ -74,14 +74,14 @@ pub struct VotePool {
 impl VotePool {
 	/// An empty pool.
 	pub fn new(bounds: Bounds) -> Self {
-		Self { bounds, bundles: HashMap::new(), shares: BTreeMap::new(), bytes: 0, arrivals: 0 }
+		Self { bounds, ballots: HashMap::new(), shares: BTreeMap::new(), bytes: 0, arrivals: 0 }
 	}
 
-	/// Puts a bundle in. Outputs that no reveal of its ballot names are left out.
+	/// Puts a ballot in. Outputs that no reveal of its ballot names are left out.
 	pub fn insert(&mut self, mut ballot: SignedBallot) -> Insertion {
 		keep_named_outputs(&mut ballot);
 		let id = ballot.id();
-		let insertion = match self.bundles.contains_key(&id) {
+		let insertion = match self.ballots.contains_key(&id) {
 			true => self.merge(&id, ballot),
 			false => self.add(id, ballot),
 		};
@@ -92,20 +92,20 @@ impl VotePool {
 		}
 	}
 
-	/// Whether the bundle is new, or has outputs that are missing from the known one.
+	/// Whether the ballot is new, or has outputs that are missing from the known one.
 	pub fn is_news(&self, ballot: &SignedBallot) -> bool {
-		self.bundles.get(&ballot.id()).is_none_or(|known| {
+		self.ballots.get(&ballot.id()).is_none_or(|known| {
 			let has = hashes(&known.ballot);
 			hashes(ballot).iter().any(|output| !has.contains(output))
 		})
 	}
 
-	/// Whether the pool has a bundle of this ballot's id.
+	/// Whether the pool has a ballot of this ballot's id.
 	pub fn contains(&self, id: &Hash) -> bool {
-		self.bundles.contains_key(id)
+		self.ballots.contains_key(id)
 	}
 
-	/// Bundles for a block, up to so many bytes: every validator's newest first, then every validator's second, so that
+	/// Ballots for a block, up to so many bytes: every validator's newest first, then every validator's second, so that
 	/// nobody crowds others out. The newest says all that the chain lacked when it was made.
 	pub fn for_block(&self, max_bytes: usize) -> Vec<SignedBallot> {
 		let mut ranked: Vec<_> = self
@@ -121,23 +121,23 @@ impl VotePool {
 			left = rest.unwrap_or(left);
 			rest.is_some()
 		};
-		let pooled = ranked.into_iter().filter_map(|(_, _, id)| self.bundles.get(id));
+		let pooled = ranked.into_iter().filter_map(|(_, _, id)| self.ballots.get(id));
 		pooled.filter(fits).map(|pooled| pooled.ballot.clone()).collect()
 	}
 
-	/// The ids of all bundles.
+	/// The ids of all ballots.
 	pub fn ids(&self) -> Vec<Hash> {
-		self.bundles.keys().copied().collect()
+		self.ballots.keys().copied().collect()
 	}
 
-	/// The bundle of this id.
+	/// The ballot of this id.
 	pub fn get(&self, id: &Hash) -> Option<&SignedBallot> {
-		self.bundles.get(id).map(|pooled| &pooled.ballot)
+		self.ballots.get(id).map(|pooled| &pooled.ballot)
 	}
 
-	/// Takes a bundle out.
+	/// Takes a ballot out.
 	pub fn remove(&mut self, id: &Hash) {
-		let Some(Pooled { ballot, age, bytes }) = self.bundles.remove(id) else { return };
+		let Some(Pooled { ballot, age, bytes }) = self.ballots.remove(id) else { return };
 		self.bytes -= bytes;
 		let validator = validator_of(&ballot);
 		if let Some(share) = self.shares.get_mut(&validator) {
@@ -151,9 +151,9 @@ impl VotePool {
 
 	/// Takes out what was made too long before this finalised block.
 	pub fn drop_older(&mut self, finalised: BlockNumber) {
-		let oldest = finalised.saturating_sub(BUNDLE_LONGEVITY);
+		let oldest = finalised.saturating_sub(BALLOT_LONGEVITY);
 		let is_old = |(_, pooled): &(&Hash, &Pooled)| pooled.ballot.ballot.at_block < oldest;
-		let old: Vec<_> = self.bundles.iter().filter(is_old).map(|(id, _)| *id).collect();
+		let old: Vec<_> = self.ballots.iter().filter(is_old).map(|(id, _)| *id).collect();
 		old.iter().for_each(|id| self.remove(id));
 	}
 
@@ -173,12 +173,12 @@ impl VotePool {
 		share.by_age.insert(age, id);
 		share.bytes += bytes;
 		self.bytes += bytes;
-		self.bundles.insert(id, Pooled { ballot, age, bytes });
+		self.ballots.insert(id, Pooled { ballot, age, bytes });
 		Insertion::Added
 	}
 
 	fn merge(&mut self, id: &Hash, other: SignedBallot) -> Insertion {
-		let Some(known) = self.bundles.get_mut(id) else { return Insertion::Known };
+		let Some(known) = self.ballots.get_mut(id) else { return Insertion::Known };
 		let has = hashes(&known.ballot);
 		let missing = other.outputs.into_iter().filter(|output| !has.contains(&output_hash(output)));
 		// One output per hash that a reveal names: there are no more of these than there is room for.
@@ -253,7 +253,7 @@ impl SharedPool {
 	pub fn change<R>(&self, writer: impl FnOnce(&mut VotePool) -> R) -> R {
 		let mut pool = self.pool.lock();
 		let result = writer(&mut pool);
-		self.metrics.pool_bundles.set(pool.bundles.len() as u64);
+		self.metrics.pool_ballots.set(pool.ballots.len() as u64);
 		self.metrics.pool_bytes.set(pool.bytes as u64);
 		result
 	}
@@ -272,16 +272,16 @@ mod tests {
 
 	/// The sums are what a recount says.
 	fn assert_sums(pool: &VotePool) {
-		let bytes: usize = pool.bundles.values().map(|pooled| pooled.ballot.encoded_size()).sum();
+		let bytes: usize = pool.ballots.values().map(|pooled| pooled.ballot.encoded_size()).sum();
 		assert_eq!(pool.bytes, bytes);
 		assert_eq!(pool.shares.values().map(|share| share.bytes).sum::<usize>(), bytes);
-		assert_eq!(pool.shares.values().map(|share| share.by_age.len()).sum::<usize>(), pool.bundles.len());
+		assert_eq!(pool.shares.values().map(|share| share.by_age.len()).sum::<usize>(), pool.ballots.len());
 		assert!(pool.shares.values().all(|share| share.by_age.len() <= BOUNDS.per_validator));
 		assert!(pool.bytes <= BOUNDS.bytes);
 	}
 
 	#[test]
-	fn a_bundle_is_added_once() {
+	fn a_ballot_is_added_once() {
 		let mut pool = pool();
 		assert!(pool.is_news(&ballot(0, 5)));
 		assert_eq!(pool.insert(ballot(0, 5)), Insertion::Added);
@@ -305,7 +305,7 @@ mod tests {
 	}
 
 	#[test]
-	fn of_bundles_of_one_height_the_last_to_come_stays() {
+	fn of_ballots_of_one_height_the_last_to_come_stays() {
 		let mut pool = pool();
 		let ballots: Vec<_> = (0..4).map(|n| ballot_with_outputs(0, 5, &[output(n, 10)], &[])).collect();
 		for ballot in &ballots {
@@ -349,9 +349,9 @@ mod tests {
 	fn outputs_that_nobody_names_or_that_come_twice_are_left_out() {
 		let mut pool = pool();
 		let (named, stray) = ([output(1, 10)], output(2, 10));
-		let bundle = ballot_with_outputs(0, 5, &named, &[stray, named[0].clone(), named[0].clone()]);
-		assert!(!names_its_outputs(&bundle));
-		assert_eq!(pool.insert(bundle), Insertion::Added);
+		let ballot = ballot_with_outputs(0, 5, &named, &[stray, named[0].clone(), named[0].clone()]);
+		assert!(!names_its_outputs(&ballot));
+		assert_eq!(pool.insert(ballot), Insertion::Added);
 		let kept = ballot_with_outputs(0, 5, &named, &named);
 		assert!(names_its_outputs(&kept));
 		assert_eq!(pool.for_block(usize::MAX), [kept]);
@@ -381,11 +381,11 @@ mod tests {
 	}
 
 	#[test]
-	fn old_bundles_leave_with_finality() {
+	fn old_ballots_leave_with_finality() {
 		let mut pool = pool();
 		pool.insert(ballot(0, 9));
 		pool.insert(ballot(0, 10));
-		pool.drop_older(10 + BUNDLE_LONGEVITY);
+		pool.drop_older(10 + BALLOT_LONGEVITY);
 		assert_eq!(pool.ids(), [ballot(0, 10).id()]);
 		pool.remove(&ballot(0, 10).id());
 		assert!(pool.shares.is_empty());

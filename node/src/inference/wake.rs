@@ -60,7 +60,7 @@ pub fn waker(metrics: Metrics) -> (Waker, Wakes) {
 }
 
 /// The least time between two runs that wakes ask for. The first answer of a burst is voted on at once; those that follow
-/// within this time share a run and a bundle, since other nodes take only so many bundles of a validator in a block.
+/// within this time share a run and a ballot, since other nodes take only so many ballots of a validator in a block.
 const PAUSE: Duration = Duration::from_millis(300);
 
 type Spawn = Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;

@@ -6,7 +6,7 @@ use crate::{
 	error::Error,
 	inference::{
 		engine_service::{Capacity, EngineService},
-		gossip::{self, OwnBundles, VoteValidator},
+		gossip::{self, OwnBallots, VoteValidator},
 		installed_models::InstalledModels,
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
@@ -30,7 +30,7 @@ use sc_network_gossip::GossipEngine;
 use sc_service::{Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sibyl_engine::LocalEngine;
-use sibyl_primitives::{mailbox::InferenceRequest, vote::VoteBundle};
+use sibyl_primitives::{mailbox::InferenceRequest, vote::VersionedBallot};
 use sibyl_runtime::{opaque::Block, Hash};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use substrate_prometheus_endpoint::Registry;
@@ -130,7 +130,7 @@ pub fn spawn(
 		.offchain_storage()
 		.ok_or_else(|| sc_service::Error::Other("the database has no offchain storage".into()))?;
 	let (heard_storage, notices) = NotifyingStorage::new(storage.clone(), votes.metrics.clone());
-	spawn_gossip(task_manager, node, &votes, protocol, notices.bundles);
+	spawn_gossip(task_manager, node, &votes, protocol, notices.ballots);
 	if !parts.runs_offchain_workers {
 		if parts.is_authority {
 			log::warn!(
@@ -153,7 +153,7 @@ fn spawn_gossip(
 	node: &Node,
 	votes: &Votes,
 	protocol: VoteProtocol,
-	written: Receiver<VoteBundle>,
+	written: Receiver<VersionedBallot>,
 ) {
 	let network = node.network.clone();
 	let report = Box::new(move |peer, change| network.report_peer(peer, change));
@@ -166,7 +166,7 @@ fn spawn_gossip(
 		validator.clone(),
 		node.registry.as_ref(),
 	);
-	let own = OwnBundles::new(node.client.clone(), votes.pool.clone(), votes.metrics.clone());
+	let own = OwnBallots::new(node.client.clone(), votes.pool.clone(), votes.metrics.clone());
 	let spawner = task_manager.spawn_handle();
 	spawner.spawn_blocking("inference-gossip", GROUP, gossip::run(engine, written, own));
 	spawner.spawn_blocking(

@@ -1,43 +1,102 @@
-//! When jobs are looked at: each open job has one entry, and each block a bounded number of them.
+//! When jobs are looked at: draws and deadlines, each within its share of a block's weight.
 
 use super::*;
-use frame_support::{defensive, traits::Get};
+use codec::{Decode, Encode, MaxEncodedLen};
+use frame_support::{
+	defensive,
+	traits::Get,
+	weights::{Weight, WeightMeter},
+};
+use ledgers::Ledgers;
+use scale_info::TypeInfo;
+use sibyl_primitives::job::{FIRST_ROUND, MAX_SECOND_ROUND_SEATS, SECOND_ROUND};
+
+/// Entries of one block and duty; what finds it full goes to the next.
+pub const MAX_ENTRIES: u32 = 4_096;
+
+/// Jobs that a block forgets at most: more than it can end.
+const MAX_PRUNED: u64 = 1_024;
+
+/// What is to be done about a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum Duty {
+	/// Its committee is to be drawn.
+	Draw,
+	/// Its phase is over.
+	Deadline,
+}
 
 impl<T: Config> Pallet<T> {
-	/// How many blocks an entry may come after the one it was wanted for. There are no more entries than open jobs, so
-	/// one of so many blocks has room.
-	pub(crate) fn max_spill() -> BlockNumber {
-		T::MaxOpenJobs::get() / T::MaxDuePerBlock::get().max(1) + 1
+	/// Blocks by which a draw or a deadline may come late: there are no more entries than open jobs and what these left
+	/// behind, and each block does its share.
+	pub(crate) fn max_delay() -> BlockNumber {
+		let rate = |budget: Weight, each: Weight| budget.checked_div_per_component(&each).unwrap_or(1).max(1);
+		let slowest = rate(T::MaxDrawWeight::get(), <T as Config>::WeightInfo::draw(MAX_SEATS))
+			.min(rate(T::MaxDeadlineWeight::get(), <T as Config>::WeightInfo::end(MAX_SEATS)));
+		// A job leaves up to two deadlines behind that it did not wait for.
+		let entries = u64::from(T::MaxOpenJobs::get()).saturating_mul(3);
+		BlockNumber::try_from(entries / slowest + 1).unwrap_or(BlockNumber::MAX)
 	}
 
 	/// Enters the job for the wanted block or the first one after it with room; returns which.
-	pub(crate) fn enter(job: JobId, wanted: BlockNumber) -> BlockNumber {
-		let last = wanted.saturating_add(Self::max_spill());
+	pub(crate) fn enter(duty: Duty, job: JobId, wanted: BlockNumber) -> BlockNumber {
+		let last = wanted.saturating_add(Self::max_delay());
 		for block in wanted..=last {
-			if Agenda::<T>::try_append(block, job).is_ok() {
+			if Agenda::<T>::try_append(duty, block, job).is_ok() {
 				return block;
 			}
 		}
-		defensive!("inference: the agenda has no room for an open job");
+		defensive!("inference: the agenda has no room for an open job", job);
 		last
 	}
 
-	/// Moves the job's entry to the wanted block, or the first one after it with room.
-	pub(crate) fn reenter(id: JobId, job: &mut Job, wanted: BlockNumber) {
-		Self::leave(id, job);
-		job.deadline = Self::enter(id, wanted);
+	/// The weight of what this block's end does at most.
+	pub(crate) fn weight_of_the_blocks_end() -> Weight {
+		let of = |duty, budget: Weight, each: Weight| {
+			each.saturating_mul(Self::entries_due(duty, Self::now())).min(budget.max(each))
+		};
+		let draws = of(Duty::Draw, T::MaxDrawWeight::get(), <T as Config>::WeightInfo::draw(MAX_SEATS));
+		let deadlines = of(Duty::Deadline, T::MaxDeadlineWeight::get(), <T as Config>::WeightInfo::end(MAX_SEATS));
+		<T as Config>::WeightInfo::end_block().saturating_add(draws).saturating_add(deadlines)
 	}
 
-	/// Takes the job's entry out, where it has one: at a block's end the block's entries are gone already.
-	pub(crate) fn leave(id: JobId, job: &Job) {
-		Agenda::<T>::mutate_exists(job.deadline, |due| {
-			if let Some(jobs) = due {
-				jobs.retain(|entry| *entry != id);
-				if jobs.is_empty() {
-					*due = None;
-				}
-			}
-		});
+	/// Entries of this block and of those before it that have not been looked at.
+	fn entries_due(duty: Duty, now: BlockNumber) -> u64 {
+		let (first, looked_at) = AgendaFront::<T>::get(duty);
+		let entries = (first..=now).map(|block| Agenda::<T>::decode_len(duty, block).unwrap_or(0) as u64).sum::<u64>();
+		entries.saturating_sub(looked_at.into())
+	}
+
+	/// What a block does at its end.
+	pub(crate) fn end_block() {
+		Included::<T>::kill();
+		Self::note_vrf();
+		let now = Self::now();
+		let mut ledgers = Ledgers::<T>::default();
+		let mut rosters = committee::Rostered::<T>::default();
+		let mut draws = Due::<T>::new(Duty::Draw, now, T::MaxDrawWeight::get());
+		while let Some((id, job)) = draws.next() {
+			Self::draw(id, job, now, &mut rosters, &mut ledgers);
+		}
+		let mut deadlines = Due::<T>::new(Duty::Deadline, now, T::MaxDeadlineWeight::get());
+		while let Some((id, job)) = deadlines.next() {
+			Self::on_deadline(id, job, &mut ledgers);
+		}
+		Self::begin_audits();
+		ledgers.store();
+		Self::apply_incoming();
+	}
+
+	/// What a job's duty weighs.
+	fn weight_of_duty(duty: Duty, job: &Job) -> Weight {
+		let seats = match job.round {
+			FIRST_ROUND => job.quote.seats.into(),
+			_ => MAX_SECOND_ROUND_SEATS,
+		};
+		match duty {
+			Duty::Draw => <T as Config>::WeightInfo::draw(seats),
+			Duty::Deadline => <T as Config>::WeightInfo::end(seats),
+		}
 	}
 
 	/// Keeps the ended job for lookups until its retention is over.
@@ -48,16 +107,16 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Forgets jobs whose retention is over; at most twice as many as can end in a block by their deadlines, so that the
-	/// queue does not grow without bounds. Returns how many.
+	/// Forgets jobs whose retention is over. Returns how many.
 	pub(crate) fn prune_retained() -> u64 {
 		let now = Self::now();
-		let limit = u64::from(T::MaxDuePerBlock::get()).saturating_mul(2);
 		let (first, next) = RetainedRange::<T>::get();
 		let mut place = first;
-		while place < next && place - first < limit {
+		while place < next && place - first < MAX_PRUNED {
 			match Retained::<T>::get(place) {
 				Some((_, until)) if until > now => break,
+				// An audit that is not over keeps its job, and those behind it, a little longer.
+				Some((job, _)) if OpenJobs::<T>::contains_key(job) => break,
 				Some((job, _)) => Self::forget(job),
 				None => {
 					defensive!("inference: a place among the retained jobs is empty");
@@ -75,10 +134,81 @@ impl<T: Config> Pallet<T> {
 	fn forget(id: JobId) {
 		if let Some(job) = Jobs::<T>::take(id) {
 			JobIds::<T>::remove(job.fingerprint);
+			Requesters::<T>::mutate_exists(&job.requester, |requester| {
+				*requester = requester
+					.map(|requester| Requester { kept: requester.kept.saturating_sub(1), ..requester })
+					.filter(|requester| requester.kept > 0);
+			});
 		}
 		Inputs::<T>::remove(id);
-		Committees::<T>::remove(id);
+		for round in [FIRST_ROUND, SECOND_ROUND] {
+			Committees::<T>::remove((id, round));
+		}
 		Outputs::<T>::remove(id);
 		Self::deposit_event(Event::Pruned { job: id });
 	}
+}
+
+/// The jobs of which something is due, as far as there is weight for it.
+struct Due<T> {
+	duty: Duty,
+	now: BlockNumber,
+	meter: WeightMeter,
+	has_begun: bool,
+	/// The block whose entries these are, and how many of them have been looked at.
+	block: BlockNumber,
+	place: u32,
+	entries: Vec<JobId>,
+	_runtime: core::marker::PhantomData<T>,
+}
+
+impl<T: Config> Due<T> {
+	fn new(duty: Duty, now: BlockNumber, limit: Weight) -> Self {
+		let (block, place) = AgendaFront::<T>::get(duty);
+		let entries = Agenda::<T>::get(duty, block).into_inner();
+		let meter = WeightMeter::with_limit(limit);
+		Self { duty, now, meter, has_begun: false, block, place, entries, _runtime: Default::default() }
+	}
+
+	/// The next job; entries that their jobs have left behind are passed over. Where there is none, or no weight, the rest is
+	/// left to the next block.
+	fn next(&mut self) -> Option<(JobId, Job)> {
+		let found = self.find();
+		if found.is_none() {
+			AgendaFront::<T>::insert(self.duty, (self.block, self.place));
+		}
+		found
+	}
+
+	fn find(&mut self) -> Option<(JobId, Job)> {
+		while self.block <= self.now {
+			let Some(id) = self.entries.get(self.place as usize).copied() else {
+				Agenda::<T>::remove(self.duty, self.block);
+				self.block = self.block.saturating_add(1);
+				self.place = 0;
+				self.entries = Agenda::<T>::get(self.duty, self.block).into_inner();
+				continue;
+			};
+			let job = Jobs::<T>::get(id).filter(|job| is_due(self.duty, job, self.block));
+			let weight = match &job {
+				Some(job) => Pallet::<T>::weight_of_duty(self.duty, job),
+				None => <T as Config>::WeightInfo::pass_over(),
+			};
+			// One job a block is always done, whatever it weighs.
+			if self.meter.try_consume(weight).is_err() && self.has_begun {
+				return None;
+			}
+			self.has_begun = true;
+			self.place = self.place.saturating_add(1);
+			if let Some(job) = job {
+				return Some((id, job));
+			}
+		}
+		None
+	}
+}
+
+/// Whether that is the job's entry, and not one that it has left behind.
+pub(crate) fn is_due(duty: Duty, job: &Job, block: BlockNumber) -> bool {
+	job.is_open() && job.deadline == block && (job.phase == Phase::Pending) == (duty == Duty::Draw)
 }

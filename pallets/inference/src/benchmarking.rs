@@ -199,7 +199,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			Pallet::<T>::take_bundle(&signed, &member, &mut meter, &mut reserved);
+			Pallet::<T>::take_ballot(&signed, &member, &mut meter, &mut reserved);
 			for job in reserved.keys() {
 				Pallet::<T>::advance(*job, Pallet::<T>::now());
 			}

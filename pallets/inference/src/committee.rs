@@ -1,15 +1,140 @@
-//! The draw.
+//! Who may get a seat, and the draws.
 
 use super::*;
-use alloc::vec::Vec;
-use frame_support::traits::{DisabledValidators, Get};
+use agenda::Duty;
+use alloc::collections::{BTreeMap, BTreeSet};
+use frame_support::{
+	pallet_prelude::ConstU32,
+	traits::{DisabledValidators, Get},
+	BoundedVec,
+};
+use ledgers::Ledgers;
 use sibyl_primitives::{
-	committee::{draw_seats, draw_seed},
-	job::Seats,
-	AuthorityIndex,
+	committee::{draw_seed, Urn},
+	job::{FIRST_ROUND, MAX_SECOND_ROUND_SEATS, MIN_SECOND_ROUND_SEATS, SECOND_ROUND},
+	output::output_hash,
 };
 
+/// With so many validators that did not sit before, a second round is made of these alone.
+const ENOUGH_FRESH: usize = 4;
+
+/// What a seat asks of its validator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+	/// The units of input.
+	pub input_units: u32,
+	/// The units of output, at most.
+	pub output_units: u32,
+	/// What of the service bond covers the seat.
+	pub charge: Balance,
+	/// Microseconds that jobs are expected to take of the validator that have no committee yet.
+	pub expected_time: u64,
+	/// Blocks that it has for its commit.
+	pub commit_window: BlockNumber,
+}
+
+/// Why no committee can be drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+/// The rosters that a block's draws have looked at, without disabled validators.
+pub(crate) struct Rostered<T> {
+	rosters: BTreeMap<ModelId, Vec<Server>>,
+	_runtime: core::marker::PhantomData<T>,
+}
+
+impl<T> Default for Rostered<T> {
+	fn default() -> Self {
+		Self { rosters: BTreeMap::new(), _runtime: Default::default() }
+	}
+}
+
+impl<T: Config> Rostered<T> {
+	fn get(&mut self, model: &ModelId) -> &[Server] {
+		self.rosters.entry(*model).or_insert_with(|| Pallet::<T>::serving(model))
+	}
+}
+
 impl<T: Config> Pallet<T> {
+	/// Validators of the current session that serve the model and are not disabled, whatever else they have to do.
+	pub(crate) fn serving(model: &ModelId) -> Vec<Server> {
+		let mut servers = Rosters::<T>::get(model).into_inner();
+		let disabled = T::DisabledValidators::disabled_validators();
+		if !disabled.is_empty() {
+			servers.retain(|server| !disabled.contains(&server.authority_index));
+		}
+		servers
+	}
+
+	/// Draws a job's first committee by stake, of those with time and a free bond. There is none where these are fewer than
+	/// the seats, or where the busy ones that were met hold more than a third of the stake: a committee must not be made of
+	/// those alone that somebody left free.
+	pub(crate) fn seat_first_round(
+		servers: &[Server],
+		seed: Hash,
+		seats: usize,
+		need: &Need,
+		ledgers: &mut Ledgers<T>,
+	) -> Result<Vec<Seat>, Busy> {
+		let total = stake_of(servers);
+		let mut urn = Urn::new(seed, servers.iter().map(|server| server.stake));
+		let mut busy: Balance = 0;
+		let mut drawn = Vec::new();
+		while drawn.len() < seats {
+			let server = urn.draw().and_then(|place| servers.get(place)).ok_or(Busy)?;
+			match Self::seat(server, need, ledgers) {
+				Some(seat) => drawn.push(seat),
+				None => {
+					busy = busy.saturating_add(server.stake);
+					if busy.saturating_mul(3) > total {
+						return Err(Busy);
+					}
+				}
+			}
+		}
+		Ok(drawn)
+	}
+
+	/// Draws a job's second committee: up to 31 seats of validators that did not sit in the first, and of those only where
+	/// few others serve. None where there are fewer than three.
+	fn seat_second_round(
+		servers: &[Server],
+		seed: Hash,
+		sat_before: &BTreeSet<&AccountId>,
+		need: &Need,
+		ledgers: &mut Ledgers<T>,
+	) -> Option<Vec<Seat>> {
+		let (others, fresh): (Vec<_>, Vec<_>) =
+			servers.iter().cloned().partition(|server| sat_before.contains(&server.validator));
+		let mut drawn = Vec::new();
+		let candidates = if fresh.len() < ENOUGH_FRESH { [fresh, others] } else { [fresh, Vec::new()] };
+		for servers in candidates {
+			let mut urn = Urn::new(seed, servers.iter().map(|server| server.stake));
+			while drawn.len() < MAX_SECOND_ROUND_SEATS as usize {
+				let Some(server) = urn.draw().and_then(|place| servers.get(place)) else { break };
+				drawn.extend(Self::seat(server, need, ledgers));
+			}
+		}
+		(drawn.len() >= MIN_SECOND_ROUND_SEATS as usize).then_some(drawn)
+	}
+
+	/// A seat for the validator, where it has time and a free bond for it: the one place where that is decided.
+	fn seat(server: &Server, need: &Need, ledgers: &mut Ledgers<T>) -> Option<Seat> {
+		let time = server.pace.time(need.input_units, need.output_units);
+		let ledger = ledgers.get(&server.validator);
+		let busy_for = ledger.open_time.saturating_add(need.expected_time).saturating_add(time);
+		let has_room = busy_for <= Self::time_limit(need.commit_window, time)
+			&& ledger.free_bond() >= need.charge
+			&& (ledger.open_seats.len() as u32) < MAX_OPEN_SEATS;
+		has_room.then(|| Seat {
+			validator: server.validator.clone(),
+			authority_index: server.authority_index,
+			stake: server.stake,
+			time,
+			vote: SeatVote::Missing,
+		})
+	}
+
 	/// Keeps this block's VRF for the draws at its end and at those of the next blocks.
 	pub(crate) fn note_vrf() {
 		let Some(vrf) = T::BlockVrf::get() else { return };
@@ -17,95 +142,122 @@ impl<T: Config> Pallet<T> {
 			if vrfs.is_full() {
 				vrfs.remove(0);
 			}
-			let _has_room = vrfs.try_push((Self::now(), vrf));
+			// There is room now.
+			let _ = vrfs.try_push((Self::now(), vrf));
 		});
 	}
 
-	/// Draws the pending job's committee, or lets it wait for a VRF, or ends it where too few validators are left.
-	pub(crate) fn draw(id: JobId, mut job: Job, now: BlockNumber) {
-		let Some(vrfs) = Self::vrfs_since(job.submitted_at, job.options.draw_delay) else {
+	/// The VRFs of the last `count` blocks, this one's the last, all of them after that block; none while there are fewer.
+	fn last_vrfs(count: u8, after: BlockNumber) -> Option<Vec<[u8; 32]>> {
+		let vrfs = RecentVrfs::<T>::get().into_inner();
+		let since = vrfs.len().checked_sub(count.into())?;
+		let last: Vec<_> = vrfs.into_iter().skip(since).filter(|(height, _)| *height > after).collect();
+		let ends_here = last.last().is_some_and(|(height, _)| *height == Self::now());
+		(ends_here && last.len() == usize::from(count)).then(|| last.into_iter().map(|(_, vrf)| vrf).collect())
+	}
+
+	/// Draws the pending job's committee, or lets it wait for a VRF, or ends it where there are too few validators for it.
+	pub(crate) fn draw(
+		id: JobId,
+		mut job: Job,
+		now: BlockNumber,
+		rosters: &mut Rostered<T>,
+		ledgers: &mut Ledgers<T>,
+	) {
+		if pallet_models::Pallet::<T>::is_suspended(&job.model) {
+			return Self::cancel_job(id, job, ledgers);
+		}
+		let (delay, waiting_since) = match job.round {
+			FIRST_ROUND => (job.options.draw_delay, job.submitted_at),
+			_ => (1, job.deadline.saturating_sub(1)),
+		};
+		let Some(vrfs) = Self::last_vrfs(delay, waiting_since) else {
 			let patience = BlockNumber::from(job.options.draw_delay).saturating_add(DRAW_PATIENCE);
-			if now >= job.submitted_at.saturating_add(patience) {
-				return Self::end(id, job, Verdict::Expired);
+			if job.round != FIRST_ROUND || now >= job.submitted_at.saturating_add(patience) {
+				return Self::give_up(id, job, ledgers);
 			}
-			job.deadline = Self::enter(id, now.saturating_add(1));
+			job.deadline = Self::enter(Duty::Draw, id, now.saturating_add(1));
 			return Jobs::<T>::insert(id, job);
 		};
-		let draw = draw_seed(&vrfs, id, FIRST_ROUND);
-		let Some(seats) = Self::seat(&job, &draw) else {
-			return Self::end(id, job, Verdict::Expired);
+		let draw = draw_seed(&vrfs, &job.fingerprint, job.round);
+		let servers = rosters.get(&job.model);
+		let window = Self::commit_window(
+			pallet_models::Pallet::<T>::revision(&job.model).map_or(0, |revision| revision.commit_window),
+		);
+		let need = Need {
+			input_units: job.input_units,
+			output_units: job.options.max_output_units,
+			charge: Self::charge_of(&job.quote),
+			expected_time: 0,
+			commit_window: window,
 		};
-		for seat in &seats {
-			OpenSeats::<T>::mutate(&seat.validator, |open| *open = open.saturating_add(1));
+		let first = (job.round != FIRST_ROUND).then(|| Committees::<T>::get((id, FIRST_ROUND))).flatten();
+		let seats = match &first {
+			None => Self::seat_first_round(servers, draw, job.quote.seats.into(), &need, ledgers).ok(),
+			Some(first) => {
+				let sat_before = first.seats.iter().map(|seat| &seat.validator).collect();
+				Self::seat_second_round(servers, draw, &sat_before, &need, ledgers)
+			}
+		};
+		let Some(seats) = seats else {
+			return Self::give_up(id, job, ledgers);
+		};
+		let committee = Committee {
+			draw,
+			round: job.round,
+			session: T::CurrentSession::get(),
+			drawn_at: now,
+			serving: servers.len() as u16,
+			serving_stake: stake_of(servers),
+			charge: need.charge,
+			checks: first.is_some_and(|first| Self::has_claim(id, &first)),
+			seats: BoundedVec::<Seat, ConstU32<MAX_SEATS>>::truncate_from(seats),
+		};
+		Self::expect_less(&mut job);
+		for seat in &committee.seats {
+			ledgers.open_seat(id, job.round, seat, need.charge);
 		}
-		let model_window =
-			pallet_models::Pallet::<T>::revision(&job.model).map_or(0, |revision| revision.commit_window);
 		job.phase = Phase::Committing;
-		job.deadline = Self::enter(id, now.saturating_add(Self::commit_window(model_window)));
-		let session = T::CurrentSession::get();
+		job.deadline = Self::enter(Duty::Deadline, id, now.saturating_add(window));
 		Self::deposit_event(Event::CommitteeDrawn {
 			job: id,
-			round: FIRST_ROUND,
+			round: job.round,
 			draw,
-			session,
-			seats: seats.iter().map(|seat| seat.validator.clone()).collect(),
+			session: committee.session,
+			seats: committee.seats.iter().map(|seat| seat.validator.clone()).collect(),
 			commit_deadline: job.deadline,
 		});
-		Committees::<T>::insert(id, Committee { draw, round: FIRST_ROUND, session, drawn_at: now, seats });
+		Committees::<T>::insert((id, job.round), committee);
 		Jobs::<T>::insert(id, job);
 	}
 
-	/// The VRFs of the first `count` blocks after that one; `None` while there are fewer.
-	fn vrfs_since(block: BlockNumber, count: u8) -> Option<Vec<[u8; 32]>> {
-		let vrfs: Vec<_> = RecentVrfs::<T>::get()
-			.into_iter()
-			.filter(|(height, _)| *height > block)
-			.map(|(_, vrf)| vrf)
-			.take(count.into())
-			.collect();
-		(vrfs.len() == usize::from(count)).then_some(vrfs)
+	/// Whether the second committee has an output to check: one that a seat of the first revealed.
+	fn has_claim(id: JobId, first: &Committee) -> bool {
+		Outputs::<T>::get(id).is_some_and(|output| first.tally().saying(&output_hash(&output)) > 0)
 	}
 
-	/// The committee; `None` where fewer validators are eligible than the job needs.
-	fn seat(
-		job: &Job,
-		draw: &Hash,
-	) -> Option<frame_support::BoundedVec<Seat, frame_support::traits::ConstU32<MAX_SEATS>>> {
-		let eligible = Self::eligible(&job.model);
-		let needed = match job.options.seats {
-			Seats::Fixed(count) => count,
-			// Everyone who serves by now, however many that were at submission.
-			Seats::All => 1,
-		};
-		if eligible.len() < usize::from(needed) {
-			return None;
-		}
-		let stakes: Vec<_> = eligible.iter().map(|(_, member)| member.stake).collect();
-		let seats: Vec<_> = draw_seats(draw, &stakes, job.quote.seats.into())
-			.into_iter()
-			.filter_map(|place| eligible.get(place))
-			.map(|(authority_index, member)| Seat {
-				validator: member.validator.clone(),
-				authority_index: *authority_index,
-				vote: SeatVote::Missing,
-			})
-			.collect();
-		Some(frame_support::BoundedVec::truncate_from(seats))
+	/// What covers each seat of such a job: the price of all of its seats.
+	pub(crate) fn charge_of(quote: &Quote) -> Balance {
+		quote.per_seat.saturating_mul(quote.seats.into())
 	}
 
-	/// Validators of the current session that serve the model, are not disabled, and have room for another job.
-	pub(crate) fn eligible(model: &ModelId) -> Vec<(AuthorityIndex, Member)> {
-		let Some(set) = KeySets::<T>::get(T::CurrentSession::get()) else { return Vec::new() };
-		(0..)
-			.zip(set.members)
-			.filter(|(index, member)| {
-				pallet_models::Pallet::<T>::capacity(model, &member.validator)
-					.is_some_and(|capacity| OpenSeats::<T>::get(&member.validator) < capacity.into())
-					&& !T::DisabledValidators::is_disabled(*index)
-			})
-			.collect()
+	/// A job that has its committee, or never gets one, is not expected to take anybody's time any more.
+	pub(crate) fn expect_less(job: &mut Job) {
+		let time = core::mem::take(&mut job.expected_time);
+		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_sub(time));
+	}
+
+	/// Lets the job's second committee be drawn at the end of the next block.
+	pub(crate) fn begin_second_round(id: JobId, job: &mut Job) {
+		job.round = SECOND_ROUND;
+		job.phase = Phase::Pending;
+		job.deadline = Self::enter(Duty::Draw, id, Self::now().saturating_add(1));
+		let is_audit = job.audit == AuditView::Open;
+		Self::deposit_event(Event::SecondRoundBegan { job: id, is_audit });
 	}
 }
 
-/// The number of a job's first committee. Second ones come with resolution.
-const FIRST_ROUND: u8 = 0;
+/// What these validators have at stake.
+pub(crate) fn stake_of(servers: &[Server]) -> Balance {
+	servers.iter().fold(0, |sum: Balance, server| sum.saturating_add(server.stake))
+}

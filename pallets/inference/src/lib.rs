@@ -7,52 +7,72 @@
 //!
 //! 1. `submit` fixes the price and holds it. The job is *pending*.
 //! 2. At the end of the next block its committee is drawn, from that block's VRF: the job is *committing*. It names each
-//!    seat's validator and the session whose keys vote.
-//! 3. Seats commit or abstain. When all have, or three blocks after the commits reached a quorum, or at the deadline, the
-//!    job is *revealing*; without a quorum of commits it has *expired*.
-//! 4. Seats reveal. With a quorum on one hash, and the bytes of that output, the job is *agreed*: its answer is final with
-//!    the block.
-//! 5. When every seat that committed has revealed, or at the deadline, it *ends*: seats are paid, the rest goes back.
+//!    seat's validator and the session whose keys vote. Part of each seat's service bond covers the seat until the job ends.
+//! 3. Seats commit to an output and to the work that shows that they ran the model, or abstain. When all have, or three
+//!    blocks after the commits reached a quorum, or at the deadline, the job is *revealing*; without a quorum of commits it
+//!    has *expired*.
+//! 4. Seats reveal. With a quorum on one output and work, and the bytes of that output, the job is *agreed*: its answer is
+//!    final with the block.
+//! 5. When every seat that committed has revealed, or at the deadline, it *ends*: seats are paid, who committed and did not
+//!    reveal is charged, the rest goes back.
+//! 6. Without an agreement a *second round* is drawn, larger, of validators that did not sit before, and decides. Some
+//!    agreed jobs are *audited* by such a round at the protocol's cost. Who a second round's quorum contradicts is an
+//!    offender.
 //!
-//! Votes come in `include`, an inherent with the bundles that validators have gossiped. The call can't fail and bounds
-//! itself: what does not verify is dropped.
+//! Votes come in `include`, an inherent with the ballots that validators have gossiped. The call bounds itself: what does
+//! not verify is dropped.
 //!
-//! Everything with a time stands in the agenda: each open job has one entry, at the block at whose end the job's phase is
-//! over at the latest. Each block's entries are bounded; an entry that finds a block full goes to the next with room.
+//! What has a time stands in the agenda, draws apart from deadlines. Both have their share of each block's weight; what does
+//! not fit goes to the next block.
 //!
 //! ## Invariants
 //!
 //! Checked by `try_state`:
 //!
-//! 1. For each requester the amount held is the sum of its open jobs' prices.
-//! 2. Each open job has one agenda entry, in a block yet to end and not after the job's last; nothing else is in the agenda.
-//! 3. A job that is committing or revealing has a committee; a pending one has none.
-//! 4. A committee is within its bounds, and no validator has two seats in it.
-//! 5. Seats have revealed only where the job is revealing or has ended.
-//! 6. A job is agreed only where more than two thirds of its seats revealed one hash and the stored bytes have it.
-//! 7. The counts of open jobs, in total, by account and by seat, are those of a recount.
-//! 8. The key sets of the current session and of those whose votes are taken exist, and no others.
+//! 1. For each requester the amount held is the sum of its unsettled jobs' prices; of a settled one, what was paid, refunded
+//!    and shared add up to its price.
+//! 2. Each open job has one entry in the agenda, at its deadline, and that is not after the job's last block.
+//! 3. A job has committees up to its present round, and that of the present round unless it is pending.
+//! 4. A committee is within its bounds, and no validator has two seats in it. A first one has as many seats as its quote.
+//! 5. Seats have revealed only where the committee is revealing or done.
+//! 6. A job is agreed only where more than two thirds of its deciding committee revealed one output and work, and the stored
+//!    bytes are that output's.
+//! 7. The counts of open jobs, in total and by account, are those of a recount.
+//! 8. The keys of the current session and of those whose votes are taken exist, and no others.
+//! 9. A validator's ledger is a recount of its open seats: they are listed, what they reserve and the time they take; the
+//!    bond is what is held, and no less than what is reserved.
+//! 10. A second round exists only after its cause: its first committee is done and did not agree, or is audited.
+//! 11. A roster is what the attestations of the current session's validators say.
+//! 12. The time that pending jobs are expected to take is the sum over them.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
 mod agenda;
+mod attestations;
+mod audits;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod bonds;
+mod cells;
 mod committee;
+mod equivocation;
+mod include;
 mod invariants;
+mod ledgers;
 #[cfg(test)]
 mod mock;
 mod phases;
+mod selection;
 mod sessions;
 mod settlement;
+mod standing;
 mod submission;
 #[cfg(test)]
 mod tests;
 mod types;
 mod views;
-mod votes;
 pub mod weights;
 mod worker;
 
@@ -60,15 +80,15 @@ pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use sibyl_primitives::{
-	api::SettlementView,
-	job::{Fingerprint, Input, JobId, JobOptions, OutputBytes, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
-	model::ModelId,
+	api::{AuditView, SettlementView, Support},
+	job::{Fingerprint, Input, JobId, JobOptions, OutputBytes, Round, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
+	model::{ModelId, Pace, MAX_MODELS},
 	output::Output,
 	price::Quote,
-	vote::{InherentVotes, VoteBundle, INHERENT_IDENTIFIER, MAX_BUNDLES},
-	AccountId, Balance, BlockNumber, Hash, SessionIndex,
+	vote::{InherentVotes, SignedBallot, VersionedBallot, INHERENT_IDENTIFIER, MAX_BALLOTS},
+	AccountId, AuthorityIndex, Balance, BlockNumber, Hash, InferenceId, SessionIndex,
 };
 use sp_runtime::traits::UniqueSaturatedInto;
 
@@ -79,10 +99,24 @@ pub(crate) const LOG_TARGET: &str = "runtime::inference";
 /// waited for unless BABE is set up otherwise.
 pub const DRAW_PATIENCE: BlockNumber = 8;
 
+/// Seats in a row that a validator may miss before it is not drawn any more, until it attests again.
+pub const MAX_MISSED_IN_A_ROW: u8 = 5;
+
 /// Says how much a validator has at stake, in the session that has just begun.
 pub trait StakeOf {
 	/// All that is staked on the validator.
 	fn stake_of(validator: &AccountId) -> Balance;
+}
+
+/// Hears of what validators are punished for, beyond what their service bonds cover.
+pub trait Offences {
+	/// These validators, drawn in that session, said what a second round contradicts. The case is the job and the round of
+	/// their seats: one offence each.
+	fn contradicted(validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round));
+	/// That validator signed two commits of one seat. Returns whether it was news.
+	fn equivocated(reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash) -> bool;
+	/// Whether that is known.
+	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool;
 }
 
 #[frame_support::pallet]
@@ -100,7 +134,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::Perbill;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	/// The pallet.
 	#[pallet::pallet]
@@ -122,8 +156,12 @@ pub mod pallet {
 		type BlockVrf: Get<Option<[u8; 32]>>;
 		/// The number of the current session.
 		type CurrentSession: Get<SessionIndex>;
+		/// The inference keys of the next session's validators, in the order of their authority indices.
+		type NextKeys: Get<Vec<(AccountId, InferenceId)>>;
 		/// What validators have at stake.
 		type Stake: StakeOf;
+		/// Who punishes validators.
+		type Offences: Offences;
 		/// Validators that get no seats.
 		type DisabledValidators: DisabledValidators;
 		/// The account that gets the protocol's share.
@@ -132,6 +170,9 @@ pub mod pallet {
 		/// The protocol's share of what seats are paid.
 		#[pallet::constant]
 		type ProtocolShare: Get<Perbill>;
+		/// Microseconds from a block to the next.
+		#[pallet::constant]
+		type BlockTime: Get<u64>;
 		/// Blocks that seats have for their commits; more where the model asks for more.
 		#[pallet::constant]
 		type CommitWindow: Get<BlockNumber>;
@@ -141,6 +182,9 @@ pub mod pallet {
 		/// Blocks that seats have for their reveals.
 		#[pallet::constant]
 		type RevealWindow: Get<BlockNumber>;
+		/// One of so many agreed jobs of `Fixed` seats is audited.
+		#[pallet::constant]
+		type AuditOdds: Get<u32>;
 		/// Blocks that an ended job can be looked up for.
 		#[pallet::constant]
 		type Retention: Get<BlockNumber>;
@@ -150,9 +194,6 @@ pub mod pallet {
 		/// Open jobs of one account.
 		#[pallet::constant]
 		type MaxOpenJobsPerAccount: Get<u32>;
-		/// Agenda entries of one block.
-		#[pallet::constant]
-		type MaxDuePerBlock: Get<u32>;
 		/// Validators of a session.
 		#[pallet::constant]
 		type MaxValidators: Get<u32>;
@@ -162,6 +203,12 @@ pub mod pallet {
 		/// What `include` may weigh at most.
 		#[pallet::constant]
 		type MaxIncludeWeight: Get<Weight>;
+		/// What a block's draws may weigh at most.
+		#[pallet::constant]
+		type MaxDrawWeight: Get<Weight>;
+		/// What the deadlines that a block meets may weigh at most.
+		#[pallet::constant]
+		type MaxDeadlineWeight: Get<Weight>;
 		/// The weights of this pallet's work.
 		type WeightInfo: WeightInfo;
 	}
@@ -169,8 +216,10 @@ pub mod pallet {
 	/// Why tokens are held.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// The price of jobs that have not ended.
+		/// The price of jobs that are not settled.
 		JobFee,
+		/// What covers a validator's seats.
+		ServiceBond,
 	}
 
 	/// Jobs, until their retention is over. Numbers are given in order, so the hash spreads them.
@@ -181,9 +230,9 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Inputs<T> = StorageMap<_, Twox64Concat, JobId, Input>;
 
-	/// Jobs' committees, from the draw on.
+	/// Jobs' committees, by their rounds, each from its draw on.
 	#[pallet::storage]
-	pub type Committees<T> = StorageMap<_, Twox64Concat, JobId, Committee>;
+	pub type Committees<T> = StorageMap<_, Twox64Concat, (JobId, Round), Committee>;
 
 	/// The outputs that a quorum agreed on, or that a revealing seat brought before there is one.
 	#[pallet::storage]
@@ -193,30 +242,38 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type JobIds<T> = StorageMap<_, Identity, Fingerprint, JobId>;
 
-	/// The jobs that have not ended.
+	/// The jobs of which something is to come.
 	#[pallet::storage]
-	pub type OpenJobs<T> = CountedStorageMap<_, Twox64Concat, JobId, Fingerprint>;
+	pub type OpenJobs<T> = CountedStorageMap<_, Twox64Concat, JobId, ()>;
 
-	/// Open jobs of each account. Anyone chooses accounts, so they are hashed.
+	/// The accounts that have jobs. Anyone chooses accounts, so they are hashed.
 	#[pallet::storage]
-	pub type OpenJobsOf<T> = StorageMap<_, Blake2_128Concat, AccountId, u32, ValueQuery>;
-
-	/// Jobs that each account has ever submitted; never goes back, and makes fingerprints differ.
-	#[pallet::storage]
-	pub type JobsSubmitted<T> = StorageMap<_, Blake2_128Concat, AccountId, u64, ValueQuery>;
-
-	/// Seats of each validator in open jobs.
-	#[pallet::storage]
-	pub type OpenSeats<T> = StorageMap<_, Blake2_128Concat, AccountId, u32, ValueQuery>;
+	pub type Requesters<T> = StorageMap<_, Blake2_128Concat, AccountId, Requester, ValueQuery>;
 
 	/// The number of the next job.
 	#[pallet::storage]
 	pub type NextJob<T> = StorageValue<_, JobId, ValueQuery>;
 
-	/// The jobs to look at at the end of each block. Heights are given in order, so the hash spreads them.
+	/// Microseconds that jobs without a committee are expected to take of an average validator.
 	#[pallet::storage]
-	pub type Agenda<T: Config> =
-		StorageMap<_, Twox64Concat, BlockNumber, BoundedVec<JobId, T::MaxDuePerBlock>, ValueQuery>;
+	pub type ExpectedTime<T> = StorageValue<_, u64, ValueQuery>;
+
+	/// The jobs to look at at the end of each block, of each duty. An entry that is not at its job's deadline any more is
+	/// passed over. Heights are given in order, so the hash spreads them.
+	#[pallet::storage]
+	pub type Agenda<T> = StorageDoubleMap<
+		_,
+		Identity,
+		agenda::Duty,
+		Twox64Concat,
+		BlockNumber,
+		BoundedVec<JobId, ConstU32<{ agenda::MAX_ENTRIES }>>,
+		ValueQuery,
+	>;
+
+	/// Of each duty, the first block whose entries have not all been looked at, and how many of these have been.
+	#[pallet::storage]
+	pub type AgendaFront<T> = StorageMap<_, Identity, agenda::Duty, (BlockNumber, u32), ValueQuery>;
 
 	/// Ended jobs in the order of their ends, and when their retention is over.
 	#[pallet::storage]
@@ -226,9 +283,42 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type RetainedRange<T> = StorageValue<_, (u64, u64), ValueQuery>;
 
-	/// The inference keys and stakes of sessions' validators.
+	/// Jobs that may be audited, and the blocks that settled them: the VRF of the block after says which are.
 	#[pallet::storage]
-	pub type KeySets<T: Config> = StorageMap<_, Twox64Concat, SessionIndex, KeySet<T::MaxValidators>>;
+	pub type AuditCandidates<T> =
+		StorageValue<_, BoundedVec<(BlockNumber, JobId), ConstU32<{ audits::MAX_CANDIDATES }>>, ValueQuery>;
+
+	/// The validators of sessions and the keys that they vote with, by their authority indices.
+	#[pallet::storage]
+	pub type Members<T> =
+		StorageDoubleMap<_, Twox64Concat, SessionIndex, Twox64Concat, AuthorityIndex, Member>;
+
+	/// The authority index that a key has in each session. Keys are public keys of validators.
+	#[pallet::storage]
+	pub type Places<T> =
+		StorageDoubleMap<_, Blake2_128Concat, InferenceId, Twox64Concat, SessionIndex, AuthorityIndex>;
+
+	/// What each validator last said about each model. A model's id is a hash; who validates chooses its account, so that
+	/// is hashed.
+	#[pallet::storage]
+	pub type Attestations<T> = StorageDoubleMap<_, Identity, ModelId, Blake2_128Concat, AccountId, AttestationRecord>;
+
+	/// The validators of the current session that serve each model, in the order of their authority indices.
+	#[pallet::storage]
+	pub type Rosters<T: Config> =
+		StorageMap<_, Identity, ModelId, BoundedVec<Server, T::MaxValidators>, ValueQuery>;
+
+	/// What this block's votes say about models, until the block's end.
+	#[pallet::storage]
+	pub type Incoming<T> = StorageValue<
+		_,
+		BoundedVec<(AccountId, ModelId, AttestationRecord), ConstU32<{ attestations::MAX_INCOMING }>>,
+		ValueQuery,
+	>;
+
+	/// The validators' service bonds and open seats. Who validates chooses its account, so that is hashed.
+	#[pallet::storage]
+	pub type ServiceLedgers<T> = StorageMap<_, Blake2_128Concat, AccountId, Ledger, ValueQuery>;
 
 	/// The VRFs of the last blocks, the newest last.
 	#[pallet::storage]
@@ -239,6 +329,26 @@ pub mod pallet {
 	#[pallet::storage]
 	#[pallet::whitelist_storage]
 	pub type Included<T> = StorageValue<_, bool, ValueQuery>;
+
+	/// The service bonds that the network starts with.
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// Validators and their bonds.
+		pub service_bonds: Vec<(AccountId, Balance)>,
+		#[serde(skip)]
+		#[doc(hidden)]
+		pub _config: core::marker::PhantomData<T>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			for (validator, bond) in &self.service_bonds {
+				Pallet::<T>::do_bond(validator, *bond).expect("the genesis bonds what accounts have");
+			}
+		}
+	}
 
 	/// What happens to jobs. A job's number finds it by `inference_getJob` until it is pruned.
 	#[pallet::event]
@@ -264,7 +374,7 @@ pub mod pallet {
 			/// The job.
 			job: JobId,
 			/// The committee's number for the job.
-			round: u8,
+			round: Round,
 			/// The seed of the draw.
 			draw: Hash,
 			/// The session whose keys vote.
@@ -278,6 +388,8 @@ pub mod pallet {
 		Committed {
 			/// The job.
 			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
 			/// The seat.
 			seat: SeatIndex,
 			/// The validator on it.
@@ -289,6 +401,8 @@ pub mod pallet {
 		Abstained {
 			/// The job.
 			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
 			/// The seat.
 			seat: SeatIndex,
 			/// The validator on it.
@@ -300,6 +414,8 @@ pub mod pallet {
 		RevealingBegan {
 			/// The job.
 			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
 			/// Seats that committed.
 			committed: u32,
 			/// The last block for reveals.
@@ -309,6 +425,8 @@ pub mod pallet {
 		Revealed {
 			/// The job.
 			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
 			/// The seat.
 			seat: SeatIndex,
 			/// The validator on it.
@@ -324,11 +442,29 @@ pub mod pallet {
 			output_hash: Hash,
 			/// The answer, or the model's refusal.
 			output: Output,
+			/// Of how many seats how many agreed, and in which round.
+			support: Support,
+		},
+		/// The first committee did not agree: a second one is drawn from the next block's VRF.
+		SecondRoundBegan {
+			/// The job.
+			job: JobId,
+			/// Whether the first committee agreed and this is an audit of it, at the protocol's cost.
+			is_audit: bool,
+		},
+		/// An audit of an agreed job is over. The answer stays as it was said.
+		Audited {
+			/// The job.
+			job: JobId,
+			/// What came of it.
+			audit: AuditView,
 		},
 		/// A seat was paid.
 		SeatPaid {
 			/// The job.
 			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
 			/// The seat.
 			seat: SeatIndex,
 			/// The validator on it.
@@ -336,17 +472,32 @@ pub mod pallet {
 			/// What it got.
 			amount: Balance,
 		},
-		/// A job ended and its money is settled. The three amounts add up to what was held.
+		/// A seat was charged for its fault, out of its validator's service bond.
+		SeatCharged {
+			/// The job.
+			job: JobId,
+			/// The committee's number for the job.
+			round: Round,
+			/// The seat.
+			seat: SeatIndex,
+			/// The validator on it.
+			validator: AccountId,
+			/// What it did.
+			fault: Fault,
+			/// What was taken.
+			amount: Balance,
+		},
+		/// A job ended and its money is settled. Paid, refunded and the protocol's share add up to what was held.
 		Settled {
 			/// The job.
 			job: JobId,
 			/// How it ended.
 			verdict: Verdict,
-			/// What seats got.
+			/// What of the price seats got.
 			paid: Balance,
 			/// What went back to the requester.
 			refunded: Balance,
-			/// What the protocol's account got.
+			/// What the protocol's account got of the price.
 			protocol_share: Balance,
 		},
 		/// A job's retention is over: only events know it any more.
@@ -354,9 +505,68 @@ pub mod pallet {
 			/// The job.
 			job: JobId,
 		},
+		/// A validator serves a model from the next block on.
+		Attested {
+			/// The validator.
+			validator: AccountId,
+			/// The model.
+			model: ModelId,
+			/// How fast it is.
+			pace: Pace,
+		},
+		/// A validator does not serve a model any more.
+		Withdrawn {
+			/// The validator.
+			validator: AccountId,
+			/// The model.
+			model: ModelId,
+		},
+		/// A validator missed too many seats in a row and gets none until it attests again.
+		Unresponsive {
+			/// The validator.
+			validator: AccountId,
+		},
+		/// A validator placed a service bond, or more of it.
+		ServiceBonded {
+			/// The validator.
+			validator: AccountId,
+			/// What was added.
+			amount: Balance,
+			/// All of its bond.
+			bond: Balance,
+		},
+		/// A validator took service bond back.
+		ServiceUnbonded {
+			/// The validator.
+			validator: AccountId,
+			/// What was taken back.
+			amount: Balance,
+			/// What is left of its bond.
+			bond: Balance,
+		},
+		/// A validator signed two commits of one seat. Its stake is slashed.
+		Equivocated {
+			/// The validator.
+			validator: AccountId,
+			/// The job.
+			fingerprint: Fingerprint,
+			/// The committee's number for the job.
+			round: Round,
+			/// The seat.
+			seat: SeatIndex,
+		},
+		/// Root gave an account back what was held for a job that can't be read any more.
+		Reclaimed {
+			/// The job.
+			job: JobId,
+			/// The account.
+			requester: AccountId,
+			/// What it got back.
+			amount: Balance,
+		},
 	}
 
-	/// Why a job can't be submitted.
+	/// Why a call is refused.
 	#[pallet::error]
 	pub enum Error<T> {
 		/// The chain knows no such model: `inference_listModels` lists those there are.
@@ -373,10 +583,15 @@ pub mod pallet {
 		NoOutputUnits,
 		/// `Fixed` takes odd numbers from 1 to 15.
 		SeatsInvalid,
-		/// Fewer validators serve the model, with room for another job, than there are seats: ask for fewer or try later.
+		/// Fewer validators serve the model than there are seats: ask for fewer or try later.
 		TooFewValidators,
 		/// More validators serve the model than a committee has seats: ask for `Fixed` seats.
 		TooManyValidators,
+		/// The validators that serve the model have no time, or no free service bond, for this job: try again in some blocks,
+		/// or ask for less output or for fewer seats.
+		Busy,
+		/// The model takes no jobs for now: `inference_listModels` says which do.
+		ModelSuspended,
 		/// `drawDelay` takes numbers from 1 to 8.
 		DrawDelayInvalid,
 		/// The price is above `maxFee`: `inference_quote` says what it is.
@@ -389,25 +604,36 @@ pub mod pallet {
 		TooManyJobs,
 		/// As many jobs of this account are open as the chain takes: wait for one to end.
 		TooManyJobsOfAccount,
+		/// A block has its votes already: a second `include` makes it invalid.
+		IncludedAlready,
+		/// The account has less free balance than it wants to bond.
+		BondTooHigh,
+		/// That much of the service bond is not free: open seats are covered by it until their jobs end.
+		BondReserved,
+		/// The two ballots are no proof: they must be signed by one validator and hold two different commits of one seat, and
+		/// their session's keys must still be known.
+		NotAnEquivocation,
+		/// This equivocation has been reported already.
+		EquivocationKnown,
+		/// No job has this number, or it has ended.
+		NoOpenJob,
+		/// The job can be read, so it ends by itself; `cancel` ends it now.
+		JobIsReadable,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		/// Reserves the weight of what the block's end will do, and prunes.
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-			let due = Agenda::<T>::decode_len(Self::now()).unwrap_or(0) as u64;
 			let pruned = Self::prune_retained();
-			Self::weight_of_due(due).saturating_add(<T as Config>::WeightInfo::prune().saturating_mul(pruned))
+			Self::weight_of_the_blocks_end()
+				.saturating_add(<T as Config>::WeightInfo::prune().saturating_mul(pruned))
 		}
 
-		/// Draws committees and ends phases whose time is over. After Babe's, so that this block's VRF is known.
+		/// Draws committees, ends phases whose time is over, and lets what was said about models take effect. After Babe's, so
+		/// that this block's VRF is known.
 		fn on_finalize(_: BlockNumberFor<T>) {
-			Included::<T>::kill();
-			Self::note_vrf();
-			let now = Self::now();
-			for job in Agenda::<T>::take(now) {
-				Self::on_due(job, now);
-			}
+			Self::end_block();
 		}
 
 		fn offchain_worker(_: BlockNumberFor<T>) {
@@ -415,15 +641,7 @@ pub mod pallet {
 		}
 
 		fn integrity_test() {
-			assert!(T::MaxDuePerBlock::get() > 0 && T::MaxOpenJobs::get() > 0, "inference: no job would fit");
-			assert!(
-				T::MaxIncludeWeight::get().all_gte(Self::weight_of_smallest_include()),
-				"inference: `include` has no room for a single vote that settles a job"
-			);
-			assert!(
-				T::CommitWindow::get() > T::CommitGrace::get(),
-				"inference: commits would be over before their grace"
-			);
+			Self::check_parameters();
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -453,17 +671,86 @@ pub mod pallet {
 
 		/// The votes of validators, put in by a block's author. Origin: none, as an inherent; no transaction can call it.
 		///
-		/// Never fails: votes that do not verify or come at the wrong time are dropped, and a second call in a block does
-		/// nothing.
+		/// Votes that do not verify or come at the wrong time are dropped. A second call in a block fails, which makes the
+		/// block invalid.
 		#[pallet::call_index(1)]
 		#[pallet::weight((T::MaxIncludeWeight::get(), DispatchClass::Mandatory))]
 		pub fn include(
 			origin: OriginFor<T>,
-			bundles: BoundedVec<VoteBundle, ConstU32<MAX_BUNDLES>>,
+			ballots: BoundedVec<VersionedBallot, ConstU32<MAX_BALLOTS>>,
 		) -> DispatchResultWithPostInfo {
 			ensure_none(origin)?;
-			let weight = Self::do_include(bundles);
+			ensure!(!Included::<T>::get(), Error::<T>::IncludedAlready);
+			Included::<T>::put(true);
+			let weight = Self::do_include(ballots);
 			Ok(PostDispatchInfo { actual_weight: Some(weight), pays_fee: Pays::No })
+		}
+
+		/// Bond tokens for service: they are held of the caller, a validator's stash, and cover its seats. Origin: signed.
+		///
+		/// A seat reserves the price of its whole job until the job ends, and is charged from that for its faults. Who has no
+		/// free bond for another seat gets none.
+		#[pallet::call_index(2)]
+		#[pallet::weight(<T as Config>::WeightInfo::bond_service())]
+		pub fn bond_service(origin: OriginFor<T>, #[pallet::compact] amount: Balance) -> DispatchResult {
+			let validator = ensure_signed(origin)?;
+			Self::do_bond(&validator, amount)
+		}
+
+		/// Take service bond back, as far as no open seat is covered by it. Origin: signed.
+		#[pallet::call_index(3)]
+		#[pallet::weight(<T as Config>::WeightInfo::unbond_service())]
+		pub fn unbond_service(origin: OriginFor<T>, #[pallet::compact] amount: Balance) -> DispatchResult {
+			let validator = ensure_signed(origin)?;
+			Self::do_unbond(&validator, amount)
+		}
+
+		/// Report a validator that signed two different commits of one seat, by the two ballots. Origin: signed.
+		///
+		/// The reporter is given a part of what is slashed, when the slash is applied. A right report pays no fee.
+		#[pallet::call_index(4)]
+		#[pallet::weight(<T as Config>::WeightInfo::report_equivocation())]
+		pub fn report_equivocation(
+			origin: OriginFor<T>,
+			first: Box<SignedBallot>,
+			second: Box<SignedBallot>,
+		) -> DispatchResultWithPostInfo {
+			let reporter = ensure_signed(origin)?;
+			Self::do_report_equivocation(Some(reporter), &first, &second)?;
+			Ok(Pays::No.into())
+		}
+
+		/// As `report_equivocation`, by a node that saw both ballots, into the blocks that it makes itself. Origin: none.
+		#[pallet::call_index(5)]
+		#[pallet::weight(<T as Config>::WeightInfo::report_equivocation())]
+		pub fn report_equivocation_unsigned(
+			origin: OriginFor<T>,
+			first: Box<SignedBallot>,
+			second: Box<SignedBallot>,
+		) -> DispatchResult {
+			ensure_none(origin)?;
+			Self::do_report_equivocation(None, &first, &second)
+		}
+
+		/// End a job, with a full refund and no fault of anyone. Origin: root.
+		#[pallet::call_index(6)]
+		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
+		pub fn cancel(origin: OriginFor<T>, #[pallet::compact] job: JobId) -> DispatchResult {
+			ensure_root(origin)?;
+			Self::do_cancel(job)
+		}
+
+		/// Give an account back what was held for a job that can't be read any more, as after a faulty upgrade. Origin: root.
+		#[pallet::call_index(7)]
+		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
+		pub fn reclaim(
+			origin: OriginFor<T>,
+			#[pallet::compact] job: JobId,
+			requester: AccountId,
+			#[pallet::compact] amount: Balance,
+		) -> DispatchResult {
+			ensure_root(origin)?;
+			Self::do_reclaim(job, requester, amount)
 		}
 	}
 
@@ -481,13 +768,28 @@ pub mod pallet {
 					return None;
 				}
 			};
-			let InherentVotes::V1(bundles) = votes;
-			let bundles = Self::select_bundles(bundles);
-			(!bundles.is_empty()).then_some(Call::include { bundles })
+			let InherentVotes::V1(ballots) = votes;
+			let ballots = Self::select_ballots(ballots);
+			(!ballots.is_empty()).then_some(Call::include { ballots })
 		}
 
 		fn is_inherent(call: &Call<T>) -> bool {
 			matches!(call, Call::include { .. })
+		}
+	}
+
+	// Deprecated for the `authorize` attribute, whose transaction extension would change what wallets sign.
+	#[allow(deprecated)]
+	#[pallet::validate_unsigned]
+	impl<T: Config> ValidateUnsigned for Pallet<T> {
+		type Call = Call<T>;
+
+		fn validate_unsigned(source: TransactionSource, call: &Call<T>) -> TransactionValidity {
+			Self::validate_report(source, call)
+		}
+
+		fn pre_dispatch(call: &Call<T>) -> Result<(), TransactionValidityError> {
+			Self::check_report(call)
 		}
 	}
 }

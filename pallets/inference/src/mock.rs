@@ -414,10 +414,10 @@ impl Votes {
 		self
 	}
 
-	pub fn sign(self) -> VoteBundle {
+	pub fn sign(self) -> VersionedBallot {
 		let signature = key(self.key).sign(&self.ballot.signing_payload(&Inference::genesis()));
-		let outputs = self.outputs.try_into().expect("the bundle has room");
-		VoteBundle::V1(SignedBallot { ballot: self.ballot, outputs, signature })
+		let outputs = self.outputs.try_into().expect("the ballot has room");
+		VersionedBallot::V1(SignedBallot { ballot: self.ballot, outputs, signature })
 	}
 
 	fn seat(&self, id: JobId) -> SeatIndex {
@@ -436,10 +436,10 @@ impl Votes {
 	}
 }
 
-/// Puts the bundles into the block; the call never fails.
-pub fn include(bundles: impl IntoIterator<Item = VoteBundle>) -> Weight {
-	let bundles = BoundedVec::try_from(bundles.into_iter().collect::<Vec<_>>()).expect("the bundles fit");
-	let result: DispatchResultWithPostInfo = Inference::include(RuntimeOrigin::none(), bundles);
+/// Puts the ballots into the block; the call never fails.
+pub fn include(ballots: impl IntoIterator<Item = VersionedBallot>) -> Weight {
+	let ballots = BoundedVec::try_from(ballots.into_iter().collect::<Vec<_>>()).expect("the ballots fit");
+	let result: DispatchResultWithPostInfo = Inference::include(RuntimeOrigin::none(), ballots);
 	result.expect("the call never fails").actual_weight.expect("the call says what it weighed")
 }
 

@@ -1,115 +1,173 @@
 //! When a phase is over, and what follows.
 
 use super::*;
+use agenda::Duty;
+use cells::Cell;
 use codec::Decode;
-use frame_support::{defensive, traits::Get, weights::Weight};
+use frame_support::{defensive, ensure, pallet_prelude::DispatchResult, traits::Get};
+use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::{is_quorum, quorum},
-	output::{Output, VersionedOutput},
+	job::FIRST_ROUND,
+	output::VersionedOutput,
 };
 
 impl<T: Config> Pallet<T> {
-	/// Does what the job's agenda entry stands for. The block's entries were taken out already.
-	pub(crate) fn on_due(id: JobId, now: BlockNumber) {
-		let Some(job) = Jobs::<T>::get(id) else {
-			defensive!("inference: the agenda names a job that does not exist");
+	/// Ends the job's phase, whose deadline has come.
+	pub(crate) fn on_deadline(id: JobId, job: Job, ledgers: &mut Ledgers<T>) {
+		let fallback = job.clone();
+		let Some(mut cell) = Cell::load::<T>(id, job) else {
+			defensive!("inference: a drawn job has no committee", id);
+			return Self::give_up(id, fallback, ledgers);
+		};
+		if Self::end_if_suspended(&cell, ledgers) {
 			return;
-		};
-		if job.phase == Phase::Pending {
-			return Self::draw(id, job, now);
 		}
-		let Some(committee) = Committees::<T>::get(id) else {
-			defensive!("inference: a drawn job has no committee");
-			return Self::end(id, job, Verdict::Expired);
-		};
-		let tally = committee.tally();
-		match job.phase {
-			Phase::Committing if is_quorum(tally.committed, tally.seats) => Self::begin_revealing(id, job, &tally, now),
-			Phase::Committing => Self::end(id, job, Verdict::Expired),
-			Phase::Revealing => {
-				let verdict = Self::verdict(id, &job, &tally);
-				Self::end(id, job, verdict)
+		let tally = cell.committee.tally();
+		match cell.job.phase {
+			Phase::Committing if is_quorum(tally.committed, tally.seats) => {
+				Self::begin_revealing(&mut cell, &tally);
+				cell.store::<T>();
 			}
-			Phase::Pending | Phase::Ended { .. } => {
-				defensive!("inference: the agenda names a job that has ended");
-			}
+			_ => Self::conclude(&mut cell, ledgers),
 		}
 	}
 
-	/// What the weight of so many entries is at most.
-	pub(crate) fn weight_of_due(entries: u64) -> Weight {
-		let draw = <T as Config>::WeightInfo::draw(T::MaxValidators::get());
-		let end = <T as Config>::WeightInfo::end(MAX_SEATS);
-		draw.max(end).saturating_mul(entries)
-	}
-
-	/// Looks at the job after votes have come in: enters the next phase when this one has nothing to wait for. Returns
-	/// whether the job has ended.
-	pub(crate) fn advance(id: JobId, now: BlockNumber) -> bool {
-		let (Some(mut job), Some(committee)) = (Jobs::<T>::get(id), Committees::<T>::get(id)) else {
-			return false;
-		};
-		let tally = committee.tally();
-		match job.phase {
+	/// Looks at the job after all of a block's votes have come in: enters the next phase when this one has nothing to wait
+	/// for. Returns whether the job has ended.
+	pub(crate) fn advance(cell: &mut Cell, now: BlockNumber, ledgers: &mut Ledgers<T>) -> bool {
+		if Self::end_if_suspended(cell, ledgers) {
+			return true;
+		}
+		let tally = cell.committee.tally();
+		match cell.job.phase {
 			Phase::Committing => {
-				let reached = is_quorum(tally.committed, tally.seats);
 				if tally.committed + tally.missing < quorum(tally.seats) {
-					Self::end(id, job, Verdict::Expired);
-					return true;
-				}
-				if tally.missing == 0 {
-					Self::begin_revealing(id, job, &tally, now);
-				} else if reached {
+					// Nothing can come of it any more: it ends with the next block.
+					Self::wait_until(cell, now.saturating_add(1));
+				} else if tally.missing == 0 {
+					Self::begin_revealing(cell, &tally);
+				} else if is_quorum(tally.committed, tally.seats) {
 					// The grace begins with the first quorum and is never put off: later commits find a nearer deadline.
-					let grace = now.saturating_add(T::CommitGrace::get());
-					if grace < job.deadline {
-						Self::reenter(id, &mut job, grace);
-						Jobs::<T>::insert(id, job);
-					}
+					Self::wait_until(cell, now.saturating_add(T::CommitGrace::get()));
 				}
-				false
 			}
 			Phase::Revealing => {
-				if job.agreed.is_none() {
-					if let Some(output_hash) = Self::agreed_output(id, &tally) {
-						job.agreed = Some(Agreement { output_hash, at: now });
-						Self::announce(id, output_hash);
-						Jobs::<T>::insert(id, &job);
-					}
-				}
-				let nothing_to_come = tally.committed == 0 && (job.agreed.is_some() || tally.winner().is_none());
-				if nothing_to_come || !tally.can_agree() {
-					let verdict = Self::verdict(id, &job, &tally);
-					Self::end(id, job, verdict);
+				Self::keep_best_output(cell);
+				Self::agree(cell, &tally, now);
+				let is_decided = cell.is_agreed() || Self::lacks_no_output(cell, &tally);
+				if tally.committed == 0 && is_decided {
+					Self::conclude(cell, ledgers);
 					return true;
 				}
-				false
 			}
-			Phase::Pending | Phase::Ended { .. } => false,
+			Phase::Pending | Phase::Ended => {}
+		}
+		cell.store::<T>();
+		false
+	}
+
+	/// Whether no seat's output could still make a quorum of its reveals an agreement.
+	fn lacks_no_output(cell: &Cell, tally: &Tally) -> bool {
+		tally.winner().is_none() || cell.job.audit == AuditView::Open
+	}
+
+	/// Notes the agreement, where a quorum has given one value and the bytes are here too. An audit looks at the value alone.
+	fn agree(cell: &mut Cell, tally: &Tally, now: BlockNumber) {
+		let Some(value) = tally.winner() else { return };
+		if cell.job.agreed.is_some() || cell.stored_output::<T>() != Some(value.output_hash) {
+			return;
+		}
+		let Some(output) = Self::output(cell.id) else { return };
+		let support = Support {
+			round: cell.job.round,
+			seats: tally.seats as u16,
+			agreed: tally.votes_of(&value) as u16,
+			serving: cell.committee.serving,
+		};
+		cell.job.agreed = Some(Agreement { value, at: now, support });
+		Self::deposit_event(Event::Agreed { job: cell.id, output_hash: value.output_hash, output, support });
+	}
+
+	/// What follows when nothing more is to come of the job's present committee.
+	fn conclude(cell: &mut Cell, ledgers: &mut Ledgers<T>) {
+		if cell.job.audit == AuditView::Open {
+			return Self::end_audit(cell, ledgers);
+		}
+		if cell.is_agreed() {
+			let verdict = match Self::output(cell.id) {
+				Some(Output::Refusal(reason)) => Verdict::Failed(reason),
+				_ => Verdict::Agreed,
+			};
+			return Self::end(cell, verdict, ledgers);
+		}
+		match (cell.job.round, cell.job.phase) {
+			(FIRST_ROUND, Phase::Revealing) => {
+				Self::begin_second_round(cell.id, &mut cell.job);
+				Committees::<T>::insert((cell.id, FIRST_ROUND), &cell.committee);
+				Jobs::<T>::insert(cell.id, &cell.job);
+			}
+			(FIRST_ROUND, _) => Self::end(cell, Verdict::Expired, ledgers),
+			_ => Self::end(cell, Verdict::NoQuorum, ledgers),
 		}
 	}
 
-	fn begin_revealing(id: JobId, mut job: Job, tally: &Tally, now: BlockNumber) {
-		job.phase = Phase::Revealing;
-		Self::reenter(id, &mut job, now.saturating_add(T::RevealWindow::get()));
+	/// Ends a job whose present committee can't be drawn.
+	pub(crate) fn give_up(id: JobId, mut job: Job, ledgers: &mut Ledgers<T>) {
+		job.phase = Phase::Ended;
+		let committees = Self::committees(id, &job);
+		if job.audit == AuditView::Open {
+			return Self::settle_audit(id, job, committees, AuditView::Undecided, ledgers);
+		}
+		let verdict = if job.round == FIRST_ROUND { Verdict::Expired } else { Verdict::NoQuorum };
+		Self::settle(id, job, committees, verdict, ledgers)
+	}
+
+	/// Ends a job with a full refund and no fault of anyone.
+	pub(crate) fn cancel_job(id: JobId, job: Job, ledgers: &mut Ledgers<T>) {
+		let committees = Self::committees(id, &job);
+		if job.audit == AuditView::Open {
+			return Self::settle_audit(id, job, committees, AuditView::Undecided, ledgers);
+		}
+		Self::settle(id, job, committees, Verdict::Cancelled, ledgers)
+	}
+
+	fn end_if_suspended(cell: &Cell, ledgers: &mut Ledgers<T>) -> bool {
+		let is_suspended = pallet_models::Pallet::<T>::is_suspended(&cell.job.model);
+		if is_suspended {
+			Committees::<T>::insert((cell.id, cell.job.round), &cell.committee);
+			Self::cancel_job(cell.id, cell.job.clone(), ledgers);
+		}
+		is_suspended
+	}
+
+	/// The job's committees, in the order of their rounds.
+	pub(crate) fn committees(id: JobId, job: &Job) -> Vec<Committee> {
+		(FIRST_ROUND..=job.round).filter_map(|round| Committees::<T>::get((id, round))).collect()
+	}
+
+	fn end(cell: &Cell, verdict: Verdict, ledgers: &mut Ledgers<T>) {
+		Committees::<T>::insert((cell.id, cell.job.round), &cell.committee);
+		let committees = Self::committees(cell.id, &cell.job);
+		Self::settle(cell.id, cell.job.clone(), committees, verdict, ledgers)
+	}
+
+	fn begin_revealing(cell: &mut Cell, tally: &Tally) {
+		let deadline = Self::enter(Duty::Deadline, cell.id, Self::now().saturating_add(T::RevealWindow::get()));
+		cell.job.phase = Phase::Revealing;
+		cell.job.deadline = deadline;
 		Self::deposit_event(Event::RevealingBegan {
-			job: id,
+			job: cell.id,
+			round: cell.job.round,
 			committed: tally.committed as u32,
-			deadline: job.deadline,
+			deadline,
 		});
-		Jobs::<T>::insert(id, job);
 	}
 
-	/// The hash that has a quorum, where the bytes are here too.
-	fn agreed_output(id: JobId, tally: &Tally) -> Option<Hash> {
-		let winner = tally.winner()?;
-		let stored = Outputs::<T>::get(id)?;
-		(sibyl_primitives::output::output_hash(&stored) == winner).then_some(winner)
-	}
-
-	fn announce(id: JobId, output_hash: Hash) {
-		if let Some(output) = Self::output(id) {
-			Self::deposit_event(Event::Agreed { job: id, output_hash, output });
+	/// Brings the job's deadline forward to that block.
+	fn wait_until(cell: &mut Cell, block: BlockNumber) {
+		if block < cell.job.deadline {
+			cell.job.deadline = Self::enter(Duty::Deadline, cell.id, block);
 		}
 	}
 
@@ -120,19 +178,57 @@ impl<T: Config> Pallet<T> {
 		Some(output)
 	}
 
-	fn verdict(id: JobId, job: &Job, tally: &Tally) -> Verdict {
-		if job.agreed.is_some() {
-			return match Self::output(id) {
-				Some(Output::Refusal(reason)) => Verdict::Failed(reason),
-				_ => Verdict::Agreed,
-			};
-		}
-		match tally.winner() {
-			Some(_) => Verdict::NoOutput,
-			None if is_quorum(tally.revealed, tally.seats) => Verdict::NoQuorum,
-			// Reveals that already differ so much that those to come can't mend it are a disagreement, too.
-			None if is_quorum(tally.revealed + tally.committed, tally.seats) && !tally.can_agree() => Verdict::NoQuorum,
-			None => Verdict::Expired,
-		}
+	pub(crate) fn do_cancel(id: JobId) -> DispatchResult {
+		let job = Jobs::<T>::get(id).filter(Job::is_open).ok_or(Error::<T>::NoOpenJob)?;
+		let mut ledgers = Ledgers::<T>::default();
+		Self::cancel_job(id, job, &mut ledgers);
+		ledgers.store();
+		Ok(())
+	}
+
+	/// Checks what the pallet's constants must fulfil together.
+	pub(crate) fn check_parameters() {
+		assert!(T::MaxOpenJobs::get() > 0, "inference: no job would fit");
+		assert!(
+			T::MaxIncludeWeight::get().all_gte(Self::weight_of_smallest_include()),
+			"inference: `include` has no room for a single vote that settles a job"
+		);
+		assert!(T::CommitGrace::get() > 0 && T::RevealWindow::get() > 0, "inference: a phase would have no block");
+		assert!(T::CommitWindow::get() > T::CommitGrace::get(), "inference: commits would be over before their grace");
+		assert!(T::AuditOdds::get() > 0, "inference: one of no jobs can't be audited");
+		let options = JobOptions { draw_delay: MAX_DRAW_DELAY, ..Default::default() };
+		let longest = Self::latest_end(0, &options, pallet_models::MAX_COMMIT_WINDOW);
+		assert!(T::Retention::get() > longest, "inference: a job would be pruned during its audit");
+	}
+}
+
+impl Cell {
+	/// Whether its present committee has agreed.
+	fn is_agreed(&self) -> bool {
+		self.job.agreed.is_some_and(|agreed| agreed.support.round == self.job.round)
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// Gives back what was held for a job that does not decode, and forgets the job.
+	pub(crate) fn do_reclaim(id: JobId, requester: AccountId, amount: Balance) -> DispatchResult {
+		use frame_support::traits::{fungible::MutateHold, tokens::Precision};
+		ensure!(id < NextJob::<T>::get(), Error::<T>::NoOpenJob);
+		ensure!(Jobs::<T>::get(id).is_none() && OpenJobs::<T>::contains_key(id), Error::<T>::JobIsReadable);
+		let amount =
+			T::Currency::release(&HoldReason::JobFee.into(), &requester, amount, Precision::BestEffort)?;
+		Jobs::<T>::remove(id);
+		OpenJobs::<T>::remove(id);
+		Requesters::<T>::mutate_exists(&requester, |account| {
+			*account = account
+				.map(|account| Requester {
+					open: account.open.saturating_sub(1),
+					kept: account.kept.saturating_sub(1),
+					..account
+				})
+				.filter(|account| account.kept > 0);
+		});
+		Self::deposit_event(Event::Reclaimed { job: id, requester, amount });
+		Ok(())
 	}
 }

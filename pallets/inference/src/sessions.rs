@@ -2,35 +2,45 @@
 
 use super::*;
 use alloc::vec::Vec;
-use frame_support::{
-	traits::{Get, OneSessionHandler},
-	BoundedVec,
-};
-use sibyl_primitives::{AuthorityIndex, InferenceId};
+use frame_support::traits::{Get, OneSessionHandler};
 use sp_runtime::BoundToRuntimeAppPublic;
 
 impl<T: Config> Pallet<T> {
-	/// The validator at that place of that session, where its votes are still taken.
-	pub(crate) fn member(session: SessionIndex, index: AuthorityIndex) -> Option<Member> {
-		KeySets::<T>::get(session)?.members.into_iter().nth(index as usize)
+	/// The validators of that session, in the order of their authority indices; none where its votes are not taken.
+	pub(crate) fn members(session: SessionIndex) -> Vec<Member> {
+		(0..).map_while(|index: AuthorityIndex| Members::<T>::get(session, index)).collect()
 	}
 
 	/// The sessions whose keys vote: the current one first.
 	pub(crate) fn voting_sessions() -> impl Iterator<Item = SessionIndex> {
 		let current = T::CurrentSession::get();
-		(current.saturating_sub(T::KeySetHistory::get())..=current).rev()
+		(Self::oldest_voting_session()..=current).rev()
+	}
+
+	/// The oldest session whose keys vote.
+	pub(crate) fn oldest_voting_session() -> SessionIndex {
+		T::CurrentSession::get().saturating_sub(T::KeySetHistory::get())
 	}
 
 	fn begin_session<'a>(session: SessionIndex, validators: impl Iterator<Item = (&'a AccountId, InferenceId)>) {
-		let members: Vec<_> = validators
-			.map(|(validator, key)| Member { validator: validator.clone(), key, stake: T::Stake::stake_of(validator) })
-			.collect();
-		let accounts: Vec<_> = members.iter().map(|member| member.validator.clone()).collect();
-		pallet_models::Pallet::<T>::retain_validators(&accounts);
-		// There are never more: the runtime bounds both by the same number.
-		KeySets::<T>::insert(session, KeySet { members: BoundedVec::truncate_from(members) });
-		if let Some(old) = session.checked_sub(T::KeySetHistory::get()).and_then(|oldest| oldest.checked_sub(1)) {
-			KeySets::<T>::remove(old);
+		let members: Vec<_> =
+			validators.map(|(validator, key)| Member { validator: validator.clone(), key }).collect();
+		// A session of the same number is there at genesis only, where there may be one before the first.
+		Self::forget_session(session);
+		for (index, member) in (0..).zip(&members) {
+			Members::<T>::insert(session, index, member);
+			Places::<T>::insert(&member.key, session, index);
+		}
+		Self::rebuild_rosters(&members);
+		if let Some(old) = Self::oldest_voting_session().checked_sub(1) {
+			Self::forget_session(old);
+		}
+	}
+
+	fn forget_session(session: SessionIndex) {
+		for (index, member) in (0..).zip(Self::members(session)) {
+			Members::<T>::remove(session, index);
+			Places::<T>::remove(&member.key, session);
 		}
 	}
 }

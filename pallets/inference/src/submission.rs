@@ -1,17 +1,30 @@
 //! What is checked and fixed when a job is submitted.
 
 use super::*;
+use agenda::Duty;
 use alloc::vec::Vec;
+use committee::{Busy, Need};
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
 	traits::{fungible::MutateHold, Get},
 };
+use ledgers::Ledgers;
 use sibyl_primitives::{
 	api::QuoteError,
-	job::{fingerprint, Seats, MAX_FIXED_SEATS},
+	job::{fingerprint, Seats, FIRST_ROUND, MAX_FIXED_SEATS},
 	model::{ModelRevision, Task},
 };
+
+/// What a job is offered for.
+pub(crate) struct Offer {
+	/// The model's revision.
+	pub revision: ModelRevision,
+	/// The price.
+	pub quote: Quote,
+	/// Microseconds that it is expected to take of an average validator.
+	pub expected_time: u64,
+}
 
 impl<T> From<QuoteError> for Error<T> {
 	fn from(error: QuoteError) -> Self {
@@ -24,6 +37,8 @@ impl<T> From<QuoteError> for Error<T> {
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { .. } => Self::TooFewValidators,
 			QuoteError::TooManyValidators { .. } => Self::TooManyValidators,
+			QuoteError::Busy { .. } => Self::Busy,
+			QuoteError::Suspended => Self::ModelSuspended,
 			QuoteError::Overflow => Self::PriceOverflow,
 		}
 	}
@@ -37,32 +52,39 @@ impl<T: Config> Pallet<T> {
 		options: JobOptions,
 		max_fee: Balance,
 	) -> DispatchResult {
-		let length = u32::try_from(input.len()).map_err(|_| Error::<T>::InputTooLong)?;
-		let (revision, quote) =
-			Self::quote_of(&model, options.seats, length, options.max_output_units).map_err(Error::<T>::from)?;
-		ensure!(core::str::from_utf8(&input).is_ok(), Error::<T>::InputNotUtf8);
-		let input = Input::try_from(input).map_err(|_| Error::<T>::InputTooLong)?;
+		// The cheapest refusals first: who is refused has paid only a fee.
 		ensure!((1..=MAX_DRAW_DELAY).contains(&options.draw_delay), Error::<T>::DrawDelayInvalid);
-		ensure!(quote.total <= max_fee, Error::<T>::FeeAboveLimit);
 		ensure!(OpenJobs::<T>::count() < T::MaxOpenJobs::get(), Error::<T>::TooManyJobs);
-		let open = OpenJobsOf::<T>::get(&requester);
-		ensure!(open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
-		T::Currency::hold(&HoldReason::JobFee.into(), &requester, quote.total)
+		let account = Requesters::<T>::get(&requester);
+		ensure!(account.open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
+		let input = Input::try_from(input).map_err(|_| Error::<T>::InputTooLong)?;
+		ensure!(core::str::from_utf8(&input).is_ok(), Error::<T>::InputNotUtf8);
+		let length = input.len() as u32;
+		let fingerprint = fingerprint(&requester, account.submitted, &model, &input, &options);
+		let offer = Self::offer(&model, options.seats, length, options.max_output_units, fingerprint)
+			.map_err(Error::<T>::from)?;
+		ensure!(offer.quote.total <= max_fee, Error::<T>::FeeAboveLimit);
+		T::Currency::hold(&HoldReason::JobFee.into(), &requester, offer.quote.total)
 			.map_err(|_| Error::<T>::BalanceTooLow)?;
 
 		let id = NextJob::<T>::get();
 		NextJob::<T>::put(id.saturating_add(1));
-		OpenJobsOf::<T>::insert(&requester, open.saturating_add(1));
-		let counter = JobsSubmitted::<T>::get(&requester);
-		JobsSubmitted::<T>::insert(&requester, counter.saturating_add(1));
+		let Requester { submitted, open, kept } = account;
+		let account = Requester {
+			submitted: submitted.saturating_add(1),
+			open: open.saturating_add(1),
+			kept: kept.saturating_add(1),
+		};
+		Requesters::<T>::insert(&requester, account);
+		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_add(offer.expected_time));
 
 		let now = Self::now();
-		let fingerprint = fingerprint(&requester, counter, &model, &input, &options);
-		let deadline = Self::enter(id, now.saturating_add(options.draw_delay.into()));
-		let ends_by = Self::latest_end(now, &options, revision.commit_window);
-		OpenJobs::<T>::insert(id, fingerprint);
+		let deadline = Self::enter(Duty::Draw, id, now.saturating_add(options.draw_delay.into()));
+		let ends_by = Self::latest_end(now, &options, offer.revision.commit_window);
+		OpenJobs::<T>::insert(id, ());
 		JobIds::<T>::insert(fingerprint, id);
 		Inputs::<T>::insert(id, input);
+		let Offer { revision, quote, expected_time } = offer;
 		Jobs::<T>::insert(
 			id,
 			Job {
@@ -73,66 +95,83 @@ impl<T: Config> Pallet<T> {
 				input_units: length,
 				price: revision.price,
 				quote,
+				expected_time,
 				submitted_at: now,
 				ends_by,
 				deadline,
+				round: FIRST_ROUND,
 				phase: Phase::Pending,
 				agreed: None,
+				audit: AuditView::None,
+				outcome: None,
 			},
 		);
 		Self::deposit_event(Event::JobSubmitted { job: id, requester, model, fingerprint, quote, ends_by });
 		Ok(())
 	}
 
-	/// The model's revision and what a job on it costs now.
-	pub(crate) fn quote_of(
+	/// What a job on the model costs now, where its validators have time and bonds for it. The seed is that of a trial of the
+	/// draw.
+	pub(crate) fn offer(
 		model: &ModelId,
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
-	) -> Result<(ModelRevision, Quote), QuoteError> {
+		seed: Hash,
+	) -> Result<Offer, QuoteError> {
 		let revision = pallet_models::Pallet::<T>::revision(model).ok_or(QuoteError::UnknownModel)?;
 		let limits = revision.limits;
 		ensure!(input_bytes > 0, QuoteError::InputEmpty);
 		ensure!(input_bytes <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
 		ensure!(max_output_units <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
 		ensure!(revision.task != Task::Generate || max_output_units > 0, QuoteError::NoOutputUnits);
-		let seats = Self::seats_now(model, seats)?;
+		ensure!(!pallet_models::Pallet::<T>::is_suspended(model), QuoteError::Suspended);
+		let servers = Self::serving(model);
+		let serving = u16::try_from(servers.len()).unwrap_or(u16::MAX);
+		let seats = seats_among(serving, seats)?;
 		let quote = Quote::new(&revision.price, seats, input_bytes, max_output_units, T::ProtocolShare::get())
 			.ok_or(QuoteError::Overflow)?;
-		Ok((revision, quote))
+		let need = Need {
+			input_units: input_bytes,
+			output_units: max_output_units,
+			charge: Self::charge_of(&quote),
+			expected_time: ExpectedTime::<T>::get(),
+			commit_window: Self::commit_window(revision.commit_window),
+		};
+		let drawn = Self::seat_first_round(&servers, seed, seats.into(), &need, &mut Ledgers::<T>::default())
+			.map_err(|Busy| QuoteError::Busy { serving })?;
+		let time = drawn.iter().fold(0u64, |sum, seat| sum.saturating_add(seat.time));
+		Ok(Offer { revision, quote, expected_time: time / u64::from(serving.max(1)) })
 	}
 
-	/// The seats that a committee drawn now would have.
-	fn seats_now(model: &ModelId, seats: Seats) -> Result<u16, QuoteError> {
-		let serving = u16::try_from(Self::eligible(model).len()).unwrap_or(u16::MAX);
-		match seats {
-			Seats::Fixed(count) => {
-				ensure!(count % 2 == 1 && count <= MAX_FIXED_SEATS, QuoteError::SeatsInvalid);
-				ensure!(count <= serving, QuoteError::TooFewValidators { serving });
-				Ok(count)
-			}
-			Seats::All => {
-				let limit = MAX_SEATS as u16;
-				ensure!(serving > 0, QuoteError::TooFewValidators { serving });
-				ensure!(serving <= limit, QuoteError::TooManyValidators { limit });
-				Ok(serving)
-			}
-		}
-	}
-
-	/// The block by which a job submitted now ends even if nobody acts: every wait, each with the agenda's spill.
+	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda
+	/// may be.
 	fn latest_end(now: BlockNumber, options: &JobOptions, model_window: BlockNumber) -> BlockNumber {
-		let waits = [
-			BlockNumber::from(options.draw_delay).saturating_add(DRAW_PATIENCE),
-			Self::commit_window(model_window),
-			T::RevealWindow::get(),
-		];
-		waits.into_iter().fold(now, |end, wait| end.saturating_add(wait).saturating_add(Self::max_spill()))
+		let windows = [Self::commit_window(model_window), T::RevealWindow::get()];
+		let first = BlockNumber::from(options.draw_delay).saturating_add(DRAW_PATIENCE);
+		let waits = [first].into_iter().chain(windows).chain([2]).chain(windows);
+		waits.fold(now, |end, wait| end.saturating_add(wait).saturating_add(Self::max_delay()))
 	}
 
 	/// Blocks for commits on a model that asks for so many.
 	pub(crate) fn commit_window(model_window: BlockNumber) -> BlockNumber {
 		T::CommitWindow::get().max(model_window)
+	}
+}
+
+/// The seats that a committee has where so many validators serve the model.
+fn seats_among(serving: u16, seats: Seats) -> Result<u16, QuoteError> {
+	match seats {
+		Seats::Fixed(count) => {
+			ensure!(count % 2 == 1 && count <= MAX_FIXED_SEATS, QuoteError::SeatsInvalid);
+			ensure!(count <= serving, QuoteError::TooFewValidators { serving });
+			Ok(count)
+		}
+		Seats::All => {
+			let limit = MAX_SEATS as u16;
+			ensure!(serving > 0, QuoteError::TooFewValidators { serving });
+			ensure!(serving <= limit, QuoteError::TooManyValidators { limit });
+			Ok(serving)
+		}
 	}
 }

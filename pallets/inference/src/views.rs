@@ -2,17 +2,19 @@
 
 use super::*;
 use alloc::vec::Vec;
+use cells::Cells;
 use frame_support::traits::Get;
 use sibyl_primitives::{
 	api::{
-		AgreementView, BundleStanding, CommitteeView, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError,
-		ResultView, SeatView, SeatVoteView, MAX_LISTED_JOBS,
+		BallotStanding, CommitteeView, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
+		ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
 	},
 	job::Seats,
+	vote::Ballot,
 };
 
 impl<T: Config> Pallet<T> {
-	/// A job, with all that is known of its committee.
+	/// A job, with all that is known of its committees.
 	pub fn job_view(id: JobId) -> Lookup<JobView> {
 		Self::look_up(id, |job| JobView {
 			id,
@@ -22,27 +24,30 @@ impl<T: Config> Pallet<T> {
 			options: job.options,
 			quote: job.quote,
 			submitted_at: job.submitted_at,
-			phase: job.phase.view(),
-			deadline: job.is_open().then_some(job.deadline),
+			phase: job.phase_view(),
+			deadline: job.is_unsettled().then_some(job.deadline),
 			ends_by: job.ends_by,
-			committee: Committees::<T>::get(id).map(CommitteeView::from),
-			agreed: job.agreed.map(|Agreement { output_hash, at }| AgreementView { output_hash, at }),
-			settlement: match job.phase {
-				Phase::Ended { settlement, .. } => Some(settlement),
-				_ => None,
-			},
+			committees: Self::committees(id, &job).into_iter().map(CommitteeView::from).collect(),
+			agreed: job.agreed.map(|agreed| agreed.view()),
+			audit: job.audit,
+			settlement: job.outcome.map(|outcome| outcome.settlement),
 			requester: job.requester,
 		})
 	}
 
 	/// A job's end and its output.
 	pub fn result_view(id: JobId) -> Lookup<ResultView> {
-		Self::look_up(id, |job| match (job.agreed, Self::output(id), job.phase) {
-			(Some(Agreement { output_hash, at }), Some(output), phase) => {
-				ResultView::Agreed { output, output_hash, at, settled: matches!(phase, Phase::Ended { .. }) }
-			}
-			(_, _, Phase::Ended { verdict, at, .. }) => ResultView::WithoutOutput { verdict, at },
-			(_, _, phase) => ResultView::Open { phase: phase.view(), deadline: job.deadline },
+		Self::look_up(id, |job| match (job.agreed, Self::output(id), job.outcome) {
+			(Some(Agreement { value, at, support }), Some(output), outcome) => ResultView::Agreed {
+				output,
+				output_hash: value.output_hash,
+				at,
+				support,
+				audit: job.audit,
+				settled: outcome.is_some(),
+			},
+			(_, _, Some(Outcome { verdict, at, .. })) => ResultView::WithoutOutput { verdict, at },
+			(_, _, None) => ResultView::Open { phase: job.phase_view(), deadline: job.deadline },
 		})
 	}
 
@@ -54,49 +59,79 @@ impl<T: Config> Pallet<T> {
 			.take(limit.min(MAX_LISTED_JOBS) as usize)
 			.filter_map(|id| {
 				let job = Jobs::<T>::get(id)?;
-				Some(OpenJob { id, fingerprint: job.fingerprint, phase: job.phase.view(), deadline: job.deadline })
+				let phase = match job.phase {
+					Phase::Pending | Phase::Ended => PhaseView::Pending,
+					Phase::Committing => PhaseView::Committing,
+					Phase::Revealing => PhaseView::Revealing,
+				};
+				Some(OpenJob {
+					id,
+					round: job.round,
+					fingerprint: job.fingerprint,
+					phase,
+					deadline: job.deadline,
+				})
 			})
 			.collect()
 	}
 
 	/// The models, with who serves them.
 	pub fn models_view() -> Vec<ModelView> {
-		let validators: Vec<_> = KeySets::<T>::get(T::CurrentSession::get())
-			.into_iter()
-			.flat_map(|set| set.members)
-			.map(|member| member.validator)
-			.collect();
 		pallet_models::Models::<T>::iter()
 			.map(|(id, revision)| {
-				let served_by = validators
-					.iter()
-					.filter(|validator| pallet_models::Pallet::<T>::capacity(&id, validator).is_some())
-					.cloned()
-					.collect();
-				ModelView { id, revision, served_by }
+				let is_suspended = pallet_models::Pallet::<T>::is_suspended(&id);
+				let served_by = Self::serving(&id).into_iter().map(|server| server.validator).collect();
+				ModelView { id, revision, is_suspended, served_by }
 			})
 			.collect()
 	}
 
 	/// What a job costs now.
 	pub fn quote(model: ModelId, seats: Seats, input_bytes: u32, max_output_units: u32) -> Result<Quote, QuoteError> {
-		Self::quote_of(&model, seats, input_bytes, max_output_units).map(|(_, quote)| quote)
+		let seed = frame_system::Pallet::<T>::parent_hash();
+		Self::offer(&model, seats, input_bytes, max_output_units, seed).map(|offer| offer.quote)
 	}
 
 	/// The inference keys of the sessions whose votes are taken, the newest first.
 	pub fn key_sets_view() -> Vec<KeySetView> {
 		Self::voting_sessions()
 			.filter_map(|session| {
-				let set = KeySets::<T>::get(session)?;
-				let members = set.members.into_iter().map(|member| (member.validator, member.key)).collect();
-				Some(KeySetView { session, members })
+				let members: Vec<_> =
+					Self::members(session).into_iter().map(|member| (member.validator, member.key)).collect();
+				(!members.is_empty()).then_some(KeySetView { session, members })
 			})
 			.collect()
 	}
 
-	/// What a block after this one would do with each bundle.
-	pub fn bundle_standings(bundles: Vec<VoteBundle>) -> Vec<BundleStanding> {
-		bundles.iter().map(Self::standing).collect()
+	/// The inference keys of the next session.
+	pub fn next_key_set_view() -> Option<KeySetView> {
+		let members = T::NextKeys::get();
+		let session = T::CurrentSession::get().saturating_add(1);
+		(!members.is_empty()).then_some(KeySetView { session, members })
+	}
+
+	/// What the block after this one would do with each ballot, as far as a call answers.
+	pub fn ballot_standings(ballots: Vec<Ballot>) -> Vec<BallotStanding> {
+		let mut cells = Cells::<T>::default();
+		let next = Self::now();
+		ballots
+			.iter()
+			.take(MAX_JUDGED_BALLOTS as usize)
+			.map(|ballot| Self::standing(ballot, next, &mut cells))
+			.collect()
+	}
+
+	/// A validator's service bond, its seats and what it has done.
+	pub fn validator_view(validator: AccountId) -> ValidatorView {
+		let ledger = ServiceLedgers::<T>::get(validator);
+		ValidatorView {
+			bond: ledger.bond,
+			reserved: ledger.reserved,
+			open_seats: ledger.open_seats.len() as u32,
+			open_time: ledger.open_time,
+			missed_in_a_row: ledger.missed_in_a_row.into(),
+			record: ledger.record,
+		}
 	}
 
 	/// The numbers of the jobs that have not ended, the oldest first.
@@ -117,10 +152,10 @@ impl<T: Config> Pallet<T> {
 
 impl From<Committee> for CommitteeView {
 	fn from(committee: Committee) -> Self {
-		let Committee { draw, round, session, drawn_at, seats } = committee;
+		let Committee { draw, round, session, drawn_at, serving, seats, .. } = committee;
 		let seats =
 			seats.into_iter().map(|seat| SeatView { validator: seat.validator, vote: seat.vote.into() }).collect();
-		Self { draw, round, session, drawn_at, seats }
+		Self { draw, round, session, drawn_at, serving, seats }
 	}
 }
 
@@ -130,7 +165,7 @@ impl From<SeatVote> for SeatVoteView {
 			SeatVote::Missing => Self::Missing,
 			SeatVote::Abstained(reason) => Self::Abstained(reason),
 			SeatVote::Committed(_) => Self::Committed,
-			SeatVote::Revealed { output_hash } => Self::Revealed(output_hash),
+			SeatVote::Revealed(value) => Self::Revealed(value.output_hash),
 		}
 	}
 }

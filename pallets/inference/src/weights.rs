@@ -6,26 +6,39 @@ use frame_support::weights::Weight;
 pub trait WeightInfo {
 	/// `submit` with an input of so many bytes.
 	fn submit(bytes: u32) -> Weight;
-	/// `include` without a bundle.
+	/// `include` without a ballot.
 	fn include() -> Weight;
-	/// A bundle's checks before its signature.
-	fn glance() -> Weight;
-	/// A bundle's signature.
-	fn signature() -> Weight;
-	/// A vote, and the look at its job afterwards.
+	/// A ballot's checks and its signature, over so many votes.
+	fn ballot(votes: u32) -> Weight;
+	/// A vote, its job not counted.
 	fn vote() -> Weight;
+	/// A job that has votes: reading it, writing it and entering the next phase.
+	fn job() -> Weight;
 	/// An output of so many bytes.
 	fn output(bytes: u32) -> Weight;
 	/// An attestation, and its effect at the block's end.
 	fn attestation() -> Weight;
-	/// A job's draw, among so many validators.
-	fn draw(validators: u32) -> Weight;
+	/// What a block's end does in any case.
+	fn end_block() -> Weight;
+	/// An entry of the agenda that its job has left behind.
+	fn pass_over() -> Weight;
+	/// A job's draw, of so many seats.
+	fn draw(seats: u32) -> Weight;
 	/// A job's end, with so many seats to be paid.
 	fn end(seats: u32) -> Weight;
 	/// Forgetting a job.
 	fn prune() -> Weight;
+	/// `bond_service`.
+	fn bond_service() -> Weight;
+	/// `unbond_service`.
+	fn unbond_service() -> Weight;
+	/// `report_equivocation`, of the largest ballots.
+	fn report_equivocation() -> Weight;
+	/// `cancel`, and `reclaim`, which does less.
+	fn cancel() -> Weight;
 }
 
+/// Made-up weights for tests: as many picoseconds as make the tests' budgets round numbers.
 impl WeightInfo for () {
 	fn submit(_: u32) -> Weight {
 		Weight::from_parts(100_000, 0)
@@ -33,13 +46,13 @@ impl WeightInfo for () {
 	fn include() -> Weight {
 		Weight::from_parts(1_000, 0)
 	}
-	fn glance() -> Weight {
-		Weight::from_parts(1_000, 0)
-	}
-	fn signature() -> Weight {
-		Weight::from_parts(10_000, 0)
+	fn ballot(votes: u32) -> Weight {
+		Weight::from_parts(10_000 + u64::from(votes) * 100, 0)
 	}
 	fn vote() -> Weight {
+		Weight::from_parts(1_000, 0)
+	}
+	fn job() -> Weight {
 		Weight::from_parts(10_000, 0)
 	}
 	fn output(_: u32) -> Weight {
@@ -48,13 +61,31 @@ impl WeightInfo for () {
 	fn attestation() -> Weight {
 		Weight::from_parts(10_000, 0)
 	}
-	fn draw(_: u32) -> Weight {
-		Weight::from_parts(100_000, 0)
+	fn end_block() -> Weight {
+		Weight::from_parts(10_000, 0)
 	}
-	fn end(_: u32) -> Weight {
-		Weight::from_parts(100_000, 0)
+	fn pass_over() -> Weight {
+		Weight::from_parts(1_000, 0)
+	}
+	fn draw(seats: u32) -> Weight {
+		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
+	}
+	fn end(seats: u32) -> Weight {
+		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
 	}
 	fn prune() -> Weight {
 		Weight::from_parts(10_000, 0)
+	}
+	fn bond_service() -> Weight {
+		Weight::from_parts(10_000, 0)
+	}
+	fn unbond_service() -> Weight {
+		Weight::from_parts(10_000, 0)
+	}
+	fn report_equivocation() -> Weight {
+		Weight::from_parts(100_000, 0)
+	}
+	fn cancel() -> Weight {
+		Weight::from_parts(100_000, 0)
 	}
 }

@@ -5,19 +5,22 @@
 //! to is stored, by compare-and-set, before it is signed, and there is never a second commit for the same draw.
 
 use super::*;
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+	collections::{BTreeMap, BTreeSet},
+	vec::Vec,
+};
+use cells::Cell;
 use codec::{Decode, Encode};
 use frame_support::traits::Get;
 use sibyl_primitives::{
-	commitment::{salt, Committer},
+	commitment::{salt, work, Committer},
 	job::AbstainReason,
 	mailbox::{
-		model_status_key, request_key, response_key, vote_key, InferenceRequest, InferenceResponse, ModelStatus,
-		StoredVote, OPEN_ENTRIES, OUTBOX,
+		model_status_key, request_key, response_key, vote_key, Answered, ClearAt, Clearing, InferenceRequest,
+		InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote, CLEARING, OUTBOX, SENT,
 	},
 	output::output_hash,
-	vote::{Abstention, Attestation, Ballot, Commit, Reveal, SignedBallot, VoteTarget},
-	AuthorityIndex, InferenceId,
+	vote::{Abstention, Attestation, Ballot, Commit, Reveal, VoteTarget},
 };
 use sp_application_crypto::RuntimeAppPublic;
 use sp_runtime::offchain::storage::{MutateStorageError, StorageRetrievalError, StorageValueRef};
@@ -29,19 +32,12 @@ const ENTRIES_OUTLIVE_JOB: BlockNumber = 64;
 /// them one block more.
 const SEND_AGAIN_AFTER: BlockNumber = 2;
 
-/// The key of what was sent last.
-const SENT: &[u8] = b"sibyl/sent";
-
-/// Mailbox entries of a job, to be cleared in time.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
-struct OpenEntry {
-	target: VoteTarget,
-	clear_at: BlockNumber,
-}
+/// A place of a session's set whose key is in this node's keystore.
+type Place = (SessionIndex, AuthorityIndex);
 
 /// What a run sends for one key of ours.
 struct Outgoing {
-	key: InferenceId,
+	member: Member,
 	ballot: Ballot,
 	outputs: Vec<OutputBytes>,
 }
@@ -52,113 +48,128 @@ struct OurSeat<'a> {
 	job: &'a Job,
 	target: VoteTarget,
 	place: SeatIndex,
-	validator: &'a AccountId,
+	seat: &'a Seat,
 	key: &'a InferenceId,
 }
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn run_worker() {
-		let keys = InferenceId::all();
-		if keys.is_empty() {
+		let now = Self::now();
+		// The first block's state does not know its own hash, which votes name the chain by.
+		if now == 0 {
 			return;
 		}
-		let ours = Self::our_places(&keys);
-		if ours.is_empty() {
+		let mut outgoing = Self::our_places(now);
+		if outgoing.is_empty() {
 			return;
 		}
 		let started = sp_io::offchain::timestamp();
-		let now = Self::now();
-		let mut outgoing: BTreeMap<(SessionIndex, AuthorityIndex), Outgoing> = ours
-			.iter()
-			.map(|((session, index), member)| {
-				let ballot = Ballot::new(*session, *index, now);
-				((*session, *index), Outgoing { key: member.key.clone(), ballot, outputs: Vec::new() })
-			})
-			.collect();
 		Self::attest_models(&mut outgoing);
-		let mut touched = Vec::new();
-		let jobs = Self::open_jobs();
-		let looked_at = jobs.len();
-		for id in jobs {
-			let (Some(job), Some(committee)) = (Jobs::<T>::get(id), Committees::<T>::get(id)) else { continue };
-			let target = committee.target(job.fingerprint);
-			for (seat, place) in committee.seats.iter().zip(0..) {
-				let whose = (committee.session, seat.authority_index);
-				let (Some(member), Some(out)) = (ours.get(&whose), outgoing.get_mut(&whose)) else { continue };
-				let ours = OurSeat { id, job: &job, target, place, validator: &seat.validator, key: &member.key };
-				match (job.phase, seat.vote) {
-					(Phase::Committing, SeatVote::Missing) if now < job.deadline => {
-						touched.push((target, job.ends_by));
-						Self::commit(&ours, out);
-					}
-					(Phase::Revealing, SeatVote::Committed(_)) if now < job.deadline => {
-						touched.push((target, job.ends_by));
-						Self::reveal(&ours, &seat.vote, out);
-					}
-					// The author may have left the output out: the reveal brings it again.
-					(Phase::Revealing, SeatVote::Revealed { output_hash })
-						if now < job.deadline
-							&& committee.tally().winner() == Some(output_hash)
-							&& Self::lacks_output(&target, &output_hash) =>
-					{
-						Self::reveal(&ours, &seat.vote, out);
-					}
-					_ => {}
-				}
-			}
+		let mut to_clear = Vec::new();
+		let open_seats = Self::our_open_seats(&outgoing);
+		let looked_at = open_seats.len();
+		for (id, round) in open_seats {
+			let Some(job) = Jobs::<T>::get(id).filter(|job| job.round == round && now < job.deadline) else { continue };
+			let Some(mut cell) = Cell::load::<T>(id, job) else { continue };
+			Self::act_in(&mut cell, &mut outgoing, &mut to_clear);
 		}
-		Self::keep_entries(touched, now);
-		for out in outgoing.into_values() {
-			Self::send(out, now);
-		}
+		Self::keep_entries(to_clear, now);
+		Self::send(outgoing.into_values().collect(), now);
 		let took = sp_io::offchain::timestamp().diff(&started).millis();
-		log::debug!(target: LOG_TARGET, "the worker looked at {looked_at} open jobs in {took} ms");
+		log::debug!(target: LOG_TARGET, "the worker looked at {looked_at} open seats in {took} ms");
 	}
 
-	/// The places of sessions' sets whose key is in our keystore.
-	fn our_places(keys: &[InferenceId]) -> BTreeMap<(SessionIndex, AuthorityIndex), Member> {
-		Self::voting_sessions()
-			.filter_map(|session| KeySets::<T>::get(session).map(|set| (session, set)))
-			.flat_map(|(session, set)| (0..).zip(set.members).map(move |(index, member)| ((session, index), member)))
-			.filter(|(_, member)| keys.contains(&member.key))
+	/// The places of voting sessions' sets whose key is in our keystore, each with an empty ballot.
+	fn our_places(now: BlockNumber) -> BTreeMap<Place, Outgoing> {
+		let oldest = Self::oldest_voting_session();
+		InferenceId::all()
+			.iter()
+			.flat_map(Places::<T>::iter_prefix)
+			.filter(|(session, _)| *session >= oldest)
+			.filter_map(|(session, index)| {
+				let member = Members::<T>::get(session, index)?;
+				let ballot = Ballot::new(session, index, now);
+				Some(((session, index), Outgoing { member, ballot, outputs: Vec::new() }))
+			})
 			.collect()
 	}
 
+	/// The open seats of our validators, the oldest jobs first.
+	fn our_open_seats(outgoing: &BTreeMap<Place, Outgoing>) -> BTreeSet<(JobId, Round)> {
+		let validators: BTreeSet<_> = outgoing.values().map(|out| &out.member.validator).collect();
+		validators.into_iter().flat_map(|validator| ServiceLedgers::<T>::get(validator).open_seats).collect()
+	}
+
+	/// Does what our seats in the job's present committee have to do.
+	fn act_in(cell: &mut Cell, outgoing: &mut BTreeMap<Place, Outgoing>, to_clear: &mut Vec<ClearAt>) {
+		let winner = cell.committee.tally().winner();
+		let stored = cell.stored_output::<T>();
+		let Cell { id, job, committee, .. } = &*cell;
+		let target = committee.target(job.fingerprint);
+		for (seat, place) in committee.seats.iter().zip(0..) {
+			let Some(out) = outgoing.get_mut(&(committee.session, seat.authority_index)) else { continue };
+			let key = out.member.key.clone();
+			let ours = OurSeat { id: *id, job, target, place, seat, key: &key };
+			// The author may have left the output out: the reveal brings it again.
+			let lacks_ours = |value: Value| winner == Some(value) && stored != Some(value.output_hash);
+			let acted = match (job.phase, seat.vote) {
+				(Phase::Committing, SeatVote::Missing) => {
+					Self::commit(&ours, out);
+					true
+				}
+				(Phase::Revealing, SeatVote::Committed(_)) => {
+					Self::reveal(&ours, stored, out);
+					true
+				}
+				(Phase::Revealing, SeatVote::Revealed(value)) if lacks_ours(value) => {
+					Self::reveal(&ours, stored, out);
+					false
+				}
+				_ => false,
+			};
+			if acted {
+				let block = job.ends_by.max(job.deadline).saturating_add(ENTRIES_OUTLIVE_JOB);
+				to_clear.push(ClearAt { target, seat: place, block });
+			}
+		}
+	}
+
 	/// Says of each model whether we serve it, where that is news.
-	fn attest_models(outgoing: &mut BTreeMap<(SessionIndex, AuthorityIndex), Outgoing>) {
+	fn attest_models(outgoing: &mut BTreeMap<Place, Outgoing>) {
 		let current = T::CurrentSession::get();
 		for model in pallet_models::Models::<T>::iter_keys() {
-			let Some(ModelStatus::V1(standing)) = read(&model_status_key(&model)) else { continue };
-			let attestation = Attestation { model, standing };
-			for ((session, index), out) in outgoing.iter_mut().filter(|((session, _), _)| *session == current) {
-				let Some(member) = Self::member(*session, *index) else { continue };
-				if pallet_models::Pallet::<T>::is_news(&member.validator, &attestation, out.ballot.at_block) {
-					let _as_many_as_models_fit = out.ballot.attestations.try_push(attestation);
+			let Some(ModelStatus::V1(availability)) = read(&model_status_key(&model)) else { continue };
+			let attestation = Attestation { model, availability };
+			for (_, out) in outgoing.iter_mut().filter(|((session, _), _)| *session == current) {
+				if Self::is_news(&out.member.validator, &attestation, out.ballot.at_block) {
+					// As many as there are models fit.
+					let _ = out.ballot.attestations.try_push(attestation);
 				}
 			}
 		}
 	}
 
-	/// Commits to the output, abstains, or asks for the output.
+	/// Commits to the output and the work, abstains, or asks for the output.
 	fn commit(seat: &OurSeat<'_>, out: &mut Outgoing) {
 		if out.ballot.commits.is_full() || out.ballot.abstentions.is_full() {
 			return;
 		}
 		let Some(stored) = Self::stored_vote(seat) else { return };
 		let (target, place) = (seat.target, seat.place);
+		// There is room for either.
 		match stored {
 			StoredVote::V1 { commitment, .. } => {
-				let _has_room = out.ballot.commits.try_push(Commit { target, seat: place, commitment });
+				let _ = out.ballot.commits.try_push(Commit { target, seat: place, commitment });
 			}
 			StoredVote::Abstained(reason) => {
-				let _has_room = out.ballot.abstentions.try_push(Abstention { target, seat: place, reason });
+				let _ = out.ballot.abstentions.try_push(Abstention { target, seat: place, reason });
 			}
 		}
 	}
 
 	/// What the seat has bound itself to, here, whether a block has it or not; binds it where the output is there.
 	fn stored_vote(seat: &OurSeat<'_>) -> Option<StoredVote> {
-		let slot = vote_key(&seat.target);
+		let slot = vote_key(&seat.target, seat.place);
 		let slot = StorageValueRef::persistent(&slot);
 		match slot.get::<StoredVote>() {
 			Ok(Some(stored)) => return Some(stored),
@@ -168,11 +179,12 @@ impl<T: Config> Pallet<T> {
 				return None;
 			}
 		}
-		let vote = match Self::output_of(seat)? {
-			Ok(output) => {
+		let vote = match Self::answer_to(seat)? {
+			Ok(Answered { output, trace }) => {
 				let salt = salt(&Self::genesis(), &seat.target, seat.key)?;
-				let commitment = Self::committer(seat).commitment(&output_hash(&output), &Hash::zero(), &salt);
-				StoredVote::V1 { commitment, output }
+				let work = work(&seat.target, &trace);
+				let commitment = Self::committer(seat).commitment(&output_hash(&output), &work, &salt);
+				StoredVote::V1 { commitment, output, work }
 			}
 			Err(reason) => StoredVote::Abstained(reason),
 		};
@@ -190,7 +202,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The engine's answer; asks for it, once, where there is none yet.
-	fn output_of(seat: &OurSeat<'_>) -> Option<Result<OutputBytes, AbstainReason>> {
+	fn answer_to(seat: &OurSeat<'_>) -> Option<Result<Answered, AbstainReason>> {
 		let job = seat.job;
 		if let Some(InferenceResponse::V1(response)) = read(&response_key(&job.fingerprint)) {
 			return Some(response);
@@ -223,31 +235,33 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Opens the commit that the chain has of this seat.
-	fn reveal(seat: &OurSeat<'_>, on_chain: &SeatVote, out: &mut Outgoing) {
+	fn reveal(seat: &OurSeat<'_>, stored_on_chain: Option<Hash>, out: &mut Outgoing) {
 		if out.ballot.reveals.is_full() {
 			return;
 		}
 		let Some(salt) = salt(&Self::genesis(), &seat.target, seat.key) else { return };
-		let stored = match read(&vote_key(&seat.target)) {
-			Some(StoredVote::V1 { output, .. }) => Some(output),
+		let stored = match read(&vote_key(&seat.target, seat.place)) {
+			Some(StoredVote::V1 { output, work, .. }) => Some((output, work)),
 			// Lost with the database: the salt is found again, and the output computed again.
-			_ => Self::output_of(seat).and_then(Result::ok),
+			_ => Self::answer_to(seat)
+				.and_then(Result::ok)
+				.map(|Answered { output, trace }| (output, work(&seat.target, &trace))),
 		};
-		let Some(output) = stored else { return };
-		let hash = output_hash(&output);
-		let is_ours = match on_chain {
+		let Some((output, work)) = stored else { return };
+		let output_hash = output_hash(&output);
+		let is_ours = match seat.seat.vote {
 			SeatVote::Committed(commitment) => {
-				Self::committer(seat).commitment(&hash, &Hash::zero(), &salt) == *commitment
+				Self::committer(seat).commitment(&output_hash, &work, &salt) == commitment
 			}
-			SeatVote::Revealed { output_hash } => hash == *output_hash,
+			SeatVote::Revealed(value) => value == Value { output_hash, work },
 			SeatVote::Missing | SeatVote::Abstained(_) => false,
 		};
 		if !is_ours {
 			log::error!(target: LOG_TARGET, "job {}: the output here is not the one committed to", seat.id);
 			return;
 		}
-		let reveal = Reveal { target: seat.target, seat: seat.place, output_hash: hash, work: Hash::zero(), salt };
-		if out.ballot.reveals.try_push(reveal).is_ok() && Self::lacks_output(&seat.target, &hash) {
+		let reveal = Reveal { target: seat.target, seat: seat.place, output_hash, work, salt };
+		if out.ballot.reveals.try_push(reveal).is_ok() && stored_on_chain != Some(output_hash) {
 			out.outputs.push(output);
 		}
 	}
@@ -257,64 +271,75 @@ impl<T: Config> Pallet<T> {
 			genesis: Self::genesis(),
 			target: seat.target,
 			seat: seat.place,
-			validator: seat.validator,
+			validator: &seat.seat.validator,
 			model: seat.job.model,
 		}
 	}
 
-	/// Signs the ballot and puts it into the outbox; not when it was sent just before.
-	fn send(out: Outgoing, now: BlockNumber) {
-		let Outgoing { key, ballot, outputs } = out;
-		if ballot.is_empty() {
-			return;
-		}
-		let slot = (SENT, ballot.session, ballot.authority_index).encode();
-		let slot = StorageValueRef::persistent(&slot);
-		let votes = Hash::from(sp_io::hashing::blake2_256(&Ballot { at_block: 0, ..ballot.clone() }.encode()));
-		if let Ok(Some((sent, at))) = slot.get::<(Hash, BlockNumber)>() {
+	/// Signs the ballots and puts them into the outbox; not those that were sent just before.
+	fn send(outgoing: Vec<Outgoing>, now: BlockNumber) {
+		let slot = StorageValueRef::persistent(SENT);
+		let before = match slot.get() {
+			Ok(Some(Sent::V1(sent))) => sent,
+			_ => Vec::new(),
+		};
+		let mut after = Vec::new();
+		for Outgoing { member, ballot, outputs } in outgoing.into_iter().filter(|out| !out.ballot.is_empty()) {
+			let Ballot { session, authority_index, .. } = ballot;
+			let votes = Hash::from(sp_io::hashing::blake2_256(&Ballot { at_block: 0, ..ballot.clone() }.encode()));
+			let is_same =
+				|sent: &&SentBallot| (sent.session, sent.authority_index, sent.votes) == (session, authority_index, votes);
 			// A height below the last one's is another fork's: there the votes may be lacking again.
-			if sent == votes && (at..at.saturating_add(SEND_AGAIN_AFTER)).contains(&now) {
-				return;
+			let is_recent = |sent: &&SentBallot| (sent.at..sent.at.saturating_add(SEND_AGAIN_AFTER)).contains(&now);
+			if let Some(sent) = before.iter().find(|sent| is_same(sent) && is_recent(sent)) {
+				after.push(sent.clone());
+				continue;
 			}
+			let Some(signature) = ballot.sign(&Self::genesis(), &member.key) else { continue };
+			let outputs = frame_support::BoundedVec::truncate_from(outputs);
+			let ballot = VersionedBallot::V1(SignedBallot { ballot, outputs, signature });
+			sp_io::offchain::local_storage_set(sp_core::offchain::StorageKind::PERSISTENT, OUTBOX, &ballot.encode());
+			after.push(SentBallot { session, authority_index, votes, at: now });
 		}
-		let Some(signature) = ballot.sign(&Self::genesis(), &key) else { return };
-		let outputs = frame_support::BoundedVec::truncate_from(outputs);
-		let bundle = VoteBundle::V1(SignedBallot { ballot, outputs, signature });
-		sp_io::offchain::local_storage_set(sp_core::offchain::StorageKind::PERSISTENT, OUTBOX, &bundle.encode());
-		slot.set(&(votes, now));
+		if after != before {
+			slot.set(&Sent::V1(after));
+		}
 	}
 
-	/// Notes which jobs have mailbox entries, and clears those whose time is over.
-	fn keep_entries(touched: Vec<(VoteTarget, BlockNumber)>, now: BlockNumber) {
-		let slot = StorageValueRef::persistent(OPEN_ENTRIES);
-		let known: Vec<OpenEntry> = slot.get().ok().flatten().unwrap_or_default();
-		let is_known = |target: &VoteTarget| known.iter().any(|entry| entry.target == *target);
-		if known.iter().all(|entry| entry.clear_at > now) && touched.iter().all(|(target, _)| is_known(target)) {
+	/// Notes which mailbox entries there are, and clears those whose time is over.
+	fn keep_entries(touched: Vec<ClearAt>, now: BlockNumber) {
+		let slot = StorageValueRef::persistent(CLEARING);
+		let known = match slot.get() {
+			Ok(Some(Clearing::V1(entries))) => entries,
+			Ok(None) => Vec::new(),
+			Err(_) => {
+				log::error!(target: LOG_TARGET, "the list of mailbox entries is of an unknown version and left alone");
+				return;
+			}
+		};
+		let key = |entry: &ClearAt| (entry.target, entry.seat);
+		let listed: BTreeSet<_> = known.iter().map(key).collect();
+		let new: Vec<_> = touched.into_iter().filter(|entry| !listed.contains(&key(entry))).collect();
+		if new.is_empty() && known.iter().all(|entry| entry.block > now) {
 			return;
 		}
 		let mut over = Vec::new();
-		let kept = slot.mutate(|stored: Result<Option<Vec<OpenEntry>>, StorageRetrievalError>| {
-			let (open, cleared): (Vec<_>, Vec<_>) = stored
-				.ok()
-				.flatten()
-				.unwrap_or_default()
-				.into_iter()
-				.partition(|entry: &OpenEntry| entry.clear_at > now);
+		let kept = slot.mutate(|stored: Result<Option<Clearing>, StorageRetrievalError>| {
+			let Clearing::V1(entries) = stored.map_err(|_| ())?.unwrap_or(Clearing::V1(Vec::new()));
+			let listed: BTreeSet<_> = entries.iter().map(key).collect();
+			let new: Vec<_> = new.into_iter().filter(|entry| !listed.contains(&key(entry))).collect();
+			let (mut kept, cleared): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.block > now);
+			kept.extend(new);
 			over = cleared;
-			let mut entries = open;
-			for (target, ends_by) in &touched {
-				if !entries.iter().any(|entry| entry.target == *target) {
-					entries.push(OpenEntry { target: *target, clear_at: ends_by.saturating_add(ENTRIES_OUTLIVE_JOB) });
-				}
-			}
-			Ok::<_, ()>(entries)
+			Ok::<_, ()>(Clearing::V1(kept))
 		});
-		// Where another run was quicker, the next one does it.
+		// Where another run was quicker, the next one does it: an entry is listed at each run until its job is over.
 		if kept.is_err() {
 			return;
 		}
-		for OpenEntry { target, .. } in over {
-			for key in [request_key(&target.fingerprint), response_key(&target.fingerprint), vote_key(&target)] {
+		for ClearAt { target, seat, .. } in over {
+			let of_job = &target.fingerprint;
+			for key in [request_key(of_job), response_key(of_job), vote_key(&target, seat)] {
 				StorageValueRef::persistent(&key).clear();
 			}
 		}

@@ -1,23 +1,20 @@
 //! # Models
 //!
-//! The models that the chain knows, and which validators serve them.
+//! The models that the chain knows.
 //!
 //! A model is a revision: its files' hashes, the version of the engine's arithmetic, limits, price and goldens, which are
 //! inputs whose outputs are known. Its id is the hash of all that. Models are entered at genesis; registration by users
-//! comes with the full registry.
+//! comes with the full registry. Who serves a model is the inference pallet's to know.
 //!
-//! A validator that has a model's files and reproduces its goldens *attests* the model in one of its vote bundles, and
-//! *withdraws* when it can't run it any more. Committees are drawn among those who attest. What a block's votes say about
-//! models takes effect at the block's end, after the committees were drawn: the block's author knows the draw's randomness
-//! while it chooses the votes.
+//! A model is *suspended* when its validators disagree so much that the fault is likely its own, or by the chain's root:
+//! it takes no jobs until root resumes it.
 //!
 //! ## Invariants
 //!
 //! Checked by `try_state`:
 //!
 //! 1. A model's id is the hash of its revision, and its limits are within the chain's.
-//! 2. Each attestation is for a model that the chain knows.
-//! 3. At a block's end no attestation waits to take effect.
+//! 2. Each suspended model is one that the chain knows.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -27,26 +24,18 @@ extern crate alloc;
 mod tests;
 
 use alloc::vec::Vec;
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::ensure;
-use scale_info::TypeInfo;
 use sibyl_primitives::{
 	job::{MAX_INPUT_BYTES, MAX_OUTPUT_BYTES},
-	model::{ModelId, ModelRevision, Standing, MAX_MODELS},
-	vote::{Attestation, MAX_BUNDLES},
+	model::{ModelId, ModelRevision, MAX_MODELS},
+	output::MAX_TOKENS,
 	AccountId, BlockNumber,
 };
 
 pub use pallet::*;
 
-/// What a validator last said about a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct AttestationRecord {
-	/// What it said.
-	pub standing: Standing,
-	/// The height that its bundle was made at: an older bundle that comes later changes nothing.
-	pub made_at: BlockNumber,
-}
+/// Blocks that a model may ask for at most, for the commits of its jobs: the keys of a seat's session vote longer.
+pub const MAX_COMMIT_WINDOW: BlockNumber = 20;
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -69,39 +58,31 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Models<T> = CountedStorageMap<_, Identity, ModelId, ModelRevision>;
 
-	/// What each validator last said about each model. A model's id is a hash; who validates chooses its account, so that
-	/// is hashed.
+	/// The models that take no jobs.
 	#[pallet::storage]
-	pub type Attestations<T> = StorageDoubleMap<_, Identity, ModelId, Blake2_128Concat, AccountId, AttestationRecord>;
-
-	/// What this block's votes say about models, until the block's end.
-	#[pallet::storage]
-	pub type Incoming<T> =
-		StorageValue<_, BoundedVec<(AccountId, ModelId, AttestationRecord), MaxIncoming>, ValueQuery>;
-
-	/// Attestations that a block takes.
-	pub type MaxIncoming = ConstU32<{ MAX_BUNDLES * MAX_MODELS }>;
+	pub type Suspended<T> = StorageMap<_, Identity, ModelId, ()>;
 
 	/// What happens to models.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// A validator serves a model from the next block on.
-		Attested {
-			/// The validator.
-			validator: AccountId,
-			/// The model.
-			model: ModelId,
-			/// Open jobs that it takes at a time.
-			capacity: u16,
-		},
-		/// A validator does not serve a model any more.
-		Withdrawn {
-			/// The validator.
-			validator: AccountId,
+		/// A model takes no jobs any more; its open jobs end with a full refund.
+		ModelSuspended {
 			/// The model.
 			model: ModelId,
 		},
+		/// A model takes jobs again.
+		ModelResumed {
+			/// The model.
+			model: ModelId,
+		},
+	}
+
+	/// Why a model can't be changed.
+	#[pallet::error]
+	pub enum Error<T> {
+		/// The chain knows no such model: `inference_listModels` lists those there are.
+		UnknownModel,
 	}
 
 	/// The models that the network starts with.
@@ -129,14 +110,34 @@ pub mod pallet {
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		// Its weight is charged with each attestation, by the call that brings it.
-		fn on_finalize(_: BlockNumberFor<T>) {
-			Self::apply_incoming();
-		}
-
 		#[cfg(feature = "try-runtime")]
 		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
 			Self::check_invariants().map_err(Into::into)
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Stop a model: it takes no jobs, and its open ones end with a full refund. Origin: root.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::DbWeight::get().reads_writes(2, 1))]
+		pub fn suspend(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
+			ensure_root(origin)?;
+			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);
+			Self::do_suspend(model);
+			Ok(())
+		}
+
+		/// Let a model take jobs again. Origin: root.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::DbWeight::get().reads_writes(2, 1))]
+		pub fn resume(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
+			ensure_root(origin)?;
+			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);
+			if Suspended::<T>::take(model).is_some() {
+				Self::deposit_event(Event::ModelResumed { model });
+			}
+			Ok(())
 		}
 	}
 }
@@ -147,57 +148,16 @@ impl<T: Config> Pallet<T> {
 		Models::<T>::get(model)
 	}
 
-	/// Validators that serve the model, with the open jobs each takes at a time. At most as many as validate.
-	pub fn serving(model: &ModelId) -> impl Iterator<Item = (AccountId, u16)> {
-		Attestations::<T>::iter_prefix(model).filter_map(|(validator, record)| match record.standing {
-			Standing::Serves { capacity } => Some((validator, capacity)),
-			Standing::Withdrawn => None,
-		})
+	/// Whether the model takes no jobs.
+	pub fn is_suspended(model: &ModelId) -> bool {
+		Suspended::<T>::contains_key(model)
 	}
 
-	/// How many open jobs the validator takes at a time, where it serves the model.
-	pub fn capacity(model: &ModelId, validator: &AccountId) -> Option<u16> {
-		match Attestations::<T>::get(model, validator)?.standing {
-			Standing::Serves { capacity } => Some(capacity),
-			Standing::Withdrawn => None,
-		}
-	}
-
-	/// Whether the attestation, made at that height, says anything new.
-	pub fn is_news(validator: &AccountId, attestation: &Attestation, made_at: BlockNumber) -> bool {
-		if !Models::<T>::contains_key(attestation.model) {
-			return false;
-		}
-		match Attestations::<T>::get(attestation.model, validator) {
-			Some(known) => known.standing != attestation.standing && known.made_at < made_at,
-			None => attestation.standing != Standing::Withdrawn,
-		}
-	}
-
-	/// Notes the attestation; it takes effect at the block's end. Returns whether it was news.
-	pub fn attest(validator: &AccountId, attestation: &Attestation, made_at: BlockNumber) -> bool {
-		let record = AttestationRecord { standing: attestation.standing, made_at };
-		Self::is_news(validator, attestation, made_at)
-			&& Incoming::<T>::try_append((validator.clone(), attestation.model, record)).is_ok()
-	}
-
-	/// Forgets what accounts said that are not among the validators.
-	pub fn retain_validators(validators: &[AccountId]) {
-		let gone: Vec<_> =
-			Attestations::<T>::iter_keys().filter(|(_, account)| !validators.contains(account)).collect();
-		for (model, account) in gone {
-			Attestations::<T>::remove(model, account);
-		}
-	}
-
-	/// Lets what the block's votes said about models take effect.
-	pub fn apply_incoming() {
-		for (validator, model, record) in Incoming::<T>::take() {
-			Attestations::<T>::insert(model, &validator, record);
-			Self::deposit_event(match record.standing {
-				Standing::Serves { capacity } => Event::Attested { validator, model, capacity },
-				Standing::Withdrawn => Event::Withdrawn { validator, model },
-			});
+	/// Lets the model take no jobs until root resumes it.
+	pub fn do_suspend(model: ModelId) {
+		if !Self::is_suspended(&model) {
+			Suspended::<T>::insert(model, ());
+			Self::deposit_event(Event::ModelSuspended { model });
 		}
 	}
 
@@ -209,7 +169,13 @@ impl<T: Config> Pallet<T> {
 			(1..=MAX_INPUT_BYTES).contains(&revision.limits.input_bytes),
 			"models: a model takes no input, or more than a job's"
 		);
+		ensure!(revision.limits.output_units <= MAX_TOKENS, "models: a model gives more output than a job's");
 		ensure!(revision.limits.output_units <= MAX_OUTPUT_BYTES, "models: a model gives more output than a job's");
+		ensure!(revision.price.base > 0, "models: a model's jobs cost nothing");
+		ensure!(
+			revision.commit_window <= MAX_COMMIT_WINDOW,
+			"models: a model asks for more blocks than the keys of its seats vote"
+		);
 		Ok(())
 	}
 
@@ -217,13 +183,10 @@ impl<T: Config> Pallet<T> {
 	#[cfg(any(test, feature = "try-runtime"))]
 	pub fn check_invariants() -> Result<(), &'static str> {
 		for (id, revision) in Models::<T>::iter() {
-			ensure!(id == revision.id(), "models: an id is not the hash of its revision");
+			ensure!(id == revision.id(), "models 1: an id is not the hash of its revision");
 			Self::ensure_usable(&revision)?;
 		}
-		for (model, _) in Attestations::<T>::iter_keys() {
-			ensure!(Models::<T>::contains_key(model), "models: an attestation is for an unknown model");
-		}
-		ensure!(!Incoming::<T>::exists(), "models: an attestation outlived its block");
+		ensure!(Suspended::<T>::iter_keys().all(Models::<T>::contains_key), "models 2: an unknown model is suspended");
 		Ok(())
 	}
 }

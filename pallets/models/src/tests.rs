@@ -130,7 +130,7 @@ fn a_validator_that_withdraws_does_not_serve_any_more() {
 }
 
 #[test]
-fn an_older_bundle_that_comes_later_changes_nothing() {
+fn an_older_ballot_that_comes_later_changes_nothing() {
 	let model = revision("one").id();
 	network(vec![revision("one")]).execute_with(|| {
 		assert!(attest(1, model, SERVES, 1));

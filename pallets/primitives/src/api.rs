@@ -1,11 +1,11 @@
 //! The runtime API, and its views: what JSON-RPC, polkadot.js (`api.call.inferenceApi`) and the node itself ask.
 
 use crate::{
-	job::{AbstainReason, Fingerprint, JobId, JobOptions, Seats, Verdict},
+	job::{AbstainReason, Fingerprint, JobId, JobOptions, Round, Seats, Verdict},
 	model::{ModelId, ModelRevision},
 	output::Output,
 	price::Quote,
-	vote::VoteBundle,
+	vote::Ballot,
 	AccountId, Balance, BlockNumber, Hash, InferenceId, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -14,9 +14,12 @@ use scale_info::TypeInfo;
 
 /// Jobs that one call lists at most.
 pub const MAX_LISTED_JOBS: u32 = 256;
+/// Ballots that one call is asked about at most.
+pub const MAX_JUDGED_BALLOTS: u32 = 64;
 
 sp_api::decl_runtime_apis! {
 	/// Jobs, models and prices.
+	#[api_version(2)]
 	pub trait InferenceApi {
 		/// A job, with all that is known of its committee.
 		fn job(job: JobId) -> Lookup<JobView>;
@@ -30,8 +33,13 @@ sp_api::decl_runtime_apis! {
 		fn quote(model: ModelId, seats: Seats, input_bytes: u32, max_output_units: u32) -> Result<Quote, QuoteError>;
 		/// The inference keys of the current session and those before it whose votes are still taken, the newest first.
 		fn key_sets() -> Vec<KeySetView>;
-		/// What a block after this one would do with each bundle. Signatures are not looked at.
-		fn bundle_standings(bundles: Vec<VoteBundle>) -> Vec<BundleStanding>;
+		/// The inference keys of the session after the current one: fixed since the current one began.
+		fn next_key_set() -> Option<KeySetView>;
+		/// What the block after this one would do with each ballot. Signatures are not looked at; ballots beyond the first
+		/// 64 are not answered.
+		fn ballot_standings(ballots: Vec<Ballot>) -> Vec<BallotStanding>;
+		/// A validator's service bond, its open seats, what it has done and what it has earned.
+		fn validator(validator: AccountId) -> ValidatorView;
 	}
 }
 
@@ -89,24 +97,62 @@ pub struct JobView {
 	pub deadline: Option<BlockNumber>,
 	/// The block by which it ends in any case.
 	pub ends_by: BlockNumber,
-	/// Its committee, once drawn.
-	pub committee: Option<CommitteeView>,
-	/// The output's hash and the block of the agreement, once there is one.
+	/// Its committees, in the order of their rounds.
+	pub committees: Vec<CommitteeView>,
+	/// The agreement, once there is one.
 	pub agreed: Option<AgreementView>,
-	/// What was paid and refunded, once it has ended.
+	/// Whether a second round checks, or has checked, the agreement.
+	pub audit: AuditView,
+	/// What was paid and refunded, once it is settled.
 	pub settlement: Option<SettlementView>,
 }
 
 /// An agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo)]
 pub struct AgreementView {
 	/// The hash of the canonical output bytes.
 	pub output_hash: Hash,
 	/// The block of the agreement.
 	pub at: BlockNumber,
+	/// Who agreed.
+	pub support: Support,
 }
 
-/// Where a job's money went. The three add up to what was held.
+/// How many agreed: enough or not, a consumer decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo)]
+pub struct Support {
+	/// The round whose committee agreed.
+	pub round: Round,
+	/// Its seats.
+	pub seats: u16,
+	/// The seats that gave the output.
+	pub agreed: u16,
+	/// Validators that served the model when the committee was drawn.
+	pub serving: u16,
+}
+
+/// What became of the audit of an agreed job.
+#[derive(
+	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo,
+)]
+pub enum AuditView {
+	/// There is none.
+	#[default]
+	None,
+	/// A second round is at it.
+	Open,
+	/// The second round says the same.
+	Confirmed,
+	/// The second round gave another output. The answer stays as it was said, since consumers have acted on it.
+	Overturned {
+		/// The hash of that output.
+		output_hash: Hash,
+	},
+	/// The second round found no quorum.
+	Undecided,
+}
+
+/// Where a job's price went. The three add up to what was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo)]
 pub struct SettlementView {
 	/// To seats.
@@ -128,6 +174,8 @@ pub struct CommitteeView {
 	pub session: SessionIndex,
 	/// The block in which it was drawn.
 	pub drawn_at: BlockNumber,
+	/// Validators that served the model then.
+	pub serving: u16,
 	/// Its seats.
 	pub seats: Vec<SeatView>,
 }
@@ -172,6 +220,10 @@ pub enum ResultView {
 		output_hash: Hash,
 		/// The block of the agreement.
 		at: BlockNumber,
+		/// How many agreed.
+		support: Support,
+		/// What a second round says of it.
+		audit: AuditView,
 		/// Whether the money is settled.
 		settled: bool,
 	},
@@ -189,6 +241,8 @@ pub enum ResultView {
 pub struct OpenJob {
 	/// Its number.
 	pub id: JobId,
+	/// The number of its present committee.
+	pub round: Round,
 	/// What identifies it on every fork.
 	pub fingerprint: Fingerprint,
 	/// Where it stands.
@@ -204,6 +258,8 @@ pub struct ModelView {
 	pub id: ModelId,
 	/// What it is.
 	pub revision: ModelRevision,
+	/// Whether it takes no jobs for now.
+	pub is_suspended: bool,
 	/// Validators of the current session that serve it.
 	pub served_by: Vec<AccountId>,
 }
@@ -239,6 +295,14 @@ pub enum QuoteError {
 		/// The seats of the largest committee.
 		limit: u16,
 	},
+	/// So many validators serve the model, and they are too busy for this job: fewer of them have time and a free bond
+	/// than there are seats, or those who lack it hold more than a third of the stake.
+	Busy {
+		/// Validators that serve it.
+		serving: u16,
+	},
+	/// The model takes no jobs for now: its validators disagreed, or the chain's root has stopped it.
+	Suspended,
 	/// The price is more than a balance holds.
 	Overflow,
 }
@@ -252,16 +316,63 @@ pub struct KeySetView {
 	pub members: Vec<(AccountId, InferenceId)>,
 }
 
-/// What a block would do with a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
-pub enum BundleStanding {
+/// What a block would do with a ballot.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub enum BallotStanding {
 	/// Take some of its votes.
 	Wanted {
-		/// The nearest deadline of a job it has votes for; the next block where it has attestations alone.
-		deadline: BlockNumber,
+		/// The nearest deadline of a job it has votes for; none where it has attestations alone.
+		deadline: Option<BlockNumber>,
+		/// The outputs that its reveals name and the chain lacks.
+		outputs: Vec<Hash>,
+		/// Whether it has reveals before their time, too.
+		has_early_reveals: bool,
 	},
 	/// Take nothing now, but it may yet come to: a reveal before its time, a job that this fork does not have (yet).
-	Early,
+	Early {
+		/// Whether it has reveals before their time.
+		has_early_reveals: bool,
+	},
 	/// Take nothing, now or later.
 	Useless,
+}
+
+/// What a validator has with this pallet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct ValidatorView {
+	/// Its service bond.
+	pub bond: Balance,
+	/// What of the bond covers open seats.
+	pub reserved: Balance,
+	/// Its open seats.
+	pub open_seats: u32,
+	/// Microseconds that its open seats may take at most.
+	pub open_time: u64,
+	/// Seats in a row that it neither committed nor abstained in.
+	pub missed_in_a_row: u32,
+	/// What it has done so far.
+	pub record: ServiceRecord,
+}
+
+/// What a validator has done so far.
+#[derive(
+	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo,
+)]
+pub struct ServiceRecord {
+	/// Seats that it was drawn for.
+	pub drawn: u32,
+	/// Seats that committed.
+	pub committed: u32,
+	/// Seats that revealed.
+	pub revealed: u32,
+	/// Seats that neither committed nor abstained.
+	pub missed: u32,
+	/// Seats that abstained.
+	pub abstained: u32,
+	/// Seats that revealed what lost.
+	pub lost: u32,
+	/// What it was charged, out of its bond.
+	pub charged: Balance,
+	/// What its seats earned.
+	pub earned: Balance,
 }

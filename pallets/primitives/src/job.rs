@@ -16,6 +16,14 @@ pub const MAX_OUTPUT_BYTES: u32 = 8 * 1024;
 pub const MAX_FIXED_SEATS: u16 = 15;
 /// Seats of the largest committee. It bounds what one job's settlement may cost a block.
 pub const MAX_SEATS: u32 = 32;
+/// Seats of the largest second round.
+pub const MAX_SECOND_ROUND_SEATS: u32 = 31;
+/// Seats of the smallest second round: with fewer, a job ends without a quorum.
+pub const MIN_SECOND_ROUND_SEATS: u32 = 3;
+/// The number of a job's first committee.
+pub const FIRST_ROUND: Round = 0;
+/// The number of the committee that decides where the first one did not, or that audits it.
+pub const SECOND_ROUND: Round = 1;
 /// Blocks whose VRFs a draw may mix.
 pub const MAX_DRAW_DELAY: u8 = 8;
 
@@ -23,6 +31,8 @@ pub const MAX_DRAW_DELAY: u8 = 8;
 pub type JobId = u64;
 /// A seat's place in its committee.
 pub type SeatIndex = u16;
+/// The number of a job's committee.
+pub type Round = u8;
 /// What identifies a job on every fork: see [`fingerprint`].
 pub type Fingerprint = Hash;
 
@@ -50,7 +60,7 @@ pub type OutputBytes = BoundedVec<u8, ConstU32<MAX_OUTPUT_BYTES>>;
 pub enum Seats {
 	/// This many, drawn by stake: an odd number from 1 to 15.
 	Fixed(u16),
-	/// Every validator that serves the model.
+	/// Every validator that serves the model, whatever else it has to do.
 	All,
 }
 

@@ -5,7 +5,7 @@
 //! | [`job`] | what a user asks for and how a job ends |
 //! | [`model`] | a model's revision, as validators agree on it |
 //! | [`output`] | what a model says, in canonical bytes |
-//! | [`vote`] | commits, abstentions and reveals, and the bundles that they travel in |
+//! | [`vote`] | commits, abstentions and reveals, and the ballots that they travel in |
 //! | [`commitment`] | the hash that binds a seat to its output, and its salt |
 //! | [`committee`] | the draw and the quorum |
 //! | [`price`] | what a job costs |

@@ -5,19 +5,20 @@
 //! | [`request_key`] | the worker, once per job | [`InferenceRequest`] |
 //! | [`response_key`] | native code | [`InferenceResponse`] |
 //! | [`model_status_key`] | native code | [`ModelStatus`] |
-//! | [`OUTBOX`] | the worker, over and over | [`crate::vote::VoteBundle`] to be sent |
+//! | [`OUTBOX`] | the worker, over and over | [`crate::vote::VersionedBallot`] to be sent |
 //! | [`vote_key`] | the worker, once per seat and draw | [`StoredVote`], the worker's own memory |
-//! | [`OPEN_ENTRIES`] | the worker | which jobs' entries there are, so that they can be cleared |
+//! | [`CLEARING`] | the worker | [`Clearing`]: which entries there are, so that they can be cleared |
+//! | [`SENT`] | the worker | [`Sent`]: what it sent last, so that it does not send it at each run |
 //!
 //! The database is one chain's, so keys need not name it. Nothing here removes an entry by itself: the worker clears a
 //! job's entries some blocks after the job can have ended on any fork. Every value is a versioned enum; who finds a
 //! version that it does not know leaves the entry alone.
 
 use crate::{
-	job::{AbstainReason, Fingerprint, Input, OutputBytes, Prompt, Sampling},
+	job::{AbstainReason, Fingerprint, Input, OutputBytes, Prompt, Sampling, SeatIndex},
 	model::ModelId,
 	vote::VoteTarget,
-	BlockNumber, Hash,
+	AuthorityIndex, BlockNumber, Hash, SessionIndex,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
@@ -25,11 +26,14 @@ use sp_io::hashing::blake2_256;
 
 const PREFIX: &[u8] = b"sibyl/";
 
-/// The key of the bundle to be sent. Each write is one bundle; native code is told of every write.
+/// The key of the ballot to be sent. Each write is one ballot; native code is told of every write.
 pub const OUTBOX: &[u8] = b"sibyl/outbox";
 
-/// The key of the list of jobs with entries.
-pub const OPEN_ENTRIES: &[u8] = b"sibyl/open";
+/// The key of the list of entries to be cleared.
+pub const CLEARING: &[u8] = b"sibyl/clearing";
+
+/// The key of what was sent last.
+pub const SENT: &[u8] = b"sibyl/sent";
 
 /// What all requests' keys begin with.
 pub const REQUEST_PREFIX: &[u8] = b"sibyl/request/";
@@ -49,9 +53,9 @@ pub fn model_status_key(model: &ModelId) -> Vec<u8> {
 	[PREFIX, b"model/", model.as_bytes()].concat()
 }
 
-/// Where the worker keeps what it committed to.
-pub fn vote_key(target: &VoteTarget) -> Vec<u8> {
-	[PREFIX, b"vote/", &blake2_256(&target.encode())].concat()
+/// Where the worker keeps what a seat committed to. Two validators may share a keystore and sit in one committee.
+pub fn vote_key(target: &VoteTarget, seat: SeatIndex) -> Vec<u8> {
+	[PREFIX, b"vote/", &blake2_256(&(target, seat).encode())].concat()
 }
 
 /// Asks for a job's output.
@@ -82,14 +86,23 @@ pub enum InferenceRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum InferenceResponse {
 	/// The first version.
-	V1(Result<OutputBytes, AbstainReason>),
+	V1(Result<Answered, AbstainReason>),
+}
+
+/// What the engine gave.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Answered {
+	/// The output.
+	pub output: OutputBytes,
+	/// The digest of the hidden rows that it was chosen from: see [`crate::commitment::work`].
+	pub trace: Hash,
 }
 
 /// Whether native code can run a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ModelStatus {
 	/// The first version.
-	V1(crate::model::Standing),
+	V1(crate::model::Availability),
 }
 
 /// What a seat committed to, written before the commit is signed and never changed.
@@ -101,7 +114,47 @@ pub enum StoredVote {
 		commitment: Hash,
 		/// The output.
 		output: OutputBytes,
+		/// See [`crate::commitment::work`].
+		work: Hash,
 	},
 	/// The seat has abstained.
 	Abstained(AbstainReason),
+}
+
+/// The entries to be cleared.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Clearing {
+	/// The first version.
+	V1(Vec<ClearAt>),
+}
+
+/// Entries of one of this node's seats, and when they may go.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ClearAt {
+	/// The committee.
+	pub target: VoteTarget,
+	/// The seat.
+	pub seat: SeatIndex,
+	/// The block from which on nobody needs them.
+	pub block: BlockNumber,
+}
+
+/// What was sent last.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Sent {
+	/// The first version. One for each of this node's keys whose votes are taken.
+	V1(Vec<SentBallot>),
+}
+
+/// A ballot that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SentBallot {
+	/// The session of its key.
+	pub session: SessionIndex,
+	/// The validator's place in that session's set.
+	pub authority_index: AuthorityIndex,
+	/// The hash of its votes.
+	pub votes: Hash,
+	/// The height that it was sent at.
+	pub at: BlockNumber,
 }

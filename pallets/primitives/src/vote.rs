@@ -1,8 +1,8 @@
-//! Commits, abstentions and reveals, and the bundles that they travel in.
+//! Commits, abstentions and reveals, and the ballots that they travel in.
 
 use crate::{
 	job::{AbstainReason, Fingerprint, OutputBytes, SeatIndex},
-	model::{ModelId, Standing, MAX_MODELS},
+	model::{Availability, ModelId, MAX_MODELS},
 	AuthorityIndex, BlockNumber, Hash, InferenceId, InferenceSignature, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -14,14 +14,16 @@ use sp_inherents::InherentIdentifier;
 use sp_io::hashing::blake2_256;
 use sp_runtime::BoundedVec;
 
-/// Votes of one kind in a bundle.
-pub const MAX_VOTES: u32 = 64;
-/// Bundles in a block.
-pub const MAX_BUNDLES: u32 = 128;
-/// Bytes of an encoded bundle: what its bounds allow, of which outputs are nearly all.
-pub const MAX_BUNDLE_BYTES: u32 = 640 * 1024;
-/// Blocks after which a bundle is of no use any more.
-pub const BUNDLE_LONGEVITY: BlockNumber = 64;
+/// Votes of one kind in a ballot.
+pub const MAX_VOTES: u32 = 256;
+/// Outputs that travel with a ballot.
+pub const MAX_OUTPUTS: u32 = 64;
+/// Ballots in a block.
+pub const MAX_BALLOTS: u32 = 512;
+/// Bytes of an encoded ballot: what its bounds allow, of which outputs are nearly all.
+pub const MAX_BALLOT_BYTES: u32 = 640 * 1024;
+/// Blocks after which a ballot is of no use any more.
+pub const BALLOT_LONGEVITY: BlockNumber = 64;
 
 /// The name of the votes among a block's inherent data.
 pub const INHERENT_IDENTIFIER: InherentIdentifier = *b"infvotes";
@@ -29,8 +31,8 @@ pub const INHERENT_IDENTIFIER: InherentIdentifier = *b"infvotes";
 /// What a block's author hands to the runtime.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum InherentVotes {
-	/// Bundles, in any order.
-	V1(Vec<VoteBundle>),
+	/// Ballots, in any order.
+	V1(Vec<VersionedBallot>),
 }
 
 /// The committee that a vote belongs to. It names no height, since the same draw may stand on two forks at two heights.
@@ -77,7 +79,7 @@ pub struct Reveal {
 	pub seat: SeatIndex,
 	/// The hash of the output.
 	pub output_hash: Hash,
-	/// Reserved for a digest that shows that the model was run; zero for now.
+	/// What shows that the model was run: see [`crate::commitment::work`].
 	pub work: Hash,
 	/// What kept the output from being guessed.
 	pub salt: Hash,
@@ -88,8 +90,8 @@ pub struct Reveal {
 pub struct Attestation {
 	/// The model.
 	pub model: ModelId,
-	/// Whether.
-	pub standing: Standing,
+	/// Whether, and how fast.
+	pub availability: Availability,
 }
 
 /// What one validator signs: all its votes of one session that a block lacks.
@@ -113,7 +115,7 @@ pub struct Ballot {
 
 /// The votes of one validator as they travel, in the version of their encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub enum VoteBundle {
+pub enum VersionedBallot {
 	/// The first version.
 	V1(SignedBallot),
 }
@@ -127,7 +129,7 @@ pub struct SignedBallot {
 	/// What is signed.
 	pub ballot: Ballot,
 	/// Canonical outputs; each is known by its hash, which a reveal of the ballot must name.
-	pub outputs: BoundedVec<OutputBytes, ConstU32<MAX_VOTES>>,
+	pub outputs: BoundedVec<OutputBytes, ConstU32<MAX_OUTPUTS>>,
 	/// The validator's signature, under its inference key of the ballot's session.
 	pub signature: InferenceSignature,
 }

@@ -10,7 +10,7 @@ use frame_support::{assert_ok, dispatch::DispatchClass};
 use sibyl_primitives::{
 	job::{JobOptions, Seats},
 	model::Standing,
-	vote::{Ballot, Commit, SignedBallot, VoteBundle, VoteTarget, MAX_BUNDLES, MAX_VOTES},
+	vote::{Ballot, Commit, SignedBallot, VersionedBallot, VoteTarget, MAX_BALLOTS, MAX_VOTES},
 };
 use sp_consensus_babe::{
 	digests::{CompatibleDigestItem, PreDigest, SecondaryVRFPreDigest},
@@ -122,20 +122,20 @@ fn a_third_session_still_takes_the_votes_of_the_first() {
 	});
 }
 
-/// Bundles as full as can be of commits that no job knows.
-fn junk(bundles: u32) -> Vec<VoteBundle> {
+/// Ballots as full as can be of commits that no job knows.
+fn junk(ballots: u32) -> Vec<VersionedBallot> {
 	let commit = Commit {
 		target: VoteTarget { fingerprint: Hash::repeat_byte(1), draw: Hash::zero(), round: 0 },
 		seat: 0,
 		commitment: Hash::zero(),
 	};
-	(0..bundles)
+	(0..ballots)
 		.map(|index| {
 			let mut ballot = Ballot::new(0, index % 4, 1);
 			ballot.commits = vec![commit; MAX_VOTES as usize].try_into().expect("as many as fit");
 			let signature = [index as u8; 64].to_vec();
 			let signature = Decode::decode(&mut &signature[..]).expect("64 bytes are a signature");
-			VoteBundle::V1(SignedBallot { ballot, outputs: Default::default(), signature })
+			VersionedBallot::V1(SignedBallot { ballot, outputs: Default::default(), signature })
 		})
 		.collect()
 }
@@ -143,14 +143,14 @@ fn junk(bundles: u32) -> Vec<VoteBundle> {
 #[test]
 fn blocks_with_two_and_with_five_hundred_includes_full_of_junk_stay_within_their_weight() {
 	// Five hundred full ones would be more than a block's length.
-	for (includes, bundles) in [(2, MAX_BUNDLES), (500, 1)] {
+	for (includes, ballots) in [(2, MAX_BALLOTS), (500, 1)] {
 		chain(|| {
 			block(1, Sr25519Keyring::Alice, || submit(Seats::All));
 			block(2, Sr25519Keyring::Bob, || {
 				let before = System::block_weight().get(DispatchClass::Mandatory).ref_time();
 				for _ in 0..includes {
-					let bundles = junk(bundles).try_into().expect("as many as fit");
-					apply(pallet_inference::Call::include { bundles }.into());
+					let ballots = junk(ballots).try_into().expect("as many as fit");
+					apply(pallet_inference::Call::include { ballots }.into());
 				}
 				let weight = System::block_weight().get(DispatchClass::Mandatory).ref_time() - before;
 				// Each extrinsic has a base weight; beside that only the first call does anything.
@@ -165,12 +165,12 @@ fn blocks_with_two_and_with_five_hundred_includes_full_of_junk_stay_within_their
 }
 
 #[test]
-fn bundles_beyond_their_bounds_and_bytes_that_are_none_do_not_decode_as_an_extrinsic() {
-	let mut bundles = junk(MAX_BUNDLES);
-	bundles.push(bundles[0].clone());
+fn ballots_beyond_their_bounds_and_bytes_that_are_none_do_not_decode_as_an_extrinsic() {
+	let mut ballots = junk(MAX_BALLOTS);
+	ballots.push(ballots[0].clone());
 	let index = |call: &[u8]| call[..2].to_vec();
-	let call = RuntimeCall::Inference(pallet_inference::Call::include { bundles: Default::default() }).encode();
-	for arguments in [bundles.encode(), vec![0xff; 4_000]] {
+	let call = RuntimeCall::Inference(pallet_inference::Call::include { ballots: Default::default() }).encode();
+	for arguments in [ballots.encode(), vec![0xff; 4_000]] {
 		let call = [index(&call), arguments].concat();
 		let extrinsic = [vec![0x05], call].concat().encode();
 		assert!(UncheckedExtrinsic::decode(&mut &extrinsic[..]).is_err());

@@ -5,8 +5,8 @@ use crate::inference::pool::SharedPool;
 use futures::StreamExt;
 use sc_client_api::{BlockchainEvents, HeaderBackend};
 use sibyl_primitives::{
-	api::{BundleStanding, InferenceApi},
-	vote::VoteBundle,
+	api::{BallotStanding, InferenceApi},
+	vote::VersionedBallot,
 	BlockNumber,
 };
 use sibyl_runtime::{opaque::Block, Hash};
@@ -14,7 +14,7 @@ use sp_api::{ApiError, ProvideRuntimeApi};
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
 
-/// Bundles that the runtime is asked about at a time.
+/// Ballots that the runtime is asked about at a time.
 const CHUNK: usize = 32;
 
 /// Follows the best block and the finalised one until the chain is gone.
@@ -84,12 +84,12 @@ where
 	Client::Api: InferenceApi<Block>,
 {
 	// The pool is not held during the runtime's call; what leaves it meanwhile is gone twice.
-	let (ids, bundles): (Vec<_>, Vec<_>) = pool.read(|pool| {
-		let bundle = |id: &Hash| pool.get(id).map(|ballot| (*id, VoteBundle::V1(ballot.clone())));
-		ids.iter().filter_map(bundle).unzip()
+	let (ids, ballots): (Vec<_>, Vec<_>) = pool.read(|pool| {
+		let ballot = |id: &Hash| pool.get(id).map(|ballot| (*id, VersionedBallot::V1(ballot.clone())));
+		ids.iter().filter_map(ballot).unzip()
 	});
-	let standings = client.runtime_api().bundle_standings(at, bundles)?;
-	let is_useless = |(_, standing): &(Hash, BundleStanding)| *standing == BundleStanding::Useless;
+	let standings = client.runtime_api().ballot_standings(at, ballots)?;
+	let is_useless = |(_, standing): &(Hash, BallotStanding)| *standing == BallotStanding::Useless;
 	Ok(ids.into_iter().zip(standings).filter(is_useless).map(|(id, _)| id).collect())
 }
 
@@ -97,14 +97,14 @@ where
 mod tests {
 	use super::*;
 	use crate::inference::mock::{ballot, shared_pool, MockChain};
-	use sibyl_primitives::vote::BUNDLE_LONGEVITY;
+	use sibyl_primitives::vote::BALLOT_LONGEVITY;
 
 	#[test]
 	fn what_the_finalised_state_has_recorded_leaves_and_the_rest_stays() {
 		let (chain, pool) = (MockChain::new(), shared_pool());
-		let wanted = BundleStanding::Wanted { deadline: 99 };
+		let wanted = BallotStanding::Wanted { deadline: 99 };
 		for (validator, standing) in
-			[BundleStanding::Useless, wanted, BundleStanding::Early].into_iter().cycle().take(3 * CHUNK).enumerate()
+			[BallotStanding::Useless, wanted, BallotStanding::Early].into_iter().cycle().take(3 * CHUNK).enumerate()
 		{
 			let ballot = ballot(validator as u32, 20);
 			chain.state().standings.insert(ballot.id(), standing);
@@ -113,16 +113,16 @@ mod tests {
 		prune(&chain, &pool, chain.info().finalized_hash, 20);
 		let left = pool.read(|pool| pool.ids());
 		assert_eq!(left.len(), 2 * CHUNK);
-		assert!(left.iter().all(|id| chain.state().standings[id] != BundleStanding::Useless));
+		assert!(left.iter().all(|id| chain.state().standings[id] != BallotStanding::Useless));
 	}
 
 	#[test]
-	fn old_bundles_leave_even_where_the_runtime_cannot_be_asked() {
+	fn old_ballots_leave_even_where_the_runtime_cannot_be_asked() {
 		let (chain, pool) = (MockChain::new(), shared_pool());
 		chain.state().fails = true;
 		pool.insert(ballot(0, 5));
 		pool.insert(ballot(1, 6));
-		prune(&chain, &pool, chain.info().finalized_hash, 6 + BUNDLE_LONGEVITY);
+		prune(&chain, &pool, chain.info().finalized_hash, 6 + BALLOT_LONGEVITY);
 		assert_eq!(pool.read(|pool| pool.ids()), [ballot(1, 6).id()]);
 	}
 }

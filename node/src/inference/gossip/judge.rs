@@ -1,35 +1,35 @@
-//! Which bundles from other nodes are taken and passed on: the cheap questions first, the signature last.
+//! Which ballots from other nodes are taken and passed on: the cheap questions first, the signature last.
 
 use crate::inference::pool::{names_its_outputs, SharedPool};
 use codec::DecodeAll;
 use sc_network::ReputationChange;
 use sibyl_primitives::{
 	api::KeySetView,
-	vote::{SignedBallot, VoteBundle, BUNDLE_LONGEVITY, MAX_BUNDLE_BYTES},
+	vote::{SignedBallot, VersionedBallot, BALLOT_LONGEVITY, MAX_BALLOT_BYTES},
 	AuthorityIndex, BlockNumber, Hash, InferenceId, SessionIndex,
 };
 use std::collections::BTreeMap;
 
-/// The first byte of the bundles that this node reads.
+/// The first byte of the ballots that this node reads.
 const V1: u8 = 0;
 
 /// Blocks by which a sender may be ahead of this node.
 const AHEAD: BlockNumber = 16;
 
-/// Bundles that a validator gets around in one session and for one height. An honest one makes a few: one for each
+/// Ballots that a validator gets around in one session and for one height. An honest one makes a few: one for each
 /// answer that comes within a block, at most.
-const BUNDLES_PER_BLOCK: u32 = 16;
+const BALLOTS_PER_BLOCK: u32 = 16;
 /// The same in bytes.
 const BYTES_PER_BLOCK: usize = 2 * 1024 * 1024;
 
-/// Why a bundle was not taken.
+/// Why a ballot was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-	/// It is longer than any bundle.
+	/// It is longer than any ballot.
 	Oversize,
 	/// A newer node made it.
 	UnknownVersion,
-	/// It is no bundle.
+	/// It is no ballot.
 	Undecodable,
 	/// It says nothing.
 	Empty,
@@ -79,9 +79,9 @@ impl Rejection {
 		const FORGED: i32 = -(1 << 25);
 		const STALE: i32 = -(1 << 6);
 		match self {
-			Self::Oversize => Some(ReputationChange::new(FORGED, "Votes: oversize bundle")),
-			Self::Undecodable => Some(ReputationChange::new(FORGED, "Votes: not a bundle")),
-			Self::Empty => Some(ReputationChange::new(FORGED, "Votes: empty bundle")),
+			Self::Oversize => Some(ReputationChange::new(FORGED, "Votes: oversize ballot")),
+			Self::Undecodable => Some(ReputationChange::new(FORGED, "Votes: not a ballot")),
+			Self::Empty => Some(ReputationChange::new(FORGED, "Votes: empty ballot")),
 			Self::NoSuchAuthority => Some(ReputationChange::new(FORGED, "Votes: no such authority")),
 			Self::StrayOutput => Some(ReputationChange::new(FORGED, "Votes: an output that nothing names")),
 			Self::BadSignature => Some(ReputationChange::new(FORGED, "Votes: bad signature")),
@@ -98,11 +98,11 @@ impl Rejection {
 
 #[derive(Default)]
 struct Usage {
-	bundles: u32,
+	ballots: u32,
 	bytes: usize,
 }
 
-/// Judges bundles by the chain's keys.
+/// Judges ballots by the chain's keys.
 pub struct Judge {
 	genesis: Hash,
 	best: BlockNumber,
@@ -124,7 +124,7 @@ impl Judge {
 		self.usage = self.usage.split_off(&(self.oldest(), 0, 0));
 	}
 
-	/// The ballot of a bundle that is to be taken and passed on. It then counts towards its validator's quota.
+	/// The ballot of a ballot that is to be taken and passed on. It then counts towards its validator's quota.
 	pub fn judge(&mut self, data: &[u8], pool: &SharedPool) -> Result<SignedBallot, Rejection> {
 		let signed = decode(data)?;
 		let ballot = &signed.ballot;
@@ -140,7 +140,7 @@ impl Judge {
 		}
 		let turn = (ballot.at_block, ballot.session, ballot.authority_index);
 		let used = self.usage.get(&turn);
-		if used.is_some_and(|used| used.bundles >= BUNDLES_PER_BLOCK || used.bytes + data.len() > BYTES_PER_BLOCK) {
+		if used.is_some_and(|used| used.ballots >= BALLOTS_PER_BLOCK || used.bytes + data.len() > BYTES_PER_BLOCK) {
 			return Err(Rejection::OverQuota);
 		}
 		if !names_its_outputs(&signed) {
@@ -151,13 +151,13 @@ impl Judge {
 		}
 		// Only now, or anybody could use up another's quota.
 		let used = self.usage.entry(turn).or_default();
-		used.bundles += 1;
+		used.ballots += 1;
 		used.bytes += data.len();
 		Ok(signed)
 	}
 
 	fn oldest(&self) -> BlockNumber {
-		self.best.saturating_sub(BUNDLE_LONGEVITY)
+		self.best.saturating_sub(BALLOT_LONGEVITY)
 	}
 
 	fn key(&self, session: SessionIndex, index: AuthorityIndex) -> Result<&InferenceId, Rejection> {
@@ -172,13 +172,13 @@ impl Judge {
 }
 
 fn decode(mut data: &[u8]) -> Result<SignedBallot, Rejection> {
-	if data.len() > MAX_BUNDLE_BYTES as usize {
+	if data.len() > MAX_BALLOT_BYTES as usize {
 		return Err(Rejection::Oversize);
 	}
 	if data.first().is_some_and(|version| *version != V1) {
 		return Err(Rejection::UnknownVersion);
 	}
-	let VoteBundle::V1(signed) = VoteBundle::decode_all(&mut data).map_err(|_| Rejection::Undecodable)?;
+	let VersionedBallot::V1(signed) = VersionedBallot::decode_all(&mut data).map_err(|_| Rejection::Undecodable)?;
 	match signed.ballot.is_empty() {
 		true => Err(Rejection::Empty),
 		false => Ok(signed),
@@ -212,7 +212,7 @@ mod tests {
 		}
 
 		fn judge(&mut self, ballot: SignedBallot) -> Result<(), Rejection> {
-			self.judge_bytes(&VoteBundle::V1(ballot).encode())
+			self.judge_bytes(&VersionedBallot::V1(ballot).encode())
 		}
 
 		/// As the validator does it: what is taken goes into the pool.
@@ -235,7 +235,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_signed_bundle_of_each_validator_is_taken_once() {
+	fn a_signed_ballot_of_each_validator_is_taken_once() {
 		let mut test = Test::new();
 		for validator in 0..3 {
 			assert_eq!(test.judge(ballot_by(validator, SESSION, BEST)), Ok(()));
@@ -244,9 +244,9 @@ mod tests {
 	}
 
 	#[test]
-	fn junk_and_bundles_with_something_after_them_are_no_bundles() {
+	fn junk_and_ballots_with_something_after_them_are_no_ballots() {
 		let mut test = Test::new();
-		let good = VoteBundle::V1(ballot_by(0, SESSION, BEST)).encode();
+		let good = VersionedBallot::V1(ballot_by(0, SESSION, BEST)).encode();
 		assert_eq!(test.judge_bytes(&[]), Err(Rejection::Undecodable));
 		assert_eq!(test.judge_bytes(&[0; 40]), Err(Rejection::Undecodable));
 		assert_eq!(test.judge_bytes(&[0, 255, 255, 255]), Err(Rejection::Undecodable));
@@ -255,7 +255,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_list_longer_than_its_bound_is_no_bundle() {
+	fn a_list_longer_than_its_bound_is_no_ballot() {
 		let mut test = Test::new();
 		let good = ballot_by(0, SESSION, BEST);
 		let reveal = revealing(&[output(1, 8)], BEST).reveals[0];
@@ -269,20 +269,20 @@ mod tests {
 	#[test]
 	fn an_oversize_message_is_refused_unread() {
 		let mut test = Test::new();
-		assert_eq!(test.judge_bytes(&vec![0; MAX_BUNDLE_BYTES as usize + 1]), Err(Rejection::Oversize));
+		assert_eq!(test.judge_bytes(&vec![0; MAX_BALLOT_BYTES as usize + 1]), Err(Rejection::Oversize));
 	}
 
 	#[test]
 	fn a_newer_version_is_ignored_at_no_cost() {
 		let mut test = Test::new();
-		let mut bytes = VoteBundle::V1(ballot_by(0, SESSION, BEST)).encode();
+		let mut bytes = VersionedBallot::V1(ballot_by(0, SESSION, BEST)).encode();
 		bytes[0] = 1;
 		assert_eq!(test.judge_bytes(&bytes), Err(Rejection::UnknownVersion));
 		assert!(Rejection::UnknownVersion.cost().is_none());
 	}
 
 	#[test]
-	fn a_bundle_that_says_nothing_is_refused() {
+	fn a_ballot_that_says_nothing_is_refused() {
 		let mut test = Test::new();
 		assert_eq!(test.judge(signed(0, Ballot::new(SESSION, 0, BEST))), Err(Rejection::Empty));
 	}
@@ -300,7 +300,7 @@ mod tests {
 	#[test]
 	fn a_node_that_knows_no_session_yet_takes_and_blames_nobody() {
 		let mut judge = Judge::new(GENESIS);
-		let bytes = VoteBundle::V1(ballot_by(0, SESSION, 0)).encode();
+		let bytes = VersionedBallot::V1(ballot_by(0, SESSION, 0)).encode();
 		assert_eq!(judge.judge(&bytes, &shared_pool()).err(), Some(Rejection::FutureSession));
 	}
 
@@ -314,7 +314,7 @@ mod tests {
 	#[test]
 	fn heights_out_of_reach_are_ignored_at_no_cost() {
 		let mut test = Test::new();
-		let oldest = BEST - BUNDLE_LONGEVITY;
+		let oldest = BEST - BALLOT_LONGEVITY;
 		assert_eq!(test.judge(ballot_by(0, SESSION, oldest - 1)), Err(Rejection::TooOld));
 		assert_eq!(test.judge(ballot_by(0, SESSION, oldest)), Ok(()));
 		assert_eq!(test.judge(ballot_by(0, SESSION, BEST + AHEAD)), Ok(()));
@@ -323,7 +323,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_bundle_that_its_validator_did_not_sign_is_refused() {
+	fn a_ballot_that_its_validator_did_not_sign_is_refused() {
 		let mut test = Test::new();
 		// Another validator's key.
 		let mut ballot = ballot_by(0, SESSION, BEST);
@@ -340,14 +340,14 @@ mod tests {
 		// Another chain's.
 		let mut other_chain = Judge::new(Hash::repeat_byte(9));
 		other_chain.follow(BEST, key_sets(3));
-		let bytes = VoteBundle::V1(ballot_by(0, SESSION, BEST)).encode();
+		let bytes = VersionedBallot::V1(ballot_by(0, SESSION, BEST)).encode();
 		assert_eq!(other_chain.judge(&bytes, &test.pool).err(), Some(Rejection::BadSignature));
 	}
 
 	#[test]
 	fn forgeries_use_up_nobodys_quota() {
 		let mut test = Test::new();
-		for seat in 0..2 * BUNDLES_PER_BLOCK as u16 {
+		for seat in 0..2 * BALLOTS_PER_BLOCK as u16 {
 			let mut forged = ballot_by(0, SESSION, BEST);
 			forged.ballot.commits[0].seat = seat + 1;
 			assert_eq!(test.judge(forged), Err(Rejection::BadSignature));
@@ -374,14 +374,14 @@ mod tests {
 	}
 
 	#[test]
-	fn a_validators_bundles_and_bytes_for_one_height_are_bounded() {
+	fn a_validators_ballots_and_bytes_for_one_height_are_bounded() {
 		let mut test = Test::new();
 		let with_seat = |validator: u32, seat: u16, at_block| {
 			let mut ballot = ballot_by(validator, SESSION, at_block).ballot;
 			ballot.commits[0].seat = seat;
 			signed(validator, ballot)
 		};
-		for seat in 0..BUNDLES_PER_BLOCK as u16 {
+		for seat in 0..BALLOTS_PER_BLOCK as u16 {
 			assert_eq!(test.judge(with_seat(0, seat, BEST)), Ok(()));
 		}
 		assert_eq!(test.judge(with_seat(0, 99, BEST)), Err(Rejection::OverQuota));
@@ -407,7 +407,7 @@ mod tests {
 	fn quotas_of_heights_that_are_gone_are_forgotten() {
 		let mut test = Test::new();
 		assert_eq!(test.judge(ballot_by(0, SESSION, BEST)), Ok(()));
-		test.judge.follow(BEST + BUNDLE_LONGEVITY + 1, key_sets(3));
+		test.judge.follow(BEST + BALLOT_LONGEVITY + 1, key_sets(3));
 		assert!(test.judge.usage.is_empty());
 	}
 }

@@ -1,6 +1,6 @@
-//! Carries vote bundles between nodes.
+//! Carries vote ballots between nodes.
 //!
-//! Every node takes part, so that votes cross a network in which validators are not all neighbours. A bundle is judged
+//! Every node takes part, so that votes cross a network in which validators are not all neighbours. A ballot is judged
 //! ([`judge`]), pooled and passed on at once; it stays with the node, for peers that come later, until the pool drops it.
 
 mod follow;
@@ -9,7 +9,7 @@ mod own;
 mod validator;
 
 pub use follow::follow_chain;
-pub use own::OwnBundles;
+pub use own::OwnBallots;
 pub use validator::VoteValidator;
 
 use async_channel::Receiver;
@@ -26,7 +26,7 @@ use sc_network::{
 use sc_network_gossip::GossipEngine;
 use sibyl_primitives::{
 	api::InferenceApi,
-	vote::{VoteBundle, MAX_BUNDLE_BYTES},
+	vote::{VersionedBallot, MAX_BALLOT_BYTES},
 };
 use sibyl_runtime::{opaque::Block, Hash};
 use sp_api::ProvideRuntimeApi;
@@ -54,11 +54,11 @@ pub fn protocol_config<Network: NetworkBackend<Block, Hash>>(
 		reserved_nodes: Vec::new(),
 		non_reserved_mode: NonReservedPeerMode::Deny,
 	};
-	Network::notification_config(name, Vec::new(), MAX_BUNDLE_BYTES.into(), None, nobody_else, metrics, peers)
+	Network::notification_config(name, Vec::new(), MAX_BALLOT_BYTES.into(), None, nobody_else, metrics, peers)
 }
 
-/// Passes other nodes' bundles on, and this node's own out, until the network is gone.
-pub async fn run<Client>(mut engine: GossipEngine<Block>, written: Receiver<VoteBundle>, own: OwnBundles<Client>)
+/// Passes other nodes' ballots on, and this node's own out, until the network is gone.
+pub async fn run<Client>(mut engine: GossipEngine<Block>, written: Receiver<VersionedBallot>, own: OwnBallots<Client>)
 where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block>,
 	Client::Api: InferenceApi<Block>,
@@ -70,9 +70,9 @@ where
 				log::debug!(target: LOG_TARGET, "The network is gone, so votes are no longer passed on");
 				return;
 			},
-			bundle = written.select_next_some() => {
-				if let Some(ballot) = own.take(bundle) {
-					engine.gossip_message(ballot.id(), VoteBundle::V1(ballot).encode(), false);
+			ballot = written.select_next_some() => {
+				if let Some(ballot) = own.take(ballot) {
+					engine.gossip_message(ballot.id(), VersionedBallot::V1(ballot).encode(), false);
 				}
 			},
 		}

@@ -1,41 +1,41 @@
-//! The bundles that this node's own offchain worker writes.
+//! The ballots that this node's own offchain worker writes.
 
 use super::LOG_TARGET;
 use crate::inference::{metrics::Metrics, pool::SharedPool};
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{
-	api::{BundleStanding, InferenceApi},
-	vote::{SignedBallot, VoteBundle},
+	api::{BallotStanding, InferenceApi},
+	vote::{SignedBallot, VersionedBallot},
 };
 use sibyl_runtime::opaque::Block;
 use sp_api::{ApiError, ProvideRuntimeApi};
 use std::sync::Arc;
 
-/// Decides which of the worker's bundles leave this node.
-pub struct OwnBundles<Client> {
+/// Decides which of the worker's ballots leave this node.
+pub struct OwnBallots<Client> {
 	client: Arc<Client>,
 	pool: SharedPool,
 	metrics: Metrics,
 }
 
-impl<Client> OwnBundles<Client>
+impl<Client> OwnBallots<Client>
 where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block>,
 	Client::Api: InferenceApi<Block>,
 {
-	/// Bundles for this pool, of a worker on this chain.
+	/// Ballots for this pool, of a worker on this chain.
 	pub fn new(client: Arc<Client>, pool: SharedPool, metrics: Metrics) -> Self {
 		Self { client, pool, metrics }
 	}
 
-	/// Takes a bundle into the pool, and returns what is to be sent of it.
-	pub fn take(&self, bundle: VoteBundle) -> Option<SignedBallot> {
-		let standing = self.standing(&bundle);
-		let VoteBundle::V1(ballot) = bundle;
+	/// Takes a ballot into the pool, and returns what is to be sent of it.
+	pub fn take(&self, ballot: VersionedBallot) -> Option<SignedBallot> {
+		let standing = self.standing(&ballot);
+		let VersionedBallot::V1(ballot) = ballot;
 		let held_back = match standing {
-			Ok(Some(BundleStanding::Useless)) => Some("useless"),
+			Ok(Some(BallotStanding::Useless)) => Some("useless"),
 			// The worker's run was late, or on another fork: on this chain others could still copy what it reveals.
-			Ok(Some(BundleStanding::Early)) if !ballot.ballot.reveals.is_empty() => Some("early_reveal"),
+			Ok(Some(BallotStanding::Early)) if !ballot.ballot.reveals.is_empty() => Some("early_reveal"),
 			Ok(Some(_)) => None,
 			Ok(None) => Some("not_judged"),
 			Err(error) => {
@@ -43,14 +43,14 @@ where
 				Some("not_judged")
 			}
 		};
-		self.metrics.bundles_sent.with_label_values(&[held_back.unwrap_or("sent")]).inc();
+		self.metrics.ballots_sent.with_label_values(&[held_back.unwrap_or("sent")]).inc();
 		if let Some(why) = held_back {
-			log::debug!(target: LOG_TARGET, "A bundle made at #{} is not sent: {why}", ballot.ballot.at_block);
+			log::debug!(target: LOG_TARGET, "A ballot made at #{} is not sent: {why}", ballot.ballot.at_block);
 			return None;
 		}
 		log::debug!(
 			target: LOG_TARGET,
-			"Sending a bundle made at #{}: {} commits, {} abstentions, {} reveals, {} attestations",
+			"Sending a ballot made at #{}: {} commits, {} abstentions, {} reveals, {} attestations",
 			ballot.ballot.at_block,
 			ballot.ballot.commits.len(),
 			ballot.ballot.abstentions.len(),
@@ -62,9 +62,9 @@ where
 	}
 
 	/// What the block after the best one would do with it; the worker's own block may be another by now.
-	fn standing(&self, bundle: &VoteBundle) -> Result<Option<BundleStanding>, ApiError> {
+	fn standing(&self, ballot: &VersionedBallot) -> Result<Option<BallotStanding>, ApiError> {
 		let best = self.client.info().best_hash;
-		Ok(self.client.runtime_api().bundle_standings(best, vec![bundle.clone()])?.first().copied())
+		Ok(self.client.runtime_api().ballot_standings(best, vec![ballot.clone()])?.first().copied())
 	}
 }
 
@@ -73,7 +73,7 @@ mod tests {
 	use super::*;
 	use crate::inference::mock::{ballot, ballot_with_outputs, metrics, output, shared_pool, MockChain};
 
-	fn take(ballot: &SignedBallot, standing: Option<BundleStanding>) -> Option<SignedBallot> {
+	fn take(ballot: &SignedBallot, standing: Option<BallotStanding>) -> Option<SignedBallot> {
 		let chain = Arc::new(MockChain::new());
 		if let Some(standing) = standing {
 			chain.state().standings.insert(ballot.id(), standing);
@@ -81,7 +81,7 @@ mod tests {
 			chain.state().fails = true;
 		}
 		let pool = shared_pool();
-		let sent = OwnBundles::new(chain, pool.clone(), metrics()).take(VoteBundle::V1(ballot.clone()));
+		let sent = OwnBallots::new(chain, pool.clone(), metrics()).take(VersionedBallot::V1(ballot.clone()));
 		assert_eq!(pool.read(|pool| pool.contains(&ballot.id())), sent.is_some());
 		sent
 	}
@@ -92,22 +92,22 @@ mod tests {
 	}
 
 	#[test]
-	fn wanted_bundles_are_pooled_and_sent_whole() {
+	fn wanted_ballots_are_pooled_and_sent_whole() {
 		for ballot in [ballot(0, 5), revealing()] {
-			let wanted = BundleStanding::Wanted { deadline: 9 };
+			let wanted = BallotStanding::Wanted { deadline: 9 };
 			assert_eq!(take(&ballot, Some(wanted)), Some(ballot));
 		}
 	}
 
 	#[test]
-	fn useless_bundles_are_not_sent() {
-		assert_eq!(take(&ballot(0, 5), Some(BundleStanding::Useless)), None);
+	fn useless_ballots_are_not_sent() {
+		assert_eq!(take(&ballot(0, 5), Some(BallotStanding::Useless)), None);
 	}
 
 	#[test]
 	fn an_early_reveal_is_held_back_and_an_early_commit_is_not() {
-		assert_eq!(take(&revealing(), Some(BundleStanding::Early)), None);
-		assert_eq!(take(&ballot(0, 5), Some(BundleStanding::Early)), Some(ballot(0, 5)));
+		assert_eq!(take(&revealing(), Some(BallotStanding::Early)), None);
+		assert_eq!(take(&ballot(0, 5), Some(BallotStanding::Early)), Some(ballot(0, 5)));
 	}
 
 	#[test]

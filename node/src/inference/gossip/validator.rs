@@ -14,7 +14,7 @@ const LOG_TARGET: &str = "inference::gossip";
 /// Tells the network what a peer did.
 pub type Report = Box<dyn Fn(PeerId, ReputationChange) + Send + Sync>;
 
-/// Takes bundles into the pool and passes them on. A message's topic is its ballot's id.
+/// Takes ballots into the pool and passes them on. A message's topic is its ballot's id.
 pub struct VoteValidator {
 	judge: Mutex<Judge>,
 	pool: SharedPool,
@@ -45,7 +45,7 @@ impl VoteValidator {
 
 	fn reject(&self, peer: &PeerId, rejection: Rejection) {
 		if let Some(cost) = rejection.cost() {
-			log::debug!(target: LOG_TARGET, "{peer} sent a bundle that is refused: {}", rejection.name());
+			log::debug!(target: LOG_TARGET, "{peer} sent a ballot that is refused: {}", rejection.name());
 			(self.report)(*peer, cost);
 		}
 		if rejection == Rejection::UnknownVersion && !self.has_told_of_newer_version.swap(true, Ordering::Relaxed) {
@@ -63,7 +63,7 @@ impl Validator<Block> for VoteValidator {
 	) -> ValidationResult<Hash> {
 		let verdict = self.judge.lock().judge(data, &self.pool);
 		let name = verdict.as_ref().err().map_or("accepted", |rejection| rejection.name());
-		self.metrics.bundles_received.with_label_values(&[name]).inc();
+		self.metrics.ballots_received.with_label_values(&[name]).inc();
 		match verdict {
 			Ok(ballot) => {
 				let id = ballot.id();
@@ -97,7 +97,7 @@ mod tests {
 	use super::*;
 	use crate::inference::mock::{ballot_by, key_sets, metrics, shared_pool, GENESIS, SESSION};
 	use codec::Encode;
-	use sibyl_primitives::vote::{SignedBallot, VoteBundle};
+	use sibyl_primitives::vote::{SignedBallot, VersionedBallot};
 	use std::sync::Arc;
 
 	/// What the validator did.
@@ -138,18 +138,18 @@ mod tests {
 
 		/// Whether it is kept.
 		fn receive(&mut self, ballot: &SignedBallot) -> bool {
-			let bytes = VoteBundle::V1(ballot.clone()).encode();
+			let bytes = VersionedBallot::V1(ballot.clone()).encode();
 			let result = self.validator.validate(&mut self.network, &self.peer, &bytes);
 			matches!(result, ValidationResult::ProcessAndKeep(topic) if topic == ballot.id())
 		}
 	}
 
 	#[test]
-	fn a_good_bundle_is_pooled_and_passed_on_at_once() {
+	fn a_good_ballot_is_pooled_and_passed_on_at_once() {
 		let mut test = Test::new();
 		let ballot = ballot_by(0, SESSION, 10);
 		assert!(test.receive(&ballot));
-		assert_eq!(test.network.broadcast, [(ballot.id(), VoteBundle::V1(ballot.clone()).encode())]);
+		assert_eq!(test.network.broadcast, [(ballot.id(), VersionedBallot::V1(ballot.clone()).encode())]);
 		assert!(test.pool.read(|pool| pool.contains(&ballot.id())));
 		assert!(test.reports.lock().is_empty());
 		assert!(!test.receive(&ballot), "a second time it is known");
@@ -158,18 +158,18 @@ mod tests {
 	}
 
 	#[test]
-	fn a_forged_bundle_costs_its_sender_and_goes_nowhere() {
+	fn a_forged_ballot_costs_its_sender_and_goes_nowhere() {
 		let mut test = Test::new();
 		let mut forged = ballot_by(0, SESSION, 10);
 		forged.ballot.authority_index = 1;
 		assert!(!test.receive(&forged));
 		assert!(test.network.broadcast.is_empty() && test.pool.read(|pool| pool.ids().is_empty()));
 		assert!(matches!(test.reports.lock()[..], [cost] if cost < -1_000_000));
-		assert_eq!(test.validator.metrics.bundles_received.with_label_values(&["bad_signature"]).get(), 1);
+		assert_eq!(test.validator.metrics.ballots_received.with_label_values(&["bad_signature"]).get(), 1);
 	}
 
 	#[test]
-	fn a_message_expires_when_its_bundle_leaves_the_pool() {
+	fn a_message_expires_when_its_ballot_leaves_the_pool() {
 		let mut test = Test::new();
 		let ballot = ballot_by(0, SESSION, 10);
 		test.receive(&ballot);

@@ -5,11 +5,11 @@ use sibyl_primitives::vote::MAX_VOTES;
 use sp_inherents::InherentData;
 use sp_runtime::DispatchError;
 
-fn inherent_of(bundles: Vec<VoteBundle>) -> Option<Vec<VoteBundle>> {
+fn inherent_of(ballots: Vec<VersionedBallot>) -> Option<Vec<VersionedBallot>> {
 	let mut data = InherentData::new();
-	data.put_data(INHERENT_IDENTIFIER, &InherentVotes::V1(bundles)).expect("the votes encode");
+	data.put_data(INHERENT_IDENTIFIER, &InherentVotes::V1(ballots)).expect("the votes encode");
 	match Inference::create_inherent(&data)? {
-		Call::include { bundles } => Some(bundles.into_inner()),
+		Call::include { ballots } => Some(ballots.into_inner()),
 		call => panic!("not an inherent: {call:?}"),
 	}
 }
@@ -50,9 +50,9 @@ fn an_author_takes_the_most_urgent_jobs_first() {
 		let output = answer("eng");
 		let first = drawn(all_seats());
 		let second = drawn(all_seats());
-		let bundles = vec![Votes::of(0).commit(second, &output).sign(), Votes::of(1).commit(first, &output).sign()];
-		let chosen = inherent_of(bundles.clone()).expect("both are wanted");
-		assert_eq!(chosen, [bundles[1].clone(), bundles[0].clone()]);
+		let ballots = vec![Votes::of(0).commit(second, &output).sign(), Votes::of(1).commit(first, &output).sign()];
+		let chosen = inherent_of(ballots.clone()).expect("both are wanted");
+		assert_eq!(chosen, [ballots[1].clone(), ballots[0].clone()]);
 	});
 }
 
@@ -63,7 +63,7 @@ fn an_output_stands_in_a_block_once_however_many_seats_bring_it() {
 		let id = revealing(all_seats(), &output);
 		let chosen = inherent_of((0..4).map(|number| Votes::of(number).reveal(id, &output).sign()).collect())
 			.expect("all are wanted");
-		let brought: usize = chosen.iter().map(|VoteBundle::V1(signed)| signed.outputs.len()).sum();
+		let brought: usize = chosen.iter().map(|VersionedBallot::V1(signed)| signed.outputs.len()).sum();
 		assert_eq!((chosen.len(), brought), (4, 1));
 		include(chosen);
 		assert_eq!(verdict(id), Some(Verdict::Agreed));
@@ -87,9 +87,9 @@ fn a_second_include_in_a_block_does_nothing_and_a_new_block_takes_one_again() {
 fn five_hundred_includes_in_a_block_weigh_little_more_than_one() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
-		let bundle = || Votes::of(0).commit(id, &output).sign();
-		let first = include([bundle()]);
-		let repeats: Weight = (0..499).map(|_| include([bundle()])).fold(Weight::zero(), Weight::saturating_add);
+		let ballot = || Votes::of(0).commit(id, &output).sign();
+		let first = include([ballot()]);
+		let repeats: Weight = (0..499).map(|_| include([ballot()])).fold(Weight::zero(), Weight::saturating_add);
 		assert!(repeats.all_lte(<() as WeightInfo>::include().saturating_mul(499)));
 		assert!(first.ref_time() > <() as WeightInfo>::include().ref_time());
 		assert_eq!(committee(id).tally().committed, 1);
@@ -102,8 +102,8 @@ fn a_block_full_of_junk_stays_within_the_weight_that_include_may_have() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
 		let target = target(id);
-		// Properly signed, as full as bundles can be, and none of it true.
-		let junk = (0..MAX_BUNDLES).map(|number| {
+		// Properly signed, as full as ballots can be, and none of it true.
+		let junk = (0..MAX_BALLOTS).map(|number| {
 			Votes::of((number % 4) as u8)
 				.change(|ballot| {
 					let mut commit = sibyl_primitives::vote::Commit { target, seat: 0, commitment: Hash::zero() };
@@ -173,7 +173,7 @@ fn an_output_that_an_author_left_out_is_taken_with_the_reveal_that_is_there_alre
 }
 
 #[test]
-fn a_bundle_over_its_bounds_does_not_decode() {
+fn a_ballot_over_its_bounds_does_not_decode() {
 	Chain::default().run(|| {
 		let id = drawn(all_seats());
 		let mut votes = Votes::of(0);
@@ -181,18 +181,18 @@ fn a_bundle_over_its_bounds_does_not_decode() {
 			votes = votes.commit(id, &answer("eng"));
 		}
 		let full = votes.sign();
-		assert_eq!(VoteBundle::decode(&mut &full.encode()[..]), Ok(full.clone()));
-		let VoteBundle::V1(signed) = full;
+		assert_eq!(VersionedBallot::decode(&mut &full.encode()[..]), Ok(full.clone()));
+		let VersionedBallot::V1(signed) = full;
 		let mut commits = signed.ballot.commits.to_vec();
 		commits.push(commits[0]);
 		let ballot = &signed.ballot;
 		let head = (0u8, ballot.session, ballot.authority_index, ballot.at_block);
 		let tail = (&ballot.abstentions, &ballot.reveals, &ballot.attestations, &signed.outputs, &signed.signature);
 		let over = (head, commits, tail).encode();
-		assert!(VoteBundle::decode(&mut &over[..]).is_err());
-		let bundles: Vec<u8> = (codec::Compact(MAX_BUNDLES + 1), vec![0u8; 100]).encode();
+		assert!(VersionedBallot::decode(&mut &over[..]).is_err());
+		let ballots: Vec<u8> = (codec::Compact(MAX_BALLOTS + 1), vec![0u8; 100]).encode();
 		assert!(
-			BoundedVec::<VoteBundle, frame_support::traits::ConstU32<MAX_BUNDLES>>::decode(&mut &bundles[..]).is_err()
+			BoundedVec::<VersionedBallot, frame_support::traits::ConstU32<MAX_BALLOTS>>::decode(&mut &ballots[..]).is_err()
 		);
 	});
 }

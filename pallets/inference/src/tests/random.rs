@@ -71,7 +71,7 @@ fn history(seed: u64) {
 				begin_session(session, &members());
 			}
 			let open: Vec<_> = Inference::open_jobs();
-			let mut bundles = Vec::new();
+			let mut ballots = Vec::new();
 			for number in 0..5u8 {
 				let mut ballots: std::collections::BTreeMap<SessionIndex, Votes> = Default::default();
 				for id in open.iter().copied() {
@@ -86,13 +86,13 @@ fn history(seed: u64) {
 					let standing = if dice.one_in(2) { Standing::Withdrawn } else { Standing::Serves { capacity: 9 } };
 					ballots.insert(session, ballot.attest(standing));
 				}
-				bundles.extend(ballots.into_values().map(|ballot| match dice.roll(15) {
+				ballots.extend(ballots.into_values().map(|ballot| match dice.roll(15) {
 					0 => ballot.signed_by(99).sign(),
 					_ => ballot.sign(),
 				}));
 			}
 			if !dice.one_in(5) {
-				include(bundles);
+				include(ballots);
 			}
 			next_block();
 		}

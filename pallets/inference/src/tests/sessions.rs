@@ -1,5 +1,5 @@
 use crate::{mock::*, *};
-use sibyl_primitives::api::BundleStanding;
+use sibyl_primitives::api::BallotStanding;
 
 #[test]
 fn a_member_that_leaves_and_one_that_rotates_its_key_are_paid_across_the_sessions_edge() {
@@ -44,7 +44,7 @@ fn votes_of_a_session_too_old_are_dropped_and_its_keys_forgotten() {
 		assert_eq!(committee(id).tally().committed, 1);
 		next_block();
 		begin_session(KEY_SET_HISTORY + 1, &members);
-		assert_eq!(Inference::standing(&vote(1)), BundleStanding::Useless);
+		assert_eq!(Inference::standing(&vote(1)), BallotStanding::Useless);
 		include([vote(1)]);
 		assert_eq!(committee(id).tally().committed, 1);
 		assert!(!KeySets::<Test>::contains_key(0));

@@ -1,12 +1,12 @@
 use crate::{mock::*, *};
-use sibyl_primitives::{api::BundleStanding, vote::BUNDLE_LONGEVITY};
+use sibyl_primitives::{api::BallotStanding, vote::BALLOT_LONGEVITY};
 
 fn committed(id: JobId) -> usize {
 	committee(id).tally().committed
 }
 
-fn standing(bundle: &VoteBundle) -> BundleStanding {
-	Inference::standing(bundle)
+fn standing(ballot: &VersionedBallot) -> BallotStanding {
+	Inference::standing(ballot)
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn forged_commits_are_dropped_without_harm_to_the_honest_one() {
 			("a session yet to come", Votes::of(0).commit(id, &output).session(1).sign()),
 			("a later block", Votes::of(0).commit(id, &output).made_at(1_000).sign()),
 		];
-		for (what, bundle) in forged {
-			include([bundle]);
+		for (what, ballot) in forged {
+			include([ballot]);
 			assert_eq!(committed(id), 0, "{what} was taken");
 			next_block();
 		}
@@ -57,17 +57,17 @@ fn forged_commits_are_dropped_without_harm_to_the_honest_one() {
 }
 
 #[test]
-fn a_bundle_made_too_many_blocks_ago_is_dropped() {
+fn a_ballot_made_too_many_blocks_ago_is_dropped() {
 	Chain::default().run(|| {
-		System::set_block_number(u64::from(BUNDLE_LONGEVITY) + 10);
+		System::set_block_number(u64::from(BALLOT_LONGEVITY) + 10);
 		let (id, output) = (drawn(all_seats()), answer("eng"));
 		let now = System::block_number() as u32;
-		let old = Votes::of(0).commit(id, &output).made_at(now - BUNDLE_LONGEVITY - 1).sign();
-		assert_eq!(standing(&old), BundleStanding::Useless);
+		let old = Votes::of(0).commit(id, &output).made_at(now - BALLOT_LONGEVITY - 1).sign();
+		assert_eq!(standing(&old), BallotStanding::Useless);
 		include([old]);
 		assert_eq!(committed(id), 0);
 		next_block();
-		include([Votes::of(0).commit(id, &output).made_at(now - BUNDLE_LONGEVITY + 1).sign()]);
+		include([Votes::of(0).commit(id, &output).made_at(now - BALLOT_LONGEVITY + 1).sign()]);
 		assert_eq!(committed(id), 1);
 	});
 }
@@ -80,7 +80,7 @@ fn a_second_commit_of_a_seat_changes_nothing() {
 		let first = committee(id);
 		next_block();
 		let second = Votes::of(0).commit(id, &answer("fra")).sign();
-		assert_eq!(standing(&second), BundleStanding::Useless);
+		assert_eq!(standing(&second), BallotStanding::Useless);
 		include([second]);
 		assert_eq!(committee(id), first);
 	});
@@ -94,7 +94,7 @@ fn no_commit_is_taken_once_a_reveal_can_be_seen() {
 		advance_to(job(id).deadline + 1);
 		assert_eq!(job(id).phase, Phase::Revealing);
 		let late = Votes::of(3).commit(id, &output).sign();
-		assert_eq!(standing(&late), BundleStanding::Useless);
+		assert_eq!(standing(&late), BallotStanding::Useless);
 		include([late]);
 		assert_eq!(committee(id).tally().missing, 1);
 	});
@@ -107,7 +107,7 @@ fn a_reveal_before_its_time_is_early_and_not_taken() {
 		commit_by(0..2, id, &output);
 		next_block();
 		let early = Votes::of(0).reveal(id, &output).sign();
-		assert_eq!(standing(&early), BundleStanding::Early);
+		assert_eq!(standing(&early), BallotStanding::Early);
 		include([early]);
 		assert_eq!((committed(id), committee(id).tally().revealed), (2, 0));
 	});
@@ -123,9 +123,9 @@ fn a_reveal_of_another_output_or_salt_than_was_committed_to_is_dropped() {
 			Votes::of(0).reveal(id, &output).change(|ballot| ballot.reveals[0].salt = Hash::zero()).sign(),
 			Votes::of(0).reveal(id, &output).change(|ballot| ballot.reveals[0].work = Hash::repeat_byte(1)).sign(),
 		];
-		for bundle in wrong {
-			assert_eq!(standing(&bundle), BundleStanding::Useless);
-			include([bundle]);
+		for ballot in wrong {
+			assert_eq!(standing(&ballot), BallotStanding::Useless);
+			include([ballot]);
 			assert_eq!(committee(id).tally().revealed, 0);
 			next_block();
 		}
@@ -137,7 +137,7 @@ fn a_copied_commitment_cannot_be_revealed_by_who_copied_it() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
 		let honest = Votes::of(0).commit(id, &output).sign();
-		let VoteBundle::V1(signed) = &honest;
+		let VersionedBallot::V1(signed) = &honest;
 		let copied = signed.ballot.commits[0].commitment;
 		let copy = Votes::of(1).commit(id, &output).change(|ballot| ballot.commits[0].commitment = copied).sign();
 		include([honest, copy, Votes::of(2).commit(id, &output).sign(), Votes::of(3).commit(id, &output).sign()]);
@@ -178,7 +178,7 @@ fn votes_for_an_ended_or_pruned_job_do_no_harm() {
 		let again: Vec<_> = (0..4).map(|number| Votes::of(number).reveal(id, &output).sign()).collect();
 		reveal_by(0..4, id, &output);
 		next_block();
-		assert!(again.iter().all(|bundle| standing(bundle) == BundleStanding::Useless));
+		assert!(again.iter().all(|ballot| standing(ballot) == BallotStanding::Useless));
 		include(again.clone());
 		advance_to(4 + RETENTION + 2);
 		include(again);

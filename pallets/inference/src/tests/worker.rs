@@ -61,7 +61,7 @@ impl Validator {
 	}
 
 	/// Runs the worker and takes what it put into the outbox.
-	fn run(&self) -> Option<VoteBundle> {
+	fn run(&self) -> Option<VersionedBallot> {
 		self.clear(OUTBOX);
 		Inference::run_worker();
 		self.get(OUTBOX)
@@ -72,8 +72,8 @@ impl Validator {
 	}
 }
 
-fn ballot(bundle: Option<VoteBundle>) -> sibyl_primitives::vote::Ballot {
-	let VoteBundle::V1(signed) = bundle.expect("the worker has sent something");
+fn ballot(ballot: Option<VersionedBallot>) -> sibyl_primitives::vote::Ballot {
+	let VersionedBallot::V1(signed) = ballot.expect("the worker has sent something");
 	signed.ballot
 }
 

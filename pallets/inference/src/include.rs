@@ -1,0 +1,189 @@
+//! Votes in a block: what is taken, and what that changes.
+
+use super::*;
+use cells::{Cell, Cells};
+use codec::DecodeAll;
+use frame_support::{
+	pallet_prelude::ConstU32,
+	traits::Get,
+	weights::{Weight, WeightMeter},
+	BoundedVec,
+};
+use ledgers::Ledgers;
+use sibyl_primitives::{
+	output::{output_hash, VersionedOutput},
+	vote::{Abstention, Ballot, Commit, Reveal},
+};
+use standing::{count_votes, votes, Vote, Worth};
+
+/// What including ballots weighs, as it is spent.
+pub(crate) struct Spending {
+	meter: WeightMeter,
+	/// What jobs may need that have votes: given back where they don't.
+	reserved: Weight,
+}
+
+impl Spending {
+	/// A block's share.
+	pub fn new<T: Config>() -> Self {
+		let mut meter = WeightMeter::with_limit(T::MaxIncludeWeight::get());
+		meter.consume(<T as Config>::WeightInfo::include());
+		Self { meter, reserved: Weight::zero() }
+	}
+
+	/// Pays for a ballot's signature, its outputs and the look at its votes; whether there was enough.
+	pub fn pay_for_ballot<T: Config>(&mut self, ballot: &Ballot, outputs: impl Iterator<Item = u32>) -> bool {
+		let votes = count_votes(ballot);
+		let of_votes = <T as Config>::WeightInfo::vote().saturating_mul(votes.into());
+		let of_models = <T as Config>::WeightInfo::attestation().saturating_mul(ballot.attestations.len() as u64);
+		let of_outputs = outputs.fold(Weight::zero(), |sum: Weight, bytes| {
+			sum.saturating_add(<T as Config>::WeightInfo::output(bytes))
+		});
+		let all = <T as Config>::WeightInfo::ballot(votes)
+			.saturating_add(of_votes)
+			.saturating_add(of_models)
+			.saturating_add(of_outputs);
+		self.meter.try_consume(all).is_ok()
+	}
+
+	/// Pays for the job that a vote is for, when it is met first, and reserves what its end may weigh; whether there was
+	/// enough.
+	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &Cells<T>) -> bool {
+		if cells.knows(vote.target()) {
+			return true;
+		}
+		// Only reveals end jobs.
+		let end = if vote.is_reveal() { <T as Config>::WeightInfo::end(MAX_SEATS) } else { Weight::zero() };
+		let all = <T as Config>::WeightInfo::job().saturating_add(end);
+		if self.meter.try_consume(all).is_err() {
+			return false;
+		}
+		self.reserved = self.reserved.saturating_add(end);
+		true
+	}
+
+	fn total(self, ended: Weight) -> Weight {
+		self.meter.consumed().saturating_sub(self.reserved).saturating_add(ended)
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// What `include` does. Returns the weight of what was done.
+	pub(crate) fn do_include(ballots: BoundedVec<VersionedBallot, ConstU32<MAX_BALLOTS>>) -> Weight {
+		let now = Self::now();
+		let genesis = Self::genesis();
+		let mut spending = Spending::new::<T>();
+		let mut cells = Cells::<T>::default();
+		for VersionedBallot::V1(signed) in &ballots {
+			if !spending.pay_for_ballot::<T>(&signed.ballot, signed.outputs.iter().map(|output| output.len() as u32)) {
+				continue;
+			}
+			let member = match Self::look_at(&signed.ballot, now) {
+				Ok(member) => member,
+				Err(reason) => {
+					log::debug!(target: LOG_TARGET, "a ballot is dropped: {reason:?}");
+					continue;
+				}
+			};
+			if !signed.is_signed_by(&genesis, &member.key) {
+				log::debug!(target: LOG_TARGET, "a ballot is dropped: {:?} did not sign it", member.validator);
+				continue;
+			}
+			Self::take_ballot(signed, &member, now, &mut spending, &mut cells);
+		}
+		let mut ledgers = Ledgers::<T>::default();
+		let mut ended = Weight::zero();
+		for mut cell in cells.into_touched() {
+			let seats = cell.committee.seats.len() as u32;
+			if Self::advance(&mut cell, now, &mut ledgers) {
+				ended = ended.saturating_add(<T as Config>::WeightInfo::end(seats));
+			}
+		}
+		ledgers.store();
+		spending.total(ended)
+	}
+
+	/// The weight that a block needs for one vote that ends the largest job: less would let jobs wait for ever.
+	pub(crate) fn weight_of_smallest_include() -> Weight {
+		<T as Config>::WeightInfo::include()
+			.saturating_add(<T as Config>::WeightInfo::ballot(1))
+			.saturating_add(<T as Config>::WeightInfo::vote())
+			.saturating_add(<T as Config>::WeightInfo::job())
+			.saturating_add(<T as Config>::WeightInfo::output(sibyl_primitives::job::MAX_OUTPUT_BYTES))
+			.saturating_add(<T as Config>::WeightInfo::end(MAX_SEATS))
+	}
+
+	/// Notes the ballot's votes in the jobs that they are for, whatever these come to: that is looked at when all ballots
+	/// have been taken.
+	pub(crate) fn take_ballot(
+		signed: &SignedBallot,
+		member: &Member,
+		now: BlockNumber,
+		spending: &mut Spending,
+		cells: &mut Cells<T>,
+	) {
+		let ballot = &signed.ballot;
+		let outputs: Vec<_> = signed.outputs.iter().map(|output| (output_hash(output), output)).collect();
+		for vote in votes(ballot) {
+			if !spending.pay_for_job(vote, cells) {
+				continue;
+			}
+			let (worth, cell) = Self::worth(ballot, member, vote, now, cells);
+			let Some(cell) = cell else { continue };
+			if worth == Worth::Taken {
+				Self::apply(cell, member, vote);
+			}
+			if let (Worth::Taken | Worth::OnlyItsOutput, Vote::Reveal(reveal)) = (worth, vote) {
+				if let Some((hash, output)) = outputs.iter().find(|(hash, _)| *hash == reveal.output_hash) {
+					cell.brought.entry(*hash).or_insert_with(|| (*output).clone());
+				}
+			}
+		}
+		if ballot.session == T::CurrentSession::get() {
+			for attestation in &ballot.attestations {
+				Self::attest(&member.validator, attestation, ballot.at_block);
+			}
+		}
+	}
+
+	fn apply(cell: &mut Cell, member: &Member, vote: Vote<'_>) {
+		let (job, round, seat) = (cell.id, cell.job.round, vote.seat());
+		let validator = member.validator.clone();
+		let (vote, event) = match vote {
+			Vote::Commit(Commit { commitment, .. }) => (
+				SeatVote::Committed(*commitment),
+				Event::Committed { job, round, seat, validator, commitment: *commitment },
+			),
+			Vote::Abstention(Abstention { reason, .. }) => {
+				(SeatVote::Abstained(*reason), Event::Abstained { job, round, seat, validator, reason: *reason })
+			}
+			Vote::Reveal(Reveal { output_hash, work, .. }) => (
+				SeatVote::Revealed(Value { output_hash: *output_hash, work: *work }),
+				Event::Revealed { job, round, seat, validator, output_hash: *output_hash },
+			),
+		};
+		if let Some(place) = cell.committee.seats.get_mut(usize::from(seat)) {
+			place.vote = vote;
+			cell.is_changed = true;
+			Self::deposit_event(event);
+		}
+	}
+
+	/// Stores, of the outputs that the block brings for a job and the stored one, that which most seats say: whatever order
+	/// they came in.
+	pub(crate) fn keep_best_output(cell: &mut Cell) {
+		if cell.brought.is_empty() || cell.job.agreed.is_some() {
+			return;
+		}
+		let tally = cell.committee.tally();
+		let stored = cell.stored_output::<T>().map_or(0, |hash| tally.saying(&hash));
+		let is_canonical = |output: &OutputBytes| VersionedOutput::decode_all(&mut &output[..]).is_ok();
+		let best = core::mem::take(&mut cell.brought)
+			.into_iter()
+			.filter(|(hash, output)| tally.saying(hash) > stored && is_canonical(output))
+			.max_by_key(|(hash, _)| tally.saying(hash));
+		if let Some((hash, output)) = best {
+			cell.store_output::<T>(hash, &output);
+		}
+	}
+}

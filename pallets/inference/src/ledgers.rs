@@ -1,0 +1,146 @@
+//! The validators' ledgers, each read once and written once however many of its seats a block touches.
+
+use super::*;
+use alloc::collections::BTreeMap;
+use frame_support::{
+	defensive,
+	traits::{
+		fungible::{Mutate, MutateHold},
+		tokens::{Fortitude, Precision, Preservation, Restriction},
+	},
+};
+use sibyl_primitives::model::Availability;
+
+/// The ledgers that a call or a hook has looked at.
+pub(crate) struct Ledgers<T> {
+	entries: BTreeMap<AccountId, Entry>,
+	_runtime: core::marker::PhantomData<T>,
+}
+
+impl<T> Default for Ledgers<T> {
+	fn default() -> Self {
+		Self { entries: BTreeMap::new(), _runtime: Default::default() }
+	}
+}
+
+struct Entry {
+	ledger: Ledger,
+	/// What the protocol's account has of the validator's pay.
+	due: Balance,
+	is_changed: bool,
+}
+
+impl<T: Config> Ledgers<T> {
+	fn entry(&mut self, validator: &AccountId) -> &mut Entry {
+		self.entries.entry(validator.clone()).or_insert_with(|| Entry {
+			ledger: ServiceLedgers::<T>::get(validator),
+			due: 0,
+			is_changed: false,
+		})
+	}
+
+	/// The validator's ledger.
+	pub fn get(&mut self, validator: &AccountId) -> &Ledger {
+		&self.entry(validator).ledger
+	}
+
+	/// The validator's ledger, to be changed.
+	pub fn change(&mut self, validator: &AccountId) -> &mut Ledger {
+		let entry = self.entry(validator);
+		entry.is_changed = true;
+		&mut entry.ledger
+	}
+
+	/// Pays the validator, out of the protocol's account, which has got it before: once for all of its seats.
+	pub fn pay(&mut self, validator: &AccountId, amount: Balance) {
+		let entry = self.entry(validator);
+		entry.is_changed = true;
+		entry.due = entry.due.saturating_add(amount);
+		entry.ledger.record.earned = entry.ledger.record.earned.saturating_add(amount);
+	}
+
+	/// Takes the charge out of the validator's bond, to the protocol's account; returns what there was.
+	pub fn charge(&mut self, validator: &AccountId, charge: Balance) -> Balance {
+		let taken = T::Currency::transfer_on_hold(
+			&HoldReason::ServiceBond.into(),
+			validator,
+			&Pallet::<T>::protocol_account(),
+			charge.min(self.get(validator).bond),
+			Precision::BestEffort,
+			Restriction::Free,
+			Fortitude::Force,
+		)
+		.unwrap_or(0);
+		let ledger = self.change(validator);
+		ledger.bond = ledger.bond.saturating_sub(taken);
+		ledger.record.charged = ledger.record.charged.saturating_add(taken);
+		taken
+	}
+
+	/// Opens a seat of the committee.
+	pub fn open_seat(&mut self, job: JobId, round: Round, seat: &Seat, charge: Balance) {
+		let ledger = self.change(&seat.validator);
+		ledger.reserved = ledger.reserved.saturating_add(charge);
+		ledger.open_time = ledger.open_time.saturating_add(seat.time);
+		ledger.record.drawn = ledger.record.drawn.saturating_add(1);
+		if ledger.open_seats.try_push((job, round)).is_err() {
+			defensive!("inference: a validator got a seat without room for it");
+		}
+	}
+
+	/// Closes the seats of the committee, with what they have done.
+	pub fn close_seats(&mut self, job: JobId, committee: &Committee) {
+		for seat in &committee.seats {
+			let ledger = self.change(&seat.validator);
+			ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
+			ledger.open_time = ledger.open_time.saturating_sub(seat.time);
+			if let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) {
+				ledger.open_seats.swap_remove(place);
+			}
+		}
+	}
+
+	/// Writes what was changed, and pays what is due.
+	pub fn store(self) {
+		for (validator, Entry { mut ledger, due, is_changed }) in self.entries {
+			if !is_changed {
+				continue;
+			}
+			if due > 0 {
+				let protocol = Pallet::<T>::protocol_account();
+				// A validator with a bond has an account, so this can't fail; it would be the protocol's then.
+				if T::Currency::transfer(&protocol, &validator, due, Preservation::Preserve).is_err() {
+					defensive!("inference: a seat could not be paid");
+				}
+			}
+			if ledger.missed_in_a_row >= MAX_MISSED_IN_A_ROW {
+				ledger.missed_in_a_row = 0;
+				Pallet::<T>::withdraw_everything(&validator);
+			}
+			if ledger.is_empty() {
+				ServiceLedgers::<T>::remove(&validator);
+			} else {
+				ServiceLedgers::<T>::insert(&validator, ledger);
+			}
+		}
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// Lets an unresponsive validator serve no model until it attests again.
+	fn withdraw_everything(validator: &AccountId) {
+		let made_at = Self::now();
+		let mut serves = false;
+		for model in pallet_models::Models::<T>::iter_keys() {
+			let record = AttestationRecord { availability: Availability::Withdrawn, made_at };
+			let said = Attestations::<T>::get(model, validator).map(|record| record.availability);
+			if matches!(said, Some(Availability::Serves(_))) {
+				serves = true;
+				Self::note_attestation(validator, model, record);
+			}
+		}
+		if serves {
+			Self::deposit_event(Event::Unresponsive { validator: validator.clone() });
+		}
+	}
+}
