@@ -8,8 +8,8 @@ use super::{
 	output::canonical_bytes,
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription,
-	Prompt as EnginePrompt, Request, Task as EngineTask, SEMANTICS_VERSION,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, Limits, ModelDescription, Prompt as EnginePrompt, Request,
+	Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,
@@ -349,16 +349,14 @@ impl Models {
 		let expected = entry.revision.goldens.get(index)?.output_hash;
 		let failed = |reason: String| WhyNot::GoldenFailed { index, reason };
 		let why = match outcome {
-			JobOutcome::Done(Inference { outcome, .. }) => {
-				match canonical_bytes(&outcome).map(|bytes| output_hash(&bytes)) {
-					Ok(actual) if actual == expected => {
-						*golden += 1;
-						return self.check_next(id);
-					}
-					Ok(actual) => WhyNot::GoldenDiffers { index, expected, actual },
-					Err(_) => failed(format!("the chain can't take the outcome {outcome:?}")),
+			JobOutcome::Done(inference) => match canonical_bytes(&inference.outcome).map(|bytes| output_hash(&bytes)) {
+				Ok(actual) if actual == expected => {
+					*golden += 1;
+					return self.check_next(id);
 				}
-			}
+				Ok(actual) => WhyNot::GoldenDiffers { index, expected, actual },
+				Err(_) => failed(format!("the chain can't take the outcome {:?}", inference.outcome)),
+			},
 			JobOutcome::Failed(error) => failed(error.to_string()),
 			// Says nothing of the model; it is asked for again at the next block.
 			JobOutcome::Overloaded | JobOutcome::TooLate | JobOutcome::Cancelled | JobOutcome::ShutDown => {
