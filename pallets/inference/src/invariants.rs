@@ -5,7 +5,10 @@
 use super::*;
 use agenda::is_due;
 use alloc::collections::BTreeMap;
-use frame_support::{ensure, traits::fungible::InspectHold};
+use frame_support::{
+	ensure,
+	traits::{fungible::InspectHold, Get},
+};
 use sibyl_primitives::{
 	committee::is_quorum,
 	job::{FIRST_ROUND, SECOND_ROUND},
