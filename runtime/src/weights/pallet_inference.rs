@@ -15,8 +15,7 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads_writes(14, 11))
 	}
 	fn include() -> Weight {
-		Weight::from_parts(10_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		Weight::from_parts(10_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	fn ballot(v: u32) -> Weight {
 		Weight::from_parts(60_000_000, 0)
@@ -24,12 +23,10 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads_writes(3, 0))
 	}
 	fn vote() -> Weight {
-		Weight::from_parts(6_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(0, 0))
+		Weight::from_parts(6_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(0, 0))
 	}
 	fn job() -> Weight {
-		Weight::from_parts(40_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(6, 4))
+		Weight::from_parts(40_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 4))
 	}
 	fn output(b: u32) -> Weight {
 		Weight::from_parts(12_000_000, 0)
@@ -37,16 +34,13 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	fn attestation() -> Weight {
-		Weight::from_parts(40_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(4, 3))
+		Weight::from_parts(40_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 3))
 	}
 	fn end_block() -> Weight {
-		Weight::from_parts(40_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(8, 5))
+		Weight::from_parts(40_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 5))
 	}
 	fn pass_over() -> Weight {
-		Weight::from_parts(5_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(1, 0))
+		Weight::from_parts(5_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 0))
 	}
 	fn draw(s: u32) -> Weight {
 		Weight::from_parts(120_000_000, 0)
@@ -61,23 +55,18 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads_writes(10, 9))
 	}
 	fn prune() -> Weight {
-		Weight::from_parts(40_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(4, 8))
+		Weight::from_parts(40_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 8))
 	}
 	fn bond_service() -> Weight {
-		Weight::from_parts(60_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		Weight::from_parts(60_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
 	}
 	fn unbond_service() -> Weight {
-		Weight::from_parts(60_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		Weight::from_parts(60_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
 	}
 	fn report_equivocation() -> Weight {
-		Weight::from_parts(400_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(20, 10))
+		Weight::from_parts(400_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(20, 10))
 	}
 	fn cancel() -> Weight {
-		Weight::from_parts(600_000_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(50, 45))
+		Weight::from_parts(600_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(50, 45))
 	}
 }

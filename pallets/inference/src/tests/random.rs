@@ -83,7 +83,11 @@ fn history(seed: u64) {
 				}
 				if dice.one_in(20) {
 					let ballot = ballots.remove(&session).unwrap_or_else(|| Votes::of(number));
-					let standing = if dice.one_in(2) { Availability::Withdrawn } else { Availability::Serves(Pace { job: 2_000, ..PACE }) };
+					let standing = if dice.one_in(2) {
+						Availability::Withdrawn
+					} else {
+						Availability::Serves(Pace { job: 2_000, ..PACE })
+					};
 					ballots.insert(session, ballot.attest(standing));
 				}
 				ballots.extend(ballots.into_values().map(|ballot| match dice.roll(15) {
