@@ -92,11 +92,11 @@ impl<T: Config> Ledgers<T> {
 	pub fn close_seats(&mut self, job: JobId, committee: &Committee) {
 		for seat in &committee.seats {
 			let ledger = self.change(&seat.validator);
+			// Those of an audited job's first committee are closed already.
+			let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else { continue };
+			ledger.open_seats.swap_remove(place);
 			ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
 			ledger.open_time = ledger.open_time.saturating_sub(seat.time);
-			if let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) {
-				ledger.open_seats.swap_remove(place);
-			}
 		}
 	}
 
