@@ -6,7 +6,7 @@
 //!        │  └── wake ◀────────────┼────response────┘
 //!        └────────── ballot ──▶ mailbox ──▶ gossip ◀──▶ other nodes
 //!                                             │
-//!                                           pool ──▶ inherent ──▶ the block that this node makes
+//!                            reports ◀────── pool ──▶ inherent ──▶ the block that this node makes
 //! ```
 //!
 //! Which jobs are this validator's, what is signed and when it is revealed is the runtime's to decide, in the worker.
@@ -23,5 +23,6 @@ pub mod mock;
 pub mod models;
 pub mod output;
 pub mod pool;
+pub mod reports;
 mod timed;
 pub mod wake;
