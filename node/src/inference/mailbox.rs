@@ -153,7 +153,7 @@ fn readable<T>(decoded: Result<T, codec::Error>, what: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{versioned_ballot as ballot, metrics, request, SharedStorage};
+	use crate::inference::mock::{metrics, request, versioned_ballot as ballot, SharedStorage};
 	use sibyl_primitives::{job::AbstainReason, model::Standing, Hash};
 
 	fn storage() -> (NotifyingStorage<SharedStorage>, Notices, SharedStorage) {

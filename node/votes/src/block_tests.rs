@@ -118,13 +118,13 @@ fn an_output_comes_once_and_only_if_the_chain_lacks_it() {
 #[test]
 fn an_output_that_two_jobs_have_comes_once_for_each() {
 	let mut pool = pool();
-	let same = output(1, 100);
-	let one = ballot_with_outputs(0, 5, &[same.clone()], &[same.clone()]);
-	let mut other = ballot_with_outputs(1, 5, &[same.clone()], &[]).ballot;
+	let same = [output(1, 100)];
+	let one = ballot_with_outputs(0, 5, &same, &same);
+	let mut other = ballot_with_outputs(1, 5, &same, &[]).ballot;
 	other.reveals[0].target = target(9);
 	let other = SignedBallot { outputs: one.outputs.clone(), ..signed(1, other) };
 	for ballot in [one, other] {
-		insert_judged(&mut pool, ballot, wanting(50, &[same.clone()]));
+		insert_judged(&mut pool, ballot, wanting(50, &same));
 	}
 	assert!(all(&pool).iter().all(|signed| signed.outputs.len() == 1));
 }

@@ -49,7 +49,7 @@ impl Test {
 				Ok(relay)
 			}
 			Err(Refusal { why, cost }) => {
-				self.reputation += cost.reputation();
+				self.reputation = self.reputation.saturating_add(cost.reputation());
 				Err(why)
 			}
 		}
@@ -189,8 +189,8 @@ fn heights_out_of_reach_are_ignored_at_no_cost() {
 	for (at_block, verdict) in [
 		(oldest - 1, Err(Rejection::TooOld)),
 		(oldest, Ok(Relay::Now)),
-		(BEST + AHEAD, Ok(Relay::Now)),
-		(BEST + AHEAD + 1, Err(Rejection::TooNew)),
+		(BEST + 2, Ok(Relay::Now)),
+		(BEST + 3, Err(Rejection::TooNew)),
 		(u32::MAX, Err(Rejection::TooNew)),
 	] {
 		assert_eq!(test.judge(ballot(0, at_block)), verdict);
