@@ -1,7 +1,7 @@
 //! What goes into an engine and what comes out.
 
 use crate::sampling::Sampling;
-use crate::EngineError;
+use crate::{EngineError, NO_ROWS};
 use std::fmt;
 
 /// How many labels with their scores a [`Response::Classification`] has at most.
@@ -12,8 +12,8 @@ pub const SCORE_ONE: u32 = 1_000_000;
 
 /// Something that answers requests.
 ///
-/// The answer is a pure function of the request: every engine that has the model returns the same outcome, byte for
-/// byte, whatever its CPU, its number of threads or its load.
+/// The answer is a pure function of the request: every engine that has the model returns the same outcome and the same
+/// trace, byte for byte, whatever its CPU, its number of threads, its load or what it was asked before.
 pub trait Engine: Send + Sync {
 	/// The models that this engine has.
 	fn models(&self) -> Vec<ModelDescription>;
@@ -22,7 +22,32 @@ pub trait Engine: Send + Sync {
 	///
 	/// `Ok` is what the model says, an answer or a refusal, and all engines agree on it. `Err` is about this engine:
 	/// it cannot compute the outcome, so its node has nothing to say.
-	fn infer(&self, request: &Request) -> Result<Outcome, EngineError>;
+	fn infer(&self, request: &Request) -> Result<Inference, EngineError>;
+}
+
+/// What an engine computed for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inference {
+	/// What the model says.
+	pub outcome: Outcome,
+	/// The BLAKE2b-256 of the hidden rows that chose the answer, each float as its 32 bits, little-endian.
+	///
+	/// - Generation: the state behind the last norm, as the output matrix is multiplied with it, of every position whose
+	///   logits chose a token: the answer's tokens in order, then the stop token, if one ended the answer.
+	/// - Embedding: the mean over the tokens, before it is divided by its length.
+	/// - Classification: what the last matrix is multiplied with.
+	///
+	/// It stands beside the outcome and not for it: the token that was chosen last is in no row.
+	///
+	/// [`NO_ROWS`] of a refusal, and of an answer that needed none.
+	pub trace: [u8; 32],
+}
+
+impl Inference {
+	/// A refusal, which has no rows.
+	pub fn refused(refusal: Refusal) -> Self {
+		Self { outcome: Err(refusal), trace: NO_ROWS }
+	}
 }
 
 /// What all engines with the model agree on.

@@ -13,8 +13,8 @@
 //!
 //! let engine = LocalEngine::embedded(1)?;
 //! let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
-//! let outcome = engine.infer(&Request::new(COMMON_LINGUA, "The quick brown fox jumps over the lazy dog.", limits))?;
-//! let Ok(Response::Classification { label, .. }) = outcome else { panic!("no answer") };
+//! let request = Request::new(COMMON_LINGUA, "The quick brown fox jumps over the lazy dog.", limits);
+//! let Ok(Response::Classification { label, .. }) = engine.infer(&request)?.outcome else { panic!("no answer") };
 //! assert_eq!(label, "eng");
 //! # Ok::<(), sibyl_engine::EngineError>(())
 //! ```
@@ -34,6 +34,11 @@
 //!    come from software f64 functions, and their hash is checked.
 //! 5. A value that is infinite or not a number anywhere on the path is a refusal. Denormals are kept, which each worker
 //!    thread makes sure of.
+//!
+//! Beside the outcome an [`Inference`] has a trace: the BLAKE2b-256 of the hidden rows that chose the answer, as the bits
+//! of their floats. These rows are fixed by the same rules, so all engines have the same trace, and to have it takes the
+//! computation itself. The trace is not part of the outcome and has no key: who wants one bound to something hashes it
+//! together with that.
 //!
 //! Each kernel is written once, over sixteen virtual lanes, and compiled for each [`Tier`]. candle holds a model's
 //! tensors while it is loaded; its arithmetic is never on an answer's path.
@@ -58,11 +63,12 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;
+mod trace;
 mod weights;
 
 pub use boundary::{
-	outcome_bytes, Architecture, Engine, Finish, Limits, ModelDescription, ModelFile, Outcome, Prompt, Refusal,
-	Request, Response, Score, Task, SCORE_ONE, TOP_SCORES,
+	outcome_bytes, Architecture, Engine, Finish, Inference, Limits, ModelDescription, ModelFile, Outcome, Prompt,
+	Refusal, Request, Response, Score, Task, SCORE_ONE, TOP_SCORES,
 };
 pub use error::EngineError;
 pub use kernels::Tier;
@@ -71,6 +77,7 @@ pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
 pub use models::bert::fixed_point;
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
 pub use sentence_embedder::SentenceEmbedder;
+pub use trace::NO_ROWS;
 
 /// The version of the semantics that this crate computes. Other bits for any request are another version.
 pub const SEMANTICS_VERSION: u32 = 1;

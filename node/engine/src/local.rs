@@ -1,7 +1,7 @@
 use crate::kernels::{check_float_environment, Kernels};
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
-use crate::{Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Tier};
+use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Tier};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -141,7 +141,7 @@ impl Engine for LocalEngine {
 		models.iter().map(|loaded| loaded.description.clone()).collect()
 	}
 
-	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
+	fn infer(&self, request: &Request) -> Result<Inference, EngineError> {
 		let Loaded { model, .. } = self.find(&request.model).ok_or(EngineError::UnknownModel(request.model))?;
 		if !check_float_environment() {
 			return Err(EngineError::FloatEnvironment);
@@ -223,6 +223,6 @@ mod tests {
 		let empty = Request { input: Vec::new(), ..request([7; 32]) };
 		assert_eq!(engine.infer(&empty), Err(EngineError::UnknownModel([7; 32])));
 		let empty = Request { input: Vec::new(), ..request(COMMON_LINGUA) };
-		assert_eq!(engine.infer(&empty), Ok(Err(Refusal::EmptyInput)));
+		assert_eq!(engine.infer(&empty), Ok(Inference::refused(Refusal::EmptyInput)));
 	}
 }

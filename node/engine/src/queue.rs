@@ -4,7 +4,7 @@
 //! `on_done` is called exactly once, whatever happens to the job, and never under the queue's lock: it may use the
 //! queue. Only [`JobOutcome::Done`] carries something to say; with any other outcome the node abstains.
 
-use crate::{Engine, EngineError, Outcome, Request};
+use crate::{Engine, EngineError, Inference, Request};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -31,7 +31,7 @@ pub struct Job {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobOutcome {
 	/// The engine computed an answer or a refusal.
-	Done(Outcome),
+	Done(Inference),
 	/// The engine failed, or panicked.
 	Failed(EngineError),
 	/// The queue was full of jobs with nearer deadlines.
@@ -209,7 +209,7 @@ impl fmt::Debug for Queue {
 fn work(shared: &Shared, engine: &dyn Engine) {
 	while let Some((id, job)) = next(shared) {
 		let outcome = match catch_unwind(AssertUnwindSafe(|| engine.infer(&job.request))) {
-			Ok(Ok(outcome)) => JobOutcome::Done(outcome),
+			Ok(Ok(inference)) => JobOutcome::Done(inference),
 			Ok(Err(error)) => JobOutcome::Failed(error),
 			Err(panic) => JobOutcome::Failed(EngineError::Panicked(panic_message(panic.as_ref()))),
 		};

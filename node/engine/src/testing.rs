@@ -1,9 +1,10 @@
 //! A fake engine for tests of what is around an engine.
 
 use crate::boundary::check_text;
+use crate::trace::blake2b_256;
 use crate::{
-	Architecture, Engine, EngineError, ModelDescription, ModelFile, Outcome, Request, Response, Score, Task, SCORE_ONE,
-	TOP_SCORES,
+	outcome_bytes, Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Outcome, Request,
+	Response, Score, Task, NO_ROWS, SCORE_ONE, TOP_SCORES,
 };
 use sha2::{Digest, Sha256};
 
@@ -20,6 +21,7 @@ pub struct FakeEngine {
 	models: Vec<ModelDescription>,
 	salt: u64,
 	answer: Option<Box<Answer>>,
+	trace: Option<[u8; 32]>,
 }
 
 impl FakeEngine {
@@ -37,7 +39,7 @@ impl FakeEngine {
 			files: vec![ModelFile { size: 0, sha256: Self::MODEL }],
 			task: Task::Classification,
 		};
-		Self { models: vec![model], salt: 0, answer: None }
+		Self { models: vec![model], salt: 0, answer: None, trace: None }
 	}
 
 	/// With one more model.
@@ -52,7 +54,7 @@ impl FakeEngine {
 		self
 	}
 
-	/// With other answers than fakes of another salt.
+	/// With other answers and traces than fakes of another salt.
 	pub fn salted(mut self, salt: u64) -> Self {
 		self.salt = salt;
 		self
@@ -65,6 +67,20 @@ impl FakeEngine {
 	{
 		self.answer = Some(Box::new(answer));
 		self
+	}
+
+	/// With this trace beside every answer: plays the validator that has the answer from somebody else.
+	pub fn tracing(mut self, trace: [u8; 32]) -> Self {
+		self.trace = Some(trace);
+		self
+	}
+
+	/// The trace beside an outcome: a hash of the answer's bytes and the salt; a refusal has none, as with any engine.
+	pub fn made_up_trace(outcome: &Outcome, salt: u64) -> [u8; 32] {
+		match outcome {
+			Ok(_) => blake2b_256(&[&outcome_bytes(outcome), &salt.to_le_bytes()]),
+			Err(_) => NO_ROWS,
+		}
 	}
 
 	/// The answer without checks, which [`FakeEngine::answering`] may want to fall back on.
@@ -100,14 +116,17 @@ impl Engine for FakeEngine {
 		self.models.clone()
 	}
 
-	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
+	fn infer(&self, request: &Request) -> Result<Inference, EngineError> {
 		if !self.models.iter().any(|model| model.is(&request.model)) {
 			return Err(EngineError::UnknownModel(request.model));
 		}
-		if let Some(answer) = &self.answer {
-			return answer(request);
-		}
-		Ok(check_text(request, Self::CONTEXT).map(|_| Self::made_up(request, self.salt)))
+		let outcome = match &self.answer {
+			Some(answer) => answer(request)?,
+			None => check_text(request, Self::CONTEXT).map(|_| Self::made_up(request, self.salt)),
+		};
+		let made_up = Self::made_up_trace(&outcome, self.salt);
+		let trace = if outcome.is_ok() { self.trace.unwrap_or(made_up) } else { made_up };
+		Ok(Inference { outcome, trace })
 	}
 }
 
@@ -123,7 +142,7 @@ mod tests {
 
 	#[test]
 	fn fakes_should_agree_unless_salted() {
-		let answer = |engine: FakeEngine, input: &str| engine.infer(&request(input)).unwrap().unwrap();
+		let answer = |engine: FakeEngine, input: &str| engine.infer(&request(input)).unwrap().outcome.unwrap();
 		assert_eq!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new(), "a"));
 		assert_ne!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new(), "b"));
 		assert_ne!(answer(FakeEngine::new(), "a"), answer(FakeEngine::new().salted(1), "a"));
@@ -133,10 +152,25 @@ mod tests {
 	}
 
 	#[test]
+	fn fakes_should_agree_on_the_trace_unless_salted_or_told_otherwise() {
+		let infer = |engine: FakeEngine, input: &str| engine.infer(&request(input)).unwrap();
+		let expected = infer(FakeEngine::new(), "a");
+		assert_eq!(expected.trace, FakeEngine::made_up_trace(&expected.outcome, 0));
+		let same = FakeEngine::new().answering(|request| Ok(Ok(FakeEngine::made_up(request, 0))));
+		assert_eq!(infer(same, "a"), expected);
+		assert_ne!(infer(FakeEngine::new(), "b").trace, expected.trace);
+		assert_ne!(infer(FakeEngine::new().salted(1), "a").trace, expected.trace);
+		let copied = infer(FakeEngine::new().tracing([7; 32]), "a");
+		assert_eq!(copied, Inference { trace: [7; 32], ..expected });
+		assert_eq!(infer(FakeEngine::new().tracing([7; 32]), "").trace, NO_ROWS);
+	}
+
+	#[test]
 	fn a_fake_should_refuse_and_fail_as_an_engine_does() {
 		let engine = FakeEngine::new();
-		assert_eq!(engine.infer(&request("")), Ok(Err(Refusal::EmptyInput)));
-		assert_eq!(engine.infer(&request("longer than ten")), Ok(Err(Refusal::InputTooLong { limit: 10 })));
+		assert_eq!(engine.infer(&request("")), Ok(Inference::refused(Refusal::EmptyInput)));
+		let too_long = Inference::refused(Refusal::InputTooLong { limit: 10 });
+		assert_eq!(engine.infer(&request("longer than ten")), Ok(too_long));
 		let unknown = Request { model: [1; 32], ..request("a") };
 		assert_eq!(engine.infer(&unknown), Err(EngineError::UnknownModel([1; 32])));
 		let none = FakeEngine::new().without_models();

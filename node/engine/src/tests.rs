@@ -23,6 +23,11 @@ pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
 	None
 }
 
+/// A digest as text.
+pub(crate) fn hex(digest: [u8; 32]) -> String {
+	digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Noise that is the same in every run (xorshift, by G. Marsaglia); it starts from anything but zero.
 pub(crate) struct Noise(pub u64);
 

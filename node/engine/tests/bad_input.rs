@@ -1,13 +1,15 @@
 //! What is not a text of the right length is refused, with a type, and the same by everyone.
 
-use sibyl_engine::{Engine, Limits, LocalEngine, Refusal, Request, COMMON_LINGUA, COMMON_LINGUA_CONTEXT};
+use sibyl_engine::{Engine, Limits, LocalEngine, Refusal, Request, COMMON_LINGUA, COMMON_LINGUA_CONTEXT, NO_ROWS};
 
 const LIMITS: Limits = Limits { max_input_bytes: 1_000, max_output_units: 0 };
 
 fn refusal(input: &[u8], limits: Limits) -> Option<Refusal> {
 	let engine = LocalEngine::embedded(1).expect("the embedded model loads");
 	let request = Request::new(COMMON_LINGUA, input, limits);
-	engine.infer(&request).expect("the engine has the model").err()
+	let inference = engine.infer(&request).expect("the engine has the model");
+	assert_eq!(inference.outcome.is_err(), inference.trace == NO_ROWS);
+	inference.outcome.err()
 }
 
 #[test]

@@ -5,6 +5,7 @@ use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::{
 	Architecture, Engine, Finish, Limits, LocalEngine, Outcome, Prompt, Refusal, Request, Response, Tier,
 };
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 const FRANCE: &str = "What is the capital of France?";
@@ -35,7 +36,7 @@ fn generated(outcome: Outcome) -> (String, usize, Finish) {
 #[test]
 fn a_question_should_be_answered_in_the_models_chat_format() {
 	let Some(engine) = engine() else { return };
-	let ask = |units| generated(engine.infer(&request(FRANCE, units)).unwrap());
+	let ask = |units| generated(engine.infer(&request(FRANCE, units)).unwrap().outcome);
 	assert_eq!(ask(64), ("The capital of France is Paris.".into(), 7, Finish::Stop));
 	assert_eq!(ask(3), ("The capital of".into(), 3, Finish::Length));
 	assert_eq!(ask(0), (String::new(), 0, Finish::Length));
@@ -45,7 +46,7 @@ fn a_question_should_be_answered_in_the_models_chat_format() {
 fn a_raw_prompt_should_be_continued() {
 	let Some(engine) = engine() else { return };
 	let raw = Request { prompt: Prompt::Raw, ..request("The capital of France is", 3) };
-	let (text, _, _) = generated(engine.infer(&raw).unwrap());
+	let (text, _, _) = generated(engine.infer(&raw).unwrap().outcome);
 	assert!(text.starts_with(" Paris"), "{text}");
 }
 
@@ -77,11 +78,13 @@ fn what_was_asked_before_and_the_threads_should_change_nothing() {
 		}
 	});
 	let other = Request { seed: [8; 32], ..requests[3].clone() };
-	assert_ne!(engine.infer(&other).unwrap(), expected[3]);
+	assert_ne!(engine.infer(&other).unwrap().outcome, expected[3].outcome);
+	let traces: BTreeSet<_> = expected.iter().map(|inference| inference.trace).collect();
+	assert_eq!(traces.len(), expected.len());
 }
 
 #[test]
-fn every_tier_should_give_the_same_text() {
+fn every_tier_should_give_the_same_text_and_trace() {
 	let Some(mut engine) = engine() else { return };
 	let request = request(FRANCE, 2);
 	let expected = engine.infer(&request).unwrap();
@@ -98,7 +101,7 @@ fn every_tier_should_give_the_same_text() {
 #[test]
 fn what_does_not_fit_should_be_refused() {
 	let Some(engine) = engine() else { return };
-	let refused = |input: &str, units| engine.infer(&request(input, units)).unwrap().unwrap_err();
+	let refused = |input: &str, units| engine.infer(&request(input, units)).unwrap().outcome.unwrap_err();
 	assert_eq!(refused("", 1), Refusal::EmptyInput);
 	assert_eq!(refused(&"a".repeat(32_769), 1), Refusal::InputTooLong { limit: 32_768 });
 	assert_eq!(refused(&"1".repeat(8192), 1), Refusal::ContextExceeded { limit: 8192 });
@@ -109,6 +112,6 @@ fn what_does_not_fit_should_be_refused() {
 fn a_text_of_bytes_that_no_token_stands_for_should_be_answered_by_nothing() {
 	let Some(engine) = engine() else { return };
 	let raw = Request { prompt: Prompt::Raw, ..request("\u{1}", 4) };
-	let outcome = engine.infer(&raw).unwrap();
+	let outcome = engine.infer(&raw).unwrap().outcome;
 	assert!(outcome.is_ok(), "{outcome:?}");
 }

@@ -1,7 +1,7 @@
-//! The outcomes of real sentences: close to the reference's, and the same bytes on every tier and number of threads.
+//! The outcomes and traces of real sentences: close to the reference's, and the same bytes on every tier and number of threads.
 
 use sha2::{Digest, Sha256};
-use sibyl_engine::{outcome_bytes, Engine, Limits, LocalEngine, Request, Response, Tier, COMMON_LINGUA};
+use sibyl_engine::{outcome_bytes, Engine, Inference, Limits, LocalEngine, Request, Response, Tier, COMMON_LINGUA};
 use std::process::Command;
 
 const SENTENCES: &str = include_str!("data/sentences.tsv");
@@ -33,9 +33,11 @@ fn request(text: &str) -> Request {
 	Request::new(COMMON_LINGUA, text, limits)
 }
 
-fn hash(engine: &LocalEngine, text: &str) -> String {
-	let bytes = outcome_bytes(&engine.infer(&request(text)).expect("the engine has the model"));
-	Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// A line of the goldens.
+fn hashes(engine: &LocalEngine, text: &str) -> String {
+	let Inference { outcome, trace } = engine.infer(&request(text)).expect("the engine has the model");
+	let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+	format!("{}\t{}", hex(&Sha256::digest(outcome_bytes(&outcome))), hex(&trace))
 }
 
 fn check_goldens(tier: Tier, sentences: impl Iterator<Item = (usize, usize)>) {
@@ -53,10 +55,10 @@ fn check_goldens(tier: Tier, sentences: impl Iterator<Item = (usize, usize)>) {
 	let mut outcomes = 0;
 	for (index, threads) in sentences {
 		let Sentence { text, .. } = &texts[index];
-		assert_eq!(hash(&engines[threads - 1], text), goldens[index], "{} {threads} threads: {text}", tier.name());
+		assert_eq!(hashes(&engines[threads - 1], text), goldens[index], "{} {threads} threads: {text}", tier.name());
 		outcomes += 1;
 	}
-	println!("tier {}: {outcomes} outcomes as committed", tier.name());
+	println!("tier {}: {outcomes} outcomes and traces as committed", tier.name());
 }
 
 fn all_sentences_with_all_threads() -> impl Iterator<Item = (usize, usize)> {
@@ -70,7 +72,8 @@ fn the_labels_and_scores_should_be_those_of_the_reference() {
 	let mut as_written = 0;
 	let mut worst = 0_f64;
 	for Sentence { language, text, label, scores } in &sentences {
-		let Ok(Response::Classification { label: actual, scores: actuals }) = engine.infer(&request(text)).unwrap()
+		let Ok(Response::Classification { label: actual, scores: actuals }) =
+			engine.infer(&request(text)).unwrap().outcome
 		else {
 			panic!("no answer to {text}")
 		};

@@ -267,7 +267,7 @@ where
 				);
 				Some(Err(AbstainReason::TooSlow))
 			}
-			JobOutcome::Done(outcome) => Some(canonical_bytes(&outcome)),
+			JobOutcome::Done(inference) => Some(canonical_bytes(&inference.outcome)),
 			JobOutcome::Failed(error) => {
 				log::error!(target: LOG_TARGET, "The engine failed, so this node abstains: {error}");
 				Some(Err(AbstainReason::EngineFailed))

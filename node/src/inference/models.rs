@@ -349,13 +349,13 @@ impl Models {
 		let expected = entry.revision.goldens.get(index)?.output_hash;
 		let failed = |reason: String| WhyNot::GoldenFailed { index, reason };
 		let why = match outcome {
-			JobOutcome::Done(outcome) => match canonical_bytes(&outcome).map(|bytes| output_hash(&bytes)) {
+			JobOutcome::Done(inference) => match canonical_bytes(&inference.outcome).map(|bytes| output_hash(&bytes)) {
 				Ok(actual) if actual == expected => {
 					*golden += 1;
 					return self.check_next(id);
 				}
 				Ok(actual) => WhyNot::GoldenDiffers { index, expected, actual },
-				Err(_) => failed(format!("the chain can't take the outcome {outcome:?}")),
+				Err(_) => failed(format!("the chain can't take the outcome {:?}", inference.outcome)),
 			},
 			JobOutcome::Failed(error) => failed(error.to_string()),
 			// Says nothing of the model; it is asked for again at the next block.

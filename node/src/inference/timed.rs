@@ -1,7 +1,7 @@
 //! Measures how long inferences run.
 
 use super::metrics::Metrics;
-use sibyl_engine::{Engine, EngineError, ModelDescription, Outcome, Request};
+use sibyl_engine::{Engine, EngineError, Inference, ModelDescription, Request};
 use std::{
 	cell::Cell,
 	sync::Arc,
@@ -35,7 +35,7 @@ impl Engine for Timed {
 		self.engine.models()
 	}
 
-	fn infer(&self, request: &Request) -> Result<Outcome, EngineError> {
+	fn infer(&self, request: &Request) -> Result<Inference, EngineError> {
 		let model = self.engine.models().into_iter().find(|model| model.is(&request.model));
 		let model = model.map_or_else(String::new, |model| model.name);
 		let _run = Run { start: Instant::now(), model, metrics: &self.metrics };

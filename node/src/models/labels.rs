@@ -19,7 +19,7 @@ pub fn classify(prompt: &str, threads: usize, out: &mut impl Write) -> Result<()
 	let loading = start.elapsed();
 	let limits = Limits { max_input_bytes: COMMON_LINGUA_CONTEXT as u32, max_output_units: 1 };
 	let start = Instant::now();
-	let outcome = engine.infer(&Request::new(COMMON_LINGUA, prompt, limits))?;
+	let outcome = engine.infer(&Request::new(COMMON_LINGUA, prompt, limits))?.outcome;
 	let running = start.elapsed();
 	let Response::Classification { label, scores } = outcome? else {
 		return Err(EngineError::Internal("no label from a classifier".into()).into());

@@ -20,7 +20,7 @@ use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::Pool;
 use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels, StoredMatrix, TILE_PANELS};
 use crate::tokenizer::JsonTokenizer;
-use crate::{EngineError, Outcome, Refusal, Request, Response};
+use crate::{EngineError, Inference, Refusal, Request, Response};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many tokens the model reads at most, those around the text among them. It has positions for 512; this is what its
@@ -115,11 +115,16 @@ impl Bert {
 		Ok(tokens.map_err(|error| EngineError::Internal(error.to_string()))?)
 	}
 
+	/// The mean over a text's tokens.
+	fn mean(&self, kernels: Kernels, pool: &Pool, text: &str) -> Result<Vec<f32>, Stop> {
+		let tokens = self.tokens(text)?;
+		let mut means = self.means(kernels, pool, &[&tokens])?;
+		means.pop().ok_or_else(|| EngineError::Internal("no embedding".into()).into())
+	}
+
 	/// The embedding of a text, of length 1.
 	pub fn embed(&self, kernels: Kernels, pool: &Pool, text: &str) -> Result<Vec<f32>, Stop> {
-		let tokens = self.tokens(text)?;
-		let mut embeddings = self.embed_tokens(kernels, pool, &[&tokens])?;
-		embeddings.pop().ok_or_else(|| EngineError::Internal("no embedding".into()).into())
+		unit(kernels, self.mean(kernels, pool, text)?)
 	}
 
 	/// The embedding of each sequence, the same as each of them alone. If one of them is refused, all are.
@@ -133,14 +138,21 @@ impl Bert {
 				rows <= MAX_ROWS
 			});
 			let (group, others) = rest.split_at(fitting.count().max(1));
-			let mut states = self.start(kernels, pool, group)?;
-			for layer in &self.layers {
-				layer.apply(&mut states)?;
+			for mean in self.means(kernels, pool, group)? {
+				embeddings.push(unit(kernels, mean)?);
 			}
-			embeddings.extend(states.means(self.width())?);
 			rest = others;
 		}
 		Ok(embeddings)
+	}
+
+	/// The mean over the tokens of each sequence.
+	fn means(&self, kernels: Kernels, pool: &Pool, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>, Stop> {
+		let mut states = self.start(kernels, pool, sequences)?;
+		for layer in &self.layers {
+			layer.apply(&mut states)?;
+		}
+		Ok(states.means(self.width()))
 	}
 
 	/// Embeds the tokens of some sequences.
@@ -280,30 +292,35 @@ impl States<'_> {
 		ensure_finite(finite.into_inner())
 	}
 
-	/// The mean of each sequence's rows, divided by its length.
-	fn means(&self, width: usize) -> Result<Vec<Vec<f32>>, Stop> {
+	/// The mean of each sequence's rows.
+	fn means(&self, width: usize) -> Vec<Vec<f32>> {
 		let mut rows = self.x.chunks_exact(width);
 		let mut means = Vec::with_capacity(self.lengths.len());
 		for length in &self.lengths {
 			let mut mean = vec![0.0; width];
 			rows.by_ref().take(*length).for_each(|row| self.kernels.add_to(&mut mean, row));
 			self.kernels.divide_by(&mut mean, *length as f32);
-			ensure_finite(self.kernels.divide_by_length(&mut mean))?;
 			means.push(mean);
 		}
-		Ok(means)
+		means
 	}
 }
 
 impl Model for Bert {
-	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Outcome, EngineError> {
-		let embed = || -> Result<Response, Stop> {
+	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Inference, EngineError> {
+		settle(|tracer| {
 			let text = check_text(request, usize::MAX)?;
-			let embedding = self.embed(kernels, &Pool::new(threads)?, text)?;
-			Ok(Response::Embedding { values: fixed_point(&embedding) })
-		};
-		settle(embed())
+			let mean = self.mean(kernels, &Pool::new(threads)?, text)?;
+			tracer.add(&mean);
+			Ok(Response::Embedding { values: fixed_point(&unit(kernels, mean)?) })
+		})
 	}
+}
+
+/// A vector divided by its length.
+fn unit(kernels: Kernels, mut vector: Vec<f32>) -> Result<Vec<f32>, Stop> {
+	ensure_finite(kernels.divide_by_length(&mut vector))?;
+	Ok(vector)
 }
 
 /// Finite, or the model refuses.

@@ -15,7 +15,7 @@ use super::{settle, Model, Stop};
 use crate::boundary::{check_text, classification};
 use crate::kernels::{all_finite, rope::RopeTables, Kernels, PackedMatrix};
 use crate::weights::Weights;
-use crate::{EngineError, Outcome, Refusal, Request};
+use crate::{EngineError, Inference, Refusal, Request};
 
 /// How many bytes the model reads.
 pub const CONTEXT: usize = 512;
@@ -169,8 +169,8 @@ impl CommonLingua {
 		Ok(model)
 	}
 
-	/// The logits of [`LANGUAGES`].
-	fn logits(&self, text: &[u8], plan: &Plan, kernels: Kernels, threads: usize) -> Result<Vec<f32>, Stop> {
+	/// What the classifier is multiplied with.
+	fn features(&self, text: &[u8], plan: &Plan, kernels: Kernels, threads: usize) -> Result<Vec<f32>, Stop> {
 		let mut x = self.embed(text, plan, kernels, threads)?;
 		for layer in &self.conv_layers {
 			layer.apply(&mut x, plan, kernels, threads)?;
@@ -190,8 +190,13 @@ impl CommonLingua {
 		kernels.add_to(&mut hidden, &self.hidden_bias);
 		ensure_finite(&hidden)?;
 		kernels.gelu(&mut hidden);
+		Ok(hidden)
+	}
+
+	/// The logits of [`LANGUAGES`].
+	fn logits(&self, features: &[f32], kernels: Kernels) -> Result<Vec<f32>, Stop> {
 		let mut logits = vec![0.0; LANGUAGES.len()];
-		kernels.gemm(&hidden, WIDTH, self.classifier.panels(), &mut logits, 1);
+		kernels.gemm(features, WIDTH, self.classifier.panels(), &mut logits, 1);
 		kernels.add_to(&mut logits, &self.classifier_bias);
 		ensure_finite(&logits)?;
 		Ok(logits)
@@ -305,16 +310,16 @@ impl CommonLingua {
 }
 
 impl Model for CommonLingua {
-	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Outcome, EngineError> {
-		if let Err(refusal) = check_text(request, CONTEXT) {
-			return Ok(Err(refusal));
-		}
-		let plan = Plan::distinct(request.input.len());
-		settle(self.logits(&request.input, &plan, kernels, threads).map(|mut logits| {
+	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Inference, EngineError> {
+		settle(|tracer| {
+			let text = check_text(request, CONTEXT)?.as_bytes();
+			let features = self.features(text, &Plan::distinct(text.len()), kernels, threads)?;
+			let mut logits = self.logits(&features, kernels)?;
+			tracer.add(&features);
 			let sum = kernels.softmax_terms(&mut logits, 1.0);
 			kernels.divide_by(&mut logits, sum);
-			classification(&LANGUAGES, &logits)
-		}))
+			Ok(classification(&LANGUAGES, &logits))
+		})
 	}
 }
 

@@ -10,7 +10,8 @@ use crate::kernels::pool::Pool;
 use crate::kernels::Kernels;
 use crate::sampling::Sampler;
 use crate::tokenizer::{BpeTokenizer, Piece, TokenizerError};
-use crate::{Architecture, EngineError, Finish, Outcome, Prompt, Refusal, Request, Response};
+use crate::trace::Tracer;
+use crate::{Architecture, EngineError, Finish, Inference, Prompt, Refusal, Request, Response};
 use std::sync::{Mutex, PoisonError};
 
 /// Longer contexts are not kept: for SmolLM2, these take 24 MB.
@@ -71,7 +72,13 @@ impl Generator {
 		tokens.map_err(|error| EngineError::Internal(error.to_string()))
 	}
 
-	fn answer(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Response, Stop> {
+	fn answer(
+		&self,
+		request: &Request,
+		kernels: Kernels,
+		threads: usize,
+		tracer: &mut Tracer,
+	) -> Result<Response, Stop> {
 		let prompt = self.prompt(check_text(request, usize::MAX)?, request.prompt)?;
 		let max_tokens = request.limits.max_output_units as usize;
 		let context = self.model.context();
@@ -94,6 +101,7 @@ impl Generator {
 			}
 			let logits = self.model.forward(&mut on, &unread, &mut cache)?;
 			let token = sampler.choose(&logits)?;
+			tracer.add(on.hidden());
 			if self.tokenizer.stops().contains(&token) {
 				break Finish::Stop;
 			}
@@ -129,41 +137,10 @@ impl Generator {
 }
 
 impl Model for Generator {
-	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Outcome, EngineError> {
-		settle(self.answer(request, kernels, threads))
+	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Inference, EngineError> {
+		settle(|tracer| self.answer(request, kernels, threads, tracer))
 	}
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use crate::gguf::GgufDtype;
-	use crate::tests::{tiny_model, Item};
-
-	/// A small model with a tokenizer and this template.
-	fn load(template: &str) -> Result<Generator, EngineError> {
-		let file = tiny_model("llama", GgufDtype::Q8_0)
-			.value("tokenizer.ggml.model", Item::String("gpt2"))
-			.value("tokenizer.ggml.pre", Item::String("smollm"))
-			.value("tokenizer.ggml.tokens", Item::Strings(&["a", "b", "<s>", "c", "?"]))
-			.value("tokenizer.ggml.token_type", Item::I32s(&[1, 1, 3, 1, 1]))
-			.value("tokenizer.ggml.merges", Item::Strings(&[]))
-			.value("tokenizer.ggml.bos_token_id", Item::U32(2))
-			.value("tokenizer.chat_template", Item::String(template));
-		Generator::load(&file.bytes())
-	}
-
-	#[test]
-	fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
-		let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
-		assert_eq!(model.prompt("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
-		assert_eq!(model.prompt("ab", Prompt::Raw), Ok(vec![0, 1]));
-	}
-
-	#[test]
-	fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
-		for template in ["{{", "{{ messages | tojson }}", "{{ raise_exception('no') }}", "{{ range(99999999) }}"] {
-			assert!(matches!(load(template), Err(EngineError::InvalidModel(_))), "{template}");
-		}
-	}
-}
+mod tests;

@@ -100,6 +100,12 @@ impl<'a> Workspace<'a> {
 		}
 	}
 
+	/// What the last forward pass multiplied with the output matrix: the last hidden states behind the last norm, a row per
+	/// sequence.
+	pub fn hidden(&self) -> &[f32] {
+		self.input.floats()
+	}
+
 	/// Tells the values of every step.
 	#[cfg(test)]
 	pub fn traced(mut self, trace: Trace) -> Self {

@@ -7,12 +7,13 @@ pub(crate) mod llama;
 mod rows;
 
 use crate::kernels::Kernels;
-use crate::{EngineError, Outcome, Refusal, Request};
+use crate::trace::Tracer;
+use crate::{EngineError, Inference, Refusal, Request, Response};
 
 /// A loaded model.
 pub(crate) trait Model: Send + Sync {
-	/// Answers a request with the given kernels and number of threads, neither of which changes the outcome.
-	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Outcome, EngineError>;
+	/// Answers a request with the given kernels and number of threads, neither of which changes a bit.
+	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Inference, EngineError>;
 }
 
 /// Why a forward pass ends early.
@@ -36,11 +37,39 @@ impl From<EngineError> for Stop {
 	}
 }
 
-/// What a forward pass came to, as an outcome.
-pub(crate) fn settle(result: Result<crate::Response, Stop>) -> Result<Outcome, EngineError> {
-	match result {
-		Ok(response) => Ok(Ok(response)),
-		Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
+/// What a forward pass came to. It adds the rows that chose its answer, which count only if there is one.
+pub(crate) fn settle(answer: impl FnOnce(&mut Tracer) -> Result<Response, Stop>) -> Result<Inference, EngineError> {
+	let mut tracer = Tracer::new();
+	match answer(&mut tracer) {
+		Ok(response) => Ok(Inference { outcome: Ok(response), trace: tracer.finish() }),
+		Err(Stop::Refused(refusal)) => Ok(Inference::refused(refusal)),
 		Err(Stop::Failed(error)) => Err(error),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::{Finish, NO_ROWS};
+
+	#[test]
+	fn rows_should_count_only_if_there_is_an_answer() {
+		let row = |tracer: &mut Tracer| tracer.add(&[1.0]);
+		let response = Response::Generation { text: String::new(), tokens: Vec::new(), finish: Finish::Length };
+		let answer = response.clone();
+		let answered = settle(|tracer| {
+			row(tracer);
+			Ok(answer)
+		});
+		let mut expected = Tracer::new();
+		row(&mut expected);
+		assert_eq!(answered, Ok(Inference { outcome: Ok(response.clone()), trace: expected.finish() }));
+		assert_eq!(settle(|_| Ok(response.clone())), Ok(Inference { outcome: Ok(response), trace: NO_ROWS }));
+		let refused = settle(|tracer| {
+			row(tracer);
+			Err(Refusal::NotFinite.into())
+		});
+		assert_eq!(refused, Ok(Inference { outcome: Err(Refusal::NotFinite), trace: NO_ROWS }));
+		assert_eq!(settle(|_| Err(EngineError::FloatEnvironment.into())), Err(EngineError::FloatEnvironment));
 	}
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::FakeEngine;
-use crate::{Limits, Refusal};
+use crate::{Inference, Limits, Refusal};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn request(input: u8) -> Request {
 }
 
 fn answered(input: u8) -> JobOutcome {
-	JobOutcome::Done(Ok(FakeEngine::made_up(&request(input), 0)))
+	JobOutcome::Done(FakeEngine::new().infer(&request(input)).unwrap())
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn refusals_errors_and_panics_should_be_told_apart_and_the_worker_should_go_on()
 	fixture.submit(2, b'?').unwrap();
 	assert_eq!(fixture.told().1, JobOutcome::Failed(EngineError::Internal("as asked".into())));
 	fixture.submit(3, b'-').unwrap();
-	assert_eq!(fixture.told().1, JobOutcome::Done(Err(Refusal::NotUtf8)));
+	assert_eq!(fixture.told().1, JobOutcome::Done(Inference::refused(Refusal::NotUtf8)));
 	fixture.submit(4, b'x').unwrap();
 	assert_eq!(fixture.told().1, answered(b'x'));
 }
@@ -210,7 +210,7 @@ fn a_receiver_may_use_the_queue_and_drop_it() {
 	queue.submit(Job { deadline: 1, request: request(b'x'), on_done }).unwrap();
 	drop(queue);
 	let outcome = told.recv_timeout(Duration::from_secs(10)).unwrap();
-	assert!(matches!(outcome, JobOutcome::Done(Ok(_)) | JobOutcome::ShutDown));
+	assert!(matches!(outcome, JobOutcome::Done(Inference { outcome: Ok(_), .. }) | JobOutcome::ShutDown));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 use super::*;
 use crate::kernels::Tier;
-use crate::tests::installed;
-use crate::{ModelStop, SentenceEmbedder};
+use crate::tests::{hex, installed};
+use crate::trace::blake2b_256;
+use crate::{Limits, ModelStop, SentenceEmbedder};
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -249,6 +250,33 @@ fn texts_should_be_embedded_and_those_that_do_not_fit_refused() {
 }
 
 #[test]
+fn the_trace_should_be_of_the_mean_before_it_is_divided_by_its_length() {
+	let model = load(&made_up()).unwrap();
+	let request = Request::new([0; 32], "Hello x", Limits { max_input_bytes: 512, max_output_units: 0 });
+	let pool = Pool::new(1).unwrap();
+	let mut states = model.start(Kernels::best(), &pool, &[&[1, 3, 4, 29, 2]]).unwrap();
+	for layer in &model.layers {
+		layer.apply(&mut states).unwrap();
+	}
+	let mut mean = vec![0.0; TEST_WIDTH];
+	states.x.chunks_exact(TEST_WIDTH).for_each(|row| mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value));
+	mean.iter_mut().for_each(|value| *value /= 5.0);
+	assert!(mean.iter().map(|value| value * value).sum::<f32>() > 1.1, "it is no unit vector");
+	let bytes: Vec<u8> = mean.iter().flat_map(|value| value.to_le_bytes()).collect();
+	let expected = blake2b_256(&[&bytes]);
+	for kernels in tiers() {
+		for threads in 1..=4 {
+			let inference = model.run(&request, kernels, threads).unwrap();
+			let values = fixed_point(&model.embed(kernels, &pool, "Hello x").unwrap());
+			assert_eq!(inference, Inference { outcome: Ok(Response::Embedding { values }), trace: expected });
+		}
+	}
+	let other = Request { input: "Hello".into(), ..request };
+	assert_ne!(model.run(&other, Kernels::best(), 1).unwrap().trace, expected);
+	assert_eq!(hex(expected), "ca8b3ba9108093bc5f41d776e0a32c5bd800b86a605982b938d9d3dde2dac58c");
+}
+
+#[test]
 fn an_overflow_anywhere_should_be_the_same_refusal_on_every_tier() {
 	const LAYER: &str = "encoder.layer.1";
 	let (width, hidden) = (TEST_WIDTH, TEST_HIDDEN);
@@ -397,9 +425,9 @@ fn traced(model: &Bert, kernels: Kernels, pool: &Pool, sequences: &[Vec<u32>], f
 			rows = others;
 		}
 	}
-	let means = states.means(model.width()).unwrap();
+	let means = states.means(model.width());
 	for (at, (lines, mean)) in lines.iter_mut().zip(means).enumerate() {
-		writeln!(lines, "{} embedding {}", first + at, hash(&mean)).unwrap();
+		writeln!(lines, "{} embedding {}", first + at, hash(&unit(kernels, mean).unwrap())).unwrap();
 	}
 	lines
 }

@@ -1,13 +1,28 @@
 use super::*;
 use crate::kernels::rope::RopeTables;
-use crate::Tier;
+use crate::tests::hex;
+use crate::trace::blake2b_256;
+use crate::{Limits, Tier};
 
 fn model() -> CommonLingua {
 	CommonLingua::load(common_lingua::WEIGHTS).unwrap()
 }
 
-fn bits(logits: &[f32]) -> Vec<u32> {
-	logits.iter().map(|logit| logit.to_bits()).collect()
+fn bits(values: &[f32]) -> Vec<u32> {
+	values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// What the classifier is multiplied with, and the logits.
+fn last_rows(
+	model: &CommonLingua,
+	text: &[u8],
+	plan: &Plan,
+	kernels: Kernels,
+	threads: usize,
+) -> Result<Vec<f32>, Stop> {
+	let features = model.features(text, plan, kernels, threads)?;
+	let logits = model.logits(&features, kernels)?;
+	Ok([features, logits].concat())
 }
 
 /// The file with a change to one of its tensors' bytes.
@@ -43,8 +58,8 @@ fn computing_equal_rows_once_should_change_no_bit() {
 	let long = "Ein Satz, der sich wiederholt, bis er lang genug ist. ".repeat(10);
 	for length in [1, 2, 13, 14, 15, 40, 100, 333, 464, 465, 466, 467, 468, 509, 510, 511, 512] {
 		let text = &long.as_bytes()[..length];
-		let full = model.logits(text, &Plan::full(), kernels, 1).unwrap();
-		let distinct = model.logits(text, &Plan::distinct(length), kernels, 1).unwrap();
+		let full = last_rows(&model, text, &Plan::full(), kernels, 1).unwrap();
+		let distinct = last_rows(&model, text, &Plan::distinct(length), kernels, 1).unwrap();
 		assert_eq!(bits(&full), bits(&distinct), "length {length}");
 	}
 }
@@ -54,9 +69,29 @@ fn computing_equal_rows_once_should_change_no_bit_on_the_reference_tier() {
 	let model = model();
 	let kernels = Kernels::new(Tier::Scalar).unwrap();
 	let text = "Zdravstvuj".as_bytes();
-	let full = model.logits(text, &Plan::full(), kernels, 2).unwrap();
-	let distinct = model.logits(text, &Plan::distinct(text.len()), kernels, 2).unwrap();
+	let full = last_rows(&model, text, &Plan::full(), kernels, 2).unwrap();
+	let distinct = last_rows(&model, text, &Plan::distinct(text.len()), kernels, 2).unwrap();
 	assert_eq!(bits(&full), bits(&distinct));
+}
+
+#[test]
+fn the_trace_should_be_of_the_row_that_the_classifier_is_multiplied_with() {
+	let model = model();
+	let text = "Zdravstvuj";
+	let request = Request::new([0; 32], text, Limits { max_input_bytes: 512, max_output_units: 0 });
+	let features = model.features(text.as_bytes(), &Plan::full(), Kernels::best(), 1).unwrap();
+	assert_eq!(features.len(), WIDTH);
+	let bytes: Vec<u8> = features.iter().flat_map(|value| value.to_le_bytes()).collect();
+	let expected = blake2b_256(&[&bytes]);
+	for kernels in Tier::ALL.into_iter().filter_map(Kernels::new) {
+		for threads in 1..=3 {
+			let trace = model.run(&request, kernels, threads).unwrap().trace;
+			assert_eq!(trace, expected, "{:?}, {threads} threads", kernels.tier());
+		}
+	}
+	let other = Request { input: "Zdravstvuj!".into(), ..request };
+	assert_ne!(model.run(&other, Kernels::best(), 1).unwrap().trace, expected);
+	assert_eq!(hex(expected), "d05317762f878d99fd484c5dc1476362ebc097ea0e61c0e4e08a9dfa0c45a917");
 }
 
 #[test]
@@ -104,7 +139,7 @@ fn an_overflow_anywhere_should_be_the_same_refusal_on_every_tier() {
 		let model = CommonLingua::load(&changed(tensor, largest)).unwrap();
 		for tier in Tier::ALL {
 			let Some(kernels) = Kernels::new(tier) else { continue };
-			let stop = model.logits(b"overflow", &Plan::distinct(8), kernels, 1).err();
+			let stop = last_rows(&model, b"overflow", &Plan::distinct(8), kernels, 1).err();
 			assert!(matches!(stop, Some(Stop::Refused(Refusal::NotFinite))), "{tensor} on {tier:?}: {stop:?}");
 		}
 	}

@@ -48,6 +48,7 @@ fn tiers() -> Vec<Kernels> {
 	there.into_iter().filter_map(Kernels::new).collect()
 }
 
+/// The bits of the logits behind the tokens, and of the hidden row that they are of.
 fn read_in_parts(model: &Llama, kernels: Kernels, pool: &Pool, tokens: &[u32], part: usize) -> Vec<u32> {
 	let mut on = Workspace::new(kernels, pool);
 	let mut cache = model.cache();
@@ -56,14 +57,14 @@ fn read_in_parts(model: &Llama, kernels: Kernels, pool: &Pool, tokens: &[u32], p
 		logits = model.forward(&mut on, part, &mut cache).unwrap();
 	}
 	assert_eq!(cache.length(), tokens.len());
-	bits(&logits)
+	[bits(&logits), bits(on.hidden())].concat()
 }
 
 fn sequence<'a>(tokens: &'a [u32], cache: &'a mut KvCache) -> Sequence<'a> {
 	Sequence { tokens, cache }
 }
 
-/// Logits of the model must not depend on how they were computed.
+/// Logits of the model and their hidden rows must not depend on how they were computed.
 fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
 	let pools: Vec<Pool> = (1..=4).map(|threads| Pool::new(threads).unwrap()).collect();
 	let first = if all_tiers { Kernels::new(Tier::Scalar).unwrap() } else { Kernels::best() };
@@ -87,8 +88,11 @@ fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
 			let mut ends =
 				[sequence(&others[0][4..], a), sequence(&others[1][last..], b), sequence(&others[2][8..], c)];
 			let together = model.forward_all(&mut on, &mut ends).unwrap();
-			assert!(bits(&together[1]) == expected, "{:?} beside others", kernels.tier());
-			assert_eq!(bits(&together[0]), read_in_parts(model, kernels, pool, others[0], 2));
+			let hidden: Vec<&[f32]> = on.hidden().chunks_exact(model.config.width).collect();
+			assert_eq!(hidden.len(), 3);
+			let of = |at: usize| [bits(&together[at]), bits(hidden[at])].concat();
+			assert!(of(1) == expected, "{:?} beside others", kernels.tier());
+			assert_eq!(of(0), read_in_parts(model, kernels, pool, others[0], 2));
 		}
 	}
 }
@@ -106,7 +110,7 @@ fn loading_should_tell_of_more_and_more_bytes_up_to_all() {
 }
 
 #[test]
-fn logits_should_not_depend_on_tier_threads_parts_or_other_sequences() {
+fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_sequences() {
 	let tokens: Vec<u32> = (0..75).map(|at| (at * 31 + 7) % VOCABULARY as u32).collect();
 	let formats = [
 		GgufDtype::Q4_0,
@@ -135,7 +139,8 @@ fn a_cache_should_be_cut_back_and_reused() {
 	model.forward(&mut on, &[1, 2, 3, 4, 5, 6, 7, 8, 9], &mut cache).unwrap();
 	cache.set_length(4);
 	let again = model.forward(&mut on, &[50, 60], &mut cache).unwrap();
-	assert_eq!(bits(&again), read_in_parts(&model, Kernels::best(), &pool, &[1, 2, 3, 4, 50, 60], 6));
+	let again = [bits(&again), bits(on.hidden())].concat();
+	assert_eq!(again, read_in_parts(&model, Kernels::best(), &pool, &[1, 2, 3, 4, 50, 60], 6));
 }
 
 #[test]
@@ -285,8 +290,8 @@ fn smollm2_should_answer_as_the_reference_does() {
 	}
 }
 
-/// The forward pass in f64, written down plainly, on weights that are floats.
-fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> Vec<f64> {
+/// The forward pass in f64, written down plainly, on weights that are floats: the last hidden row and the logits.
+fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 	let weights = |name: &str| -> Vec<f64> {
 		let data = file.tensor(name).unwrap_or_else(|| panic!("{name} is missing")).data;
 		data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
@@ -358,7 +363,9 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> Vec<f64> {
 			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
 		}
 	}
-	times(&norm(&rows[tokens.len() - 1], &weights("output_norm.weight")), &embedding)
+	let hidden = norm(&rows[tokens.len() - 1], &weights("output_norm.weight"));
+	let logits = times(&hidden, &embedding);
+	[hidden, logits]
 }
 
 #[test]
@@ -369,12 +376,17 @@ fn each_family_should_compute_what_a_plain_forward_pass_does() {
 		let bytes = made_up(family, GgufDtype::F32);
 		let file = GgufFile::parse(&bytes).unwrap();
 		let model = Llama::load(&file, &mut |_, _| ()).unwrap();
-		let logits = model.forward(&mut Workspace::new(Kernels::best(), &pool), &tokens, &mut model.cache()).unwrap();
-		let expected = plain(family, &file, &tokens);
-		let largest = expected.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
-		assert_eq!(logits.len(), VOCABULARY);
-		for (logit, expected) in logits.iter().zip(&expected) {
-			assert!((f64::from(*logit) - expected).abs() < 1e-5 * largest, "{family}: {logit}, expected {expected}");
+		let mut on = Workspace::new(Kernels::best(), &pool);
+		let logits = model.forward(&mut on, &tokens, &mut model.cache()).unwrap();
+		assert_eq!([on.hidden().len(), logits.len()], [WIDTH, VOCABULARY]);
+		for (actual, expected) in [on.hidden(), &logits].into_iter().zip(plain(family, &file, &tokens)) {
+			let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+			for (value, expected) in actual.iter().zip(&expected) {
+				assert!(
+					(f64::from(*value) - expected).abs() < 1e-5 * largest,
+					"{family}: {value}, expected {expected}"
+				);
+			}
 		}
 	}
 }

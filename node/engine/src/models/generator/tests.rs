@@ -1,0 +1,150 @@
+use super::*;
+use crate::gguf::GgufDtype;
+use crate::kernels::Tier;
+use crate::sampling::Sampling;
+use crate::tests::{hex, tiny_model, Item};
+use crate::trace::blake2b_256;
+use crate::{Limits, NO_ROWS};
+use std::collections::BTreeSet;
+
+/// A small model with a tokenizer and this template.
+fn load(template: &str) -> Result<Generator, EngineError> {
+	let file = tiny_model("llama", GgufDtype::Q8_0)
+		.value("tokenizer.ggml.model", Item::String("gpt2"))
+		.value("tokenizer.ggml.pre", Item::String("smollm"))
+		.value("tokenizer.ggml.tokens", Item::Strings(&["a", "b", "<s>", "c", "?"]))
+		.value("tokenizer.ggml.token_type", Item::I32s(&[1, 1, 3, 1, 1]))
+		.value("tokenizer.ggml.merges", Item::Strings(&[]))
+		.value("tokenizer.ggml.bos_token_id", Item::U32(2))
+		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
+		.value("tokenizer.chat_template", Item::String(template));
+	Generator::load(&file.bytes())
+}
+
+#[test]
+fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
+	let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
+	assert_eq!(model.prompt("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
+	assert_eq!(model.prompt("ab", Prompt::Raw), Ok(vec![0, 1]));
+}
+
+#[test]
+fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
+	for template in ["{{", "{{ messages | tojson }}", "{{ raise_exception('no') }}", "{{ range(99999999) }}"] {
+		assert!(matches!(load(template), Err(EngineError::InvalidModel(_))), "{template}");
+	}
+}
+
+fn model() -> Generator {
+	load("{{ bos_token }}a{{ messages[0].content }}c").unwrap()
+}
+
+/// A question whose answer is drawn from tokens that are all about as likely.
+fn request(input: &str, seed: u8, max_output_units: u32) -> Request {
+	let sampling = Sampling { temperature: 1_000, top_k: 0, top_p: 0 };
+	let limits = Limits { max_input_bytes: 100, max_output_units };
+	Request { sampling, seed: [seed; 32], ..Request::new([0; 32], input, limits) }
+}
+
+fn run(model: &Generator, request: &Request) -> Inference {
+	model.run(request, Kernels::best(), 1).unwrap()
+}
+
+fn answer(inference: &Inference) -> (&[u32], Finish) {
+	let Ok(Response::Generation { tokens, finish, .. }) = &inference.outcome else { panic!("{inference:?}") };
+	(tokens, *finish)
+}
+
+/// The trace of an answer as one finds it who reads prompt and answer: no sampler, and each token on its own.
+fn expected_trace(model: &Generator, request: &Request, (tokens, finish): (&[u32], Finish)) -> [u8; 32] {
+	let text = std::str::from_utf8(&request.input).unwrap();
+	let prompt = model.prompt(text, request.prompt).unwrap();
+	let pool = Pool::new(1).unwrap();
+	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.model.cache());
+	let mut rows = Vec::new();
+	for token in prompt.iter().chain(tokens) {
+		model.model.forward(&mut on, &[*token], &mut cache).unwrap();
+		rows.push(on.hidden().to_vec());
+	}
+	let chosen = tokens.len() + usize::from(finish == Finish::Stop);
+	let rows = rows[prompt.len() - 1..][..chosen].concat();
+	blake2b_256(&[&rows.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()])
+}
+
+#[test]
+fn the_trace_should_be_of_the_rows_that_chose_the_answers_tokens_and_its_stop() {
+	let model = model();
+	let mut finishes = Vec::new();
+	for seed in 0..20 {
+		let request = request("ab", seed, 6);
+		let inference = run(&model, &request);
+		let answer = answer(&inference);
+		assert_eq!(inference.trace, expected_trace(&model, &request, answer), "{answer:?}");
+		finishes.push((answer.1, answer.0.len()));
+		if answer.1 == Finish::Stop {
+			// The same tokens, but nothing chose to stop.
+			let shorter =
+				Request { limits: Limits { max_output_units: answer.0.len() as u32, ..request.limits }, ..request };
+			let shorter = run(&self::model(), &shorter);
+			assert_eq!(self::answer(&shorter), (answer.0, Finish::Length));
+			assert_ne!(shorter.trace, inference.trace);
+		}
+	}
+	assert!(finishes.contains(&(Finish::Length, 6)), "{finishes:?}");
+	assert!(finishes.iter().any(|(finish, length)| *finish == Finish::Stop && *length > 1), "{finishes:?}");
+}
+
+#[test]
+fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
+	let requests =
+		[request("ab", 1, 6), request("aba", 2, 9), Request { sampling: Sampling::GREEDY, ..request("abab", 0, 5) }];
+	let expected = requests.each_ref().map(|request| run(&model(), request));
+	let asked_before = model();
+	for kernels in Tier::ALL.into_iter().filter_map(Kernels::new) {
+		for threads in 1..=3 {
+			for at in [0, 0, 1, 2, 1, 0, 2] {
+				let inference = asked_before.run(&requests[at], kernels, threads).unwrap();
+				assert_eq!(inference, expected[at], "{at} on {:?} with {threads} threads", kernels.tier());
+				assert!(asked_before.kept.lock().unwrap().is_some());
+			}
+		}
+	}
+	assert_eq!(
+		expected.map(|inference| hex(inference.trace)),
+		[
+			"249781bddaaa789ae520f7c444517f6c2a3f34aea38fe55886b7c79a56454957",
+			"04bfa0a631f51167bef7647a08fca3e339cafeca27e0e70b7e6eb947b326c54c",
+			"66ca579deef5c8bdb935803f6f29802269d0b20202380681dc731afaa47d694c",
+		]
+	);
+}
+
+#[test]
+fn another_prompt_seed_or_length_should_have_another_trace() {
+	let model = model();
+	let requests = [
+		request("ab", 1, 6),
+		request("ba", 1, 6),
+		request("ab", 2, 6),
+		request("ab", 1, 5),
+		Request { prompt: Prompt::Raw, ..request("ab", 1, 6) },
+		Request { sampling: Sampling::GREEDY, ..request("ab", 1, 6) },
+	];
+	let traces: BTreeSet<_> = requests.iter().map(|request| run(&model, request).trace).collect();
+	assert_eq!(traces.len(), requests.len());
+	assert!(!traces.contains(&NO_ROWS));
+	let [drawn, likeliest] = [Sampling { temperature: 1_000, ..Sampling::GREEDY }, Sampling::GREEDY]
+		.map(|sampling| run(&model, &Request { sampling, ..request("ab", 1, 1) }));
+	assert_ne!(drawn.outcome, likeliest.outcome);
+	assert_eq!(drawn.trace, likeliest.trace, "the last token chosen is in no row");
+}
+
+#[test]
+fn an_answer_that_needed_no_row_and_a_refusal_should_have_the_trace_of_none() {
+	let model = model();
+	let nothing_asked = run(&model, &request("ab", 1, 0));
+	assert_eq!((answer(&nothing_asked), nothing_asked.trace), ((&[][..], Finish::Length), NO_ROWS));
+	let nothing_read = run(&model, &Request { prompt: Prompt::Raw, ..request("x", 1, 6) });
+	assert_eq!((answer(&nothing_read), nothing_read.trace), ((&[][..], Finish::Stop), NO_ROWS));
+	assert_eq!(run(&model, &request("ab", 1, 40)), Inference::refused(Refusal::ContextExceeded { limit: 40 }));
+}
