@@ -14,11 +14,11 @@ use frame_support::{
 };
 use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
 use sibyl_primitives::{
-	api::{BallotStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView},
+	api::{BallotStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView, ValidatorView},
 	job::{JobId, Seats},
 	model::ModelId,
 	price::Quote,
-	vote::VersionedBallot,
+	vote::Ballot,
 };
 use sp_api::impl_runtime_apis;
 use sp_authority_discovery::AuthorityId as AuthorityDiscoveryId;
@@ -274,8 +274,16 @@ impl_runtime_apis! {
 			Inference::key_sets_view()
 		}
 
-		fn ballot_standings(ballots: Vec<VersionedBallot>) -> Vec<BallotStanding> {
+		fn next_key_set() -> Option<KeySetView> {
+			Inference::next_key_set_view()
+		}
+
+		fn ballot_standings(ballots: Vec<Ballot>) -> Vec<BallotStanding> {
 			Inference::ballot_standings(ballots)
+		}
+
+		fn validator(validator: AccountId) -> ValidatorView {
+			Inference::validator_view(validator)
 		}
 	}
 

@@ -9,7 +9,7 @@ use crate::{
 		staking::{MaxNominatorCount, MaxValidatorCount},
 	},
 	constants::{MILLI_SIB, SIB},
-	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, ModelsConfig, RuntimeGenesisConfig,
+	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, InferenceConfig, ModelsConfig, RuntimeGenesisConfig,
 	SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
 };
 use alloc::{string::ToString, vec, vec::Vec};
@@ -29,6 +29,8 @@ pub const TESTNET: &str = "testnet";
 
 const ENDOWMENT: Balance = 1_000_000 * SIB;
 const STAKE: Balance = 100_000 * SIB;
+/// What covers a validator's seats: enough for hundreds of the dearest jobs.
+const SERVICE_BOND: Balance = 1_000 * SIB;
 const MIN_VALIDATOR_BOND: Balance = 1_000 * SIB;
 const MIN_NOMINATOR_BOND: Balance = 10 * SIB;
 
@@ -97,6 +99,8 @@ impl Network {
 			.iter()
 			.map(|validator| (validator.account(), validator.account(), STAKE, StakerStatus::Validator))
 			.collect();
+		let service_bonds =
+			self.validators.iter().map(|validator| (validator.account(), SERVICE_BOND)).collect::<Vec<_>>();
 		build_struct_json_patch!(RuntimeGenesisConfig {
 			timing: TimingConfig {
 				epoch_duration: Some(self.epoch_duration),
@@ -117,6 +121,7 @@ impl Network {
 			},
 			session: SessionConfig { keys },
 			models: ModelsConfig { models: models::all() },
+			inference: InferenceConfig { service_bonds },
 			sudo: SudoConfig { key: Some(Sr25519Keyring::Alice.to_account_id()) },
 		})
 	}

@@ -3,17 +3,32 @@
 #![cfg(any(test, feature = "try-runtime"))]
 
 use super::*;
+use agenda::is_due;
 use alloc::collections::BTreeMap;
 use frame_support::{ensure, traits::fungible::InspectHold};
-use sibyl_primitives::{committee::is_quorum, output::output_hash};
+use sibyl_primitives::{
+	committee::is_quorum,
+	job::{FIRST_ROUND, SECOND_ROUND},
+	model::Availability,
+	output::output_hash,
+};
+
+/// What a recount comes to.
+#[derive(Default)]
+struct Recount {
+	held: BTreeMap<AccountId, Balance>,
+	requesters: BTreeMap<AccountId, (u32, u32)>,
+	open_seats: BTreeMap<AccountId, Vec<(JobId, Round)>>,
+	reserved: BTreeMap<AccountId, Balance>,
+	open_time: BTreeMap<AccountId, u64>,
+	open: u32,
+	expected_time: u64,
+}
 
 impl<T: Config> Pallet<T> {
 	/// Checks the invariants; says which does not hold.
 	pub fn check_invariants() -> Result<(), &'static str> {
-		let mut held = BTreeMap::<AccountId, Balance>::new();
-		let mut open_of = BTreeMap::<AccountId, u32>::new();
-		let mut open_seats = BTreeMap::<AccountId, u32>::new();
-		let mut open = 0;
+		let mut recount = Recount::default();
 		for (id, job) in Jobs::<T>::iter() {
 			ensure!(
 				JobIds::<T>::get(job.fingerprint) == Some(id),
@@ -21,111 +36,224 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				OpenJobs::<T>::contains_key(id) == job.is_open(),
-				"inference 7: the open jobs are not those that have not ended"
+				"inference 7: the open jobs are not those of which something is to come"
 			);
-			let committee = Committees::<T>::get(id);
-			Self::check_job(id, &job, committee.as_ref())?;
-			if job.is_open() {
-				open += 1;
-				*held.entry(job.requester.clone()).or_default() += job.quote.total;
-				*open_of.entry(job.requester.clone()).or_default() += 1;
-				for seat in committee.into_iter().flat_map(|committee| committee.seats) {
-					*open_seats.entry(seat.validator).or_default() += 1;
-				}
-			}
+			let committees = Self::committees(id, &job);
+			Self::check_job(id, &job, &committees)?;
+			recount.add(id, &job, &committees);
 		}
-		for (account, amount) in &held {
-			ensure!(
-				T::Currency::balance_on_hold(&HoldReason::JobFee.into(), account) == *amount,
-				"inference 1: what is held is not the sum of the open jobs' prices"
-			);
-		}
-		ensure!(
-			JobsSubmitted::<T>::iter_keys().all(|account| {
-				held.contains_key(&account) || T::Currency::balance_on_hold(&HoldReason::JobFee.into(), &account) == 0
-			}),
-			"inference 1: something is held for an account without open jobs"
-		);
-		ensure!(OpenJobs::<T>::count() == open, "inference 7: the count of open jobs is wrong");
-		ensure!(
-			OpenJobsOf::<T>::iter().collect::<BTreeMap<_, _>>() == open_of,
-			"inference 7: an account's count is wrong"
-		);
-		ensure!(
-			OpenSeats::<T>::iter().collect::<BTreeMap<_, _>>() == open_seats,
-			"inference 7: a seats' count is wrong"
-		);
-		Self::check_agenda(open)?;
+		Self::check_recount(&recount)?;
+		Self::check_agenda()?;
+		Self::check_rosters()?;
 		Self::check_key_sets()
 	}
 
-	fn check_job(id: JobId, job: &Job, committee: Option<&Committee>) -> Result<(), &'static str> {
-		ensure!(job.deadline <= job.ends_by, "inference 2: a deadline is after the job's last block");
-		match job.phase {
-			Phase::Pending => ensure!(committee.is_none(), "inference 3: a pending job has a committee"),
-			Phase::Committing | Phase::Revealing => {
-				ensure!(committee.is_some(), "inference 3: a drawn job has no committee")
-			}
-			Phase::Ended { settlement, .. } => ensure!(
-				settlement.paid + settlement.refunded + settlement.protocol_share == job.quote.total,
-				"inference 1: a job's money was not settled to the last unit"
-			),
+	fn check_recount(recount: &Recount) -> Result<(), &'static str> {
+		let held = |account: &AccountId| T::Currency::balance_on_hold(&HoldReason::JobFee.into(), account);
+		for account in Requesters::<T>::iter_keys() {
+			ensure!(
+				held(&account) == recount.held.get(&account).copied().unwrap_or(0),
+				"inference 1: what is held is not the sum of the unsettled jobs' prices"
+			);
 		}
-		let Some(committee) = committee else {
-			ensure!(job.agreed.is_none(), "inference 6: a job without a committee is agreed");
-			return Ok(());
-		};
-		ensure!(committee.seats.len() <= usize::from(job.quote.seats), "inference 4: more seats than were paid for");
-		let mut validators: Vec<_> = committee.seats.iter().map(|seat| &seat.validator).collect();
-		validators.sort();
-		validators.dedup();
-		ensure!(validators.len() == committee.seats.len(), "inference 4: a validator has two seats");
-		let tally = committee.tally();
+		let counts: BTreeMap<_, _> =
+			Requesters::<T>::iter().map(|(account, Requester { open, kept, .. })| (account, (open, kept))).collect();
+		ensure!(counts == recount.requesters, "inference 7: an account's counts are wrong");
+		ensure!(OpenJobs::<T>::count() == recount.open, "inference 7: the count of open jobs is wrong");
+		ensure!(ExpectedTime::<T>::get() == recount.expected_time, "inference 12: the expected time is wrong");
+		for (validator, ledger) in ServiceLedgers::<T>::iter() {
+			let mut open_seats = ledger.open_seats.to_vec();
+			open_seats.sort();
+			let counted = recount.open_seats.get(&validator).cloned().unwrap_or_default();
+			ensure!(open_seats == counted, "inference 9: a validator's open seats are not those of its ledger");
+			let of = |sums: &BTreeMap<AccountId, Balance>| sums.get(&validator).copied().unwrap_or(0);
+			ensure!(ledger.reserved == of(&recount.reserved), "inference 9: what open seats reserve is wrong");
+			ensure!(
+				ledger.open_time == recount.open_time.get(&validator).copied().unwrap_or(0),
+				"inference 9: the time of open seats is wrong"
+			);
+			ensure!(
+				ledger.bond == T::Currency::balance_on_hold(&HoldReason::ServiceBond.into(), &validator),
+				"inference 9: a service bond is not what is held"
+			);
+			ensure!(ledger.reserved <= ledger.bond, "inference 9: more is reserved than bonded");
+		}
 		ensure!(
-			tally.revealed == 0 || !matches!(job.phase, Phase::Pending | Phase::Committing),
-			"inference 5: a seat has revealed while others commit"
+			recount.open_seats.keys().all(ServiceLedgers::<T>::contains_key),
+			"inference 9: a seat's validator has no ledger"
 		);
+		Ok(())
+	}
+
+	fn check_job(id: JobId, job: &Job, committees: &[Committee]) -> Result<(), &'static str> {
+		ensure!(
+			job.outcome.is_some() || job.deadline <= job.ends_by.saturating_add(Self::max_delay()),
+			"inference 2: a deadline is after the job's last block"
+		);
+		ensure!(job.is_open() || job.outcome.is_some(), "inference 1: an ended job is not settled");
+		ensure!(
+			job.outcome.is_none() || !job.is_open() || job.audit == AuditView::Open,
+			"inference 10: a settled job is open and not audited"
+		);
+		if let Some(Outcome { settlement, .. }) = job.outcome {
+			let SettlementView { paid, refunded, protocol_share } = settlement;
+			ensure!(
+				paid + refunded + protocol_share == job.quote.total,
+				"inference 1: a job's money was not settled to the last unit"
+			);
+		}
+		match job.phase {
+			Phase::Pending => ensure!(
+				committees.len() == usize::from(job.round),
+				"inference 3: a pending job has the committee that it waits for, or lacks one before"
+			),
+			Phase::Committing | Phase::Revealing => {
+				ensure!(committees.len() == usize::from(job.round) + 1, "inference 3: a drawn job has no committee")
+			}
+			Phase::Ended => {}
+		}
+		for committee in committees {
+			Self::check_committee(job, committee)?;
+		}
+		if job.round == SECOND_ROUND {
+			let first = committees.first().ok_or("inference 10: a second round without a first")?;
+			let is_audit = job.audit != AuditView::None;
+			let agreed_first = job.agreed.is_some_and(|agreed| agreed.support.round == FIRST_ROUND);
+			ensure!(is_audit == agreed_first, "inference 10: a second round without its cause");
+			ensure!(is_audit || first.tally().winner().is_none() || {
+				Outputs::<T>::get(id).is_none_or(|bytes| {
+					Some(output_hash(&bytes)) != first.tally().winner().map(|value| value.output_hash)
+						|| job.agreed.is_some()
+				})
+			}, "inference 10: a second round although the first agreed");
+		}
 		if let Some(agreed) = job.agreed {
-			let votes = committee
-				.seats
+			let committee = committees
 				.iter()
-				.filter(|seat| seat.vote == (SeatVote::Revealed { output_hash: agreed.output_hash }))
-				.count();
+				.find(|committee| committee.round == agreed.support.round)
+				.ok_or("inference 6: an agreement without its committee")?;
+			let tally = committee.tally();
+			let votes = tally.votes_of(&agreed.value);
 			ensure!(is_quorum(votes, tally.seats), "inference 6: an agreement without a quorum");
 			ensure!(
-				Outputs::<T>::get(id).is_some_and(|bytes| output_hash(&bytes) == agreed.output_hash),
+				usize::from(agreed.support.seats) == tally.seats && usize::from(agreed.support.agreed) <= votes,
+				"inference 6: an agreement says otherwise how many agreed"
+			);
+			ensure!(
+				Outputs::<T>::get(id).is_some_and(|bytes| output_hash(&bytes) == agreed.value.output_hash),
 				"inference 6: the stored output is not the one agreed on"
 			);
 		}
 		Ok(())
 	}
 
-	fn check_agenda(open: u32) -> Result<(), &'static str> {
-		let mut entries = 0;
-		for (block, jobs) in Agenda::<T>::iter() {
-			for id in jobs {
-				entries += 1;
-				ensure!(
-					Jobs::<T>::get(id).is_some_and(|job| job.is_open() && job.deadline == block),
-					"inference 2: an agenda entry is not that of an open job"
-				);
-				ensure!(block >= Self::now(), "inference 2: an agenda entry was passed over");
+	fn check_committee(job: &Job, committee: &Committee) -> Result<(), &'static str> {
+		let seats = committee.seats.len();
+		if committee.is_first() {
+			ensure!(seats == usize::from(job.quote.seats), "inference 4: not as many seats as were paid for");
+		} else {
+			let bounds = sibyl_primitives::job::MIN_SECOND_ROUND_SEATS as usize
+				..=sibyl_primitives::job::MAX_SECOND_ROUND_SEATS as usize;
+			ensure!(bounds.contains(&seats), "inference 4: a second round out of bounds");
+		}
+		let mut validators: Vec<_> = committee.seats.iter().map(|seat| &seat.validator).collect();
+		validators.sort();
+		validators.dedup();
+		ensure!(validators.len() == seats, "inference 4: a validator has two seats");
+		let is_before_reveals =
+			committee.round == job.round && matches!(job.phase, Phase::Pending | Phase::Committing);
+		ensure!(
+			committee.tally().revealed == 0 || !is_before_reveals,
+			"inference 5: a seat has revealed while others commit"
+		);
+		Ok(())
+	}
+
+	fn check_agenda() -> Result<(), &'static str> {
+		let mut due = BTreeMap::<JobId, u32>::new();
+		for (duty, block, jobs) in Agenda::<T>::iter() {
+			let (first, looked_at) = AgendaFront::<T>::get(duty);
+			ensure!(block >= first, "inference 2: the agenda passed over a block");
+			let done = if block == first { looked_at as usize } else { 0 };
+			for id in jobs.into_iter().skip(done) {
+				if Jobs::<T>::get(id).is_some_and(|job| is_due(duty, &job, block)) {
+					*due.entry(id).or_default() += 1;
+				}
 			}
 		}
-		ensure!(entries == open, "inference 2: an open job has no agenda entry, or two");
+		// A phase may have entered a job twice for one block; the second entry finds it gone on.
+		ensure!(
+			OpenJobs::<T>::iter_keys().all(|id| Jobs::<T>::get(id).is_none() || due.contains_key(&id)),
+			"inference 2: an open job has no entry in the agenda"
+		);
+		Ok(())
+	}
+
+	fn check_rosters() -> Result<(), &'static str> {
+		let members = Self::members(T::CurrentSession::get());
+		let serves = |model: &ModelId, member: &Member| match Attestations::<T>::get(model, &member.validator) {
+			Some(AttestationRecord { availability: Availability::Serves(pace), .. }) => Some(pace),
+			_ => None,
+		};
+		for model in pallet_models::Models::<T>::iter_keys() {
+			let expected: Vec<_> = (0..)
+				.zip(&members)
+				.filter_map(|(index, member)| Some((member.validator.clone(), index, serves(&model, member)?)))
+				.collect();
+			let roster: Vec<_> = Rosters::<T>::get(model)
+				.into_iter()
+				.map(|server| (server.validator, server.authority_index, server.pace))
+				.collect();
+			ensure!(roster == expected, "inference 11: a roster is not what its validators say");
+		}
+		ensure!(!Incoming::<T>::exists(), "inference 11: an attestation outlived its block");
 		Ok(())
 	}
 
 	fn check_key_sets() -> Result<(), &'static str> {
 		let voting: Vec<_> = Self::voting_sessions().collect();
 		ensure!(
-			KeySets::<T>::iter_keys().all(|session| voting.contains(&session)),
-			"inference 8: a key set outlived its sessions"
+			Members::<T>::iter_keys().all(|(session, _)| voting.contains(&session)),
+			"inference 8: keys outlived their sessions"
 		);
 		ensure!(
-			voting.first().is_some_and(KeySets::<T>::contains_key),
-			"inference 8: the current session has no key set"
+			voting.first().is_some_and(|session| Members::<T>::contains_key(session, 0)),
+			"inference 8: the current session has no keys"
 		);
+		for session in voting {
+			for (index, member) in (0..).zip(Self::members(session)) {
+				ensure!(
+					Places::<T>::get(&member.key, session) == Some(index),
+					"inference 8: a key does not lead to its place"
+				);
+			}
+		}
 		Ok(())
+	}
+}
+
+impl Recount {
+	fn add(&mut self, id: JobId, job: &Job, committees: &[Committee]) {
+		let counts = self.requesters.entry(job.requester.clone()).or_default();
+		counts.1 += 1;
+		if job.is_unsettled() {
+			counts.0 += 1;
+			*self.held.entry(job.requester.clone()).or_default() += job.quote.total;
+		}
+		self.expected_time += job.expected_time;
+		if !job.is_open() {
+			return;
+		}
+		self.open += 1;
+		// Of an audited job the first committee was closed when the job was settled.
+		for committee in committees.iter().filter(|committee| job.is_unsettled() || !committee.is_first()) {
+			for seat in &committee.seats {
+				let seats = self.open_seats.entry(seat.validator.clone()).or_default();
+				seats.push((id, committee.round));
+				seats.sort();
+				*self.reserved.entry(seat.validator.clone()).or_default() += committee.charge;
+				*self.open_time.entry(seat.validator.clone()).or_default() += seat.time;
+			}
+		}
 	}
 }

@@ -291,7 +291,7 @@ pub mod pallet {
 	/// The validators of sessions and the keys that they vote with, by their authority indices.
 	#[pallet::storage]
 	pub type Members<T> =
-		StorageDoubleMap<_, Twox64Concat, SessionIndex, Twox64Concat, AuthorityIndex, Member>;
+		StorageDoubleMap<_, Twox64Concat, SessionIndex, Twox64Concat, AuthorityIndex, types::Member>;
 
 	/// The authority index that a key has in each session. Keys are public keys of validators.
 	#[pallet::storage]

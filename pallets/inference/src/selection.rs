@@ -4,7 +4,7 @@ use super::*;
 use alloc::collections::{BTreeMap, BTreeSet};
 use cells::Cells;
 use core::cmp::Reverse;
-use frame_support::{pallet_prelude::ConstU32, BoundedVec};
+use frame_support::{pallet_prelude::ConstU32, traits::Get, BoundedVec};
 use include::Spending;
 use sibyl_primitives::{api::BallotStanding, output::output_hash, vote::Ballot};
 use standing::{votes, Worth};

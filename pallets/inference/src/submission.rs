@@ -146,7 +146,7 @@ impl<T: Config> Pallet<T> {
 
 	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda
 	/// may be.
-	fn latest_end(now: BlockNumber, options: &JobOptions, model_window: BlockNumber) -> BlockNumber {
+	pub(crate) fn latest_end(now: BlockNumber, options: &JobOptions, model_window: BlockNumber) -> BlockNumber {
 		let windows = [Self::commit_window(model_window), T::RevealWindow::get()];
 		let first = BlockNumber::from(options.draw_delay).saturating_add(DRAW_PATIENCE);
 		let waits = [first].into_iter().chain(windows).chain([2]).chain(windows);

@@ -1,13 +1,15 @@
-use crate::{self as pallet_models, Attestations, Event, Pallet};
-use frame_support::{assert_ok, derive_impl, traits::Hooks};
+use crate::{self as pallet_models, Event, Pallet};
+use frame_support::{assert_noop, assert_ok, derive_impl};
 use sibyl_primitives::{
-	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Standing, Task},
+	model::{Golden, ModelFile, ModelLimits, ModelRevision, Task},
 	price::ModelPrice,
-	vote::Attestation,
 	AccountId, Hash,
 };
 use sp_io::TestExternalities;
-use sp_runtime::{traits::IdentityLookup, BuildStorage};
+use sp_runtime::{
+	traits::{BadOrigin, IdentityLookup},
+	BuildStorage,
+};
 
 #[frame_support::runtime]
 mod runtime {
@@ -30,8 +32,6 @@ impl frame_system::Config for Test {
 
 impl crate::Config for Test {}
 
-const SERVES: Standing = Standing::Serves { capacity: 8 };
-
 fn revision(name: &str) -> ModelRevision {
 	ModelRevision {
 		name: name.try_into().expect("the name is short"),
@@ -51,6 +51,7 @@ fn revision(name: &str) -> ModelRevision {
 		goldens: vec![Golden {
 			input: "hello".try_into().expect("the text is short"),
 			output_hash: Hash::repeat_byte(2),
+			trace: Hash::repeat_byte(3),
 		}]
 		.try_into()
 		.expect("one golden fits"),
@@ -63,23 +64,6 @@ fn network(models: Vec<ModelRevision>) -> TestExternalities {
 	let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();
 	externalities.execute_with(|| System::set_block_number(1));
 	externalities
-}
-
-fn validator(number: u8) -> AccountId {
-	[number; 32].into()
-}
-
-fn serving(model: &ModelId) -> Vec<(AccountId, u16)> {
-	Pallet::<Test>::serving(model).collect()
-}
-
-fn attest(who: u8, model: ModelId, standing: Standing, made_at: u32) -> bool {
-	Pallet::<Test>::attest(&validator(who), &Attestation { model, standing }, made_at)
-}
-
-fn end_block() {
-	Pallet::<Test>::on_finalize(System::block_number());
-	assert_ok!(Pallet::<Test>::check_invariants());
 }
 
 #[test]
@@ -104,67 +88,40 @@ fn a_genesis_model_without_goldens_is_refused() {
 }
 
 #[test]
-fn an_attestation_takes_effect_at_the_blocks_end() {
+fn a_genesis_model_whose_jobs_cost_nothing_or_outlive_their_keys_is_refused() {
+	let free = ModelRevision { price: ModelPrice { base: 0, unit: 1 }, ..revision("one") };
+	let slow = ModelRevision { commit_window: crate::MAX_COMMIT_WINDOW + 1, ..revision("one") };
+	for unusable in [free, slow] {
+		assert!(std::panic::catch_unwind(|| network(vec![unusable])).is_err());
+	}
+}
+
+#[test]
+fn root_suspends_a_model_and_resumes_it_and_nobody_else_does() {
 	let model = revision("one").id();
 	network(vec![revision("one")]).execute_with(|| {
-		assert!(attest(1, model, SERVES, 1));
-		assert_eq!(serving(&model), []);
-		end_block();
-		assert_eq!(serving(&model), [(validator(1), 8)]);
-		assert_eq!(Pallet::<Test>::capacity(&model, &validator(1)), Some(8));
-		System::assert_last_event(Event::Attested { validator: validator(1), model, capacity: 8 }.into());
+		assert_noop!(Models::suspend(RuntimeOrigin::signed([1; 32].into()), model), BadOrigin);
+		assert_ok!(Models::suspend(RuntimeOrigin::root(), model));
+		assert!(Pallet::<Test>::is_suspended(&model));
+		System::assert_last_event(Event::ModelSuspended { model }.into());
+		let events = System::event_count();
+		assert_ok!(Models::suspend(RuntimeOrigin::root(), model));
+		assert_eq!(System::event_count(), events, "twice is once");
+		assert_ok!(Pallet::<Test>::check_invariants());
+
+		assert_noop!(Models::resume(RuntimeOrigin::signed([1; 32].into()), model), BadOrigin);
+		assert_ok!(Models::resume(RuntimeOrigin::root(), model));
+		assert!(!Pallet::<Test>::is_suspended(&model));
+		System::assert_last_event(Event::ModelResumed { model }.into());
 	});
 }
 
 #[test]
-fn a_validator_that_withdraws_does_not_serve_any_more() {
-	let model = revision("one").id();
+fn a_model_that_the_chain_does_not_know_can_not_be_suspended() {
 	network(vec![revision("one")]).execute_with(|| {
-		assert!(attest(1, model, SERVES, 1));
-		end_block();
-		assert!(attest(1, model, Standing::Withdrawn, 2));
-		end_block();
-		assert_eq!(serving(&model), []);
-		System::assert_last_event(Event::Withdrawn { validator: validator(1), model }.into());
-	});
-}
-
-#[test]
-fn an_older_ballot_that_comes_later_changes_nothing() {
-	let model = revision("one").id();
-	network(vec![revision("one")]).execute_with(|| {
-		assert!(attest(1, model, SERVES, 1));
-		end_block();
-		assert!(attest(1, model, Standing::Withdrawn, 5));
-		end_block();
-		assert!(!attest(1, model, SERVES, 1));
-		assert!(!attest(1, model, SERVES, 5));
-		assert!(attest(1, model, SERVES, 6));
-	});
-}
-
-#[test]
-fn what_is_known_or_names_an_unknown_model_is_no_news() {
-	let model = revision("one").id();
-	network(vec![revision("one")]).execute_with(|| {
-		assert!(!attest(1, revision("two").id(), SERVES, 1));
-		assert!(!attest(1, model, Standing::Withdrawn, 1));
-		assert!(attest(1, model, SERVES, 1));
-		end_block();
-		assert!(!attest(1, model, SERVES, 2));
-	});
-}
-
-#[test]
-fn accounts_that_no_longer_validate_are_forgotten() {
-	let model = revision("one").id();
-	network(vec![revision("one")]).execute_with(|| {
-		for who in 1..=3 {
-			assert!(attest(who, model, SERVES, 1));
+		for call in [Models::suspend, Models::resume] {
+			assert_noop!(call(RuntimeOrigin::root(), revision("two").id()), crate::Error::<Test>::UnknownModel);
 		}
-		end_block();
-		Pallet::<Test>::retain_validators(&[validator(2)]);
-		assert_eq!(Attestations::<Test>::iter_keys().collect::<Vec<_>>(), [(model, validator(2))]);
 	});
 }
 

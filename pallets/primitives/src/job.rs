@@ -205,12 +205,12 @@ pub enum Verdict {
 	Agreed,
 	/// More than two thirds of the seats say that the model refuses the input, for this reason.
 	Failed(Refusal),
-	/// Enough seats revealed, but no output has more than two thirds of the seats.
+	/// Seats revealed, but no output has more than two thirds of them, after a second round either.
 	NoQuorum,
 	/// Too few seats took part.
 	Expired,
-	/// More than two thirds of the seats gave one hash, but nobody brought the output itself.
-	NoOutput,
+	/// The chain's root ended it, or its model was suspended.
+	Cancelled,
 }
 
 /// Why a seat does not commit.

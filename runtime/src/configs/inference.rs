@@ -1,13 +1,25 @@
-//! Jobs for models, and the votes that answer them.
+//! Jobs for models, the votes that answer them, and what validators are punished for.
 
 use crate::{
 	configs::{session::MaxAuthorities, system::RuntimeBlockWeights},
-	AccountId, Balance, Balances, Runtime, RuntimeHoldReason, Session,
+	constants::SLOT_DURATION,
+	AccountId, Balance, Balances, Hash, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
 };
-use frame_support::{parameter_types, traits::Get, weights::Weight, PalletId};
+use alloc::vec::Vec;
+use frame_support::{
+	parameter_types,
+	traits::{ConstU64, Get},
+	weights::Weight,
+	PalletId,
+};
 use pallet_inference::StakeOf;
-use sibyl_primitives::BlockNumber;
-use sp_runtime::Perbill;
+use pallet_session::historical::IdentificationTuple;
+use sibyl_primitives::{
+	job::{JobId, Round},
+	BlockNumber, InferenceId, SessionIndex,
+};
+use sp_runtime::{Perbill, SaturatedConversion};
+use sp_staking::offence::{Kind, Offence, ReportOffence};
 
 parameter_types! {
 	/// Names the account that gets the protocol's share.
@@ -18,21 +30,26 @@ parameter_types! {
 	pub const CommitWindow: BlockNumber = 12;
 	/// Blocks for the last commits once a quorum has committed.
 	pub const CommitGrace: BlockNumber = 3;
-	/// Blocks for reveals.
-	pub const RevealWindow: BlockNumber = 12;
+	/// Blocks for reveals, for which nothing has to be computed: six authors in a row that leave one out are one in 729. A
+	/// job that needs a second round because of a reveal that is missing is settled within twelve blocks all the same.
+	pub const RevealWindow: BlockNumber = 6;
+	/// One agreed job in so many is audited.
+	pub const AuditOdds: u32 = 128;
 	/// Blocks that an ended job can be looked up for: six hours.
 	pub const Retention: BlockNumber = 7_200;
-	/// Open jobs in total. A validator that answers twenty a second clears them in a window.
-	pub const MaxOpenJobs: u32 = 512;
+	/// Open jobs in total: three blocks of 300, for as long as the largest take, with room. What validators have time for
+	/// is bounded apart from this.
+	pub const MaxOpenJobs: u32 = 6_000;
 	/// Open jobs of one account.
-	pub const MaxOpenJobsPerAccount: u32 = 128;
-	/// Jobs that one block draws committees for, or ends by their deadlines.
-	pub const MaxDuePerBlock: u32 = 64;
-	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions, where a job
-	/// takes 67 blocks at most.
+	pub const MaxOpenJobsPerAccount: u32 = 512;
+	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions.
 	pub const KeySetHistory: u32 = 8;
-	/// What a block's votes may weigh: 30 % of it.
-	pub MaxIncludeWeight: Weight = Perbill::from_percent(30) * RuntimeBlockWeights::get().max_block;
+	/// What a block's votes may weigh.
+	pub MaxIncludeWeight: Weight = Perbill::from_percent(35) * RuntimeBlockWeights::get().max_block;
+	/// What a block's draws may weigh.
+	pub MaxDrawWeight: Weight = Perbill::from_percent(15) * RuntimeBlockWeights::get().max_block;
+	/// What the deadlines that a block meets may weigh.
+	pub MaxDeadlineWeight: Weight = Perbill::from_percent(10) * RuntimeBlockWeights::get().max_block;
 }
 
 /// The VRF of the block that is being made, which Babe notes in its `on_finalize`.
@@ -64,6 +81,108 @@ impl Get<u32> for CurrentSession {
 	}
 }
 
+/// The inference keys of the next session, which are fixed since the current one began.
+pub struct NextKeys;
+
+impl Get<Vec<(AccountId, InferenceId)>> for NextKeys {
+	fn get() -> Vec<(AccountId, InferenceId)> {
+		let queued = pallet_session::QueuedKeys::<Runtime>::get();
+		queued.into_iter().map(|(validator, SessionKeys { inference, .. })| (validator, inference)).collect()
+	}
+}
+
+/// Validators said what a second round contradicts: 2 % of their stake.
+struct Contradiction {
+	offenders: Vec<AccountId>,
+	session: SessionIndex,
+	case: (JobId, Round),
+}
+
+impl Offence<IdentificationTuple<Runtime>> for Contradiction {
+	const ID: Kind = *b"infer:contradict";
+	type Slot = (JobId, Round);
+
+	fn offenders(&self) -> Vec<IdentificationTuple<Runtime>> {
+		self.offenders.iter().map(|validator| (validator.clone(), ())).collect()
+	}
+
+	fn session_index(&self) -> SessionIndex {
+		self.session
+	}
+
+	fn validator_set_count(&self) -> u32 {
+		validators_of(self.session)
+	}
+
+	fn slot(&self) -> Self::Slot {
+		self.case
+	}
+
+	fn slash_fraction(&self, _: u32) -> Perbill {
+		Perbill::from_percent(2)
+	}
+}
+
+/// A validator signed two commits of one seat: 10 % of its stake.
+struct Equivocation {
+	offender: AccountId,
+	session: SessionIndex,
+	seat: Hash,
+}
+
+impl Offence<IdentificationTuple<Runtime>> for Equivocation {
+	const ID: Kind = *b"infer:equivocate";
+	type Slot = Hash;
+
+	fn offenders(&self) -> Vec<IdentificationTuple<Runtime>> {
+		Vec::from([(self.offender.clone(), ())])
+	}
+
+	fn session_index(&self) -> SessionIndex {
+		self.session
+	}
+
+	fn validator_set_count(&self) -> u32 {
+		validators_of(self.session)
+	}
+
+	fn slot(&self) -> Self::Slot {
+		self.seat
+	}
+
+	fn slash_fraction(&self, _: u32) -> Perbill {
+		Perbill::from_percent(10)
+	}
+}
+
+fn validators_of(session: SessionIndex) -> u32 {
+	pallet_inference::Members::<Runtime>::iter_key_prefix(session).count().saturated_into()
+}
+
+/// Reports to the offences pallet, from which staking learns whom to slash.
+pub struct ReportedOffences;
+
+impl pallet_inference::Offences for ReportedOffences {
+	fn contradicted(offenders: Vec<AccountId>, session: SessionIndex, case: (JobId, Round)) {
+		let offence = Contradiction { offenders, session, case };
+		if let Err(error) = Offences::report_offence(Vec::new(), offence) {
+			log::warn!(target: "runtime::inference", "job {}: an offence is not reported: {error:?}", case.0);
+		}
+	}
+
+	fn equivocated(reporter: Option<AccountId>, offender: AccountId, session: SessionIndex, seat: Hash) -> bool {
+		let reporter = reporter.or_else(pallet_authorship::Pallet::<Runtime>::author);
+		Offences::report_offence(reporter.into_iter().collect(), Equivocation { offender, session, seat }).is_ok()
+	}
+
+	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool {
+		<Offences as ReportOffence<AccountId, IdentificationTuple<Runtime>, Equivocation>>::is_known_offence(
+			&[(validator.clone(), ())],
+			seat,
+		)
+	}
+}
+
 impl pallet_models::Config for Runtime {}
 
 impl pallet_inference::Config for Runtime {
@@ -71,19 +190,24 @@ impl pallet_inference::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type BlockVrf = BlockVrf;
 	type CurrentSession = CurrentSession;
+	type NextKeys = NextKeys;
 	type Stake = EraStake;
+	type Offences = ReportedOffences;
 	type DisabledValidators = Session;
 	type PalletId = InferencePalletId;
 	type ProtocolShare = ProtocolShare;
+	type BlockTime = ConstU64<{ SLOT_DURATION * 1_000 }>;
 	type CommitWindow = CommitWindow;
 	type CommitGrace = CommitGrace;
 	type RevealWindow = RevealWindow;
+	type AuditOdds = AuditOdds;
 	type Retention = Retention;
 	type MaxOpenJobs = MaxOpenJobs;
 	type MaxOpenJobsPerAccount = MaxOpenJobsPerAccount;
-	type MaxDuePerBlock = MaxDuePerBlock;
 	type MaxValidators = MaxAuthorities;
 	type KeySetHistory = KeySetHistory;
 	type MaxIncludeWeight = MaxIncludeWeight;
+	type MaxDrawWeight = MaxDrawWeight;
+	type MaxDeadlineWeight = MaxDeadlineWeight;
 	type WeightInfo = crate::weights::pallet_inference::WeightInfo<Runtime>;
 }

@@ -2,7 +2,7 @@
 
 use crate::{
 	constants::{MICRO_SIB, MILLI_SIB},
-	AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
+	AccountId, Authorship, Balance, Balances, Inference, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
 };
 use frame_support::{
 	parameter_types,
@@ -44,14 +44,16 @@ impl pallet_balances::Config for Runtime {
 	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
 }
 
-/// Pays fees and tips to the block's author; what can't be paid, as in a block without an author, is burnt.
-pub struct ToAuthor;
+/// Pays four fifths of fees and tips to the block's author and the rest to the protocol's account, so that an author's own
+/// transactions cost it something too. What can't be paid, as in a block without an author, is burnt.
+pub struct ToAuthorAndProtocol;
 
-impl OnUnbalanced<Credit<AccountId, Balances>> for ToAuthor {
+impl OnUnbalanced<Credit<AccountId, Balances>> for ToAuthorAndProtocol {
 	fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
-		if let Some(author) = Authorship::author() {
-			drop(Balances::resolve(&author, fees));
-		}
+		let Some(author) = Authorship::author() else { return };
+		let (to_author, to_protocol) = fees.ration(4, 1);
+		drop(Balances::resolve(&author, to_author));
+		drop(Balances::resolve(&Inference::protocol_account(), to_protocol));
 	}
 
 	fn on_unbalanceds(mut fees_then_tips: impl Iterator<Item = Credit<AccountId, Balances>>) {
@@ -63,7 +65,7 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for ToAuthor {
 
 impl pallet_transaction_payment::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
-	type OnChargeTransaction = FungibleAdapter<Balances, ToAuthor>;
+	type OnChargeTransaction = FungibleAdapter<Balances, ToAuthorAndProtocol>;
 	type OperationalFeeMultiplier = ConstU8<5>;
 	// One unit per picosecond of weight: a second of computing costs one SIB.
 	type WeightToFee = IdentityFee<Balance>;

@@ -13,7 +13,7 @@ use sp_runtime::traits::{ConvertInto, OpaqueKeys};
 
 parameter_types! {
 	/// Validators in a session at most.
-	pub const MaxAuthorities: u32 = 100;
+	pub const MaxAuthorities: u32 = 300;
 	/// Nominators behind one validator at most, for the weight of reports.
 	pub const MaxNominators: u32 = MaxNominatorCount::get();
 }

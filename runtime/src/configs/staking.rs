@@ -24,9 +24,9 @@ parameter_types! {
 	/// Eras whose rewards can be claimed.
 	pub const HistoryDepth: u32 = 84;
 	/// Validators elected at most.
-	pub const MaxValidatorSet: u32 = 100;
+	pub const MaxValidatorSet: u32 = 300;
 	/// Accounts that may stand for election; more are refused. The election is computed on chain, in one block.
-	pub const MaxValidatorCount: u32 = 200;
+	pub const MaxValidatorCount: u32 = 400;
 	/// Accounts that may nominate; more are refused.
 	pub const MaxNominatorCount: u32 = 1_000;
 	/// The voters and targets that one election reads.
