@@ -111,6 +111,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
 	waiting: BTreeMap<(Turn, JobId), Waiting>,
+	/// The waiting jobs' turns.
+	turns: BTreeMap<JobId, Turn>,
 	running: BTreeMap<JobId, Running>,
 	next: u64,
 	closed: bool,
@@ -156,7 +158,7 @@ impl Queue {
 		let id = JobId(state.next);
 		state.next += 1;
 		let estimate = estimate.min(LONGEST);
-		state.waiting.insert((turn, id), Waiting { estimate, request, on_start, on_done });
+		state.wait((turn, id), Waiting { estimate, request, on_start, on_done });
 		let mut given_up = state.shed(Instant::now(), self.shared.workers);
 		given_up.extend(state.evict(self.shared.capacity));
 		drop(state);
@@ -198,6 +200,7 @@ impl Drop for Queue {
 			let mut state = self.shared.state();
 			state.closed = true;
 			state.running.values().for_each(|running| running.stop.stop());
+			state.turns.clear();
 			std::mem::take(&mut state.waiting)
 		};
 		self.shared.work.notify_all();

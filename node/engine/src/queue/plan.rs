@@ -38,6 +38,17 @@ impl Running {
 }
 
 impl State {
+	/// Lets a job wait.
+	pub fn wait(&mut self, key: (Turn, JobId), job: Waiting) {
+		self.turns.insert(key.1, key.0);
+		self.waiting.insert(key, job);
+	}
+
+	fn take(&mut self, key: &(Turn, JobId)) -> Option<Waiting> {
+		self.turns.remove(&key.1);
+		self.waiting.remove(key)
+	}
+
 	/// Begins the job whose turn it is, where one may run now.
 	pub fn start_next(&mut self, now: Instant, workers: u32) -> Option<Planned> {
 		let is_alone = |turn: &Turn| *turn == Turn::Alone;
@@ -48,7 +59,7 @@ impl State {
 			Some((key @ (turn, _), _)) if is_alone(turn) => self.running.is_empty().then_some(*key)?,
 			_ => self.urgent(now, workers)?,
 		};
-		let Waiting { estimate, request, on_start, on_done } = self.waiting.remove(&key)?;
+		let Waiting { estimate, request, on_start, on_done } = self.take(&key)?;
 		let (turn, id) = key;
 		let running = Running { turn, estimate, since: now, stop: request.stop.clone(), on_done: Some(on_done) };
 		self.running.insert(id, running);
@@ -125,7 +136,8 @@ impl State {
 		let alone = self.waiting.keys().filter(|(turn, _)| *turn == Turn::Alone).count();
 		let mut evicted = Vec::new();
 		while self.waiting.len() - alone > capacity {
-			let Some((_, job)) = self.waiting.pop_last() else { break };
+			let Some(last) = self.waiting.keys().next_back().copied() else { break };
+			let Some(job) = self.take(&last) else { break };
 			evicted.push((job.on_done, JobOutcome::Overloaded, Duration::ZERO));
 		}
 		evicted
@@ -137,8 +149,8 @@ impl State {
 			running.stop.stop();
 			return Some((running.on_done.take()?, outcome, now.saturating_duration_since(running.since)));
 		}
-		let key = self.key(id)?;
-		let job = self.waiting.remove(&key)?;
+		let turn = *self.turns.get(&id)?;
+		let job = self.take(&(turn, id))?;
 		Some((job.on_done, outcome, Duration::ZERO))
 	}
 
@@ -150,13 +162,9 @@ impl State {
 			}
 			return;
 		}
-		let Some(key) = self.key(id).filter(|(turn, _)| *turn != Turn::Alone) else { return };
-		if let Some(job) = self.waiting.remove(&key) {
-			self.waiting.insert((Turn::By(due), id), job);
+		let Some(turn) = self.turns.get(&id).copied().filter(|turn| *turn != Turn::Alone) else { return };
+		if let Some(job) = self.take(&(turn, id)) {
+			self.wait((Turn::By(due), id), job);
 		}
-	}
-
-	fn key(&self, id: JobId) -> Option<(Turn, JobId)> {
-		self.waiting.keys().find(|(_, waiting)| *waiting == id).copied()
 	}
 }
