@@ -9,8 +9,8 @@ use crate::{
 		staking::{MaxNominatorCount, MaxValidatorCount},
 	},
 	constants::{MILLI_SIB, SIB},
-	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, InferenceConfig, ModelsConfig, RuntimeGenesisConfig,
-	SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
+	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, InferenceConfig, ModelsConfig,
+	RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
 };
 use alloc::{string::ToString, vec, vec::Vec};
 use frame_support::build_struct_json_patch;

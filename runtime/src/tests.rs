@@ -210,7 +210,7 @@ fn fees_without_an_author_are_burnt_and_nothing_else_is_lost() {
 			frame_support::traits::tokens::Fortitude::Polite,
 		)
 		.expect("Bob has a SIB");
-		crate::configs::payment::ToAuthor::on_unbalanced(fees);
+		crate::configs::payment::ToAuthorAndProtocol::on_unbalanced(fees);
 		assert_eq!(Balances::total_issuance(), before - SIB);
 	});
 }

@@ -30,7 +30,9 @@ impl<T: Config> Pallet<T> {
 		if !settled_now.is_empty() {
 			AuditCandidates::<T>::put(frame_support::BoundedVec::truncate_from(settled_now));
 		}
-		let Some((_, vrf)) = RecentVrfs::<T>::get().last().filter(|(height, _)| *height == now).copied() else { return };
+		let Some((_, vrf)) = RecentVrfs::<T>::get().last().filter(|(height, _)| *height == now).copied() else {
+			return;
+		};
 		for (_, id) in candidates {
 			let digest = blake2_256(&(b"sibyl/audit", vrf, id).encode());
 			let number = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
@@ -42,7 +44,9 @@ impl<T: Config> Pallet<T> {
 
 	/// Begins the job's audit, where the protocol's account can pay for the largest.
 	pub(crate) fn begin_audit(id: JobId) {
-		let Some(mut job) = Jobs::<T>::get(id).filter(|job| job.audit == AuditView::None && !job.is_open()) else { return };
+		let Some(mut job) = Jobs::<T>::get(id).filter(|job| job.audit == AuditView::None && !job.is_open()) else {
+			return;
+		};
 		let cost = job
 			.price
 			.of_seat(job.input_units, 0)

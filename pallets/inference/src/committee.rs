@@ -157,13 +157,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Draws the pending job's committee, or lets it wait for a VRF, or ends it where there are too few validators for it.
-	pub(crate) fn draw(
-		id: JobId,
-		mut job: Job,
-		now: BlockNumber,
-		rosters: &mut Rostered<T>,
-		ledgers: &mut Ledgers<T>,
-	) {
+	pub(crate) fn draw(id: JobId, mut job: Job, now: BlockNumber, rosters: &mut Rostered<T>, ledgers: &mut Ledgers<T>) {
 		if pallet_models::Pallet::<T>::is_suspended(&job.model) {
 			return Self::cancel_job(id, job, ledgers);
 		}

@@ -36,9 +36,8 @@ impl Spending {
 		let votes = count_votes(ballot);
 		let of_votes = <T as Config>::WeightInfo::vote().saturating_mul(votes.into());
 		let of_models = <T as Config>::WeightInfo::attestation().saturating_mul(ballot.attestations.len() as u64);
-		let of_outputs = outputs.fold(Weight::zero(), |sum: Weight, bytes| {
-			sum.saturating_add(<T as Config>::WeightInfo::output(bytes))
-		});
+		let of_outputs = outputs
+			.fold(Weight::zero(), |sum: Weight, bytes| sum.saturating_add(<T as Config>::WeightInfo::output(bytes)));
 		let all = <T as Config>::WeightInfo::ballot(votes)
 			.saturating_add(of_votes)
 			.saturating_add(of_models)

@@ -5,7 +5,10 @@
 use super::*;
 use agenda::is_due;
 use alloc::collections::BTreeMap;
-use frame_support::{ensure, traits::fungible::InspectHold};
+use frame_support::{
+	ensure,
+	traits::{fungible::InspectHold, Get},
+};
 use sibyl_primitives::{
 	committee::is_quorum,
 	job::{FIRST_ROUND, SECOND_ROUND},
@@ -120,12 +123,15 @@ impl<T: Config> Pallet<T> {
 			let is_audit = job.audit != AuditView::None;
 			let agreed_first = job.agreed.is_some_and(|agreed| agreed.support.round == FIRST_ROUND);
 			ensure!(is_audit == agreed_first, "inference 10: a second round without its cause");
-			ensure!(is_audit || first.tally().winner().is_none() || {
-				Outputs::<T>::get(id).is_none_or(|bytes| {
-					Some(output_hash(&bytes)) != first.tally().winner().map(|value| value.output_hash)
-						|| job.agreed.is_some()
-				})
-			}, "inference 10: a second round although the first agreed");
+			ensure!(
+				is_audit || first.tally().winner().is_none() || {
+					Outputs::<T>::get(id).is_none_or(|bytes| {
+						Some(output_hash(&bytes)) != first.tally().winner().map(|value| value.output_hash)
+							|| job.agreed.is_some()
+					})
+				},
+				"inference 10: a second round although the first agreed"
+			);
 		}
 		if let Some(agreed) = job.agreed {
 			let committee = committees
@@ -160,8 +166,7 @@ impl<T: Config> Pallet<T> {
 		validators.sort();
 		validators.dedup();
 		ensure!(validators.len() == seats, "inference 4: a validator has two seats");
-		let is_before_reveals =
-			committee.round == job.round && matches!(job.phase, Phase::Pending | Phase::Committing);
+		let is_before_reveals = committee.round == job.round && matches!(job.phase, Phase::Pending | Phase::Committing);
 		ensure!(
 			committee.tally().revealed == 0 || !is_before_reveals,
 			"inference 5: a seat has revealed while others commit"

@@ -290,13 +290,11 @@ pub mod pallet {
 
 	/// The validators of sessions and the keys that they vote with, by their authority indices.
 	#[pallet::storage]
-	pub type Members<T> =
-		StorageDoubleMap<_, Twox64Concat, SessionIndex, Twox64Concat, AuthorityIndex, types::Member>;
+	pub type Members<T> = StorageDoubleMap<_, Twox64Concat, SessionIndex, Twox64Concat, AuthorityIndex, types::Member>;
 
 	/// The authority index that a key has in each session. Keys are public keys of validators.
 	#[pallet::storage]
-	pub type Places<T> =
-		StorageDoubleMap<_, Blake2_128Concat, InferenceId, Twox64Concat, SessionIndex, AuthorityIndex>;
+	pub type Places<T> = StorageDoubleMap<_, Blake2_128Concat, InferenceId, Twox64Concat, SessionIndex, AuthorityIndex>;
 
 	/// What each validator last said about each model. A model's id is a hash; who validates chooses its account, so that
 	/// is hashed.
@@ -305,8 +303,7 @@ pub mod pallet {
 
 	/// The validators of the current session that serve each model, in the order of their authority indices.
 	#[pallet::storage]
-	pub type Rosters<T: Config> =
-		StorageMap<_, Identity, ModelId, BoundedVec<Server, T::MaxValidators>, ValueQuery>;
+	pub type Rosters<T: Config> = StorageMap<_, Identity, ModelId, BoundedVec<Server, T::MaxValidators>, ValueQuery>;
 
 	/// What this block's votes say about models, until the block's end.
 	#[pallet::storage]
@@ -626,8 +623,7 @@ pub mod pallet {
 		/// Reserves the weight of what the block's end will do, and prunes.
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
 			let pruned = Self::prune_retained();
-			Self::weight_of_the_blocks_end()
-				.saturating_add(<T as Config>::WeightInfo::prune().saturating_mul(pruned))
+			Self::weight_of_the_blocks_end().saturating_add(<T as Config>::WeightInfo::prune().saturating_mul(pruned))
 		}
 
 		/// Draws committees, ends phases whose time is over, and lets what was said about models take effect. After Babe's, so

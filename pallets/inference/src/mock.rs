@@ -6,15 +6,15 @@ use frame_support::{
 	assert_ok, derive_impl,
 	dispatch::DispatchResultWithPostInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32, DisabledValidators, Get, Hooks, OneSessionHandler},
+	traits::{fungible::InspectHold, ConstU128, ConstU32, ConstU64, DisabledValidators, Get, Hooks, OneSessionHandler},
 	weights::Weight,
 	BoundedVec, PalletId,
 };
 use sibyl_primitives::{
-	commitment::{salt_of, salt_payload, Committer},
+	commitment::{salt_of, salt_payload, work, Committer},
 	inference_key::InferencePair,
 	job::{AbstainReason, Seats},
-	model::{Golden, ModelFile, ModelLimits, ModelRevision, Standing, Task},
+	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Pace, Task},
 	output::{output_hash, Answer, Classification, VersionedOutput},
 	price::ModelPrice,
 	vote::{Abstention, Attestation, Ballot, Commit, Reveal, SignedBallot, VoteTarget},
@@ -70,6 +70,49 @@ thread_local! {
 	static VRF: RefCell<Option<[u8; 32]>> = const { RefCell::new(None) };
 	static SESSION: Cell<SessionIndex> = const { Cell::new(0) };
 	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+	static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
+	static OFFENCES: RefCell<Vec<Offence>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the pallet reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offence {
+	Contradicted { validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round) },
+	Equivocated { reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash },
+}
+
+/// What was reported so far.
+pub fn offences() -> Vec<Offence> {
+	OFFENCES.with_borrow(Clone::clone)
+}
+
+pub struct TestOffences;
+impl Offences for TestOffences {
+	fn contradicted(validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round)) {
+		OFFENCES.with_borrow_mut(|offences| offences.push(Offence::Contradicted { validators, session, case }));
+	}
+
+	fn equivocated(reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash) -> bool {
+		if Self::is_known_equivocation(&validator, &seat) {
+			return false;
+		}
+		let offence = Offence::Equivocated { reporter, validator, session, seat };
+		OFFENCES.with_borrow_mut(|offences| offences.push(offence));
+		true
+	}
+
+	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool {
+		offences().iter().any(|offence| {
+			matches!(offence, Offence::Equivocated { validator: known, seat: of, .. } if known == validator && of == seat)
+		})
+	}
+}
+
+pub struct TestNextKeys;
+impl Get<Vec<(AccountId, InferenceId)>> for TestNextKeys {
+	fn get() -> Vec<(AccountId, InferenceId)> {
+		vec![(account(0), key(50).public())]
+	}
 }
 
 pub struct TestVrf;
@@ -88,8 +131,9 @@ impl Get<SessionIndex> for TestSession {
 
 pub struct TestStake;
 impl StakeOf for TestStake {
-	fn stake_of(_: &AccountId) -> Balance {
-		1_000
+	fn stake_of(validator: &AccountId) -> Balance {
+		let of = |(number, stake): &(u8, Balance)| (account(*number) == *validator).then_some(*stake);
+		STAKES.with_borrow(|stakes| stakes.iter().find_map(of)).unwrap_or(1_000)
 	}
 }
 
@@ -116,16 +160,23 @@ pub fn set_vrf(vrf: Option<[u8; 32]>) {
 parameter_types! {
 	pub const TestPalletId: PalletId = PalletId(*b"sibyl/in");
 	pub const TestShare: Perbill = Perbill::from_percent(5);
-	pub const MaxIncludeWeight: Weight = Weight::from_parts(600_000_000, u64::MAX);
+	pub const MaxIncludeWeight: Weight = Weight::from_parts(20_000_000, u64::MAX);
+	/// Eight draws of four seats.
+	pub const MaxDrawWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
+	/// Eight ends of four seats.
+	pub const MaxDeadlineWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
 }
 
 pub const COMMIT_WINDOW: u32 = 12;
 pub const GRACE: u32 = 3;
-pub const REVEAL_WINDOW: u32 = 12;
-pub const RETENTION: u32 = 100;
+pub const REVEAL_WINDOW: u32 = 6;
+pub const RETENTION: u32 = 400;
 pub const MAX_OPEN: u32 = 40;
 pub const MAX_OPEN_PER_ACCOUNT: u32 = 30;
-pub const MAX_DUE: u32 = 8;
+/// Microseconds.
+pub const BLOCK_TIME: u64 = 3_000_000;
+/// Of so many settled jobs one is audited; few tests want one.
+pub const AUDIT_ODDS: u32 = 1_000_000;
 pub const KEY_SET_HISTORY: u32 = 2;
 
 impl pallet_inference::Config for Test {
@@ -133,25 +184,34 @@ impl pallet_inference::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type BlockVrf = TestVrf;
 	type CurrentSession = TestSession;
+	type NextKeys = TestNextKeys;
 	type Stake = TestStake;
+	type Offences = TestOffences;
 	type DisabledValidators = TestDisabled;
 	type PalletId = TestPalletId;
 	type ProtocolShare = TestShare;
+	type BlockTime = ConstU64<BLOCK_TIME>;
 	type CommitWindow = ConstU32<COMMIT_WINDOW>;
 	type CommitGrace = ConstU32<GRACE>;
 	type RevealWindow = ConstU32<REVEAL_WINDOW>;
+	type AuditOdds = ConstU32<AUDIT_ODDS>;
 	type Retention = ConstU32<RETENTION>;
 	type MaxOpenJobs = ConstU32<MAX_OPEN>;
 	type MaxOpenJobsPerAccount = ConstU32<MAX_OPEN_PER_ACCOUNT>;
-	type MaxDuePerBlock = ConstU32<MAX_DUE>;
 	type MaxValidators = ConstU32<100>;
 	type KeySetHistory = ConstU32<KEY_SET_HISTORY>;
 	type MaxIncludeWeight = MaxIncludeWeight;
+	type MaxDrawWeight = MaxDrawWeight;
+	type MaxDeadlineWeight = MaxDeadlineWeight;
 	type WeightInfo = ();
 }
 
 pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10 };
 pub const FUNDS: Balance = 10_000_000;
+/// A validator's service bond, beside its funds.
+pub const BOND: Balance = 1_000_000;
+/// A millisecond for a job of the shortest input.
+pub const PACE: Pace = Pace { job: 1_000, input_unit: 0, output_unit: 0 };
 
 /// A model that answers in up to 50 units.
 pub fn model() -> ModelRevision {
@@ -170,9 +230,13 @@ pub fn model() -> ModelRevision {
 		limits: ModelLimits { input_bytes: 512, context_units: 512, output_units: 50 },
 		commit_window: 1,
 		price: PRICE,
-		goldens: vec![Golden { input: "x".try_into().expect("the text is short"), output_hash: Hash::zero() }]
-			.try_into()
-			.expect("one golden fits"),
+		goldens: vec![Golden {
+			input: "x".try_into().expect("the text is short"),
+			output_hash: Hash::zero(),
+			trace: Hash::zero(),
+		}]
+		.try_into()
+		.expect("one golden fits"),
 	}
 }
 
@@ -192,12 +256,14 @@ pub fn key(number: u8) -> InferencePair {
 pub struct Chain {
 	validators: u8,
 	serving: u8,
-	capacity: u16,
+	paces: Vec<Pace>,
+	bond: Balance,
+	stakes: Vec<(u8, Balance)>,
 }
 
 impl Default for Chain {
 	fn default() -> Self {
-		Self { validators: 4, serving: 4, capacity: 100 }
+		Self { validators: 4, serving: 4, paces: Vec::new(), bond: BOND, stakes: Vec::new() }
 	}
 }
 
@@ -210,41 +276,62 @@ impl Chain {
 		Self { serving, ..self }
 	}
 
-	pub fn capacity(self, capacity: u16) -> Self {
-		Self { capacity, ..self }
+	/// Of the first validators; that of the others is [`PACE`].
+	pub fn paces(self, paces: &[Pace]) -> Self {
+		Self { paces: paces.to_vec(), ..self }
+	}
+
+	pub fn bond(self, bond: Balance) -> Self {
+		Self { bond, ..self }
+	}
+
+	/// What these have at stake; the others have 1,000.
+	pub fn stakes(self, stakes: &[(u8, Balance)]) -> Self {
+		Self { stakes: stakes.to_vec(), ..self }
 	}
 
 	pub fn build(self) -> TestExternalities {
-		let funded =
-			(0..self.validators).map(account).chain([requester(), account(201), Inference::protocol_account()]);
+		let validators = (0..self.validators).map(|number| (account(number), FUNDS + self.bond));
+		let others = [requester(), account(201), Inference::protocol_account()].map(|account| (account, FUNDS));
 		let config = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
-				balances: funded.map(|account| (account, FUNDS)).collect(),
+				balances: validators.chain(others).collect(),
 				..Default::default()
 			},
 			models: pallet_models::GenesisConfig { models: vec![model()], ..Default::default() },
+			inference: pallet_inference::GenesisConfig {
+				service_bonds: (0..self.validators).map(|number| (account(number), self.bond)).collect(),
+				..Default::default()
+			},
 			..Default::default()
 		};
+		SESSION.set(0);
+		STAKES.set(self.stakes);
+		OFFENCES.set(Vec::new());
+		set_vrf(Some([7; 32]));
+		disable(&[]);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();
 		externalities.execute_with(|| {
-			SESSION.set(0);
-			set_vrf(Some([7; 32]));
-			disable(&[]);
 			begin_session(0, &(0..self.validators).map(|number| (number, number)).collect::<Vec<_>>());
 			for number in 0..self.serving {
-				let standing = Standing::Serves { capacity: self.capacity };
-				let attestation = Attestation { model: model().id(), standing };
-				assert!(Models::attest(&account(number), &attestation, 0));
+				let pace = self.paces.get(usize::from(number)).copied().unwrap_or(PACE);
+				let attestation = Attestation { model: model().id(), availability: Availability::Serves(pace) };
+				assert!(Inference::is_news(&account(number), &attestation, 0), "{pace:?}");
+				Inference::attest(&account(number), &attestation, 0);
 			}
-			Models::on_finalize(0);
+			Inference::on_finalize(0);
 			System::set_block_number(1);
 			Inference::on_initialize(1);
 		});
 		externalities
 	}
 
+	/// Runs the test, and checks everything once more at its end.
 	pub fn run(self, test: impl FnOnce()) {
-		self.build().execute_with(test)
+		self.build().execute_with(|| {
+			test();
+			next_block();
+		})
 	}
 }
 
@@ -261,7 +348,6 @@ pub fn begin_session(session: SessionIndex, validators: &[(u8, u8)]) {
 pub fn next_block() -> u32 {
 	let now = System::block_number();
 	Inference::on_finalize(now);
-	Models::on_finalize(now);
 	check();
 	System::set_block_number(now + 1);
 	Inference::on_initialize(now + 1);
@@ -318,8 +404,13 @@ pub fn job(id: JobId) -> Job {
 	Jobs::<Test>::get(id).expect("the job exists")
 }
 
+/// The job's present committee.
 pub fn committee(id: JobId) -> Committee {
-	Committees::<Test>::get(id).expect("the committee is drawn")
+	committee_of(id, job(id).round)
+}
+
+pub fn committee_of(id: JobId, round: Round) -> Committee {
+	Committees::<Test>::get((id, round)).expect("the committee is drawn")
 }
 
 pub fn target(id: JobId) -> VoteTarget {
@@ -346,6 +437,13 @@ pub struct Votes {
 	key: u8,
 	ballot: Ballot,
 	outputs: Vec<OutputBytes>,
+	/// What the validator has of the hidden rows, where it did not run the model.
+	trace: Option<Hash>,
+}
+
+/// What running the model for the output leaves.
+pub fn trace_of(output: &OutputBytes) -> Hash {
+	sp_io::hashing::blake2_256(&(b"trace", output).encode()).into()
 }
 
 impl Votes {
@@ -355,7 +453,7 @@ impl Votes {
 
 	pub fn at_place(validator: u8, index: u32) -> Self {
 		let ballot = Ballot::new(SESSION.get(), index, System::block_number() as u32);
-		Self { validator, key: validator, ballot, outputs: Vec::new() }
+		Self { validator, key: validator, ballot, outputs: Vec::new(), trace: None }
 	}
 
 	pub fn session(mut self, session: SessionIndex) -> Self {
@@ -373,8 +471,14 @@ impl Votes {
 		self
 	}
 
+	/// The validator has this trace, whatever it says.
+	pub fn trace(mut self, trace: Hash) -> Self {
+		self.trace = Some(trace);
+		self
+	}
+
 	pub fn commit(mut self, id: JobId, output: &OutputBytes) -> Self {
-		let (seat, commitment, _) = self.bind(id, output);
+		let (seat, commitment, ..) = self.bind(id, output);
 		self.ballot.commits.try_push(Commit { target: target(id), seat, commitment }).expect("the ballot has room");
 		self
 	}
@@ -392,9 +496,9 @@ impl Votes {
 	}
 
 	pub fn reveal_without_output(mut self, id: JobId, output: &OutputBytes) -> Self {
-		let (seat, _, salt) = self.bind(id, output);
+		let (seat, _, salt, work) = self.bind(id, output);
 		let output_hash = output_hash(output);
-		let reveal = Reveal { target: target(id), seat, output_hash, work: Hash::zero(), salt };
+		let reveal = Reveal { target: target(id), seat, output_hash, work, salt };
 		self.ballot.reveals.try_push(reveal).expect("the ballot has room");
 		self
 	}
@@ -404,8 +508,9 @@ impl Votes {
 		self
 	}
 
-	pub fn attest(mut self, standing: Standing) -> Self {
-		self.ballot.attestations.try_push(Attestation { model: model().id(), standing }).expect("the ballot has room");
+	pub fn attest(mut self, availability: Availability) -> Self {
+		let attestation = Attestation { model: model().id(), availability };
+		self.ballot.attestations.try_push(attestation).expect("the ballot has room");
 		self
 	}
 
@@ -426,18 +531,21 @@ impl Votes {
 		place.expect("the validator has a seat") as SeatIndex
 	}
 
-	fn bind(&self, id: JobId, output: &OutputBytes) -> (SeatIndex, Hash, Hash) {
+	/// The seat, and what it is bound by: the commitment, the salt and the work.
+	fn bind(&self, id: JobId, output: &OutputBytes) -> (SeatIndex, Hash, Hash, Hash) {
 		let genesis = Inference::genesis();
-		let salt = salt_of(&key(self.validator).sign(&salt_payload(&genesis, &target(id))));
+		let salt = salt_of(&key(self.key).sign(&salt_payload(&genesis, &target(id))));
 		let seat = self.seat(id);
 		let validator = account(self.validator);
 		let committer = Committer { genesis, target: target(id), seat, validator: &validator, model: job(id).model };
-		(seat, committer.commitment(&output_hash(output), &Hash::zero(), &salt), salt)
+		let work = work(&target(id), &self.trace.unwrap_or_else(|| trace_of(output)));
+		(seat, committer.commitment(&output_hash(output), &work, &salt), salt, work)
 	}
 }
 
-/// Puts the ballots into the block; the call never fails.
+/// Puts the ballots into the block, as if it had none yet: tests include votes in several steps.
 pub fn include(ballots: impl IntoIterator<Item = VersionedBallot>) -> Weight {
+	Included::<Test>::kill();
 	let ballots = BoundedVec::try_from(ballots.into_iter().collect::<Vec<_>>()).expect("the ballots fit");
 	let result: DispatchResultWithPostInfo = Inference::include(RuntimeOrigin::none(), ballots);
 	result.expect("the call never fails").actual_weight.expect("the call says what it weighed")
@@ -463,10 +571,16 @@ pub fn revealing(options: JobOptions, output: &OutputBytes) -> JobId {
 }
 
 pub fn verdict(id: JobId) -> Option<Verdict> {
-	match job(id).phase {
-		Phase::Ended { verdict, .. } => Some(verdict),
-		_ => None,
-	}
+	job(id).outcome.map(|outcome| outcome.verdict)
+}
+
+/// How the job ended, and in which block.
+pub fn ended(id: JobId) -> Option<(Verdict, u32)> {
+	job(id).outcome.map(|outcome| (outcome.verdict, outcome.at))
+}
+
+pub fn ledger(validator: u8) -> Ledger {
+	ServiceLedgers::<Test>::get(account(validator))
 }
 
 pub fn free(account: &AccountId) -> Balance {

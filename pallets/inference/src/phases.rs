@@ -215,8 +215,7 @@ impl<T: Config> Pallet<T> {
 		use frame_support::traits::{fungible::MutateHold, tokens::Precision};
 		ensure!(id < NextJob::<T>::get(), Error::<T>::NoOpenJob);
 		ensure!(Jobs::<T>::get(id).is_none() && OpenJobs::<T>::contains_key(id), Error::<T>::JobIsReadable);
-		let amount =
-			T::Currency::release(&HoldReason::JobFee.into(), &requester, amount, Precision::BestEffort)?;
+		let amount = T::Currency::release(&HoldReason::JobFee.into(), &requester, amount, Precision::BestEffort)?;
 		Jobs::<T>::remove(id);
 		OpenJobs::<T>::remove(id);
 		Requesters::<T>::mutate_exists(&requester, |account| {

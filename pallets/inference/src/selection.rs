@@ -104,7 +104,8 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		if session == T::CurrentSession::get() {
-			let news = ballot.ballot.attestations.iter().filter(|said| Self::is_news(&member.validator, said, at_block));
+			let news =
+				ballot.ballot.attestations.iter().filter(|said| Self::is_news(&member.validator, said, at_block));
 			counts.extend(news.map(|said| Said::Model { session, authority_index, model: said.model }));
 		}
 		counts

@@ -23,8 +23,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn begin_session<'a>(session: SessionIndex, validators: impl Iterator<Item = (&'a AccountId, InferenceId)>) {
-		let members: Vec<_> =
-			validators.map(|(validator, key)| Member { validator: validator.clone(), key }).collect();
+		let members: Vec<_> = validators.map(|(validator, key)| Member { validator: validator.clone(), key }).collect();
 		// A session of the same number is there at genesis only, where there may be one before the first.
 		Self::forget_session(session);
 		for (index, member) in (0..).zip(&members) {

@@ -215,7 +215,9 @@ impl<T: Config> Pallet<T> {
 			(false, Verdict::NoQuorum) => Conduct::Undecided,
 			(false, _) => Conduct::Idle,
 		};
-		let of = |round| of_conduct(judged, paid_for).filter(move |seat| seat.round == round && verdict != Verdict::Cancelled);
+		let of = |round| {
+			of_conduct(judged, paid_for).filter(move |seat| seat.round == round && verdict != Verdict::Cancelled)
+		};
 		let first_owed: Vec<_> = of(FIRST_ROUND).filter(|_| is_decided).map(|_| full).collect();
 		let second_owed: Vec<_> = second
 			.map(|committee| of(SECOND_ROUND).map(|_| price_of(job, committee, full)).collect())
@@ -283,11 +285,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Notes what seats get.
-	fn credit<'a>(
-		id: JobId,
-		seats: impl Iterator<Item = (&'a Judged<'a>, Balance)>,
-		ledgers: &mut Ledgers<T>,
-	) {
+	fn credit<'a>(id: JobId, seats: impl Iterator<Item = (&'a Judged<'a>, Balance)>, ledgers: &mut Ledgers<T>) {
 		for (Judged { round, place, seat, .. }, amount) in seats.filter(|(_, amount)| *amount > 0) {
 			ledgers.pay(&seat.validator, amount);
 			Self::deposit_event(Event::SeatPaid {

@@ -91,7 +91,8 @@ impl<T: Config> Pallet<T> {
 		if ballot.at_block > now {
 			return Err(Unfit::Early("it was made at a later block"));
 		}
-		Members::<T>::get(ballot.session, ballot.authority_index).ok_or(Unfit::Useless("its session has no such validator"))
+		Members::<T>::get(ballot.session, ballot.authority_index)
+			.ok_or(Unfit::Useless("its session has no such validator"))
 	}
 
 	/// What a block would do with the ballot. The signature is not looked at.
@@ -106,9 +107,12 @@ impl<T: Config> Pallet<T> {
 			let (worth, cell) = Self::worth(ballot, &member, vote, now, cells);
 			match (worth, cell) {
 				(Worth::Taken | Worth::OnlyItsOutput, Some(cell)) => {
-					deadline = Some(deadline.map_or(cell.job.deadline, |first: BlockNumber| first.min(cell.job.deadline)));
+					deadline =
+						Some(deadline.map_or(cell.job.deadline, |first: BlockNumber| first.min(cell.job.deadline)));
 					if let Vote::Reveal(reveal) = vote {
-						if cell.stored_output::<T>() != Some(reveal.output_hash) && !outputs.contains(&reveal.output_hash) {
+						if cell.stored_output::<T>() != Some(reveal.output_hash)
+							&& !outputs.contains(&reveal.output_hash)
+						{
 							outputs.push(reveal.output_hash);
 						}
 					}

@@ -64,13 +64,7 @@ impl<T: Config> Pallet<T> {
 					Phase::Committing => PhaseView::Committing,
 					Phase::Revealing => PhaseView::Revealing,
 				};
-				Some(OpenJob {
-					id,
-					round: job.round,
-					fingerprint: job.fingerprint,
-					phase,
-					deadline: job.deadline,
-				})
+				Some(OpenJob { id, round: job.round, fingerprint: job.fingerprint, phase, deadline: job.deadline })
 			})
 			.collect()
 	}

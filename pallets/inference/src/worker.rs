@@ -287,8 +287,9 @@ impl<T: Config> Pallet<T> {
 		for Outgoing { member, ballot, outputs } in outgoing.into_iter().filter(|out| !out.ballot.is_empty()) {
 			let Ballot { session, authority_index, .. } = ballot;
 			let votes = Hash::from(sp_io::hashing::blake2_256(&Ballot { at_block: 0, ..ballot.clone() }.encode()));
-			let is_same =
-				|sent: &&SentBallot| (sent.session, sent.authority_index, sent.votes) == (session, authority_index, votes);
+			let is_same = |sent: &&SentBallot| {
+				(sent.session, sent.authority_index, sent.votes) == (session, authority_index, votes)
+			};
 			// A height below the last one's is another fork's: there the votes may be lacking again.
 			let is_recent = |sent: &&SentBallot| (sent.at..sent.at.saturating_add(SEND_AGAIN_AFTER)).contains(&now);
 			if let Some(sent) = before.iter().find(|sent| is_same(sent) && is_recent(sent)) {

@@ -2,7 +2,8 @@
 
 use crate::{
 	constants::{MICRO_SIB, MILLI_SIB},
-	AccountId, Authorship, Balance, Balances, Inference, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
+	AccountId, Authorship, Balance, Balances, Inference, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+	System,
 };
 use frame_support::{
 	parameter_types,

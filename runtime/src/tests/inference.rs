@@ -2,14 +2,16 @@
 
 use super::network;
 use crate::{
-	configs::inference::MaxIncludeWeight, genesis, models, AccountId, Babe, BlockNumber, Executive, Hash, Header,
-	Inference, Runtime, RuntimeCall, RuntimeOrigin, System, UncheckedExtrinsic,
+	configs::inference::{MaxIncludeWeight, ReportedOffences},
+	genesis, models, AccountId, Babe, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
+	RuntimeOrigin, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
-use frame_support::{assert_ok, dispatch::DispatchClass};
+use frame_support::{assert_ok, dispatch::DispatchClass, traits::Hooks, BoundedVec};
+use pallet_inference::{AttestationRecord, Offences as _};
 use sibyl_primitives::{
 	job::{JobOptions, Seats},
-	model::Standing,
+	model::{Availability, Pace},
 	vote::{Ballot, Commit, SignedBallot, VersionedBallot, VoteTarget, MAX_BALLOTS, MAX_VOTES},
 };
 use sp_consensus_babe::{
@@ -20,6 +22,7 @@ use sp_core::crypto::VrfSecret;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
 	traits::{Dispatchable, Header as _},
+	transaction_validity::InvalidTransaction,
 	Digest, DigestItem,
 };
 
@@ -28,10 +31,15 @@ const FIRST_SLOT: u64 = 1_000;
 /// A chain of four validators that all serve the model.
 fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
-		for validator in pallet_session::Validators::<Runtime>::get() {
-			let record = pallet_models::AttestationRecord { standing: Standing::Serves { capacity: 100 }, made_at: 0 };
-			pallet_models::Attestations::<Runtime>::insert(models::common_lingua().id(), validator, record);
-		}
+		let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
+		let model = models::common_lingua().id();
+		let members = pallet_inference::Members::<Runtime>::iter_prefix_values(0).map(|member| member.validator);
+		let attestations = members.map(|validator| {
+			let record = AttestationRecord { availability: Availability::Serves(pace), made_at: 0 };
+			(validator, model, record)
+		});
+		pallet_inference::Incoming::<Runtime>::put(BoundedVec::truncate_from(attestations.collect()));
+		Inference::on_finalize(0);
 		test()
 	});
 }
@@ -85,9 +93,11 @@ fn draw_of(first: Sr25519Keyring, second: Sr25519Keyring) -> Hash {
 	let mut draw = Hash::zero();
 	chain(|| {
 		block(1, first, || submit(Seats::Fixed(3)));
-		assert!(pallet_inference::Committees::<Runtime>::get(0).is_none());
+		assert!(pallet_inference::Committees::<Runtime>::get((0, 0)).is_none());
 		block(2, second, || {});
-		draw = pallet_inference::Committees::<Runtime>::get(0).expect("it is drawn at the end of the block after").draw;
+		draw = pallet_inference::Committees::<Runtime>::get((0, 0))
+			.expect("it is drawn at the end of the block after")
+			.draw;
 	});
 	draw
 }
@@ -102,9 +112,18 @@ fn a_committee_is_drawn_from_the_vrf_of_the_block_after_the_submission_and_not_o
 #[test]
 fn seats_know_the_stake_of_their_validators_from_genesis_on() {
 	chain(|| {
-		let set = pallet_inference::KeySets::<Runtime>::get(0).expect("the first session has a key set");
-		assert_eq!(set.members.len(), 4);
-		assert!(set.members.iter().all(|member| member.stake == 100_000 * crate::constants::SIB));
+		let roster = pallet_inference::Rosters::<Runtime>::get(models::common_lingua().id());
+		assert_eq!(roster.len(), 4);
+		assert!(roster.iter().all(|server| server.stake == 100_000 * crate::constants::SIB));
+	});
+}
+
+#[test]
+fn validators_of_every_preset_have_a_service_bond() {
+	chain(|| {
+		for server in pallet_inference::Rosters::<Runtime>::get(models::common_lingua().id()) {
+			assert_eq!(Inference::validator_view(server.validator).bond, 1_000 * crate::constants::SIB);
+		}
 	});
 }
 
@@ -117,8 +136,42 @@ fn a_third_session_still_takes_the_votes_of_the_first() {
 		let session = pallet_session::CurrentIndex::<Runtime>::get();
 		assert_eq!(session, 2);
 		for voting in 0..=session {
-			assert!(pallet_inference::KeySets::<Runtime>::contains_key(voting), "{voting}");
+			assert!(pallet_inference::Members::<Runtime>::contains_key(voting, 0), "{voting}");
 		}
+	});
+}
+
+#[test]
+fn the_keys_of_the_next_session_are_those_that_it_has_when_it_begins() {
+	chain(|| {
+		block(1, Sr25519Keyring::Alice, || {});
+		let next = Inference::next_key_set_view().expect("the next session is known");
+		assert_eq!(next.session, 1);
+		for number in 2..=21 {
+			block(number, Sr25519Keyring::Alice, || {});
+		}
+		assert_eq!(pallet_session::CurrentIndex::<Runtime>::get(), 1);
+		assert_eq!(Inference::key_sets_view().first(), Some(&next));
+	});
+}
+
+#[test]
+fn who_equivocates_and_who_is_contradicted_is_slashed_once() {
+	chain(|| {
+		for number in 1..=3 {
+			block(number, Sr25519Keyring::Alice, || {});
+		}
+		let bob = account(Sr25519Keyring::Bob);
+		let unapplied = || pallet_staking::UnappliedSlashes::<Runtime>::iter().flat_map(|(_, slashes)| slashes).count();
+		ReportedOffences::contradicted(vec![bob.clone()], 0, (7, 0));
+		ReportedOffences::contradicted(vec![bob.clone()], 0, (7, 0));
+		assert_eq!(unapplied(), 1, "one offence for a seat");
+		let seat = Hash::repeat_byte(1);
+		assert!(!ReportedOffences::is_known_equivocation(&bob, &seat));
+		assert!(ReportedOffences::equivocated(None, bob.clone(), 0, seat));
+		assert!(ReportedOffences::is_known_equivocation(&bob, &seat));
+		assert!(!ReportedOffences::equivocated(None, bob, 0, seat));
+		assert_eq!(unapplied(), 2, "ten percent are more than two");
 	});
 }
 
@@ -141,27 +194,33 @@ fn junk(ballots: u32) -> Vec<VersionedBallot> {
 }
 
 #[test]
-fn blocks_with_two_and_with_five_hundred_includes_full_of_junk_stay_within_their_weight() {
-	// Five hundred full ones would be more than a block's length.
-	for (includes, ballots) in [(2, MAX_BALLOTS), (500, 1)] {
-		chain(|| {
-			block(1, Sr25519Keyring::Alice, || submit(Seats::All));
-			block(2, Sr25519Keyring::Bob, || {
-				let before = System::block_weight().get(DispatchClass::Mandatory).ref_time();
-				for _ in 0..includes {
-					let ballots = junk(ballots).try_into().expect("as many as fit");
-					apply(pallet_inference::Call::include { ballots }.into());
-				}
-				let weight = System::block_weight().get(DispatchClass::Mandatory).ref_time() - before;
-				// Each extrinsic has a base weight; beside that only the first call does anything.
-				let base =
-					crate::configs::system::RuntimeBlockWeights::get().get(DispatchClass::Mandatory).base_extrinsic;
-				let bound = MaxIncludeWeight::get().ref_time() + includes * 2 * base.ref_time();
-				assert!(weight <= bound, "{includes} calls weigh {weight}, more than {bound}");
-			});
-			assert!(pallet_inference::Committees::<Runtime>::get(0).is_some());
+fn an_include_full_of_junk_stays_within_its_weight() {
+	chain(|| {
+		block(1, Sr25519Keyring::Alice, || submit(Seats::All));
+		block(2, Sr25519Keyring::Bob, || {
+			let before = System::block_weight().get(DispatchClass::Mandatory).ref_time();
+			let ballots = junk(MAX_BALLOTS).try_into().expect("as many as fit");
+			apply(pallet_inference::Call::include { ballots }.into());
+			let weight = System::block_weight().get(DispatchClass::Mandatory).ref_time() - before;
+			let base = crate::configs::system::RuntimeBlockWeights::get().get(DispatchClass::Mandatory).base_extrinsic;
+			let bound = MaxIncludeWeight::get().ref_time() + 2 * base.ref_time();
+			assert!(weight <= bound, "the call weighs {weight}, more than {bound}");
+			assert!(2 * weight > bound, "the junk is enough to fill it");
 		});
-	}
+		assert!(pallet_inference::Committees::<Runtime>::get((0, 0)).is_some());
+	});
+}
+
+#[test]
+fn a_second_include_makes_a_block_invalid() {
+	chain(|| {
+		block(1, Sr25519Keyring::Alice, || {
+			let call =
+				|| UncheckedExtrinsic::new_bare(pallet_inference::Call::include { ballots: Default::default() }.into());
+			assert_ok!(Executive::apply_extrinsic(call()).expect("the first is valid"));
+			assert_eq!(Executive::apply_extrinsic(call()), Err(InvalidTransaction::BadMandatory.into()));
+		});
+	});
 }
 
 #[test]

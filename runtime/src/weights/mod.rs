@@ -1,3 +1,3 @@
-//! The weights of this chain's own pallets, written by `make weights`.
+//! The weights of this repository's pallets, as measured by `make weights`.
 
 pub mod pallet_inference;

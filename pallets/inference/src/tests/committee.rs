@@ -1,5 +1,5 @@
 use crate::{mock::*, *};
-use sibyl_primitives::model::Standing;
+use sibyl_primitives::model::{Availability, Pace};
 use std::collections::BTreeSet;
 
 fn drawn_validators(id: JobId) -> BTreeSet<AccountId> {
@@ -113,7 +113,7 @@ fn a_validator_with_as_many_open_seats_as_it_takes_gets_no_further_one() {
 fn a_job_expires_with_a_refund_when_too_few_are_left_at_the_draw() {
 	Chain::default().run(|| {
 		let id = submit(fixed(3));
-		include([0, 1].map(|number| Votes::of(number).attest(Standing::Withdrawn).sign()));
+		include([0, 1].map(|number| Votes::of(number).attest(Availability::Withdrawn).sign()));
 		next_block();
 		next_block();
 		assert_eq!(verdict(id), Some(Verdict::Expired));
@@ -126,7 +126,7 @@ fn what_the_draws_own_block_says_of_models_does_not_change_the_draw() {
 	Chain::default().run(|| {
 		let id = submit(all_seats());
 		next_block();
-		include([Votes::of(0).attest(Standing::Withdrawn).sign()]);
+		include([Votes::of(0).attest(Availability::Withdrawn).sign()]);
 		next_block();
 		assert_eq!(committee(id).seats.len(), 4);
 		assert_eq!(Inference::eligible(&model().id()).len(), 3);

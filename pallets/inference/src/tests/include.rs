@@ -191,8 +191,7 @@ fn a_ballot_over_its_bounds_does_not_decode() {
 		let over = (head, commits, tail).encode();
 		assert!(VersionedBallot::decode(&mut &over[..]).is_err());
 		let ballots: Vec<u8> = (codec::Compact(MAX_BALLOTS + 1), vec![0u8; 100]).encode();
-		assert!(
-			BoundedVec::<VersionedBallot, frame_support::traits::ConstU32<MAX_BALLOTS>>::decode(&mut &ballots[..]).is_err()
-		);
+		assert!(BoundedVec::<VersionedBallot, frame_support::traits::ConstU32<MAX_BALLOTS>>::decode(&mut &ballots[..])
+			.is_err());
 	});
 }

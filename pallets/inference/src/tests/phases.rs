@@ -13,7 +13,7 @@ fn a_job_is_agreed_and_settled_three_blocks_after_its_submission() {
 		next_block();
 		reveal_by(0..4, id, &output);
 		assert_eq!(job(id).agreed.map(|agreed| agreed.at), Some(4));
-		assert!(matches!(job(id).phase, Phase::Ended { verdict: Verdict::Agreed, at: 4, .. }));
+		assert_eq!(ended(id), Some((Verdict::Agreed, 4)));
 		assert_eq!(Outputs::<Test>::get(id), Some(output));
 		next_block();
 	});
@@ -27,7 +27,7 @@ fn nobody_acting_at_all_ends_a_job_at_its_commit_deadline_with_a_refund() {
 		advance_to(deadline);
 		assert_eq!(verdict(id), None);
 		next_block();
-		assert!(matches!(job(id).phase, Phase::Ended { verdict: Verdict::Expired, at, .. } if at == deadline));
+		assert_eq!(ended(id), Some((Verdict::Expired, deadline)));
 		assert_eq!((free(&requester()), held()), (FUNDS, 0));
 	});
 }
@@ -135,7 +135,7 @@ fn a_seat_that_never_reveals_is_not_paid_and_holds_nobody_up_beyond_the_deadline
 		reveal_by(0..3, id, &output);
 		let deadline = job(id).deadline;
 		advance_to(deadline + 1);
-		assert!(matches!(job(id).phase, Phase::Ended { verdict: Verdict::Agreed, at, .. } if at == deadline));
+		assert_eq!(ended(id), Some((Verdict::Agreed, deadline)));
 		assert_eq!(free(&account(3)), FUNDS);
 	});
 }

@@ -2,7 +2,7 @@
 //! checks every invariant, and the money, after each block.
 
 use crate::{mock::*, *};
-use sibyl_primitives::model::Standing;
+use sibyl_primitives::model::{Availability, Pace};
 use sp_io::hashing::blake2_256;
 
 const HISTORIES: u64 = 60;
@@ -75,7 +75,7 @@ fn history(seed: u64) {
 			for number in 0..5u8 {
 				let mut ballots: std::collections::BTreeMap<SessionIndex, Votes> = Default::default();
 				for id in open.iter().copied() {
-					let Some(drawn_in) = Committees::<Test>::get(id).map(|committee| committee.session) else {
+					let Some(drawn_in) = Committees::<Test>::get((id, 0)).map(|committee| committee.session) else {
 						continue;
 					};
 					let ballot = ballots.remove(&drawn_in).unwrap_or_else(|| Votes::of(number).session(drawn_in));
@@ -83,7 +83,11 @@ fn history(seed: u64) {
 				}
 				if dice.one_in(20) {
 					let ballot = ballots.remove(&session).unwrap_or_else(|| Votes::of(number));
-					let standing = if dice.one_in(2) { Standing::Withdrawn } else { Standing::Serves { capacity: 9 } };
+					let standing = if dice.one_in(2) {
+						Availability::Withdrawn
+					} else {
+						Availability::Serves(Pace { job: 2_000, ..PACE })
+					};
 					ballots.insert(session, ballot.attest(standing));
 				}
 				ballots.extend(ballots.into_values().map(|ballot| match dice.roll(15) {

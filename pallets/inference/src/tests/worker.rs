@@ -10,7 +10,7 @@ use sibyl_primitives::{
 		model_status_key, request_key, response_key, vote_key, InferenceRequest, InferenceResponse, ModelStatus,
 		StoredVote, OUTBOX,
 	},
-	model::Standing,
+	model::{Availability, Pace},
 };
 use sp_core::{
 	offchain::{
@@ -192,12 +192,12 @@ fn a_seat_of_an_older_session_is_voted_for_with_the_key_it_was_drawn_with() {
 fn a_model_that_the_engine_has_is_attested_and_withdrawn_when_it_is_gone() {
 	with_worker(&[0], |validator| {
 		let key = model_status_key(&model().id());
-		validator.set(&key, ModelStatus::V1(Standing::Withdrawn));
+		validator.set(&key, ModelStatus::V1(Availability::Withdrawn));
 		next_block();
 		include(validator.run());
 		next_block();
 		assert_eq!(Inference::eligible(&model().id()).len(), 3);
-		validator.set(&key, ModelStatus::V1(Standing::Serves { capacity: 5 }));
+		validator.set(&key, ModelStatus::V1(Availability::Serves(Pace { job: 2_000, ..PACE })));
 		include(validator.run());
 		next_block();
 		assert_eq!(Models::capacity(&model().id(), &account(0)), Some(5));
@@ -231,7 +231,7 @@ fn an_answer_for_another_fork_s_draw_is_committed_to_anew() {
 		let id = drawn(all_seats());
 		validator.answers(id, Ok(answer("eng")));
 		let first = ballot(validator.run()).commits[0];
-		Committees::<Test>::mutate(id, |committee| {
+		Committees::<Test>::mutate((id, 0), |committee| {
 			if let Some(committee) = committee {
 				committee.draw = Hash::repeat_byte(3);
 			}
