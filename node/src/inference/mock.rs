@@ -5,6 +5,7 @@ use super::{
 	metrics::Metrics,
 	pool::{Bounds, SharedPool},
 };
+use codec::Encode;
 use parking_lot::{Mutex, MutexGuard};
 use sc_client_api::{
 	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
@@ -15,7 +16,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Reques
 use sibyl_primitives::{
 	api::{
 		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
-		ResultView,
+		ResultView, ValidatorView,
 	},
 	inference_key::InferencePair,
 	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
@@ -109,7 +110,11 @@ pub fn fake_revision() -> ModelRevision {
 		let asked = Request::new(FakeEngine::MODEL, input, limits);
 		let outcome = Ok(FakeEngine::made_up(&asked, 0));
 		let bytes = super::output::canonical_bytes(&outcome).expect("the fake's labels are short");
-		Golden { input: input.try_into().expect("it is short"), output_hash: output_hash(&bytes) }
+		Golden {
+			input: input.try_into().expect("it is short"),
+			output_hash: output_hash(&bytes),
+			trace: FakeEngine::made_up_trace(&outcome, 0).into(),
+		}
 	};
 	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
 	ModelRevision {
@@ -153,7 +158,7 @@ impl ModelSource for FakeSource {
 
 pub fn fake_model() -> ModelView {
 	let revision = fake_revision();
-	ModelView { id: revision.id(), revision, served_by: vec![account(0)] }
+	ModelView { id: revision.id(), revision, is_suspended: false, served_by: vec![account(0)] }
 }
 
 // Validators and their votes.
@@ -191,12 +196,12 @@ pub fn ballot_by(validator: u32, session: SessionIndex, at_block: BlockNumber) -
 	signed(validator, ballot)
 }
 
-pub fn ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
+pub fn signed_ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
 	ballot_by(validator, SESSION, at_block)
 }
 
 pub fn ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
-	VersionedBallot::V1(ballot(validator, at_block))
+	VersionedBallot::V1(signed_ballot(validator, at_block))
 }
 
 pub fn output(n: u8, length: usize) -> OutputBytes {
@@ -236,6 +241,7 @@ pub struct MockState {
 	pub models: Vec<ModelView>,
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
+	pub validators: BTreeMap<AccountId, ValidatorView>,
 	/// By the ballot's id; early where there is none.
 	pub standings: HashMap<Hash, BallotStanding>,
 	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
@@ -257,6 +263,7 @@ impl MockChain {
 			models: Vec::new(),
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
+			validators: BTreeMap::new(),
 			standings: HashMap::new(),
 			imports: Vec::new(),
 		})))
@@ -297,9 +304,19 @@ impl MockChain {
 	}
 
 	pub fn open_job(&self, fingerprint: Fingerprint) {
+		self.set_job(fingerprint, PhaseView::Committing, 99);
+	}
+
+	/// Lets a job be in this phase, until that block.
+	pub fn set_job(&self, fingerprint: Fingerprint, phase: PhaseView, deadline: BlockNumber) {
 		let mut state = self.state();
-		let id = state.open_jobs.len() as JobId;
-		state.open_jobs.push(OpenJob { id, fingerprint, phase: PhaseView::Committing, deadline: 99 });
+		match state.open_jobs.iter_mut().find(|job| job.fingerprint == fingerprint) {
+			Some(job) => (job.phase, job.deadline) = (phase, deadline),
+			None => {
+				let id = state.open_jobs.len() as JobId;
+				state.open_jobs.push(OpenJob { id, round: 0, fingerprint, phase, deadline });
+			}
+		}
 	}
 
 	/// Ends all streams.
@@ -436,14 +453,25 @@ sp_api::mock_impl_runtime_apis! {
 		}
 
 		#[advanced]
+		fn next_key_set(&self, _: <Block as BlockT>::Hash) -> Result<Option<KeySetView>, ApiError> {
+			self.answer(|_| None)
+		}
+
+		#[advanced]
+		fn validator(&self, _: <Block as BlockT>::Hash, validator: AccountId) -> Result<ValidatorView, ApiError> {
+			self.answer(|state| state.validators.get(&validator).copied().unwrap_or_default())
+		}
+
+		#[advanced]
 		fn ballot_standings(
 			&self,
 			_: <Block as BlockT>::Hash,
-			ballots: Vec<VersionedBallot>,
+			ballots: Vec<Ballot>,
 		) -> Result<Vec<BallotStanding>, ApiError> {
 			self.answer(|state| {
-				let standing = |VersionedBallot::V1(ballot): &VersionedBallot| state.standings.get(&ballot.id()).copied();
-				ballots.iter().map(|ballot| standing(ballot).unwrap_or(BallotStanding::Early)).collect()
+				let early = BallotStanding::Early { has_early_reveals: false };
+				let id = |ballot: &Ballot| Hash::from(sp_core::hashing::blake2_256(&ballot.encode()));
+				ballots.iter().map(|ballot| state.standings.get(&id(ballot)).cloned().unwrap_or(early.clone())).collect()
 			})
 		}
 	}
