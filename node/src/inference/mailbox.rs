@@ -212,7 +212,7 @@ impl Unreadable {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{ballot, metrics, request, SharedStorage};
+	use crate::inference::mock::{metrics, request, versioned_ballot as ballot, SharedStorage};
 	use sibyl_primitives::{job::AbstainReason, Hash};
 
 	fn storage() -> (NotifyingStorage<SharedStorage>, Notices, SharedStorage) {

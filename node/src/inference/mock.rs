@@ -3,7 +3,7 @@
 use super::{
 	installed_models::{LoadError, ModelSource},
 	metrics::Metrics,
-	pool::{Bounds, SharedPool},
+	pool::SharedPool,
 };
 use codec::Encode;
 use parking_lot::{Mutex, MutexGuard};
@@ -16,7 +16,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Reques
 use sibyl_primitives::{
 	api::{
 		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
-		ResultView, ValidatorView,
+		ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
 	inference_key::InferencePair,
 	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
@@ -28,6 +28,7 @@ use sibyl_primitives::{
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
 use sibyl_runtime::opaque::{Block, Header};
+use sibyl_votes::Bounds;
 use sp_api::{ApiError, ApiRef, ProvideRuntimeApi};
 use sp_blockchain::{BlockStatus, Info};
 use sp_consensus::BlockOrigin;
@@ -44,12 +45,30 @@ use std::{
 		Arc,
 	},
 };
+use substrate_prometheus_endpoint::Registry;
 
 pub const GENESIS: Hash = Hash::repeat_byte(0x6e);
 pub const SESSION: SessionIndex = 5;
 
 pub fn metrics() -> Metrics {
 	Metrics::new(None).expect("the metrics' names are well-formed")
+}
+
+/// Metrics, and the registry that shows them.
+pub fn registry_with_metrics() -> (Registry, Metrics) {
+	let registry = Registry::new();
+	let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
+	(registry, metrics)
+}
+
+/// What the registry shows under this name, and under this label where there are some; 0 where that was never counted.
+pub fn value(registry: &Registry, name: &str, label: Option<&str>) -> u64 {
+	let families = registry.gather();
+	let family = families.iter().find(|family| family.get_name() == name).into_iter();
+	let shown = family
+		.flat_map(|family| family.get_metric())
+		.find(|metric| metric.get_label().first().map(|pair| pair.get_value()) == label);
+	shown.map_or(0, |metric| (metric.get_counter().get_value() + metric.get_gauge().get_value()) as u64)
 }
 
 pub fn shared_pool() -> SharedPool {
@@ -173,11 +192,23 @@ fn pair(validator: u32) -> InferencePair {
 	InferencePair::from_seed(&seed)
 }
 
+/// A session's set of so many validators.
+pub fn key_set(session: SessionIndex, validators: u32) -> KeySetView {
+	KeySetView { session, members: (0..validators).map(|n| (account(n as u8), pair(n).public())).collect() }
+}
+
 /// The sets of two sessions, the same so many validators in both.
 pub fn key_sets(validators: u32) -> Vec<KeySetView> {
-	let members: Vec<_> = (0..validators).map(|n| (account(n as u8), pair(n).public())).collect();
-	[SESSION, SESSION - 1].map(|session| KeySetView { session, members: members.clone() }).into()
+	[SESSION, SESSION - 1].map(|session| key_set(session, validators)).into()
 }
+
+/// What the runtime says of a ballot with votes that it takes.
+pub fn wanted() -> BallotStanding {
+	BallotStanding::Wanted { deadline: Some(99), outputs: Vec::new(), has_early_reveals: false }
+}
+
+/// What the runtime says of a ballot whose time may come.
+pub const EARLY: BallotStanding = BallotStanding::Early { has_early_reveals: false };
 
 pub fn signed(validator: u32, ballot: Ballot) -> SignedBallot {
 	let signature = pair(validator).sign(&ballot.signing_payload(&GENESIS));
@@ -196,12 +227,12 @@ pub fn ballot_by(validator: u32, session: SessionIndex, at_block: BlockNumber) -
 	signed(validator, ballot)
 }
 
-pub fn signed_ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
+pub fn ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
 	ballot_by(validator, SESSION, at_block)
 }
 
-pub fn ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
-	VersionedBallot::V1(signed_ballot(validator, at_block))
+pub fn versioned_ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
+	VersionedBallot::V1(ballot(validator, at_block))
 }
 
 pub fn output(n: u8, length: usize) -> OutputBytes {
@@ -242,8 +273,11 @@ pub struct MockState {
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
 	pub validators: BTreeMap<AccountId, ValidatorView>,
-	/// By the ballot's id; early where there is none.
-	pub standings: HashMap<Hash, BallotStanding>,
+	pub next_key_set: Option<KeySetView>,
+	/// By the encoded ballot; early where there is none.
+	standings: HashMap<Vec<u8>, BallotStanding>,
+	/// How many ballots the runtime was asked about, call by call.
+	pub judged: Vec<usize>,
 	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
 }
 
@@ -264,7 +298,9 @@ impl MockChain {
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
 			validators: BTreeMap::new(),
+			next_key_set: None,
 			standings: HashMap::new(),
+			judged: Vec::new(),
 			imports: Vec::new(),
 		})))
 	}
@@ -301,6 +337,11 @@ impl MockChain {
 		let hash = header.hash();
 		self.state().forks.insert(hash, header);
 		hash
+	}
+
+	/// Lets the runtime say this of a ballot.
+	pub fn set_standing(&self, signed: &SignedBallot, standing: BallotStanding) {
+		self.state().standings.insert(signed.ballot.encode(), standing);
 	}
 
 	pub fn open_job(&self, fingerprint: Fingerprint) {
@@ -454,12 +495,7 @@ sp_api::mock_impl_runtime_apis! {
 
 		#[advanced]
 		fn next_key_set(&self, _: <Block as BlockT>::Hash) -> Result<Option<KeySetView>, ApiError> {
-			self.answer(|_| None)
-		}
-
-		#[advanced]
-		fn validator(&self, _: <Block as BlockT>::Hash, validator: AccountId) -> Result<ValidatorView, ApiError> {
-			self.answer(|state| state.validators.get(&validator).copied().unwrap_or_default())
+			self.answer(|state| state.next_key_set.clone())
 		}
 
 		#[advanced]
@@ -468,11 +504,16 @@ sp_api::mock_impl_runtime_apis! {
 			_: <Block as BlockT>::Hash,
 			ballots: Vec<Ballot>,
 		) -> Result<Vec<BallotStanding>, ApiError> {
+			self.0.lock().judged.push(ballots.len());
 			self.answer(|state| {
-				let early = BallotStanding::Early { has_early_reveals: false };
-				let id = |ballot: &Ballot| Hash::from(sp_core::hashing::blake2_256(&ballot.encode()));
-				ballots.iter().map(|ballot| state.standings.get(&id(ballot)).cloned().unwrap_or(early.clone())).collect()
+				let standing = |ballot: &Ballot| state.standings.get(&ballot.encode()).cloned().unwrap_or(EARLY);
+				ballots.iter().take(MAX_JUDGED_BALLOTS as usize).map(standing).collect()
 			})
+		}
+
+		#[advanced]
+		fn validator(&self, _: <Block as BlockT>::Hash, validator: AccountId) -> Result<ValidatorView, ApiError> {
+			self.answer(|state| state.validators.get(&validator).copied().unwrap_or_default())
 		}
 	}
 }

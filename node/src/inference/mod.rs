@@ -6,7 +6,7 @@
 //!        │  └── wake ◀────────────┼────response────┘
 //!        └────────── ballot ──▶ mailbox ──▶ gossip ◀──▶ other nodes
 //!                                             │
-//!                                           pool ──▶ inherent ──▶ the block that this node makes
+//!                            reports ◀────── pool ──▶ inherent ──▶ the block that this node makes
 //! ```
 //!
 //! Which jobs are this validator's, what is signed and when it is revealed is the runtime's to decide, in the worker.
@@ -25,6 +25,7 @@ pub mod output;
 pub mod pace;
 mod panics;
 pub mod pool;
+pub mod reports;
 mod started;
 mod timed;
 pub mod wake;
