@@ -11,7 +11,8 @@ use substrate_prometheus_endpoint::{
 pub struct Metrics {
 	/// Inferences that the offchain worker asked for and the engine took.
 	pub requests: Counter<U64>,
-	/// Responses to the offchain worker, by outcome: `answer`, `refusal` or why the validator abstains.
+	/// Responses to the offchain worker, by outcome: `output` (the model's answer or its refusal), or why the validator
+	/// abstains: `no_model`, `overloaded`, `too_slow`, `engine_failed`.
 	pub responses: CounterVec<U64>,
 	/// How long inferences ran, without the wait for their turn, by model.
 	pub seconds: HistogramVec,
@@ -123,7 +124,7 @@ mod tests {
 	fn every_metric_is_registered_under_the_inference_prefix() {
 		let registry = Registry::new();
 		let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
-		metrics.responses.with_label_values(&["answer"]).inc();
+		metrics.responses.with_label_values(&["output"]).inc();
 		metrics.seconds.with_label_values(&["fake"]).observe(0.1);
 		metrics.show_models([("fake".into(), true)].into_iter());
 		metrics.ballots_received.with_label_values(&["accepted"]).inc();

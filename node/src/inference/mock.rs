@@ -129,7 +129,11 @@ pub fn fake_revision() -> ModelRevision {
 		let asked = Request::new(FakeEngine::MODEL, input, limits);
 		let outcome = Ok(FakeEngine::made_up(&asked, 0));
 		let bytes = super::output::canonical_bytes(&outcome).expect("the fake's labels are short");
-		Golden { input: input.try_into().expect("it is short"), output_hash: output_hash(&bytes) }
+		Golden {
+			input: input.try_into().expect("it is short"),
+			output_hash: output_hash(&bytes),
+			trace: FakeEngine::made_up_trace(&outcome, 0).into(),
+		}
 	};
 	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
 	ModelRevision {
@@ -173,7 +177,7 @@ impl ModelSource for FakeSource {
 
 pub fn fake_model() -> ModelView {
 	let revision = fake_revision();
-	ModelView { id: revision.id(), revision, served_by: vec![account(0)] }
+	ModelView { id: revision.id(), revision, is_suspended: false, served_by: vec![account(0)] }
 }
 
 // Validators and their votes.
@@ -268,6 +272,7 @@ pub struct MockState {
 	pub models: Vec<ModelView>,
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
+	pub validators: BTreeMap<AccountId, ValidatorView>,
 	pub next_key_set: Option<KeySetView>,
 	/// By the encoded ballot; early where there is none.
 	standings: HashMap<Vec<u8>, BallotStanding>,
@@ -292,6 +297,7 @@ impl MockChain {
 			models: Vec::new(),
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
+			validators: BTreeMap::new(),
 			next_key_set: None,
 			standings: HashMap::new(),
 			judged: Vec::new(),
@@ -339,9 +345,19 @@ impl MockChain {
 	}
 
 	pub fn open_job(&self, fingerprint: Fingerprint) {
+		self.set_job(fingerprint, PhaseView::Committing, 99);
+	}
+
+	/// Lets a job be in this phase, until that block.
+	pub fn set_job(&self, fingerprint: Fingerprint, phase: PhaseView, deadline: BlockNumber) {
 		let mut state = self.state();
-		let id = state.open_jobs.len() as JobId;
-		state.open_jobs.push(OpenJob { id, fingerprint, phase: PhaseView::Committing, deadline: 99 });
+		match state.open_jobs.iter_mut().find(|job| job.fingerprint == fingerprint) {
+			Some(job) => (job.phase, job.deadline) = (phase, deadline),
+			None => {
+				let id = state.open_jobs.len() as JobId;
+				state.open_jobs.push(OpenJob { id, round: 0, fingerprint, phase, deadline });
+			}
+		}
 	}
 
 	/// Ends all streams.
@@ -496,8 +512,8 @@ sp_api::mock_impl_runtime_apis! {
 		}
 
 		#[advanced]
-		fn validator(&self, _: <Block as BlockT>::Hash, _: AccountId) -> Result<ValidatorView, ApiError> {
-			self.answer(|_| ValidatorView::default())
+		fn validator(&self, _: <Block as BlockT>::Hash, validator: AccountId) -> Result<ValidatorView, ApiError> {
+			self.answer(|state| state.validators.get(&validator).copied().unwrap_or_default())
 		}
 	}
 }

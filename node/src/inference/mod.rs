@@ -22,7 +22,13 @@ pub mod metrics;
 pub mod mock;
 pub mod models;
 pub mod output;
+pub mod pace;
+mod panics;
 pub mod pool;
 pub mod reports;
+mod started;
 mod timed;
 pub mod wake;
+
+/// Whether the node is still far from the newest block, as the network's part of it sees that.
+pub type IsSyncing = std::sync::Arc<dyn Fn() -> bool + Send + Sync>;

@@ -11,9 +11,11 @@ use crate::{
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
 		models::{Choice, Models},
+		pace::Times,
 		pool::SharedPool,
 		reports::report_equivocations,
 		wake::{self, Waker, Wakes, WakingEvents},
+		IsSyncing,
 	},
 };
 use async_channel::Receiver;
@@ -32,7 +34,7 @@ use sc_service::{Configuration, TaskManager};
 use sc_transaction_pool_api::{OffchainTransactionPoolFactory, TransactionPool, TransactionSource};
 use sibyl_engine::LocalEngine;
 use sibyl_primitives::{mailbox::InferenceRequest, vote::VersionedBallot};
-use sibyl_runtime::{opaque::Block, Hash};
+use sibyl_runtime::{configs::inference::CommitWindow, constants::SLOT_DURATION, opaque::Block, Hash};
 use sibyl_votes::Bounds;
 use sp_consensus::SyncOracle;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -65,11 +67,14 @@ impl EnginePlan {
 		let engine = Arc::new(LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?);
 		let source = InstalledModels::new(engine.clone(), folder);
 		let choice = Choice::new(&params.models, &source.known_names())?;
-		let models = Models::new(Arc::new(source), choice);
+		let block = Duration::from_millis(SLOT_DURATION);
+		let times = Times { threads: params.inference_threads.into(), block, commit_window: CommitWindow::get() };
+		let models = Models::new(Arc::new(source), choice, times);
 		let capacity = Capacity {
 			threads: params.inference_threads.into(),
 			queue: params.inference_queue,
 			timeout: Duration::from_millis(params.inference_job_timeout),
+			block,
 		};
 		Ok(Self { engine, models, capacity })
 	}
@@ -157,6 +162,11 @@ pub fn spawn(
 	Ok(())
 }
 
+fn is_syncing(node: &Node) -> IsSyncing {
+	let sync = node.sync.clone();
+	Arc::new(move || sync.is_major_syncing())
+}
+
 fn spawn_gossip(
 	task_manager: &TaskManager,
 	node: &Node,
@@ -220,7 +230,7 @@ fn spawn_offchain_workers(
 	})
 	.map_err(|error| sc_service::Error::Other(format!("the offchain workers can't start: {error}")))?;
 	let spawner = task_manager.spawn_handle();
-	let events = WakingEvents::new(node.client.clone(), wakes, move |forwarding| {
+	let events = WakingEvents::new(node.client.clone(), wakes, is_syncing(node), move |forwarding| {
 		spawner.spawn("offchain-workers-wake", "offchain-worker", forwarding)
 	});
 	task_manager.spawn_handle().spawn(
@@ -241,7 +251,8 @@ fn spawn_engine(
 	requests: Receiver<InferenceRequest>,
 ) -> Result<(), Error> {
 	let EnginePlan { engine, models, capacity } = plan;
-	let service = EngineService::new(node.client.clone(), mailbox, waker, engine, models, capacity, metrics)
+	let (client, is_syncing) = (node.client.clone(), is_syncing(node));
+	let service = EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics)
 		.map_err(Error::EngineThreads)?;
 	task_manager.spawn_handle().spawn_blocking("inference-engine", GROUP, service.run(requests));
 	Ok(())
