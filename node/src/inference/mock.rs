@@ -8,8 +8,8 @@ use super::{
 use codec::Encode;
 use parking_lot::{Mutex, MutexGuard};
 use sc_client_api::{
-	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
-	StorageEventStream,
+	BlockImportNotification, BlockchainEvents, FinalityNotification, FinalityNotifications, HeaderBackend,
+	ImportNotifications, StorageEventStream,
 };
 use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
 use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Request, SEMANTICS_VERSION};
@@ -279,6 +279,7 @@ pub struct MockState {
 	/// How many ballots the runtime was asked about, call by call.
 	pub judged: Vec<usize>,
 	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
+	finality: Vec<TracingUnboundedSender<FinalityNotification<Block>>>,
 }
 
 /// A chain whose runtime says what the test wants.
@@ -302,6 +303,7 @@ impl MockChain {
 			standings: HashMap::new(),
 			judged: Vec::new(),
 			imports: Vec::new(),
+			finality: Vec::new(),
 		})))
 	}
 
@@ -362,7 +364,9 @@ impl MockChain {
 
 	/// Ends all streams.
 	pub fn close(&self) {
-		self.state().imports.clear();
+		let mut state = self.state();
+		state.imports.clear();
+		state.finality.clear();
 	}
 }
 
@@ -420,7 +424,9 @@ impl BlockchainEvents<Block> for MockChain {
 	}
 
 	fn finality_notification_stream(&self) -> FinalityNotifications<Block> {
-		tracing_unbounded("test_finality", 100).1
+		let (sender, receiver) = tracing_unbounded("test_finality", 100);
+		self.state().finality.push(sender);
+		receiver
 	}
 
 	fn storage_changes_notification_stream(

@@ -94,7 +94,7 @@ impl VoteProtocol {
 		genesis: &Hash,
 		metrics: NotificationMetrics,
 	) -> Self {
-		let name = gossip::protocol_name(genesis, &*config.chain_spec);
+		let name = gossip::protocol_name(genesis, config.chain_spec.fork_id());
 		let (protocol, notifications) =
 			gossip::protocol_config::<Network>(name.clone(), metrics, network.peer_store_handle());
 		network.add_notification_protocol(protocol);

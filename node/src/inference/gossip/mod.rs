@@ -16,7 +16,6 @@ pub use validator::VoteValidator;
 
 use async_channel::Receiver;
 use futures::StreamExt;
-use sc_chain_spec::ChainSpec;
 use sc_client_api::HeaderBackend;
 use sc_network::{
 	config::{NonReservedPeerMode, SetConfig},
@@ -38,8 +37,8 @@ use std::sync::Arc;
 const LOG_TARGET: &str = "inference::gossip";
 
 /// The name of the protocol. Nodes of other chains, and of other forks of it, speak another.
-pub fn protocol_name(genesis: &Hash, chain_spec: &dyn ChainSpec) -> ProtocolName {
-	let fork = chain_spec.fork_id().map_or_else(String::new, |fork| format!("/{fork}"));
+pub fn protocol_name(genesis: &Hash, fork: Option<&str>) -> ProtocolName {
+	let fork = fork.map_or_else(String::new, |fork| format!("/{fork}"));
 	format!("/{}{fork}/sibyl/votes/1", to_hex(genesis.as_bytes(), false).trim_start_matches("0x")).into()
 }
 
@@ -91,9 +90,10 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn the_protocol_is_named_after_the_chain() {
-		let spec = crate::chain_spec::load("dev").expect("the development chain has a specification");
-		let name = protocol_name(&Hash::repeat_byte(0xab), &spec);
-		assert_eq!(&*name, format!("/{}/sibyl/votes/1", "ab".repeat(32)));
+	fn the_protocol_is_named_after_the_chain_and_its_fork() {
+		let genesis = Hash::repeat_byte(0xab);
+		let name = |fork| protocol_name(&genesis, fork).to_string();
+		assert_eq!(name(None), format!("/{}/sibyl/votes/1", "ab".repeat(32)));
+		assert_eq!(name(Some("b")), format!("/{}/b/sibyl/votes/1", "ab".repeat(32)));
 	}
 }
