@@ -55,6 +55,7 @@ mod tests {
 	use codec::{DecodeAll, Encode};
 	use futures::executor::block_on;
 	use parking_lot::Mutex;
+	use sp_runtime::generic::{Preamble, EXTRINSIC_FORMAT_VERSION};
 
 	#[test]
 	fn each_equivocation_is_submitted_with_both_ballots_and_counted() {
@@ -73,7 +74,7 @@ mod tests {
 			async move { verdict }
 		}));
 		let decoded = UncheckedExtrinsic::decode_all(&mut &submitted.lock()[0][..]).expect("it is an extrinsic");
-		assert!(decoded.is_bare());
+		assert_eq!(decoded.preamble, Preamble::Bare(EXTRINSIC_FORMAT_VERSION));
 		let RuntimeCall::Inference(pallet_inference::Call::report_equivocation_unsigned { first, second }) =
 			decoded.function
 		else {

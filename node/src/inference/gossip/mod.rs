@@ -10,7 +10,7 @@ mod standings;
 mod validator;
 
 pub use follow::follow_keys;
-pub use own::{IsSyncing, OwnBallots};
+pub use own::OwnBallots;
 pub use standings::{follow_standings, judge_new};
 pub use validator::VoteValidator;
 

@@ -3,7 +3,7 @@
 use super::LOG_TARGET;
 use crate::inference::{metrics::Metrics, pool::SharedPool};
 use parking_lot::Mutex;
-use sc_network::{config::ObservedRole, PeerId, ReputationChange};
+use sc_network::{ObservedRole, PeerId, ReputationChange};
 use sc_network_gossip::{MessageIntent, ValidationResult, Validator, ValidatorContext};
 use sibyl_primitives::{api::KeySetView, AccountId, AuthorityIndex, BlockNumber, Hash, SessionIndex};
 use sibyl_runtime::opaque::Block;
