@@ -162,7 +162,8 @@ where
 		let is_syncing = (self.is_syncing)();
 		if is_syncing != self.was_syncing {
 			self.was_syncing = is_syncing;
-			let what = if is_syncing { "The node is syncing: no inferences until it has caught up" } else { "Caught up" };
+			let what =
+				if is_syncing { "The node is syncing: no inferences until it has caught up" } else { "Caught up" };
 			log::info!(target: LOG_TARGET, "🔮 {what}");
 		}
 		is_syncing

@@ -10,8 +10,8 @@ use super::{
 	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription, Prompt as EnginePrompt,
-	Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription,
+	Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,
@@ -470,7 +470,15 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 		Prompt::Raw => EnginePrompt::Raw,
 	};
 	let sampling = EngineSampling { temperature: temperature.into(), top_k: top_k.into(), top_p };
-	Some(Request { model: revision.files.first()?.sha256.0, input, limits, prompt, sampling, seed, stop: Stop::default() })
+	Some(Request {
+		model: revision.files.first()?.sha256.0,
+		input,
+		limits,
+		prompt,
+		sampling,
+		seed,
+		stop: Stop::default(),
+	})
 }
 
 #[cfg(test)]

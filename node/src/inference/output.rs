@@ -153,8 +153,12 @@ mod tests {
 		});
 		let source = Arc::new(InstalledModels::new(engine.clone(), folder));
 		let views = sibyl_runtime::models::all().into_iter();
-		let view =
-			|revision: ModelRevision| ModelView { id: revision.id(), revision, is_suspended: false, served_by: Vec::new() };
+		let view = |revision: ModelRevision| ModelView {
+			id: revision.id(),
+			revision,
+			is_suspended: false,
+			served_by: Vec::new(),
+		};
 		let views: Vec<_> = views.map(view).collect();
 		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
 		let mut models = Models::new(source.clone(), Choice::All, times);

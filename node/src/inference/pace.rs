@@ -242,7 +242,9 @@ impl Measurement {
 				self.long_bytes /= 2;
 				self.is_long_refused = self.long_bytes <= 2 * self.input(Kind::Short).len();
 			}
-			(Err(refusal), _) => return Err(format!("the model refuses a golden's text with a number before it: {refusal}")),
+			(Err(refusal), _) => {
+				return Err(format!("the model refuses a golden's text with a number before it: {refusal}"))
+			}
 			(Ok(_), Kind::Short) => self.short.note(ran),
 			(Ok(_), Kind::Long) => self.long.note(ran),
 			(Ok(response), Kind::Full) => {
@@ -291,7 +293,12 @@ mod tests {
 	}
 
 	/// A machine of this pace that reads so many bytes, and what each run took beyond that.
-	fn measure(revision: &ModelRevision, machine: Pace, reads: usize, mut noise: impl FnMut() -> u64) -> (Measured, u32) {
+	fn measure(
+		revision: &ModelRevision,
+		machine: Pace,
+		reads: usize,
+		mut noise: impl FnMut() -> u64,
+	) -> (Measured, u32) {
 		let mut measurement = Measurement::new(revision, 32);
 		let mut runs = 0;
 		while let Some(Probe { input, max_output_units }) = measurement.next() {
@@ -331,7 +338,11 @@ mod tests {
 		let mut run = 0;
 		let disturbed = || {
 			run += 1;
-			if run % 3 == 0 { 0 } else { 50_000 * run }
+			if run % 3 == 0 {
+				0
+			} else {
+				50_000 * run
+			}
 		};
 		let (Measured(found), _) = measure(&revision(4_096, 256), machine, usize::MAX, disturbed);
 		assert_eq!(found, Pace { job: 9_000, ..machine });

@@ -41,7 +41,8 @@ mod tests {
 		let program = std::env::current_exe().expect("this program has a path");
 		let name = format!("{}::{test}", module_path!().split_once("::").expect("it is in a crate").1);
 		let mut command = Command::new(program);
-		let output = command.args(["--exact", &name, "--nocapture"]).env(IN_CHILD, "1").output().expect("it can be run");
+		let output =
+			command.args(["--exact", &name, "--nocapture"]).env(IN_CHILD, "1").output().expect("it can be run");
 		let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
 		assert!(output.status.success() && said.contains("the process lives"), "{said}\n{errors}");
 		assert!(errors.contains("on purpose"), "the hook was there: {errors}");

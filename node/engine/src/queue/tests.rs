@@ -352,7 +352,10 @@ fn a_receiver_may_use_the_queue_and_drop_it() {
 	queue.submit(quiet(HOUR, b'x', on_done));
 	drop(queue);
 	let outcome = told.recv_timeout(Duration::from_secs(10)).unwrap();
-	assert!(matches!(outcome, JobOutcome::Done(Inference { outcome: Ok(_), .. }) | JobOutcome::ShutDown), "{outcome:?}");
+	assert!(
+		matches!(outcome, JobOutcome::Done(Inference { outcome: Ok(_), .. }) | JobOutcome::ShutDown),
+		"{outcome:?}"
+	);
 }
 
 #[test]

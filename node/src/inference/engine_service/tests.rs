@@ -50,9 +50,8 @@ impl Test {
 		let asked = syncing.clone();
 		let is_syncing: IsSyncing = Arc::new(move || asked.load(Ordering::Relaxed));
 		let engine = Arc::new(engine);
-		let service =
-			EngineService::new(chain.clone(), mailbox, waker, engine, models, capacity, is_syncing, metrics)
-				.expect("a thread can be started");
+		let service = EngineService::new(chain.clone(), mailbox, waker, engine, models, capacity, is_syncing, metrics)
+			.expect("a thread can be started");
 		Self { service, chain, storage, wakes, syncing }
 	}
 
@@ -168,7 +167,9 @@ fn a_pace_that_is_about_what_was_told_before_the_restart_is_told_again() {
 	let Some(Availability::Serves(measured)) = Test::serving(FakeEngine::new(), CAPACITY).availability() else {
 		panic!("it is served")
 	};
-	for (before, is_near) in [(Pace { job: 3 * measured.job / 2, ..measured }.coarse(), true), (slower(measured), false)] {
+	for (before, is_near) in
+		[(Pace { job: 3 * measured.job / 2, ..measured }.coarse(), true), (slower(measured), false)]
+	{
 		let storage = SharedStorage::default();
 		Mailbox::new(storage.clone()).set_model_status(&fake_model().id, Availability::Serves(before));
 		let mut test = Test::with_storage(FakeEngine::new(), CAPACITY, storage);
@@ -478,12 +479,8 @@ fn nothing_is_run_while_the_node_is_syncing() {
 #[test]
 fn responses_are_counted_by_the_labels_that_the_docs_name() {
 	let answered = Answered { output: OutputBytes::default(), trace: Hash::zero() };
-	let reasons = [
-		AbstainReason::NoModel,
-		AbstainReason::Overloaded,
-		AbstainReason::TooSlow,
-		AbstainReason::EngineFailed,
-	];
+	let reasons =
+		[AbstainReason::NoModel, AbstainReason::Overloaded, AbstainReason::TooSlow, AbstainReason::EngineFailed];
 	let responses = std::iter::once(Ok(answered)).chain(reasons.map(Err));
 	let mut test = Test::new(FakeEngine::new(), CAPACITY);
 	for response in responses {

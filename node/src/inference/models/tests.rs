@@ -225,7 +225,10 @@ fn a_model_waits_until_the_one_before_has_been_measured() {
 	assert_eq!(models.serve(&second, asked("a")), Service::Later);
 	// It is its turn when the first has failed, too.
 	let actions = models.loaded(first, Err(LoadError::Architecture("fake".into())));
-	assert!(matches!(actions[..], [Action::Announce { .. }, Action::Load { model, .. }] if model == second), "{actions:?}");
+	assert!(
+		matches!(actions[..], [Action::Announce { .. }, Action::Load { model, .. }] if model == second),
+		"{actions:?}"
+	);
 }
 
 #[test]
