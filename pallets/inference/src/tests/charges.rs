@@ -267,3 +267,22 @@ fn a_bond_that_is_smaller_than_a_charge_never_covers_a_seat() {
 		assert!(!seated(drawn(fixed(3))).contains(&first[0]));
 	});
 }
+
+#[test]
+fn a_second_committee_that_finds_no_quorum_is_paid_out_of_charges_alone() {
+	Chain::default().validators(8).run(|| {
+		let (truth, lie, before) = (answer("eng"), answer("fra"), Wealth::now());
+		let id = drawn(fixed(3));
+		let first = seated(id);
+		commit_by(first.clone(), id, &truth);
+		next_block();
+		reveal_by(first[1..].to_vec(), id, &truth);
+		let second = second_round(id);
+		let said: Vec<_> = second.iter().zip([&truth, &lie].into_iter().cycle()).map(|(n, said)| (*n, said)).collect();
+		say(id, &said);
+		assert_eq!(verdict(id), Some(Verdict::NoQuorum));
+		assert_eq!(before.gains(&first), [-CHARGE, 0, 0]);
+		assert_eq!(before.gains(&second), [CHARGE / 5; 5]);
+		assert_eq!((before.gain(&requester()), before.gain(&protocol())), (0, 0));
+	});
+}
