@@ -65,7 +65,9 @@ impl pallet_balances::Config for Test {
 	type ExistentialDeposit = ConstU128<10>;
 }
 
-impl pallet_models::Config for Test {}
+impl pallet_models::Config for Test {
+	type WeightInfo = ();
+}
 
 thread_local! {
 	static VRF: RefCell<Option<[u8; 32]>> = const { RefCell::new(None) };

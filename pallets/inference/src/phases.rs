@@ -90,7 +90,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What follows when nothing more is to come of the job's present committee.
-	fn conclude(cell: &mut Cell, ledgers: &mut Ledgers<T>) {
+	pub(crate) fn conclude(cell: &mut Cell, ledgers: &mut Ledgers<T>) {
 		if cell.job.audit == AuditView::Open {
 			return Self::end_audit(cell, ledgers);
 		}
