@@ -10,6 +10,7 @@ FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
 AARCH64_DIR := $(TARGET_DIR)/aarch64
 FUZZ_DIR := $(TARGET_DIR)/fuzz
+MUTANTS_DIR := $(TARGET_DIR)/mutants
 # What the engine is compared with.
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
@@ -98,6 +99,10 @@ check-features: setup ## Test with runtime-benchmarks and with try-runtime
 .PHONY: fuzz
 fuzz: setup ## Fuzz the readers of model files: make fuzz FUZZ_SECONDS=60 FUZZ_TARGETS='gguf safetensors'
 	scripts/fuzz.sh $(FUZZ_DIR) $(or $(FUZZ_SECONDS),600) $(FUZZ_TARGETS)
+
+.PHONY: mutants
+mutants: setup ## Mutate the pallets and the vote path, and list what no test notices: make mutants MUTANTS='--shard 1/20'
+	scripts/mutants.sh $(MUTANTS_DIR) $(MUTANTS)
 
 .PHONY: weights
 weights: ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'
