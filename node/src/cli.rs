@@ -24,8 +24,9 @@ pub struct Cli {
 /// How a validator takes part in inference; other nodes run no models.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InferenceParams {
-	/// Names of the models that this validator serves; all that it has the files of where none is named.
-	/// `none` alone serves no model: the validator then makes blocks and votes on finality only.
+	/// Names of the models that this validator serves; all that it has the files of where none is named. Names that this
+	/// release does not know are taken with a warning, since models may be registered later. `none` alone serves no model:
+	/// the validator then makes blocks and votes on finality only.
 	#[arg(long, value_name = "NAME,...", value_delimiter = ',')]
 	pub models: Vec<String>,
 
@@ -34,7 +35,8 @@ pub struct InferenceParams {
 	#[arg(long, value_name = "PATH")]
 	pub models_path: Option<PathBuf>,
 
-	/// Inferences that run at a time, in a thread each.
+	/// Inferences that run at a time, in a thread each. The pace that the chain is told is that of all of them together, so
+	/// more threads than cores are left for them are a promise that can't be kept.
 	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
 	pub inference_threads: u16,
 
@@ -43,9 +45,9 @@ pub struct InferenceParams {
 	#[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000)]
 	pub inference_job_timeout: u64,
 
-	/// Inferences that may wait for a thread; beyond them the validator abstains. It also tells the chain to give it no
-	/// more open jobs than this.
-	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+	/// Inferences that may wait for a thread, whatever time there is for them; beyond them the validator abstains. It bounds
+	/// memory and is not told to the chain: the chain seats a validator by the pace that its node has measured.
+	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
 	pub inference_queue: u16,
 }
 

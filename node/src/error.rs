@@ -55,9 +55,9 @@ pub enum Error {
 		make_one: String,
 	},
 
-	/// A model was named that the node does not have.
+	/// The models that were named can't be meant.
 	#[error(transparent)]
-	UnknownModel(#[from] crate::inference::models::UnknownModel),
+	ModelsChoice(#[from] crate::inference::models::NoneBesideOthers),
 
 	/// The model that is compiled in can't be used.
 	#[error("the model that is compiled into this program can't be loaded, so the program is broken: {0}")]

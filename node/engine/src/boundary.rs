@@ -3,6 +3,8 @@
 use crate::sampling::Sampling;
 use crate::{EngineError, NO_ROWS};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 /// How many labels with their scores a [`Response::Classification`] has at most.
 pub const TOP_SCORES: usize = 5;
@@ -21,7 +23,8 @@ pub trait Engine: Send + Sync {
 	/// Answers a request.
 	///
 	/// `Ok` is what the model says, an answer or a refusal, and all engines agree on it. `Err` is about this engine:
-	/// it cannot compute the outcome, so its node has nothing to say.
+	/// it cannot compute the outcome, so its node has nothing to say. An engine may end with [`EngineError::Stopped`] once
+	/// the request's [`Stop`] says so.
 	fn infer(&self, request: &Request) -> Result<Inference, EngineError>;
 }
 
@@ -166,12 +169,43 @@ pub struct Request {
 	pub sampling: Sampling,
 	/// Where sampling starts. Only generation looks at it.
 	pub seed: [u8; 32],
+	/// Whether the answer is still wanted. No part of the question.
+	pub stop: Stop,
 }
+
+/// Tells an engine that nobody wants the answer any more. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+	/// Says so.
+	pub fn stop(&self) {
+		self.0.store(true, Ordering::Relaxed);
+	}
+
+	/// An error, once somebody has said so.
+	pub fn check(&self) -> Result<(), EngineError> {
+		match self.0.load(Ordering::Relaxed) {
+			true => Err(EngineError::Stopped),
+			false => Ok(()),
+		}
+	}
+}
+
+/// Two requests ask the same, whoever still wants the answers.
+impl PartialEq for Stop {
+	fn eq(&self, _: &Self) -> bool {
+		true
+	}
+}
+
+impl Eq for Stop {}
 
 impl Request {
 	/// A request with the model's own prompt and without chance.
 	pub fn new(model: [u8; 32], input: impl Into<Vec<u8>>, limits: Limits) -> Self {
-		Self { model, input: input.into(), limits, prompt: Prompt::Chat, sampling: Sampling::GREEDY, seed: [0; 32] }
+		let (prompt, sampling) = (Prompt::Chat, Sampling::GREEDY);
+		Self { model, input: input.into(), limits, prompt, sampling, seed: [0; 32], stop: Stop::default() }
 	}
 }
 

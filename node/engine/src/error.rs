@@ -31,6 +31,9 @@ pub enum EngineError {
 	/// Something in this process has changed the rounding mode or the treatment of denormals.
 	#[error("the floating-point environment of this thread is not the default one")]
 	FloatEnvironment,
+	/// The request's [`Stop`](crate::Stop) said that nobody wants the answer.
+	#[error("the inference was stopped")]
+	Stopped,
 	/// The engine panicked.
 	#[error("the engine panicked: {0}")]
 	Panicked(String),

@@ -68,7 +68,7 @@ mod weights;
 
 pub use boundary::{
 	outcome_bytes, Architecture, Engine, Finish, Inference, Limits, ModelDescription, ModelFile, Outcome, Prompt,
-	Refusal, Request, Response, Score, Task, SCORE_ONE, TOP_SCORES,
+	Refusal, Request, Response, Score, Stop, Task, SCORE_ONE, TOP_SCORES,
 };
 pub use error::EngineError;
 pub use kernels::Tier;

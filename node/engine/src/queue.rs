@@ -1,8 +1,22 @@
 //! A bounded queue of requests, computed off the block path in threads of its own.
 //!
-//! Of the waiting jobs the one with the nearest deadline runs first, of equals the one that came first. Every job's
-//! `on_done` is called exactly once, whatever happens to the job, and never under the queue's lock: it may use the
-//! queue. Only [`JobOutcome::Done`] carries something to say; with any other outcome the node abstains.
+//! # Which job runs next
+//!
+//! 1. Jobs that want the machine for themselves ([`Turn::Alone`]), in the order of their coming. Nothing runs beside them.
+//! 2. Else the job that is due first, or a shorter one that may overtake: the shortest of those for which every job that
+//!    they overtake would still have time for itself twice.
+//!
+//! # What is given up
+//!
+//! An outcome that comes too late is of no use, and what has no outcome is better said early. [`Queue::submit`] and
+//! [`Queue::shed`] go through the jobs by the time that they are due and add up their estimates. A job that would be too
+//! late even alone is [`JobOutcome::TooLate`]. Where one would be late because of others, the longest so far is
+//! [`JobOutcome::Overloaded`]: this is Moore and Hodgson's rule, which leaves as many jobs in time as there can be.
+//!
+//! Every job's `on_done` is called exactly once, whatever happens to the job, and never under the queue's lock: it may
+//! use the queue. A job that is given up while it runs is told so at once; its thread is free when the engine looks at
+//! the request's [`Stop`](crate::Stop), or is done. Only [`JobOutcome::Done`] carries something to say; with any other
+//! outcome the node abstains.
 
 use crate::{Engine, EngineError, Inference, Request};
 use std::any::Any;
@@ -10,21 +24,44 @@ use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+mod plan;
 #[cfg(test)]
 mod tests;
 
-type OnDone = Box<dyn FnOnce(JobOutcome) + Send>;
+use plan::{Planned, Running, Waiting};
+
+/// The longest estimate that is told from a longer one: sums of these stay within what clocks count.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+type OnStart = Box<dyn FnOnce() -> Box<dyn Send> + Send>;
+type OnDone = Box<dyn FnOnce(JobOutcome, Duration) + Send>;
 
 /// Something to compute.
 pub struct Job {
-	/// The last block for which the outcome is of use.
-	pub deadline: u64,
+	/// When it has to run.
+	pub turn: Turn,
+	/// How long one thread will take for it, as far as one knows.
+	pub estimate: Duration,
 	/// What to compute.
 	pub request: Request,
-	/// What to do with the outcome. Called in a worker's thread, or in the one that evicts, cancels or expires the job.
+	/// Called in a worker's thread before the engine begins. What it returns is dropped when the engine has ended, also
+	/// where nobody waits for the outcome any more.
+	pub on_start: OnStart,
+	/// What to do with the outcome, and how long the engine ran for it. Called in a worker's thread, or in the one that
+	/// evicts, cancels or sheds the job.
 	pub on_done: OnDone,
+}
+
+/// When a job has to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+	/// Before all others, and with nothing beside it. It is never given up.
+	Alone,
+	/// So that its outcome is there by then.
+	By(Instant),
 }
 
 /// What became of a job.
@@ -34,13 +71,13 @@ pub enum JobOutcome {
 	Done(Inference),
 	/// The engine failed, or panicked.
 	Failed(EngineError),
-	/// The queue was full of jobs with nearer deadlines.
+	/// Other jobs left no room or no time for it.
 	Overloaded,
-	/// The deadline passed.
+	/// Its time was too short for it.
 	TooLate,
 	/// The job was cancelled.
 	Cancelled,
-	/// The queue shut down before the job's turn.
+	/// The queue shut down first.
 	ShutDown,
 }
 
@@ -48,21 +85,16 @@ pub enum JobOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u64);
 
-/// The queue was full of jobs with nearer deadlines. The job's `on_done` was told [`JobOutcome::Overloaded`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the queue is full of jobs with nearer deadlines")]
-pub struct QueueFull;
-
 /// How many jobs a queue has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
 	/// Jobs that wait.
 	pub waiting: usize,
-	/// Jobs that run.
+	/// Jobs that run, and those that were given up and whose engine has not stopped yet.
 	pub running: usize,
 }
 
-/// The queue. Dropping it tells the waiting jobs [`JobOutcome::ShutDown`] and waits for the running ones.
+/// The queue. Dropping it tells the waiting jobs [`JobOutcome::ShutDown`], stops the running ones and waits for them.
 pub struct Queue {
 	shared: Arc<Shared>,
 	workers: Vec<JoinHandle<()>>,
@@ -72,26 +104,22 @@ struct Shared {
 	state: Mutex<State>,
 	work: Condvar,
 	capacity: usize,
+	workers: u32,
 }
 
+/// What is waiting and what is running. `plan` decides, without threads or clocks.
 #[derive(Default)]
 struct State {
-	waiting: BTreeMap<(u64, JobId), Waiting>,
+	waiting: BTreeMap<(Turn, JobId), Waiting>,
+	/// The waiting jobs' turns.
+	turns: BTreeMap<JobId, Turn>,
 	running: BTreeMap<JobId, Running>,
 	next: u64,
 	closed: bool,
 }
 
-struct Waiting {
-	request: Request,
-	on_done: OnDone,
-}
-
-struct Running {
-	deadline: u64,
-	/// What to report in place of the outcome.
-	verdict: Option<JobOutcome>,
-}
+/// A job that has been given up, to be told once the lock is released.
+type GivenUp = (OnDone, JobOutcome, Duration);
 
 impl Shared {
 	fn state(&self) -> MutexGuard<'_, State> {
@@ -101,12 +129,19 @@ impl Shared {
 }
 
 impl Queue {
-	/// A queue with so many threads, and room for so many waiting jobs (at least one of each).
+	/// A queue with so many threads, and room for so many waiting jobs (at least one of each). Jobs that run alone take
+	/// none of the room.
 	pub fn new(engine: Arc<dyn Engine>, workers: usize, capacity: usize) -> io::Result<Self> {
-		let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), capacity: capacity.max(1) });
+		let workers = workers.max(1);
+		let shared = Shared {
+			state: Mutex::default(),
+			work: Condvar::new(),
+			capacity: capacity.max(1),
+			workers: workers.try_into().unwrap_or(u32::MAX),
+		};
 		// Should a later thread fail to start, the drop of the queue ends the earlier ones.
-		let mut queue = Self { shared, workers: Vec::new() };
-		for index in 0..workers.max(1) {
+		let mut queue = Self { shared: Arc::new(shared), workers: Vec::new() };
+		for index in 0..workers {
 			let (shared, engine) = (queue.shared.clone(), engine.clone());
 			let worker =
 				thread::Builder::new().name(format!("engine-{index}")).spawn(move || work(&shared, engine.as_ref()))?;
@@ -115,62 +150,41 @@ impl Queue {
 		Ok(queue)
 	}
 
-	/// Adds a job. If there is no room, the job with the farthest deadline, of equals the one that came last, has to go:
-	/// a waiting one, or this one.
-	pub fn submit(&self, job: Job) -> Result<JobId, QueueFull> {
-		let Job { deadline, request, on_done } = job;
+	/// Adds a job, and gives up those that can't be done in time with it, which may be the job itself. Where there is no
+	/// room, the waiting job that is due last has to go.
+	pub fn submit(&self, job: Job) -> JobId {
+		let Job { turn, estimate, request, on_start, on_done } = job;
 		let mut state = self.shared.state();
 		let id = JobId(state.next);
 		state.next += 1;
-		let mut evicted = None;
-		if state.waiting.len() >= self.shared.capacity {
-			match state.waiting.last_entry() {
-				Some(farthest) if *farthest.key() > (deadline, id) => evicted = Some(farthest.remove()),
-				_ => {
-					drop(state);
-					report(on_done, JobOutcome::Overloaded);
-					return Err(QueueFull);
-				}
-			}
-		}
-		state.waiting.insert((deadline, id), Waiting { request, on_done });
+		let estimate = estimate.min(LONGEST);
+		state.wait((turn, id), Waiting { estimate, request, on_start, on_done });
+		let mut given_up = state.shed(Instant::now(), self.shared.workers);
+		given_up.extend(state.evict(self.shared.capacity));
 		drop(state);
-		self.shared.work.notify_one();
-		if let Some(evicted) = evicted {
-			report(evicted.on_done, JobOutcome::Overloaded);
-		}
-		Ok(id)
+		// A job that runs alone needs a thread that finds all others idle, whichever that is.
+		self.shared.work.notify_all();
+		tell(given_up);
+		id
 	}
 
-	/// Cancels a job. One that waits is told so at once, one that runs when the engine is done with it. Returns whether
-	/// the queue still had the job.
+	/// Cancels a job, which is told so at once. Returns whether the queue still had it.
 	pub fn cancel(&self, id: JobId) -> bool {
-		let mut state = self.shared.state();
-		if let Some(running) = state.running.get_mut(&id) {
-			running.verdict.get_or_insert(JobOutcome::Cancelled);
-			return true;
-		}
-		let Some(key) = state.waiting.keys().find(|(_, waiting)| *waiting == id).copied() else { return false };
-		let cancelled = state.waiting.remove(&key);
-		drop(state);
-		if let Some(cancelled) = cancelled {
-			report(cancelled.on_done, JobOutcome::Cancelled);
-		}
-		true
+		let cancelled = self.shared.state().give_up(id, JobOutcome::Cancelled, Instant::now());
+		let was_there = cancelled.is_some();
+		tell(cancelled);
+		was_there
 	}
 
-	/// Drops the jobs whose deadline is before the given block. One that runs is told so when the engine is done with it.
-	pub fn expire(&self, before: u64) {
-		let mut state = self.shared.state();
-		let rest = state.waiting.split_off(&(before, JobId(0)));
-		let expired = std::mem::replace(&mut state.waiting, rest);
-		for running in state.running.values_mut().filter(|running| running.deadline < before) {
-			running.verdict.get_or_insert(JobOutcome::TooLate);
-		}
-		drop(state);
-		for job in expired.into_values() {
-			report(job.on_done, JobOutcome::TooLate);
-		}
+	/// Lets a job be due at another time. One that runs alone stays as it is.
+	pub fn reschedule(&self, id: JobId, due: Instant) {
+		self.shared.state().reschedule(id, due);
+	}
+
+	/// Gives up the jobs that can't be done in time, running ones too.
+	pub fn shed(&self) {
+		let given_up = self.shared.state().shed(Instant::now(), self.shared.workers);
+		tell(given_up);
 	}
 
 	/// How many jobs there are.
@@ -185,12 +199,12 @@ impl Drop for Queue {
 		let waiting = {
 			let mut state = self.shared.state();
 			state.closed = true;
+			state.running.values().for_each(|running| running.stop.stop());
+			state.turns.clear();
 			std::mem::take(&mut state.waiting)
 		};
 		self.shared.work.notify_all();
-		for job in waiting.into_values() {
-			report(job.on_done, JobOutcome::ShutDown);
-		}
+		tell(waiting.into_values().map(|job| (job.on_done, JobOutcome::ShutDown, Duration::ZERO)));
 		for worker in self.workers.drain(..) {
 			// An `on_done` may hold the last reference to the queue; its worker then ends after it, unwatched.
 			if worker.thread().id() != thread::current().id() {
@@ -207,35 +221,44 @@ impl fmt::Debug for Queue {
 }
 
 fn work(shared: &Shared, engine: &dyn Engine) {
-	while let Some((id, job)) = next(shared) {
-		let outcome = match catch_unwind(AssertUnwindSafe(|| engine.infer(&job.request))) {
+	while let Some(Planned { id, request, on_start }) = next(shared) {
+		let run = || {
+			let _until_the_end = on_start();
+			engine.infer(&request)
+		};
+		let outcome = match catch_unwind(AssertUnwindSafe(run)) {
 			Ok(Ok(inference)) => JobOutcome::Done(inference),
+			// Where somebody stopped it who is still to be told, that was the queue's end.
+			Ok(Err(EngineError::Stopped)) => JobOutcome::ShutDown,
 			Ok(Err(error)) => JobOutcome::Failed(error),
 			Err(panic) => JobOutcome::Failed(EngineError::Panicked(panic_message(panic.as_ref()))),
 		};
-		let verdict = shared.state().running.remove(&id).and_then(|running| running.verdict);
-		report(job.on_done, verdict.unwrap_or(outcome));
+		let done = shared.state().running.remove(&id);
+		// Others may have waited for this one to end.
+		shared.work.notify_all();
+		tell(done.and_then(|done| Some((done.on_done?, outcome, done.since.elapsed()))));
 	}
 }
 
 /// The next job, when there is one; none when the queue is closed.
-fn next(shared: &Shared) -> Option<(JobId, Waiting)> {
+fn next(shared: &Shared) -> Option<Planned> {
 	let mut state = shared.state();
 	loop {
 		if state.closed {
 			return None;
 		}
-		if let Some(((deadline, id), job)) = state.waiting.pop_first() {
-			state.running.insert(id, Running { deadline, verdict: None });
-			return Some((id, job));
+		if let Some(job) = state.start_next(Instant::now(), shared.workers) {
+			return Some(job);
 		}
 		state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
 	}
 }
 
-/// A panic of the receiver's is the receiver's: the queue goes on.
-fn report(on_done: OnDone, outcome: JobOutcome) {
-	let _ = catch_unwind(AssertUnwindSafe(|| on_done(outcome)));
+/// Tells the jobs what became of them. A panic of the receiver's is the receiver's: the queue goes on.
+fn tell(jobs: impl IntoIterator<Item = GivenUp>) {
+	for (on_done, outcome, ran) in jobs {
+		let _ = catch_unwind(AssertUnwindSafe(|| on_done(outcome, ran)));
+	}
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

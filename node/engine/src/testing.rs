@@ -120,6 +120,7 @@ impl Engine for FakeEngine {
 		if !self.models.iter().any(|model| model.is(&request.model)) {
 			return Err(EngineError::UnknownModel(request.model));
 		}
+		request.stop.check()?;
 		let outcome = match &self.answer {
 			Some(answer) => answer(request)?,
 			None => check_text(request, Self::CONTEXT).map(|_| Self::made_up(request, self.salt)),

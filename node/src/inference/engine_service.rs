@@ -3,35 +3,45 @@
 //! A notice of the mailbox makes a request's start quick; each new best block makes it sure, since then all open jobs
 //! are looked through for requests without a response. So nothing is lost to a restart, a full channel or a model whose
 //! goldens were still being checked.
+//!
+//! Nothing is computed that nobody wants. At each best block, jobs are cancelled that are not open any more for the votes
+//! that they were asked for, and those that are get their present deadline. What can't be done by then is abstained from
+//! at once, as long as the abstention can still be voted: see [`WantedJobs`] and [the queue](sibyl_engine::queue).
 
 use super::{
-	installed_models::LoadError,
+	installed_models::{load_guarded, LoadError},
 	mailbox::Mailbox,
 	metrics::Metrics,
 	models::{Action, Asked, Models, Service, WhyNot},
 	output::canonical_bytes,
-	timed::{last_run, Timed},
+	pace::steady,
+	started::StartedJobs,
+	timed::Timed,
 	wake::Waker,
+	IsSyncing,
 };
 use async_channel::{Receiver, Sender};
 use futures::StreamExt;
 use sc_client_api::{BlockchainEvents, HeaderBackend};
 use sibyl_engine::{
-	queue::{Job, JobOutcome, Load, Queue},
-	Engine, ModelDescription, Request,
+	queue::{Job, JobId, JobOutcome, Load, Queue, Turn},
+	Engine, Inference, ModelDescription, Request,
 };
 use sibyl_primitives::{
-	api::{InferenceApi, OpenJob, MAX_LISTED_JOBS},
-	job::{AbstainReason, Fingerprint, OutputBytes},
-	mailbox::{InferenceRequest, InferenceResponse, ModelStatus},
-	model::{ModelId, ModelRevision, Standing},
+	api::{InferenceApi, MAX_LISTED_JOBS},
+	job::{AbstainReason, Fingerprint},
+	mailbox::{Answered, InferenceRequest, InferenceResponse},
+	model::{Availability, ModelId, ModelRevision, Pace},
 	BlockNumber, Hash,
 };
 use sibyl_runtime::opaque::Block;
 use sp_api::{ApiError, ProvideRuntimeApi};
 use sp_core::offchain::OffchainStorage;
 use sp_runtime::traits::Header as _;
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use wanted::WantedJobs;
+
+mod wanted;
 
 const LOG_TARGET: &str = "inference::engine";
 
@@ -40,10 +50,12 @@ const LOG_TARGET: &str = "inference::engine";
 pub struct Capacity {
 	/// Inferences that run at a time.
 	pub threads: usize,
-	/// Inferences that wait, and what the validator attests.
+	/// Inferences that wait at most.
 	pub queue: u16,
 	/// Longest run whose answer is used.
 	pub timeout: Duration,
+	/// The time between two blocks.
+	pub block: Duration,
 }
 
 /// What the engine is done with.
@@ -51,6 +63,14 @@ enum Done {
 	Load { model: ModelId, loaded: Result<ModelDescription, LoadError> },
 	Job { job: Fingerprint, outcome: JobOutcome, ran: Duration },
 	Golden { model: ModelId, golden: usize, outcome: JobOutcome },
+	Measured { model: ModelId, outcome: JobOutcome, ran: Duration },
+}
+
+/// A job that the engine has.
+struct InFlight {
+	id: JobId,
+	/// The deadline that the worker asked with: see [`WantedJobs::deadline`].
+	asked_for: BlockNumber,
 }
 
 /// The service.
@@ -61,8 +81,13 @@ pub struct EngineService<Client, Storage> {
 	models: Models,
 	queue: Queue,
 	capacity: Capacity,
+	is_syncing: IsSyncing,
+	/// Whether it was syncing when it was last asked.
+	was_syncing: bool,
+	wanted: WantedJobs,
+	started: StartedJobs<Storage>,
 	/// Jobs that the engine has. As each is reported once, this bounds what waits in `done`.
-	in_flight: BTreeSet<Fingerprint>,
+	in_flight: BTreeMap<Fingerprint, InFlight>,
 	done: Sender<Done>,
 	heard_done: Receiver<Done>,
 	metrics: Metrics,
@@ -72,9 +97,10 @@ impl<Client, Storage> EngineService<Client, Storage>
 where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + BlockchainEvents<Block>,
 	Client::Api: InferenceApi<Block>,
-	Storage: OffchainStorage,
+	Storage: OffchainStorage + 'static,
 {
 	/// A service on this engine, whose threads start here.
+	#[allow(clippy::too_many_arguments)] // Each is another part of the node.
 	pub fn new(
 		client: Arc<Client>,
 		mailbox: Mailbox<Storage>,
@@ -82,13 +108,30 @@ where
 		engine: Arc<dyn Engine>,
 		models: Models,
 		capacity: Capacity,
+		is_syncing: IsSyncing,
 		metrics: Metrics,
 	) -> io::Result<Self> {
 		let timed = Arc::new(Timed::new(engine, metrics.clone()));
 		let queue = Queue::new(timed, capacity.threads, capacity.queue.into())?;
 		let (done, heard_done) = async_channel::unbounded();
-		let in_flight = BTreeSet::new();
-		Ok(Self { client, mailbox, waker, models, queue, capacity, in_flight, done, heard_done, metrics })
+		let wanted = WantedJobs::new(client.info().best_number, capacity.block);
+		let started = StartedJobs::found(mailbox.clone());
+		Ok(Self {
+			client,
+			mailbox,
+			waker,
+			models,
+			queue,
+			capacity,
+			is_syncing,
+			was_syncing: false,
+			wanted,
+			started,
+			in_flight: BTreeMap::new(),
+			done,
+			heard_done,
+			metrics,
+		})
 	}
 
 	/// Serves until the chain is gone.
@@ -97,62 +140,136 @@ where
 		let mut requests = requests.fuse();
 		let mut done = self.heard_done.clone().fuse();
 		let info = self.client.info();
-		self.follow(info.best_hash, info.best_number);
+		// The head of the last start may be old: its models are loaded, and its jobs are left alone.
+		self.update_models(info.best_hash, info.best_number);
 		loop {
 			futures::select_biased! {
 				done = done.select_next_some() => self.finish(done),
-				request = requests.select_next_some() => self.take(request),
 				import = imports.next() => match import {
 					Some(import) if import.is_new_best => self.follow(import.hash, *import.header.number()),
 					Some(_) => {},
 					None => return,
 				},
+				request = requests.select_next_some() => self.take(request),
 			}
 			let Load { waiting, running } = self.queue.load();
 			self.metrics.queue_length.set((waiting + running) as u64);
 		}
 	}
 
+	/// Whether the node is still far from the newest block: then nothing is run.
+	fn is_syncing(&mut self) -> bool {
+		let is_syncing = (self.is_syncing)();
+		if is_syncing != self.was_syncing {
+			self.was_syncing = is_syncing;
+			let what =
+				if is_syncing { "The node is syncing: no inferences until it has caught up" } else { "Caught up" };
+			log::info!(target: LOG_TARGET, "🔮 {what}");
+		}
+		is_syncing
+	}
+
 	/// Comes to a new best block.
 	fn follow(&mut self, best: Hash, number: BlockNumber) {
-		// A vote made now gets into the next block at the earliest.
-		self.queue.expire(u64::from(number) + 1);
+		if self.is_syncing() {
+			return;
+		}
+		self.wanted.at_block(number);
+		self.update_models(best, number);
+		match self.open_jobs(best) {
+			Ok(jobs) => {
+				self.wanted.replace(jobs);
+				self.keep_up();
+				self.look_through_open_jobs();
+			}
+			Err(error) => log::warn!(target: LOG_TARGET, "The open jobs can't be read at #{number}: {error}"),
+		}
+		self.queue.shed();
+	}
+
+	fn update_models(&mut self, best: Hash, number: BlockNumber) {
 		match self.client.runtime_api().models(best) {
 			Ok(models) => {
-				for action in self.models.update(models) {
-					self.act(action);
-				}
+				let actions = self.models.update(models, number);
+				self.act_on(actions);
 				self.metrics.show_models(self.models.names());
 			}
 			Err(error) => log::warn!(target: LOG_TARGET, "The models can't be read at #{number}: {error}"),
 		}
-		if let Err(error) = self.look_through_open_jobs(best) {
-			log::warn!(target: LOG_TARGET, "The open jobs can't be read at #{number}: {error}");
-		}
 	}
 
-	fn act(&mut self, action: Action) {
-		match action {
-			Action::Load { model, revision } => self.load(model, *revision),
-			Action::Check { model, golden, request } => {
-				self.submit(u64::MAX, request, move |outcome, _| Done::Golden { model, golden, outcome })
+	fn open_jobs(&self, best: Hash) -> Result<Vec<sibyl_primitives::api::OpenJob>, ApiError> {
+		let mut all = Vec::new();
+		let mut from = 0;
+		loop {
+			let jobs = self.client.runtime_api().open_jobs(best, from, MAX_LISTED_JOBS)?;
+			let is_full = jobs.len() as u32 >= MAX_LISTED_JOBS;
+			let last = jobs.last().map(|job| job.id);
+			all.extend(jobs);
+			match last {
+				Some(last) if is_full && last >= from => from = last + 1,
+				_ => return Ok(all),
 			}
-			Action::Announce { model, name, served } => self.announce(model, &name, served),
 		}
 	}
 
-	fn announce(&mut self, model: ModelId, name: &str, served: Result<(), WhyNot>) {
-		let standing = match served {
-			Ok(()) => {
-				log::info!(target: LOG_TARGET, "🔮 Model {name} ({model}): served, its goldens pass");
-				Standing::Serves { capacity: self.capacity.queue }
+	/// Cancels what nobody wants any more, and takes over the present deadlines of the rest.
+	fn keep_up(&self) {
+		for (job, InFlight { id, asked_for }) in &self.in_flight {
+			match self.wanted.deadline(job, *asked_for) {
+				Some(deadline) => self.queue.reschedule(*id, self.wanted.due(deadline)),
+				None => {
+					log::debug!(target: LOG_TARGET, "Job {job}: nobody wants its answer any more");
+					self.queue.cancel(*id);
+				}
+			}
+		}
+	}
+
+	/// Takes the requests of open jobs that have no response.
+	fn look_through_open_jobs(&mut self) {
+		for job in self.wanted.voting() {
+			if !self.in_flight.contains_key(&job) && !self.mailbox.is_answered(&job) {
+				if let Some(request) = self.mailbox.request(&job) {
+					self.take(request);
+				}
+			}
+		}
+	}
+
+	fn act_on(&mut self, actions: Vec<Action>) {
+		for action in actions {
+			match action {
+				Action::Load { model, revision } => self.load(model, *revision),
+				Action::Check { model, golden, request } => {
+					self.run_alone(request, move |outcome, _| Done::Golden { model, golden, outcome })
+				}
+				Action::Measure { model, request } => {
+					self.run_alone(request, move |outcome, ran| Done::Measured { model, outcome, ran })
+				}
+				Action::Announce { model, name, served } => self.announce(model, &name, served),
+			}
+		}
+	}
+
+	fn announce(&mut self, model: ModelId, name: &str, served: Result<Pace, WhyNot>) {
+		let availability = match served {
+			Ok(pace) => {
+				let pace = steady(self.mailbox.told_pace(&model), pace);
+				let Pace { job, input_unit, output_unit } = pace;
+				log::info!(
+					target: LOG_TARGET,
+					"🔮 Model {name} ({model}): served, its goldens pass. It promises the chain {job} µs for a job, \
+					 {input_unit} for a byte of input, {output_unit} for a unit of output",
+				);
+				Availability::Serves(pace)
 			}
 			Err(why) => {
 				log::info!(target: LOG_TARGET, "🔮 Model {name} ({model}): not served: {why}");
-				Standing::Withdrawn
+				Availability::Withdrawn
 			}
 		};
-		self.mailbox.set_model_status(&model, ModelStatus::V1(standing));
+		self.mailbox.set_model_status(&model, availability);
 		self.metrics.show_models(self.models.names());
 		self.waker.wake();
 	}
@@ -161,66 +278,77 @@ where
 	fn load(&mut self, model: ModelId, revision: ModelRevision) {
 		let (source, report) = (self.models.source(), self.done.clone());
 		let load = move || {
+			let loaded = load_guarded(source.as_ref(), &revision);
 			// Where the service is gone nobody waits for it.
-			let _ = report.try_send(Done::Load { model, loaded: source.load(&revision) });
+			let _ = report.try_send(Done::Load { model, loaded });
 		};
 		if let Err(error) = std::thread::Builder::new().name("load-model".into()).spawn(load) {
 			self.finish(Done::Load { model, loaded: Err(LoadError::Thread(error)) });
 		}
 	}
 
-	fn look_through_open_jobs(&mut self, best: Hash) -> Result<(), ApiError> {
-		let mut from = 0;
-		loop {
-			let jobs = self.client.runtime_api().open_jobs(best, from, MAX_LISTED_JOBS)?;
-			for OpenJob { fingerprint, .. } in &jobs {
-				if !self.in_flight.contains(fingerprint) && !self.mailbox.is_answered(fingerprint) {
-					if let Some(request) = self.mailbox.request(fingerprint) {
-						self.take(request);
-					}
-				}
-			}
-			match jobs.last() {
-				Some(last) if jobs.len() as u32 >= MAX_LISTED_JOBS && last.id >= from => from = last.id + 1,
-				_ => return Ok(()),
-			}
-		}
-	}
-
 	fn take(&mut self, request: InferenceRequest) {
 		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline } = request;
-		if self.in_flight.contains(&job) || self.mailbox.is_answered(&job) {
+		if self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
 			return;
+		}
+		let asked_for = deadline;
+		let Some(deadline) = self.wanted.deadline_of_request(&job, asked_for) else { return };
+		if self.started.died_on(&job) {
+			log::warn!(target: LOG_TARGET, "Job {job}: the node ended while it ran this, so it abstains");
+			self.respond(job, Err(AbstainReason::EngineFailed));
+			return self.started.forget(&job);
 		}
 		if self.capacity.timeout.is_zero() {
 			return self.respond(job, Err(AbstainReason::TooSlow));
 		}
 		let asked = Asked { input: input.into_inner(), max_output_units, prompt, sampling, seed };
 		match self.models.serve(&model, asked) {
-			Service::Ask(request) => {
-				self.metrics.requests.inc();
-				self.in_flight.insert(job);
-				self.submit(deadline.into(), request, move |outcome, ran| Done::Job { job, outcome, ran });
+			Service::Ask(_, estimate) if estimate > self.capacity.timeout => {
+				self.respond(job, Err(AbstainReason::TooSlow))
 			}
-			// It is found again when the model's goldens have passed or failed.
-			Service::Later => {}
+			Service::Ask(request, estimate) => self.run_job(job, request, estimate, deadline, asked_for),
+			// It is found again when the model is served or not, as long as there is time.
+			Service::Later if !self.wanted.is_last_call(deadline) => {}
+			Service::Later => self.respond(job, Err(AbstainReason::Overloaded)),
 			Service::Never => self.respond(job, Err(AbstainReason::NoModel)),
 		}
 	}
 
-	fn submit(
-		&self,
-		deadline: u64,
+	fn run_job(
+		&mut self,
+		job: Fingerprint,
 		request: Request,
-		done: impl FnOnce(JobOutcome, Duration) -> Done + Send + 'static,
+		estimate: Duration,
+		deadline: BlockNumber,
+		asked_for: BlockNumber,
 	) {
+		self.metrics.requests.inc();
+		let started = self.started.clone();
+		let on_start = Box::new(move || Box::new(started.begin(job)) as Box<dyn Send>);
+		let on_done = self.on_done(move |outcome, ran| Done::Job { job, outcome, ran });
+		let turn = Turn::By(self.wanted.due(deadline));
+		// One that finds no time or no room is told of, too.
+		let id = self.queue.submit(Job { turn, estimate, request, on_start, on_done });
+		self.in_flight.insert(job, InFlight { id, asked_for });
+	}
+
+	/// Runs what belongs to no job.
+	fn run_alone(&self, request: Request, done: impl FnOnce(JobOutcome, Duration) -> Done + Send + 'static) {
+		let on_start = Box::new(|| Box::new(()) as Box<dyn Send>);
+		let (turn, estimate, on_done) = (Turn::Alone, Duration::ZERO, self.on_done(done));
+		self.queue.submit(Job { turn, estimate, request, on_start, on_done });
+	}
+
+	fn on_done(
+		&self,
+		done: impl FnOnce(JobOutcome, Duration) -> Done + Send + 'static,
+	) -> Box<dyn FnOnce(JobOutcome, Duration) + Send> {
 		let report = self.done.clone();
-		let on_done = Box::new(move |outcome| {
+		Box::new(move |outcome, ran| {
 			// Where the service is gone nobody waits for it.
-			let _ = report.try_send(done(outcome, last_run()));
-		});
-		// One that finds no room is reported too.
-		let _ = self.queue.submit(Job { deadline, request, on_done });
+			let _ = report.try_send(done(outcome, ran));
+		})
 	}
 
 	fn finish(&mut self, done: Done) {
@@ -232,32 +360,31 @@ where
 				}
 			}
 			Done::Load { model, loaded } => {
-				let action = self.models.loaded(model, loaded);
-				self.go_on(action);
+				let actions = self.models.loaded(model, loaded);
+				self.go_on(actions);
 			}
 			Done::Golden { model, golden, outcome } => {
-				let action = self.models.checked(model, golden, outcome);
-				self.go_on(action);
+				let actions = self.models.checked(model, golden, outcome);
+				self.go_on(actions);
+			}
+			Done::Measured { model, outcome, ran } => {
+				let actions = self.models.measured(model, &outcome, ran);
+				self.go_on(actions);
 			}
 		}
 	}
 
-	/// Goes on with a model; where there is a verdict on it, jobs may have waited for that.
-	fn go_on(&mut self, action: Option<Action>) {
-		let is_verdict = matches!(action, Some(Action::Announce { .. }));
-		if let Some(action) = action {
-			self.act(action);
-		}
+	/// Goes on with the models; where there is a verdict on one, jobs may have waited for that.
+	fn go_on(&mut self, actions: Vec<Action>) {
+		let is_verdict = actions.iter().any(|action| matches!(action, Action::Announce { .. }));
+		self.act_on(actions);
 		if is_verdict {
-			let best = self.client.info().best_hash;
-			if let Err(error) = self.look_through_open_jobs(best) {
-				log::warn!(target: LOG_TARGET, "The open jobs can't be read: {error}");
-			}
+			self.look_through_open_jobs();
 		}
 	}
 
-	/// What the worker is told; nothing where the job never had its turn, and will be found again.
-	fn response(&self, outcome: JobOutcome, ran: Duration) -> Option<Result<OutputBytes, AbstainReason>> {
+	/// What the worker is told; nothing where nobody wants it any more, or it will be found again.
+	fn response(&self, outcome: JobOutcome, ran: Duration) -> Option<Result<Answered, AbstainReason>> {
 		match outcome {
 			JobOutcome::Done(_) if ran > self.capacity.timeout => {
 				log::warn!(
@@ -267,7 +394,9 @@ where
 				);
 				Some(Err(AbstainReason::TooSlow))
 			}
-			JobOutcome::Done(inference) => Some(canonical_bytes(&inference.outcome)),
+			JobOutcome::Done(Inference { outcome, trace }) => {
+				Some(canonical_bytes(&outcome).map(|output| Answered { output, trace: trace.into() }))
+			}
 			JobOutcome::Failed(error) => {
 				log::error!(target: LOG_TARGET, "The engine failed, so this node abstains: {error}");
 				Some(Err(AbstainReason::EngineFailed))
@@ -278,14 +407,8 @@ where
 		}
 	}
 
-	fn respond(&mut self, job: Fingerprint, response: Result<OutputBytes, AbstainReason>) {
-		let outcome = match &response {
-			Ok(_) => "output",
-			Err(AbstainReason::NoModel) => "no_model",
-			Err(AbstainReason::Overloaded) => "overloaded",
-			Err(AbstainReason::TooSlow) => "too_slow",
-			Err(AbstainReason::EngineFailed) => "engine_failed",
-		};
+	fn respond(&mut self, job: Fingerprint, response: Result<Answered, AbstainReason>) {
+		let outcome = label(&response);
 		log::debug!(target: LOG_TARGET, "Job {job}: {outcome}");
 		self.metrics.responses.with_label_values(&[outcome]).inc();
 		self.mailbox.respond(&job, &InferenceResponse::V1(response));
@@ -293,5 +416,16 @@ where
 	}
 }
 
+/// How the metrics call a response.
+pub fn label(response: &Result<Answered, AbstainReason>) -> &'static str {
+	match response {
+		Ok(_) => "output",
+		Err(AbstainReason::NoModel) => "no_model",
+		Err(AbstainReason::Overloaded) => "overloaded",
+		Err(AbstainReason::TooSlow) => "too_slow",
+		Err(AbstainReason::EngineFailed) => "engine_failed",
+	}
+}
+
 #[cfg(test)]
-mod tests;
+pub mod tests;

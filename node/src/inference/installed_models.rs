@@ -1,13 +1,15 @@
 //! The files of models that this node has, and the engine that they are loaded into.
 
+use super::panics;
 use crate::models::memory;
+use parking_lot::Mutex;
 use sibyl_engine::{
 	gguf::GgufFile,
 	store::{known, ModelStore, Sha256Hash, StoreError, VerifiedFile},
 	Architecture, CheckedFile, Engine, EngineError, LanguageModel, LocalEngine, ModelDescription, Task, COMMON_LINGUA,
 };
 use sibyl_primitives::{model::ModelRevision, Hash};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Instant};
 
 const LOG_TARGET: &str = "inference";
 
@@ -29,6 +31,21 @@ pub enum LoadError {
 	/// The files are none of a model that the engine can run.
 	#[error(transparent)]
 	Engine(#[from] EngineError),
+	/// The loader has a fault, or the files one that it does not expect.
+	#[error("its loader panicked: {0}")]
+	Panicked(String),
+}
+
+impl LoadError {
+	/// Whether it may be otherwise some minutes later, without the operator: what the system is short of or does not
+	/// allow may change, and a damaged file stays damaged.
+	pub fn may_pass(&self) -> bool {
+		match self {
+			Self::Memory(_) | Self::Thread(_) => true,
+			Self::Store(StoreError::Io { source, .. }) => source.kind() != ErrorKind::InvalidData,
+			Self::Store(_) | Self::Architecture(_) | Self::Engine(_) | Self::Panicked(_) => false,
+		}
+	}
 }
 
 /// What has models' files, and loads models from them.
@@ -44,16 +61,23 @@ pub trait ModelSource: Send + Sync {
 	fn unload(&self, file: &Hash);
 }
 
+/// Loads a model; a panic of the loader's is an error.
+pub fn load_guarded(source: &dyn ModelSource, revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
+	panics::catch(|| source.load(revision)).unwrap_or_else(|message| Err(LoadError::Panicked(message)))
+}
+
 /// The model that is compiled in, and those in a store.
 pub struct InstalledModels {
 	engine: Arc<LocalEngine>,
 	store: ModelStore,
+	/// One model at a time: the memory that is available is only known when the one before has taken its own.
+	loading: Mutex<()>,
 }
 
 impl InstalledModels {
 	/// Loads into this engine from the store in this folder.
 	pub fn new(engine: Arc<LocalEngine>, folder: PathBuf) -> Self {
-		Self { engine, store: ModelStore::new(folder) }
+		Self { engine, store: ModelStore::new(folder), loading: Mutex::new(()) }
 	}
 
 	/// The names of the models that this release knows, whether they are installed or not.
@@ -73,6 +97,7 @@ impl ModelSource for InstalledModels {
 	}
 
 	fn load(&self, revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
+		let _one_at_a_time = self.loading.lock();
 		if let Some(loaded) = revision.files.first().and_then(|file| self.find(&file.sha256)) {
 			return Ok(loaded);
 		}
@@ -86,6 +111,8 @@ impl ModelSource for InstalledModels {
 				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
 				LanguageModel::memory_needed(&file, revision.limits.context_units as usize)?
 			}
+			// The weights are repacked, beside what is mapped.
+			(Task::Embedding, files) => files.iter().map(|file| 2 * file.len() as u64).sum(),
 			(_, files) => files.iter().map(|file| file.len() as u64).sum(),
 		};
 		memory::check(&name, needed)?;
@@ -148,6 +175,22 @@ mod tests {
 	}
 
 	#[test]
+	fn what_the_system_is_short_of_may_pass_and_what_is_wrong_with_the_files_stays() {
+		let refused = |kind: ErrorKind| {
+			LoadError::from(StoreError::Io { attempt: "open", path: PathBuf::from("file"), source: kind.into() })
+		};
+		let memory = memory::check_against("x", 2, Some(1)).expect_err("it does not fit");
+		let thread = LoadError::Thread(ErrorKind::WouldBlock.into());
+		for passing in [refused(ErrorKind::PermissionDenied), LoadError::from(memory), thread] {
+			assert!(passing.may_pass(), "{passing}");
+		}
+		let invalid = LoadError::from(EngineError::InvalidModel("x".into()));
+		for staying in [invalid, LoadError::Panicked("x".into()), LoadError::Architecture("x".into())] {
+			assert!(!staying.may_pass(), "{staying}");
+		}
+	}
+
+	#[test]
 	fn a_file_that_was_changed_is_not_read() {
 		let folder = tempfile::tempdir().expect("a folder can be made");
 		let source = source(&folder);
@@ -156,6 +199,6 @@ mod tests {
 		std::fs::remove_file(&path).expect("it can be removed");
 		std::fs::write(&path, "other bytes").expect("it can be written");
 		let error = source.load(&revision).expect_err("its hash differs");
-		assert!(matches!(error, LoadError::Store(StoreError::Hash { .. })), "{error}");
+		assert!(matches!(error, LoadError::Store(StoreError::Hash { .. })) && !error.may_pass(), "{error}");
 	}
 }

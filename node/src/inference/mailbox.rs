@@ -6,16 +6,18 @@
 use super::metrics::Metrics;
 use async_channel::{Receiver, Sender, TrySendError};
 use codec::{Decode, DecodeAll, Encode};
+use parking_lot::Mutex;
 use sibyl_primitives::{
 	job::Fingerprint,
 	mailbox::{
-		model_status_key, request_key, response_key, InferenceRequest, InferenceResponse, ModelStatus, OUTBOX,
-		REQUEST_PREFIX,
+		model_status_key, request_key, response_key, InferenceRequest, InferenceResponse, ModelStatus, Started, OUTBOX,
+		REQUEST_PREFIX, STARTED,
 	},
-	model::ModelId,
+	model::{Availability, ModelId, Pace},
 	vote::VersionedBallot,
 };
 use sp_core::offchain::{OffchainStorage, STORAGE_PREFIX};
+use std::{collections::BTreeSet, sync::Arc};
 
 const LOG_TARGET: &str = "inference::mailbox";
 
@@ -23,6 +25,9 @@ const LOG_TARGET: &str = "inference::mailbox";
 const WAITING_REQUESTS: usize = 1024;
 /// Ballots that may wait to be sent. The worker puts votes out again for as long as the chain lacks them.
 const WAITING_BALLOTS: usize = 256;
+
+/// Unreadable entries that are remembered, so that each is told of once. Beyond them, none is told of.
+const KNOWN_UNREADABLE: usize = 1024;
 
 /// What the worker wrote, as it is written.
 pub struct Notices {
@@ -38,6 +43,7 @@ pub struct NotifyingStorage<Storage> {
 	inner: Storage,
 	requests: Sender<InferenceRequest>,
 	ballots: Sender<VersionedBallot>,
+	unreadable: Unreadable,
 	metrics: Metrics,
 }
 
@@ -46,7 +52,9 @@ impl<Storage> NotifyingStorage<Storage> {
 	pub fn new(inner: Storage, metrics: Metrics) -> (Self, Notices) {
 		let (requests, heard_requests) = async_channel::bounded(WAITING_REQUESTS);
 		let (ballots, heard_ballots) = async_channel::bounded(WAITING_BALLOTS);
-		(Self { inner, requests, ballots, metrics }, Notices { requests: heard_requests, ballots: heard_ballots })
+		let unreadable = Unreadable::default();
+		let notices = Notices { requests: heard_requests, ballots: heard_ballots };
+		(Self { inner, requests, ballots, unreadable, metrics }, notices)
 	}
 
 	fn written(&self, prefix: &[u8], key: &[u8], value: &[u8]) {
@@ -54,15 +62,15 @@ impl<Storage> NotifyingStorage<Storage> {
 			return;
 		}
 		if key == OUTBOX {
-			self.notify(&self.ballots, value, "a vote ballot");
+			self.notify(&self.ballots, key, value, "a vote ballot");
 		} else if key.starts_with(REQUEST_PREFIX) {
-			self.notify(&self.requests, value, "a request");
+			self.notify(&self.requests, key, value, "a request");
 		}
 	}
 
 	/// Never waits: it runs inside the worker's call.
-	fn notify<T: Decode>(&self, listener: &Sender<T>, mut value: &[u8], what: &str) {
-		let Some(entry) = readable(T::decode_all(&mut value), what) else { return };
+	fn notify<T: Decode>(&self, listener: &Sender<T>, key: &[u8], value: &[u8], what: &str) {
+		let Some(entry) = self.unreadable.read(key, value, what) else { return };
 		match listener.try_send(entry) {
 			// Nobody listens on a node that does not serve models, and everybody is gone when the node stops.
 			Ok(()) | Err(TrySendError::Closed(_)) => {}
@@ -102,12 +110,15 @@ impl<Storage: OffchainStorage> OffchainStorage for NotifyingStorage<Storage> {
 
 /// The mailbox, as native code uses it.
 #[derive(Clone)]
-pub struct Mailbox<Storage>(Storage);
+pub struct Mailbox<Storage> {
+	storage: Storage,
+	unreadable: Unreadable,
+}
 
 impl<Storage: OffchainStorage> Mailbox<Storage> {
 	/// The mailbox in this storage; its clones share the database.
 	pub fn new(storage: Storage) -> Self {
-		Self(storage)
+		Self { storage, unreadable: Unreadable::default() }
 	}
 
 	/// What the worker wants to know of a job.
@@ -117,44 +128,92 @@ impl<Storage: OffchainStorage> Mailbox<Storage> {
 
 	/// Whether a job has been answered, in whatever version.
 	pub fn is_answered(&self, job: &Fingerprint) -> bool {
-		self.0.get(STORAGE_PREFIX, &response_key(job)).is_some()
+		self.storage.get(STORAGE_PREFIX, &response_key(job)).is_some()
 	}
 
 	/// Answers a request that is still there: once the worker has cleared a job's entries nobody would clear another.
 	pub fn respond(&mut self, job: &Fingerprint, response: &InferenceResponse) {
-		if self.0.get(STORAGE_PREFIX, &request_key(job)).is_some() {
-			self.0.set(STORAGE_PREFIX, &response_key(job), &response.encode());
+		let is_asked = |storage: &Storage| storage.get(STORAGE_PREFIX, &request_key(job)).is_some();
+		if !is_asked(&self.storage) {
+			return;
+		}
+		self.storage.set(STORAGE_PREFIX, &response_key(job), &response.encode());
+		// The worker clears the request first. Where it did so meanwhile, it may have cleared the response before there
+		// was one; where it does so from now on, it finds this one.
+		if !is_asked(&self.storage) {
+			self.storage.remove(STORAGE_PREFIX, &response_key(job));
 		}
 	}
 
 	/// Says whether this node can run a model.
-	pub fn set_model_status(&mut self, model: &ModelId, status: ModelStatus) {
-		self.0.set(STORAGE_PREFIX, &model_status_key(model), &status.encode());
+	pub fn set_model_status(&mut self, model: &ModelId, availability: Availability) {
+		let status = ModelStatus::V1(availability);
+		self.storage.set(STORAGE_PREFIX, &model_status_key(model), &status.encode());
+	}
+
+	/// The pace that was told last of a model, if it was served.
+	pub fn told_pace(&self, model: &ModelId) -> Option<Pace> {
+		match self.get(&model_status_key(model), "a model's status")? {
+			ModelStatus::V1(Availability::Serves(pace)) => Some(pace),
+			ModelStatus::V1(Availability::Withdrawn) => None,
+		}
+	}
+
+	/// The jobs whose inference has begun and not ended; none where a newer release wrote the list, which is then left
+	/// alone.
+	pub fn started(&self) -> Option<Vec<Fingerprint>> {
+		match self.storage.get(STORAGE_PREFIX, STARTED) {
+			None => Some(Vec::new()),
+			Some(value) => match self.unreadable.read(STARTED, &value, "a list of jobs") {
+				Some(Started::V1(jobs)) => Some(jobs),
+				None => None,
+			},
+		}
+	}
+
+	/// Takes down the jobs whose inference has begun and not ended.
+	pub fn set_started(&mut self, jobs: Vec<Fingerprint>) {
+		self.storage.set(STORAGE_PREFIX, STARTED, &Started::V1(jobs).encode());
 	}
 
 	fn get<T: Decode>(&self, key: &[u8], what: &str) -> Option<T> {
-		let value = self.0.get(STORAGE_PREFIX, key)?;
-		readable(T::decode_all(&mut &value[..]), what)
+		let value = self.storage.get(STORAGE_PREFIX, key)?;
+		self.unreadable.read(key, &value, what)
 	}
 }
 
-/// What could be read. A runtime that has been upgraded may write what this node is too old for.
-fn readable<T>(decoded: Result<T, codec::Error>, what: &str) -> Option<T> {
-	decoded
-		.inspect_err(|error| {
-			log::warn!(
-				target: LOG_TARGET,
-				"The mailbox holds {what} that can't be read; this node may be too old for the runtime: {error}",
-			)
-		})
-		.ok()
+/// The keys of entries that could not be read, and were told of.
+#[derive(Clone, Default)]
+struct Unreadable(Arc<Mutex<BTreeSet<Vec<u8>>>>);
+
+impl Unreadable {
+	/// The entry, where it can be read. A runtime that has been upgraded may write what this node is too old for.
+	fn read<T: Decode>(&self, key: &[u8], mut value: &[u8], what: &str) -> Option<T> {
+		match T::decode_all(&mut value) {
+			Ok(entry) => Some(entry),
+			Err(error) => {
+				if self.is_news(key) {
+					log::warn!(
+						target: LOG_TARGET,
+						"The mailbox holds {what} that can't be read; this node may be too old for the runtime: {error}",
+					);
+				}
+				None
+			}
+		}
+	}
+
+	fn is_news(&self, key: &[u8]) -> bool {
+		let mut known = self.0.lock();
+		known.len() < KNOWN_UNREADABLE && known.insert(key.to_vec())
+	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{ballot, metrics, request, SharedStorage};
-	use sibyl_primitives::{job::AbstainReason, model::Standing, Hash};
+	use crate::inference::mock::{metrics, request, versioned_ballot as ballot, SharedStorage};
+	use sibyl_primitives::{job::AbstainReason, Hash};
 
 	fn storage() -> (NotifyingStorage<SharedStorage>, Notices, SharedStorage) {
 		let plain = SharedStorage::default();
@@ -231,12 +290,65 @@ mod tests {
 		assert!(mailbox.is_answered(&job));
 	}
 
+	/// A storage whose worker clears a job's entries at the worst moment: just before the response is written.
+	#[derive(Clone)]
+	struct Clearing(SharedStorage, Fingerprint);
+
+	impl OffchainStorage for Clearing {
+		fn set(&mut self, prefix: &[u8], key: &[u8], value: &[u8]) {
+			for key in [request_key(&self.1), response_key(&self.1)] {
+				self.0.remove(STORAGE_PREFIX, &key);
+			}
+			self.0.set(prefix, key, value);
+		}
+
+		fn remove(&mut self, prefix: &[u8], key: &[u8]) {
+			self.0.remove(prefix, key);
+		}
+
+		fn get(&self, prefix: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+			self.0.get(prefix, key)
+		}
+
+		fn compare_and_set(&mut self, prefix: &[u8], key: &[u8], old: Option<&[u8]>, new: &[u8]) -> bool {
+			self.0.compare_and_set(prefix, key, old, new)
+		}
+	}
+
 	#[test]
-	fn a_models_status_is_where_the_worker_looks_for_it() {
+	fn a_response_that_the_worker_clears_the_request_of_meanwhile_is_taken_back() {
+		let mut plain = SharedStorage::default();
+		let (job, request) = request(7);
+		plain.set(STORAGE_PREFIX, &request_key(&job), &request.encode());
+		let mut mailbox = Mailbox::new(Clearing(plain.clone(), job));
+		mailbox.respond(&job, &InferenceResponse::V1(Err(AbstainReason::NoModel)));
+		assert_eq!(plain.get(STORAGE_PREFIX, &response_key(&job)), None);
+	}
+
+	#[test]
+	fn an_unreadable_entry_is_told_of_once_and_only_so_many_are() {
+		let unreadable = Unreadable::default();
+		assert!(unreadable.is_news(b"a"));
+		assert!(!unreadable.is_news(b"a"));
+		assert!(!unreadable.clone().is_news(b"a"), "clones are one");
+		for n in 1..KNOWN_UNREADABLE {
+			assert!(unreadable.is_news(&n.to_le_bytes()), "{n}");
+		}
+		assert!(!unreadable.is_news(b"b"));
+	}
+
+	#[test]
+	fn a_models_status_is_where_the_worker_looks_for_it_and_its_pace_is_found_again() {
 		let (notifying, _notices, plain) = storage();
 		let model = Hash::repeat_byte(1);
-		let status = ModelStatus::V1(Standing::Serves { capacity: 4 });
-		Mailbox::new(plain).set_model_status(&model, status);
-		assert_eq!(notifying.get(STORAGE_PREFIX, &model_status_key(&model)), Some(status.encode()));
+		let pace = Pace { job: 4, input_unit: 2, output_unit: 1 };
+		let mut mailbox = Mailbox::new(plain);
+		assert_eq!(mailbox.told_pace(&model), None);
+		for (availability, told) in [(Availability::Serves(pace), Some(pace)), (Availability::Withdrawn, None)] {
+			mailbox.set_model_status(&model, availability);
+			let status = ModelStatus::V1(availability);
+			assert_eq!(notifying.get(STORAGE_PREFIX, &model_status_key(&model)), Some(status.encode()));
+			assert_eq!(mailbox.told_pace(&model), told);
+		}
 	}
 }

@@ -11,7 +11,8 @@ use substrate_prometheus_endpoint::{
 pub struct Metrics {
 	/// Inferences that the offchain worker asked for and the engine took.
 	pub requests: Counter<U64>,
-	/// Responses to the offchain worker, by outcome: `answer`, `refusal` or why the validator abstains.
+	/// Responses to the offchain worker, by outcome: `output` (the model's answer or its refusal), or why the validator
+	/// abstains: `no_model`, `overloaded`, `too_slow`, `engine_failed`.
 	pub responses: CounterVec<U64>,
 	/// How long inferences ran, without the wait for their turn, by model.
 	pub seconds: HistogramVec,
@@ -23,14 +24,17 @@ pub struct Metrics {
 	pub wakes: Counter<U64>,
 	/// Notices of the mailbox that nobody had room for.
 	pub notices_dropped: Counter<U64>,
-	/// Vote ballots from other nodes, by verdict: `accepted` or why not.
+	/// Ballots from other nodes, by verdict: `accepted`, `merged` (it brought outputs that were missing), `deferred` (it is
+	/// passed on later), `crowded` (there was no room) or why not.
 	pub ballots_received: CounterVec<U64>,
-	/// Vote ballots of this node, by what became of them.
+	/// Ballots of this node, by outcome: `sent` or why not.
 	pub ballots_sent: CounterVec<U64>,
-	/// Vote ballots in the pool.
+	/// Ballots in the pool.
 	pub pool_ballots: Gauge<U64>,
-	/// Bytes of the vote ballots in the pool.
+	/// Bytes of the ballots in the pool.
 	pub pool_bytes: Gauge<U64>,
+	/// Reports of validators that committed twice for one seat, by outcome: `sent` or `not_taken`.
+	pub equivocation_reports: CounterVec<U64>,
 }
 
 impl Metrics {
@@ -61,15 +65,22 @@ impl Metrics {
 				"Notices of the mailbox that nobody had room for",
 			)?,
 			ballots_received: CounterVec::new(
-				Opts::new("inference_ballots_received_total", "Vote ballots from other nodes"),
+				Opts::new("inference_ballots_received_total", "Ballots from other nodes"),
 				&["verdict"],
 			)?,
 			ballots_sent: CounterVec::new(
-				Opts::new("inference_ballots_sent_total", "Vote ballots of this node"),
+				Opts::new("inference_ballots_sent_total", "Ballots of this node"),
 				&["outcome"],
 			)?,
-			pool_ballots: Gauge::new("inference_pool_ballots", "Vote ballots in the pool")?,
-			pool_bytes: Gauge::new("inference_pool_bytes", "Bytes of the vote ballots in the pool")?,
+			pool_ballots: Gauge::new("inference_pool_ballots", "Ballots in the pool")?,
+			pool_bytes: Gauge::new("inference_pool_bytes", "Bytes of the ballots in the pool")?,
+			equivocation_reports: CounterVec::new(
+				Opts::new(
+					"inference_equivocation_reports_total",
+					"Reports of validators that committed twice for a seat",
+				),
+				&["outcome"],
+			)?,
 		};
 		if let Some(registry) = registry {
 			metrics.register(registry)?;
@@ -93,7 +104,7 @@ impl Metrics {
 		for counter in [&self.requests, &self.wakes, &self.notices_dropped] {
 			register(counter.clone(), registry)?;
 		}
-		for counters in [&self.responses, &self.ballots_received, &self.ballots_sent] {
+		for counters in [&self.responses, &self.ballots_received, &self.ballots_sent, &self.equivocation_reports] {
 			register(counters.clone(), registry)?;
 		}
 		for gauge in [&self.queue_length, &self.pool_ballots, &self.pool_bytes] {
@@ -113,13 +124,14 @@ mod tests {
 	fn every_metric_is_registered_under_the_inference_prefix() {
 		let registry = Registry::new();
 		let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
-		metrics.responses.with_label_values(&["answer"]).inc();
+		metrics.responses.with_label_values(&["output"]).inc();
 		metrics.seconds.with_label_values(&["fake"]).observe(0.1);
 		metrics.show_models([("fake".into(), true)].into_iter());
 		metrics.ballots_received.with_label_values(&["accepted"]).inc();
 		metrics.ballots_sent.with_label_values(&["sent"]).inc();
+		metrics.equivocation_reports.with_label_values(&["sent"]).inc();
 		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
-		assert_eq!(names.len(), 11, "{names:?}");
+		assert_eq!(names.len(), 12, "{names:?}");
 		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");
 	}
 

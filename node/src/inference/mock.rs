@@ -3,8 +3,9 @@
 use super::{
 	installed_models::{LoadError, ModelSource},
 	metrics::Metrics,
-	pool::{Bounds, SharedPool},
+	pool::SharedPool,
 };
+use codec::Encode;
 use parking_lot::{Mutex, MutexGuard};
 use sc_client_api::{
 	BlockImportNotification, BlockchainEvents, FinalityNotifications, HeaderBackend, ImportNotifications,
@@ -15,7 +16,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Reques
 use sibyl_primitives::{
 	api::{
 		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
-		ResultView,
+		ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
 	inference_key::InferencePair,
 	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
@@ -27,6 +28,7 @@ use sibyl_primitives::{
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
 use sibyl_runtime::opaque::{Block, Header};
+use sibyl_votes::Bounds;
 use sp_api::{ApiError, ApiRef, ProvideRuntimeApi};
 use sp_blockchain::{BlockStatus, Info};
 use sp_consensus::BlockOrigin;
@@ -43,12 +45,30 @@ use std::{
 		Arc,
 	},
 };
+use substrate_prometheus_endpoint::Registry;
 
 pub const GENESIS: Hash = Hash::repeat_byte(0x6e);
 pub const SESSION: SessionIndex = 5;
 
 pub fn metrics() -> Metrics {
 	Metrics::new(None).expect("the metrics' names are well-formed")
+}
+
+/// Metrics, and the registry that shows them.
+pub fn registry_with_metrics() -> (Registry, Metrics) {
+	let registry = Registry::new();
+	let metrics = Metrics::new(Some(&registry)).expect("no two metrics have one name");
+	(registry, metrics)
+}
+
+/// What the registry shows under this name, and under this label where there are some; 0 where that was never counted.
+pub fn value(registry: &Registry, name: &str, label: Option<&str>) -> u64 {
+	let families = registry.gather();
+	let family = families.iter().find(|family| family.get_name() == name).into_iter();
+	let shown = family
+		.flat_map(|family| family.get_metric())
+		.find(|metric| metric.get_label().first().map(|pair| pair.get_value()) == label);
+	shown.map_or(0, |metric| (metric.get_counter().get_value() + metric.get_gauge().get_value()) as u64)
 }
 
 pub fn shared_pool() -> SharedPool {
@@ -109,7 +129,11 @@ pub fn fake_revision() -> ModelRevision {
 		let asked = Request::new(FakeEngine::MODEL, input, limits);
 		let outcome = Ok(FakeEngine::made_up(&asked, 0));
 		let bytes = super::output::canonical_bytes(&outcome).expect("the fake's labels are short");
-		Golden { input: input.try_into().expect("it is short"), output_hash: output_hash(&bytes) }
+		Golden {
+			input: input.try_into().expect("it is short"),
+			output_hash: output_hash(&bytes),
+			trace: FakeEngine::made_up_trace(&outcome, 0).into(),
+		}
 	};
 	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
 	ModelRevision {
@@ -153,7 +177,7 @@ impl ModelSource for FakeSource {
 
 pub fn fake_model() -> ModelView {
 	let revision = fake_revision();
-	ModelView { id: revision.id(), revision, served_by: vec![account(0)] }
+	ModelView { id: revision.id(), revision, is_suspended: false, served_by: vec![account(0)] }
 }
 
 // Validators and their votes.
@@ -168,11 +192,23 @@ fn pair(validator: u32) -> InferencePair {
 	InferencePair::from_seed(&seed)
 }
 
+/// A session's set of so many validators.
+pub fn key_set(session: SessionIndex, validators: u32) -> KeySetView {
+	KeySetView { session, members: (0..validators).map(|n| (account(n as u8), pair(n).public())).collect() }
+}
+
 /// The sets of two sessions, the same so many validators in both.
 pub fn key_sets(validators: u32) -> Vec<KeySetView> {
-	let members: Vec<_> = (0..validators).map(|n| (account(n as u8), pair(n).public())).collect();
-	[SESSION, SESSION - 1].map(|session| KeySetView { session, members: members.clone() }).into()
+	[SESSION, SESSION - 1].map(|session| key_set(session, validators)).into()
 }
+
+/// What the runtime says of a ballot with votes that it takes.
+pub fn wanted() -> BallotStanding {
+	BallotStanding::Wanted { deadline: Some(99), outputs: Vec::new(), has_early_reveals: false }
+}
+
+/// What the runtime says of a ballot whose time may come.
+pub const EARLY: BallotStanding = BallotStanding::Early { has_early_reveals: false };
 
 pub fn signed(validator: u32, ballot: Ballot) -> SignedBallot {
 	let signature = pair(validator).sign(&ballot.signing_payload(&GENESIS));
@@ -195,7 +231,7 @@ pub fn ballot(validator: u32, at_block: BlockNumber) -> SignedBallot {
 	ballot_by(validator, SESSION, at_block)
 }
 
-pub fn ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
+pub fn versioned_ballot(validator: u32, at_block: BlockNumber) -> VersionedBallot {
 	VersionedBallot::V1(ballot(validator, at_block))
 }
 
@@ -236,8 +272,12 @@ pub struct MockState {
 	pub models: Vec<ModelView>,
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
-	/// By the ballot's id; early where there is none.
-	pub standings: HashMap<Hash, BallotStanding>,
+	pub validators: BTreeMap<AccountId, ValidatorView>,
+	pub next_key_set: Option<KeySetView>,
+	/// By the encoded ballot; early where there is none.
+	standings: HashMap<Vec<u8>, BallotStanding>,
+	/// How many ballots the runtime was asked about, call by call.
+	pub judged: Vec<usize>,
 	imports: Vec<TracingUnboundedSender<BlockImportNotification<Block>>>,
 }
 
@@ -257,7 +297,10 @@ impl MockChain {
 			models: Vec::new(),
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
+			validators: BTreeMap::new(),
+			next_key_set: None,
 			standings: HashMap::new(),
+			judged: Vec::new(),
 			imports: Vec::new(),
 		})))
 	}
@@ -296,10 +339,25 @@ impl MockChain {
 		hash
 	}
 
+	/// Lets the runtime say this of a ballot.
+	pub fn set_standing(&self, signed: &SignedBallot, standing: BallotStanding) {
+		self.state().standings.insert(signed.ballot.encode(), standing);
+	}
+
 	pub fn open_job(&self, fingerprint: Fingerprint) {
+		self.set_job(fingerprint, PhaseView::Committing, 99);
+	}
+
+	/// Lets a job be in this phase, until that block.
+	pub fn set_job(&self, fingerprint: Fingerprint, phase: PhaseView, deadline: BlockNumber) {
 		let mut state = self.state();
-		let id = state.open_jobs.len() as JobId;
-		state.open_jobs.push(OpenJob { id, fingerprint, phase: PhaseView::Committing, deadline: 99 });
+		match state.open_jobs.iter_mut().find(|job| job.fingerprint == fingerprint) {
+			Some(job) => (job.phase, job.deadline) = (phase, deadline),
+			None => {
+				let id = state.open_jobs.len() as JobId;
+				state.open_jobs.push(OpenJob { id, round: 0, fingerprint, phase, deadline });
+			}
+		}
 	}
 
 	/// Ends all streams.
@@ -436,15 +494,26 @@ sp_api::mock_impl_runtime_apis! {
 		}
 
 		#[advanced]
+		fn next_key_set(&self, _: <Block as BlockT>::Hash) -> Result<Option<KeySetView>, ApiError> {
+			self.answer(|state| state.next_key_set.clone())
+		}
+
+		#[advanced]
 		fn ballot_standings(
 			&self,
 			_: <Block as BlockT>::Hash,
-			ballots: Vec<VersionedBallot>,
+			ballots: Vec<Ballot>,
 		) -> Result<Vec<BallotStanding>, ApiError> {
+			self.0.lock().judged.push(ballots.len());
 			self.answer(|state| {
-				let standing = |VersionedBallot::V1(ballot): &VersionedBallot| state.standings.get(&ballot.id()).copied();
-				ballots.iter().map(|ballot| standing(ballot).unwrap_or(BallotStanding::Early)).collect()
+				let standing = |ballot: &Ballot| state.standings.get(&ballot.encode()).cloned().unwrap_or(EARLY);
+				ballots.iter().take(MAX_JUDGED_BALLOTS as usize).map(standing).collect()
 			})
+		}
+
+		#[advanced]
+		fn validator(&self, _: <Block as BlockT>::Hash, validator: AccountId) -> Result<ValidatorView, ApiError> {
+			self.answer(|state| state.validators.get(&validator).copied().unwrap_or_default())
 		}
 	}
 }

@@ -6,7 +6,7 @@
 //!        │  └── wake ◀────────────┼────response────┘
 //!        └────────── ballot ──▶ mailbox ──▶ gossip ◀──▶ other nodes
 //!                                             │
-//!                                           pool ──▶ inherent ──▶ the block that this node makes
+//!                            reports ◀────── pool ──▶ inherent ──▶ the block that this node makes
 //! ```
 //!
 //! Which jobs are this validator's, what is signed and when it is revealed is the runtime's to decide, in the worker.
@@ -22,6 +22,13 @@ pub mod metrics;
 pub mod mock;
 pub mod models;
 pub mod output;
+pub mod pace;
+mod panics;
 pub mod pool;
+pub mod reports;
+mod started;
 mod timed;
 pub mod wake;
+
+/// Whether the node is still far from the newest block, as the network's part of it sees that.
+pub type IsSyncing = std::sync::Arc<dyn Fn() -> bool + Send + Sync>;

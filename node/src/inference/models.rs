@@ -1,130 +1,50 @@
-//! Which of the chain's models this node serves: those whose files it has, that its operator allows, and whose goldens
-//! pass.
+//! Which of the chain's models this node serves: those whose files it has, that its operator allows, whose goldens pass,
+//! and that it is fast enough for.
 //!
-//! A state machine: the engine's service tells it what the chain and the engine say, and does what it answers.
+//! A state machine: the engine's service tells it what the chain and the engine say, and does what it answers. One model
+//! at a time is loaded, checked and measured, so that it finds the memory that it needs and is measured alone.
 
 use super::{
 	installed_models::{LoadError, ModelSource},
 	output::canonical_bytes,
+	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, Limits, ModelDescription, Prompt as EnginePrompt, Request,
-	Task as EngineTask, SEMANTICS_VERSION,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription,
+	Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,
 	job::{Prompt, Sampling},
-	model::{ModelId, ModelRevision, Task},
+	model::{ModelId, ModelRevision, Pace, Task},
 	output::output_hash,
-	Hash,
+	BlockNumber, Hash,
 };
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	sync::Arc,
+	time::Duration,
 };
 
-/// What on the command line stands for no model at all.
-const NONE: &str = "none";
+mod choice;
+mod why_not;
+
+pub use choice::{Choice, NoneBesideOthers};
+pub use why_not::{Part, WhyNot};
 
 /// Tokens that a golden's output has at most, where the model generates text.
 const GOLDEN_TOKENS: u32 = 32;
 
-/// The models that the operator allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-	/// All that the node has the files of.
-	All,
-	/// Those of these names.
-	Only(BTreeSet<String>),
-}
-
-/// A name on the command line is none of a model that this release knows.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--models names '{name}', which this release does not know: it knows {known}; 'none' alone serves no model")]
-pub struct UnknownModel {
-	name: String,
-	known: String,
-}
-
-impl Choice {
-	/// What the command line says, given the names that this release knows; nothing said is all.
-	pub fn new(names: &[String], known: &[String]) -> Result<Self, UnknownModel> {
-		match names {
-			[] => return Ok(Self::All),
-			[none] if none == NONE => return Ok(Self::Only(BTreeSet::new())),
-			_ => {}
-		}
-		match names.iter().find(|name| !known.contains(name)) {
-			None => Ok(Self::Only(names.iter().cloned().collect())),
-			Some(name) => Err(UnknownModel { name: name.clone(), known: known.join(", ") }),
-		}
-	}
-
-	fn allows(&self, name: &str) -> bool {
-		match self {
-			Self::All => true,
-			Self::Only(names) => names.contains(name),
-		}
-	}
-}
-
-/// Why this node does not serve a model.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WhyNot {
-	/// A file is not there, or not any more.
-	#[error(
-		"this node has no file of SHA-256 {0:?}; 'models install' or 'models add' brings it, also while the node runs"
-	)]
-	NoFile(Hash),
-	/// Its files are there and can't be used.
-	#[error("it can't be loaded: {0}; mend that, then start the node again")]
-	NotLoaded(String),
-	/// The operator left it out.
-	#[error("it is not among the names after --models")]
-	NotChosen,
-	/// The engine runs the file in another way.
-	#[error("it is of architecture {chain} and task {task:?}, and this node runs its file as {engine}")]
-	Architecture {
-		/// The chain's.
-		chain: String,
-		/// What the chain wants of it.
-		task: Task,
-		/// The engine's.
-		engine: String,
-	},
-	/// The engine's arithmetic is of another version.
-	#[error(
-		"it is of engine semantics {chain}, and this node computes {SEMANTICS_VERSION}: install the matching release"
-	)]
-	Semantics {
-		/// The chain's.
-		chain: u32,
-	},
-	/// A golden came out otherwise.
-	#[error("golden {index} gives an output of hash {actual:?}, and the chain expects {expected:?}")]
-	GoldenDiffers {
-		/// Which.
-		index: usize,
-		/// The chain's.
-		expected: Hash,
-		/// This node's.
-		actual: Hash,
-	},
-	/// A golden could not be computed.
-	#[error("golden {index} can't be computed: {reason}")]
-	GoldenFailed {
-		/// Which.
-		index: usize,
-		/// What the engine said.
-		reason: String,
-	},
-}
+/// Blocks until a model is tried again that could not be loaded or was too slow: two and a half minutes.
+const TRY_AGAIN_AFTER: BlockNumber = 50;
 
 /// Where a model stands with this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
 	/// Not all of its files are there.
 	Absent,
+	/// They are, and it waits for its turn to be loaded.
+	Waiting,
 	/// They are being loaded.
 	Loading,
 	/// This golden is the next to pass.
@@ -134,14 +54,36 @@ enum State {
 		/// Whether the engine has it, or had no room.
 		is_asked: bool,
 	},
-	Served,
-	/// For a reason that stays.
-	NotServed,
+	/// Its goldens have passed, and its pace is being measured.
+	Measuring {
+		/// The runs so far.
+		measurement: Box<Measurement>,
+		/// Whether the engine has the next one.
+		is_asked: bool,
+	},
+	/// It is this fast.
+	Served(Measured),
+	/// For a reason that stays, or until this block.
+	NotServed(Option<BlockNumber>),
+}
+
+impl State {
+	/// Whether the engine has the model, or is about to.
+	fn has_memory(&self) -> bool {
+		matches!(self, Self::Loading | Self::Checking { .. } | Self::Measuring { .. } | Self::Served(_))
+	}
+
+	/// Whether others have to wait.
+	fn is_busy(&self) -> bool {
+		matches!(self, Self::Loading | Self::Checking { .. } | Self::Measuring { .. })
+	}
 }
 
 struct Entry {
 	revision: ModelRevision,
 	state: State,
+	/// What was said last of why it is not served: nobody wants to read that every few minutes.
+	told: Option<String>,
 }
 
 /// What is to be done about a model.
@@ -163,14 +105,21 @@ pub enum Action {
 		/// What to ask.
 		request: Request,
 	},
+	/// Ask the engine, and come back with how long it took.
+	Measure {
+		/// The model.
+		model: ModelId,
+		/// What to ask.
+		request: Request,
+	},
 	/// Tell the operator and the offchain worker.
 	Announce {
 		/// The model.
 		model: ModelId,
 		/// Its name.
 		name: String,
-		/// Whether it is served.
-		served: Result<(), WhyNot>,
+		/// The pace that it is served at, if it is.
+		served: Result<Pace, WhyNot>,
 	},
 }
 
@@ -192,8 +141,8 @@ pub struct Asked {
 /// Whether a job of a model can be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Service {
-	/// The engine takes this.
-	Ask(Request),
+	/// The engine takes this, and about so long for it.
+	Ask(Request, Duration),
 	/// It is being loaded, or its goldens are being checked.
 	Later,
 	/// The node does not serve it.
@@ -204,13 +153,16 @@ pub enum Service {
 pub struct Models {
 	source: Arc<dyn ModelSource>,
 	choice: Choice,
+	times: Times,
 	entries: BTreeMap<ModelId, Entry>,
+	/// The newest block that was heard of.
+	now: BlockNumber,
 }
 
 impl Models {
-	/// Those that the source has the files of, as far as the operator allows them.
-	pub fn new(source: Arc<dyn ModelSource>, choice: Choice) -> Self {
-		Self { source, choice, entries: BTreeMap::new() }
+	/// Those that the source has the files of, as far as the operator allows them and this machine is fast enough.
+	pub fn new(source: Arc<dyn ModelSource>, choice: Choice, times: Times) -> Self {
+		Self { source, choice, times, entries: BTreeMap::new(), now: 0 }
 	}
 
 	/// What loads them.
@@ -222,47 +174,71 @@ impl Models {
 	pub fn names(&self) -> impl Iterator<Item = (String, bool)> + '_ {
 		self.entries
 			.values()
-			.map(|Entry { revision, state }| (revision.name.to_string_lossy(), *state == State::Served))
+			.map(|Entry { revision, state, .. }| (revision.name.to_string_lossy(), matches!(state, State::Served(_))))
 	}
 
-	/// Takes over the chain's list, and looks whether files came or went. Goldens that the engine had no room for are
-	/// asked for again.
-	pub fn update(&mut self, models: Vec<ModelView>) -> Vec<Action> {
+	/// Takes over the chain's list at a block, and looks whether files came or went. What the engine had no room for is
+	/// asked again.
+	pub fn update(&mut self, models: Vec<ModelView>, now: BlockNumber) -> Vec<Action> {
+		self.now = now;
 		let on_chain: BTreeSet<_> = models.iter().map(|model| model.id).collect();
 		let (kept, given_up) = std::mem::take(&mut self.entries).into_iter().partition(|(id, _)| on_chain.contains(id));
 		self.entries = kept;
-		given_up.into_values().for_each(|entry| self.unload(&entry.revision));
-		models.into_iter().filter_map(|ModelView { id, revision, .. }| self.meet(id, revision)).collect()
+		for Entry { revision, .. } in given_up.into_values() {
+			self.unload(revision.files.first().map(|file| file.sha256));
+		}
+		let mut actions = Vec::new();
+		for ModelView { id, revision, .. } in models {
+			actions.extend(self.meet(id, revision));
+		}
+		actions.extend(self.load_next());
+		actions
 	}
 
 	fn meet(&mut self, id: ModelId, revision: ModelRevision) -> Option<Action> {
 		let is_new = !self.entries.contains_key(&id);
 		if is_new {
 			let refused = self.allow(&revision).err();
-			let state = if refused.is_some() { State::NotServed } else { State::Absent };
-			self.entries.insert(id, Entry { revision, state });
+			let state = if refused.is_some() { State::NotServed(None) } else { State::Absent };
+			self.entries.insert(id, Entry { revision, state, told: None });
 			if let Some(why) = refused {
 				return self.announce(id, Err(why));
 			}
 		}
-		let Entry { revision, state } = self.entries.get_mut(&id)?;
+		let now = self.now;
+		let Entry { revision, state, .. } = self.entries.get_mut(&id)?;
 		let missing = match revision.files.iter().find(|file| !self.source.has(&file.sha256)) {
 			None if revision.files.is_empty() => Some(Hash::zero()),
 			missing => missing.map(|file| file.sha256),
 		};
 		match (&state, missing) {
 			(State::Absent, None) => {
-				*state = State::Loading;
-				Some(Action::Load { model: id, revision: Box::new(revision.clone()) })
+				*state = State::Waiting;
+				None
+			}
+			(State::NotServed(Some(until)), _) if now >= *until => {
+				*state = State::Absent;
+				self.meet(id, self.entries.get(&id)?.revision.clone())
 			}
 			// An operator who removes a model's file does not want it to be served.
-			(State::Checking { .. } | State::Served, Some(file)) => {
+			(State::Waiting | State::Checking { .. } | State::Measuring { .. } | State::Served(_), Some(file)) => {
 				self.give_up(id, State::Absent, WhyNot::NoFile(file))
 			}
 			(State::Absent, Some(file)) if is_new => self.announce(id, Err(WhyNot::NoFile(file))),
 			(State::Checking { is_asked: false, .. }, None) => self.check_next(id),
+			(State::Measuring { is_asked: false, .. }, None) => self.measure_next(id),
 			_ => None,
 		}
+	}
+
+	/// Lets the next model be loaded, where none is being looked at.
+	fn load_next(&mut self) -> Option<Action> {
+		if self.entries.values().any(|entry| entry.state.is_busy()) {
+			return None;
+		}
+		let (id, entry) = self.entries.iter_mut().find(|(_, entry)| entry.state == State::Waiting)?;
+		entry.state = State::Loading;
+		Some(Action::Load { model: *id, revision: Box::new(entry.revision.clone()) })
 	}
 
 	/// Whether this node may serve such a model.
@@ -276,86 +252,112 @@ impl Models {
 		}
 	}
 
-	fn announce(&self, id: ModelId, served: Result<(), WhyNot>) -> Option<Action> {
-		let name = self.entries.get(&id)?.revision.name.to_string_lossy();
-		Some(Action::Announce { model: id, name, served })
+	/// Says what has become of a model, unless that was said last.
+	fn announce(&mut self, id: ModelId, served: Result<Pace, WhyNot>) -> Option<Action> {
+		let entry = self.entries.get_mut(&id)?;
+		let told = served.as_ref().err().map(|why| match why {
+			// Its figures are never quite the same.
+			WhyNot::TooSlow { .. } => "too slow".into(),
+			why => why.to_string(),
+		});
+		if told.is_some() && told == entry.told {
+			return None;
+		}
+		entry.told = told;
+		Some(Action::Announce { model: id, name: entry.revision.name.to_string_lossy(), served })
 	}
 
-	/// Gives up a model, and its memory: until its files are there again, or for good.
+	/// Gives up a model, and its memory: until its files are there again, for some time, or for good.
 	fn give_up(&mut self, id: ModelId, state: State, why: WhyNot) -> Option<Action> {
 		let entry = self.entries.get_mut(&id)?;
 		entry.state = state;
-		let revision = entry.revision.clone();
-		self.unload(&revision);
+		let file = entry.revision.files.first().map(|file| file.sha256);
+		self.unload(file);
 		self.announce(id, Err(why))
 	}
 
-	/// Several revisions may have one file.
-	fn unload(&self, revision: &ModelRevision) {
-		let is_used = |entry: &Entry| match entry.state {
-			State::Loading | State::Checking { .. } | State::Served => {
-				entry.revision.files.first() == revision.files.first()
-			}
-			State::Absent | State::NotServed => false,
+	/// Gives up a model for this reason, for as long as that may hold.
+	fn refuse(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
+		let until = why.may_pass().then(|| self.now.saturating_add(TRY_AGAIN_AFTER));
+		self.give_up(id, State::NotServed(until), why)
+	}
+
+	/// Gives back the memory of the model of this file, unless another revision of it is served or about to be.
+	fn unload(&self, file: Option<Hash>) {
+		let Some(file) = file else { return };
+		let is_used = |entry: &Entry| {
+			entry.state.has_memory() && entry.revision.files.first().is_some_and(|first| first.sha256 == file)
 		};
-		if let Some(file) = revision.files.first().filter(|_| !self.entries.values().any(is_used)) {
-			self.source.unload(&file.sha256);
+		if !self.entries.values().any(is_used) {
+			self.source.unload(&file);
 		}
 	}
 
 	/// What came of loading a model.
-	pub fn loaded(&mut self, id: ModelId, loaded: Result<ModelDescription, LoadError>) -> Option<Action> {
-		let entry = self.entries.get_mut(&id).filter(|entry| entry.state == State::Loading)?;
+	pub fn loaded(&mut self, id: ModelId, loaded: Result<ModelDescription, LoadError>) -> Vec<Action> {
+		let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.state == State::Loading) else {
+			// The chain gave it up meanwhile.
+			if let Ok(model) = loaded {
+				self.unload(model.files.first().map(|file| file.sha256.into()));
+			}
+			return self.load_next().into_iter().collect();
+		};
 		let outcome = match loaded {
 			Ok(model) => fits(&entry.revision, &model),
+			Err(error) if error.may_pass() => Err(WhyNot::NotLoadedYet(error.to_string())),
 			Err(error) => Err(WhyNot::NotLoaded(error.to_string())),
 		};
-		match outcome {
+		let action = match outcome {
 			Ok(()) => {
 				entry.state = State::Checking { golden: 0, is_asked: false };
 				self.check_next(id)
 			}
-			Err(why) => self.give_up(id, State::NotServed, why),
-		}
+			Err(why) => self.refuse(id, why),
+		};
+		self.and_the_next(action)
 	}
 
-	/// Asks for the golden whose turn it is; there is none when all have passed.
+	fn and_the_next(&mut self, action: Option<Action>) -> Vec<Action> {
+		action.into_iter().chain(self.load_next()).collect()
+	}
+
+	/// Asks for the golden whose turn it is; where all have passed, for the runs that are measured.
 	fn check_next(&mut self, id: ModelId) -> Option<Action> {
 		let entry = self.entries.get_mut(&id)?;
 		let State::Checking { golden, is_asked } = &mut entry.state else { return None };
 		let Some(next) = entry.revision.goldens.get(*golden) else {
-			entry.state = State::Served;
-			return self.announce(id, Ok(()));
+			let measurement = Box::new(Measurement::new(&entry.revision, GOLDEN_TOKENS));
+			entry.state = State::Measuring { measurement, is_asked: false };
+			return self.measure_next(id);
 		};
 		*is_asked = true;
-		let asked = Asked {
-			input: next.input.as_bytes().to_vec(),
-			max_output_units: entry.revision.limits.output_units.min(GOLDEN_TOKENS),
-			prompt: Prompt::Chat,
-			sampling: Sampling::default(),
-			seed: [0; 32],
-		};
-		let request = request(&entry.revision, asked)?;
+		let (input, units) = (next.input.as_bytes().to_vec(), entry.revision.limits.output_units.min(GOLDEN_TOKENS));
+		let request = request(&entry.revision, golden_like(input, units))?;
 		Some(Action::Check { model: id, golden: *golden, request })
 	}
 
 	/// What a golden that was asked for came to.
-	pub fn checked(&mut self, id: ModelId, index: usize, outcome: JobOutcome) -> Option<Action> {
+	pub fn checked(&mut self, id: ModelId, index: usize, outcome: JobOutcome) -> Vec<Action> {
+		let action = self.check(id, index, outcome);
+		self.and_the_next(action)
+	}
+
+	fn check(&mut self, id: ModelId, index: usize, outcome: JobOutcome) -> Option<Action> {
 		let entry = self.entries.get_mut(&id)?;
 		let State::Checking { golden, is_asked } = &mut entry.state else { return None };
 		if *golden != index {
 			return None;
 		}
-		let expected = entry.revision.goldens.get(index)?.output_hash;
+		let expected = entry.revision.goldens.get(index)?;
 		let failed = |reason: String| WhyNot::GoldenFailed { index, reason };
 		let why = match outcome {
-			JobOutcome::Done(inference) => match canonical_bytes(&inference.outcome).map(|bytes| output_hash(&bytes)) {
-				Ok(actual) if actual == expected => {
+			JobOutcome::Done(inference) => match differs(&inference, (expected.output_hash, expected.trace)) {
+				Ok(None) => {
 					*golden += 1;
 					return self.check_next(id);
 				}
-				Ok(actual) => WhyNot::GoldenDiffers { index, expected, actual },
-				Err(_) => failed(format!("the chain can't take the outcome {:?}", inference.outcome)),
+				Ok(Some((part, expected, actual))) => WhyNot::GoldenDiffers { index, part, expected, actual },
+				Err(reason) => failed(reason),
 			},
 			JobOutcome::Failed(error) => failed(error.to_string()),
 			// Says nothing of the model; it is asked for again at the next block.
@@ -364,18 +366,79 @@ impl Models {
 				return None;
 			}
 		};
-		self.give_up(id, State::NotServed, why)
+		self.refuse(id, why)
+	}
+
+	/// Asks for the next run that is measured; where all have been made, the model is served if it is fast enough.
+	fn measure_next(&mut self, id: ModelId) -> Option<Action> {
+		let times = self.times;
+		let entry = self.entries.get_mut(&id)?;
+		let State::Measuring { measurement, is_asked } = &mut entry.state else { return None };
+		if let Some(Probe { input, max_output_units }) = measurement.next() {
+			*is_asked = true;
+			let request = request(&entry.revision, golden_like(input.into_bytes(), max_output_units))?;
+			return Some(Action::Measure { model: id, request });
+		}
+		let measured = measurement.measured();
+		let (largest, limit) = (measured.largest_job(&entry.revision.limits, &times), times.limit(&entry.revision));
+		if largest > limit {
+			return self.refuse(id, WhyNot::TooSlow { largest, limit });
+		}
+		entry.state = State::Served(measured);
+		self.announce(id, Ok(measured.attested(times.threads)))
+	}
+
+	/// What a run that was measured came to, and how long it took.
+	pub fn measured(&mut self, id: ModelId, outcome: &JobOutcome, ran: Duration) -> Vec<Action> {
+		let action = self.measure(id, outcome, ran);
+		self.and_the_next(action)
+	}
+
+	fn measure(&mut self, id: ModelId, outcome: &JobOutcome, ran: Duration) -> Option<Action> {
+		let entry = self.entries.get_mut(&id)?;
+		let State::Measuring { measurement, is_asked } = &mut entry.state else { return None };
+		match outcome {
+			JobOutcome::Overloaded | JobOutcome::TooLate | JobOutcome::Cancelled | JobOutcome::ShutDown => {
+				*is_asked = false;
+				None
+			}
+			JobOutcome::Done(_) | JobOutcome::Failed(_) => match measurement.note(outcome, ran) {
+				Ok(()) => self.measure_next(id),
+				Err(reason) => self.refuse(id, WhyNot::NotMeasured(reason)),
+			},
+		}
 	}
 
 	/// Whether a job of this model can be done, and what to ask the engine for it.
 	pub fn serve(&self, model: &ModelId, asked: Asked) -> Service {
 		let Some(entry) = self.entries.get(model) else { return Service::Never };
 		match entry.state {
-			State::Served => request(&entry.revision, asked).map_or(Service::Never, Service::Ask),
-			State::Loading | State::Checking { .. } => Service::Later,
-			State::Absent | State::NotServed => Service::Never,
+			State::Served(measured) => {
+				let estimate = measured.time(asked.input.len() as u32, asked.max_output_units);
+				request(&entry.revision, asked).map_or(Service::Never, |request| Service::Ask(request, estimate))
+			}
+			State::Waiting | State::Loading | State::Checking { .. } | State::Measuring { .. } => Service::Later,
+			State::Absent | State::NotServed(_) => Service::Never,
 		}
 	}
+}
+
+/// What goldens and measured runs ask.
+fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
+	Asked { input, max_output_units, prompt: Prompt::Chat, sampling: Sampling::default(), seed: [0; 32] }
+}
+
+/// What of an inference is not what the chain expects, with the chain's hash and this node's; an error where the chain
+/// can't take it at all.
+fn differs(inference: &Inference, expected: (Hash, Hash)) -> Result<Option<(Part, Hash, Hash)>, String> {
+	let bytes = canonical_bytes(&inference.outcome)
+		.map_err(|_| format!("the chain can't take the outcome {:?}", inference.outcome))?;
+	let actual = (output_hash(&bytes), Hash::from(inference.trace));
+	Ok(match actual {
+		_ if actual.0 != expected.0 => Some((Part::Output, expected.0, actual.0)),
+		_ if actual.1 != expected.1 => Some((Part::Trace, expected.1, actual.1)),
+		_ => None,
+	})
 }
 
 /// Whether what was loaded is what the chain means.
@@ -407,7 +470,15 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 		Prompt::Raw => EnginePrompt::Raw,
 	};
 	let sampling = EngineSampling { temperature: temperature.into(), top_k: top_k.into(), top_p };
-	Some(Request { model: revision.files.first()?.sha256.0, input, limits, prompt, sampling, seed })
+	Some(Request {
+		model: revision.files.first()?.sha256.0,
+		input,
+		limits,
+		prompt,
+		sampling,
+		seed,
+		stop: Stop::default(),
+	})
 }
 
 #[cfg(test)]

@@ -73,14 +73,20 @@ mod tests {
 	use crate::inference::{
 		installed_models::{InstalledModels, ModelSource},
 		models::{Action, Choice, Models, WhyNot},
+		pace::Times,
 	};
 	use codec::DecodeAll;
 	use sibyl_engine::{queue::JobOutcome, Engine, LocalEngine};
 	use sibyl_primitives::{
 		api::ModelView,
+		model::ModelRevision,
 		output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS},
 	};
-	use std::{path::PathBuf, sync::Arc};
+	use std::{
+		path::PathBuf,
+		sync::Arc,
+		time::{Duration, Instant},
+	};
 
 	fn classification(labels: &[&str]) -> Outcome {
 		let scores = labels.iter().map(|label| Score { label: (*label).into(), score: 7 }).collect();
@@ -147,10 +153,16 @@ mod tests {
 		});
 		let source = Arc::new(InstalledModels::new(engine.clone(), folder));
 		let views = sibyl_runtime::models::all().into_iter();
-		let views: Vec<_> =
-			views.map(|revision| ModelView { id: revision.id(), revision, served_by: Vec::new() }).collect();
-		let mut models = Models::new(source.clone(), Choice::All);
-		let mut actions = models.update(views);
+		let view = |revision: ModelRevision| ModelView {
+			id: revision.id(),
+			revision,
+			is_suspended: false,
+			served_by: Vec::new(),
+		};
+		let views: Vec<_> = views.map(view).collect();
+		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+		let mut models = Models::new(source.clone(), Choice::All, times);
+		let mut actions = models.update(views, 1);
 		let mut checked = 0;
 		while let Some(action) = actions.pop() {
 			match action {
@@ -159,11 +171,22 @@ mod tests {
 					let outcome = engine.infer(&request).expect("the engine has the model");
 					actions.extend(models.checked(model, golden, JobOutcome::Done(outcome)));
 				}
+				Action::Measure { model, request } => {
+					let start = Instant::now();
+					let outcome = engine.infer(&request).expect("the engine has the model");
+					actions.extend(models.measured(model, &JobOutcome::Done(outcome), start.elapsed()));
+				}
 				Action::Announce { name, served: Err(WhyNot::NoFile(_)), .. } => {
 					println!("{name}: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models")
 				}
+				// That is this machine's to say, and it may be busy with other tests.
+				Action::Announce { name, served: Err(slow @ WhyNot::TooSlow { .. }), .. } => {
+					println!("{name}: {slow}");
+					checked += 1;
+				}
 				Action::Announce { name, served, .. } => {
-					assert_eq!(served, Ok(()), "{name}");
+					println!("{name}: {served:?}");
+					assert!(served.is_ok(), "{name}: {served:?}");
 					checked += 1;
 				}
 			}

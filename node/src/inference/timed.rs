@@ -1,23 +1,10 @@
-//! Measures how long inferences run.
+//! Measures how long inferences run, and lets none of them end the node.
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, panics};
 use sibyl_engine::{Engine, EngineError, Inference, ModelDescription, Request};
-use std::{
-	cell::Cell,
-	sync::Arc,
-	time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-thread_local! {
-	static LAST_RUN: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-}
-
-/// How long the last inference of this thread ran. The queue reports an outcome in the thread that computed it.
-pub fn last_run() -> Duration {
-	LAST_RUN.get()
-}
-
-/// An engine whose runs are measured.
+/// An engine whose runs are measured, and whose panics are errors.
 pub struct Timed {
 	engine: Arc<dyn Engine>,
 	metrics: Metrics,
@@ -38,23 +25,10 @@ impl Engine for Timed {
 	fn infer(&self, request: &Request) -> Result<Inference, EngineError> {
 		let model = self.engine.models().into_iter().find(|model| model.is(&request.model));
 		let model = model.map_or_else(String::new, |model| model.name);
-		let _run = Run { start: Instant::now(), model, metrics: &self.metrics };
-		self.engine.infer(request)
-	}
-}
-
-/// Measured by its end, so that a panic has a length too.
-struct Run<'a> {
-	start: Instant,
-	model: String,
-	metrics: &'a Metrics,
-}
-
-impl Drop for Run<'_> {
-	fn drop(&mut self) {
-		let length = self.start.elapsed();
-		LAST_RUN.set(length);
-		self.metrics.seconds.with_label_values(&[&self.model]).observe(length.as_secs_f64());
+		let start = Instant::now();
+		let inference = panics::catch(|| self.engine.infer(request));
+		self.metrics.seconds.with_label_values(&[&model]).observe(start.elapsed().as_secs_f64());
+		inference.unwrap_or_else(|message| Err(EngineError::Panicked(message)))
 	}
 }
 
@@ -64,19 +38,25 @@ mod tests {
 	use crate::inference::mock::metrics;
 	use sibyl_engine::{testing::FakeEngine, Limits};
 
+	fn request() -> Request {
+		let limits = Limits { max_input_bytes: 10, max_output_units: 1 };
+		Request::new(FakeEngine::MODEL, "a", limits)
+	}
+
 	#[test]
 	fn a_run_is_measured_and_its_outcome_left_alone() {
-		const LENGTH: Duration = Duration::from_millis(20);
-		let slow = |request: &Request| {
-			std::thread::sleep(LENGTH);
-			Ok(Ok(FakeEngine::made_up(request, 0)))
-		};
-		let limits = Limits { max_input_bytes: 10, max_output_units: 1 };
-		let request = Request::new(FakeEngine::MODEL, "a", limits);
 		let metrics = metrics();
-		let timed = Timed::new(Arc::new(FakeEngine::new().answering(slow)), metrics.clone());
-		assert_eq!(timed.infer(&request), FakeEngine::new().infer(&request));
-		assert!(last_run() >= LENGTH);
+		let timed = Timed::new(Arc::new(FakeEngine::new()), metrics.clone());
+		assert_eq!(timed.infer(&request()), FakeEngine::new().infer(&request()));
+		assert_eq!(metrics.seconds.with_label_values(&["fake"]).get_sample_count(), 1);
+	}
+
+	#[test]
+	fn a_panic_is_an_error_and_measured_too() {
+		let metrics = metrics();
+		let panicking = FakeEngine::new().answering(|_| panic!("on purpose"));
+		let timed = Timed::new(Arc::new(panicking), metrics.clone());
+		assert_eq!(timed.infer(&request()), Err(EngineError::Panicked("on purpose".into())));
 		assert_eq!(metrics.seconds.with_label_values(&["fake"]).get_sample_count(), 1);
 	}
 }

@@ -2,8 +2,12 @@
 //!
 //! The SDK runs the worker once per best block. An answer that comes between two blocks would wait for the second, so
 //! the worker is given block notifications of its own: the chain's, and the best block's again at each wake.
+//!
+//! A wake runs the worker only at a best block that the SDK told of. While the node catches up, blocks become best that
+//! nobody is told of: their jobs are long over, and what the worker would vote there is of no use. Such a wake is dropped,
+//! as the worker runs at the next block that counts anyway.
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, IsSyncing};
 use async_channel::{Receiver, Sender};
 use futures::{
 	future::{BoxFuture, Fuse, FusedFuture},
@@ -16,11 +20,8 @@ use sc_client_api::{
 };
 use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
 use sibyl_runtime::{opaque::Block, Hash};
-use sp_consensus::BlockOrigin;
 use sp_core::storage::StorageKey;
 use std::{sync::Arc, time::Duration};
-
-const LOG_TARGET: &str = "inference::wake";
 
 /// Notifications that wait before a line is logged; the worker's manager takes them at once.
 const QUEUE_WARNING: usize = 1000;
@@ -69,18 +70,20 @@ type Spawn = Box<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 pub struct WakingEvents<Client> {
 	client: Arc<Client>,
 	wakes: Receiver<()>,
+	is_syncing: IsSyncing,
 	pause: Duration,
 	spawn: Spawn,
 }
 
 impl<Client> WakingEvents<Client> {
-	/// Events of the chain and wakes; `spawn` runs what joins the two.
+	/// Events of the chain and wakes, which are dropped while the node is syncing; `spawn` runs what joins the two.
 	pub fn new(
 		client: Arc<Client>,
 		wakes: Wakes,
+		is_syncing: IsSyncing,
 		spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
 	) -> Self {
-		Self { client, wakes: wakes.0, pause: PAUSE, spawn: Box::new(spawn) }
+		Self { client, wakes: wakes.0, is_syncing, pause: PAUSE, spawn: Box::new(spawn) }
 	}
 }
 
@@ -91,7 +94,8 @@ where
 	fn import_notification_stream(&self) -> ImportNotifications<Block> {
 		let (sender, receiver) = tracing_unbounded("mpsc_inference_worker_runs", QUEUE_WARNING);
 		let imports = self.client.import_notification_stream();
-		(self.spawn)(Box::pin(forward(self.client.clone(), imports, self.wakes.clone(), self.pause, sender)));
+		let (client, wakes) = (self.client.clone(), self.wakes.clone());
+		(self.spawn)(Box::pin(forward(client, imports, wakes, self.is_syncing.clone(), self.pause, sender)));
 		receiver
 	}
 
@@ -117,6 +121,7 @@ async fn forward<Client: HeaderBackend<Block>>(
 	client: Arc<Client>,
 	imports: ImportNotifications<Block>,
 	wakes: Receiver<()>,
+	is_syncing: IsSyncing,
 	pause: Duration,
 	runs: TracingUnboundedSender<BlockImportNotification<Block>>,
 ) {
@@ -149,34 +154,13 @@ async fn forward<Client: HeaderBackend<Block>>(
 				if !pause.is_zero() {
 					paused = Delay::new(pause).fuse();
 				}
-				again(&*client, best.as_ref())
+				// The best block, where it was told of and others know no newer one.
+				let hash = client.info().best_hash;
+				best.clone().filter(|best| best.hash == hash && !is_syncing())
 			}
 		};
 		if run.is_some_and(|run| runs.unbounded_send(run).is_err()) {
 			return;
-		}
-	}
-}
-
-/// The notification of the best block, made up where it was not heard: at the start, and while the chain syncs.
-fn again<Client: HeaderBackend<Block>>(
-	client: &Client,
-	heard: Option<&BlockImportNotification<Block>>,
-) -> Option<BlockImportNotification<Block>> {
-	let hash = client.info().best_hash;
-	if let Some(heard) = heard.filter(|heard| heard.hash == hash) {
-		return Some(heard.clone());
-	}
-	match client.header(hash) {
-		Ok(Some(header)) => {
-			// Nothing was pinned, so nobody is to hear that it is unpinned.
-			let (unpin, _) = tracing_unbounded("mpsc_inference_unpin", QUEUE_WARNING);
-			Some(BlockImportNotification::new(hash, BlockOrigin::Own, header, true, None, unpin))
-		}
-		Ok(None) => None,
-		Err(error) => {
-			log::warn!(target: LOG_TARGET, "The best block's header can't be read, so its worker is not run: {error}");
-			None
 		}
 	}
 }
@@ -187,11 +171,13 @@ mod tests {
 	use crate::inference::mock::{metrics, MockChain};
 	use futures::{executor::LocalPool, task::LocalSpawnExt};
 	use sp_runtime::traits::Header as _;
+	use std::sync::atomic::{AtomicBool, Ordering};
 
 	/// The worker's runs, by the heights they are at.
 	struct Runs {
 		pool: LocalPool,
 		runs: ImportNotifications<Block>,
+		is_syncing: Arc<AtomicBool>,
 	}
 
 	impl Runs {
@@ -202,7 +188,10 @@ mod tests {
 		fn with_pause(chain: &Arc<MockChain>, wakes: Wakes, pause: Duration) -> Self {
 			let pool = LocalPool::new();
 			let (futures, spawned) = async_channel::unbounded();
-			let mut events = WakingEvents::new(chain.clone(), wakes, move |future| {
+			let is_syncing = Arc::new(AtomicBool::new(false));
+			let syncing = is_syncing.clone();
+			let asked: IsSyncing = Arc::new(move || syncing.load(Ordering::Relaxed));
+			let mut events = WakingEvents::new(chain.clone(), wakes, asked, move |future| {
 				futures.try_send(future).expect("the test takes the future");
 			});
 			events.pause = pause;
@@ -210,7 +199,7 @@ mod tests {
 			pool.spawner()
 				.spawn_local(spawned.try_recv().expect("the forwarding is spawned at once"))
 				.expect("the pool is there");
-			Self { pool, runs }
+			Self { pool, runs, is_syncing }
 		}
 
 		fn heights(&mut self) -> Vec<u32> {
@@ -241,16 +230,33 @@ mod tests {
 	}
 
 	#[test]
-	fn wakes_before_the_first_import_run_it_at_the_best_block() {
+	fn a_wake_at_a_block_that_nobody_was_told_of_is_dropped() {
 		let chain = Arc::new(MockChain::new());
 		let (waker, wakes) = waker(metrics());
 		let mut runs = Runs::of(&chain, wakes);
 		waker.wake();
-		assert_eq!(runs.heights(), [0]);
+		assert!(runs.heights().is_empty(), "the head of the last start is old");
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
 		// During a sync, blocks become best without a notification.
 		chain.extend_silently(5);
 		waker.wake();
-		assert_eq!(runs.heights(), [5]);
+		assert!(runs.heights().is_empty());
+	}
+
+	#[test]
+	fn a_wake_while_the_node_is_syncing_is_dropped() {
+		let chain = Arc::new(MockChain::new());
+		let (waker, wakes) = waker(metrics());
+		let mut runs = Runs::of(&chain, wakes);
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
+		runs.is_syncing.store(true, Ordering::Relaxed);
+		waker.wake();
+		assert!(runs.heights().is_empty());
+		runs.is_syncing.store(false, Ordering::Relaxed);
+		waker.wake();
+		assert_eq!(runs.heights(), [1]);
 	}
 
 	#[test]
@@ -259,10 +265,12 @@ mod tests {
 		let metrics = metrics();
 		let (waker, wakes) = waker(metrics.clone());
 		let mut runs = Runs::of(&chain, wakes);
+		chain.import_best(1);
+		assert_eq!(runs.heights(), [1]);
 		for _ in 0..5 {
 			waker.wake();
 		}
-		assert_eq!(runs.heights(), [0]);
+		assert_eq!(runs.heights(), [1]);
 		assert_eq!(metrics.wakes.get(), 1);
 	}
 
@@ -271,12 +279,14 @@ mod tests {
 		let chain = Arc::new(MockChain::new());
 		let (waker, wakes) = waker(metrics());
 		let mut runs = Runs::with_pause(&chain, wakes, Duration::from_secs(3600));
-		waker.wake();
-		assert_eq!(runs.heights(), [0]);
-		waker.wake();
-		assert!(runs.heights().is_empty());
 		chain.import_best(1);
 		assert_eq!(runs.heights(), [1]);
+		waker.wake();
+		assert_eq!(runs.heights(), [1]);
+		waker.wake();
+		assert!(runs.heights().is_empty());
+		chain.import_best(2);
+		assert_eq!(runs.heights(), [2]);
 	}
 
 	#[test]
@@ -294,8 +304,9 @@ mod tests {
 	fn the_forwarding_ends_with_the_worker() {
 		let chain = Arc::new(MockChain::new());
 		let (waker, wakes) = waker(metrics());
-		let Runs { mut pool, runs } = Runs::of(&chain, wakes);
+		let Runs { mut pool, runs, .. } = Runs::of(&chain, wakes);
 		drop(runs);
+		chain.import_best(1);
 		waker.wake();
 		pool.run();
 	}

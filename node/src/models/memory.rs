@@ -1,7 +1,10 @@
 //! Whether a model fits into this machine's memory.
 
 use indicatif::DecimalBytes;
-use std::fs;
+use std::{
+	fs,
+	path::{Path, PathBuf},
+};
 
 /// There is not as much memory as a model needs.
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +45,72 @@ fn fits(name: &str, needed: u64, available: Option<u64>) -> Result<(), OutOfMemo
 	}
 }
 
-/// How many bytes programs can have without swapping, where the kernel is Linux.
+/// How many bytes this process can have without swapping, where the kernel is Linux: what the machine has left, or what
+/// is left of the limits of the process's groups, which is what a container has.
 fn available() -> Option<u64> {
-	parse_available(&fs::read_to_string("/proc/meminfo").ok()?)
+	let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| parse_available(&meminfo));
+	let groups = fs::read_to_string("/proc/self/cgroup").ok();
+	let groups = groups.and_then(|groups| left_of_groups(Path::new("/sys/fs/cgroup"), &groups));
+	machine.into_iter().chain(groups).min()
 }
 
 fn parse_available(meminfo: &str) -> Option<u64> {
 	let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
 	let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
 	kibibytes.checked_mul(1024)
+}
+
+/// A version of control groups: where in the file system its memory controller is, and how its files are called.
+struct Version {
+	folder: &'static str,
+	limit: &'static str,
+	usage: &'static str,
+	/// In `memory.stat`: what is cached of files and given back when it is needed.
+	cached: &'static str,
+}
+
+const V1: Version = Version {
+	folder: "memory",
+	limit: "memory.limit_in_bytes",
+	usage: "memory.usage_in_bytes",
+	cached: "total_inactive_file",
+};
+const V2: Version = Version { folder: "", limit: "memory.max", usage: "memory.current", cached: "inactive_file" };
+
+/// What is left of the limits of a process's groups, given its `/proc/self/cgroup`; none where nothing is limited.
+fn left_of_groups(root: &Path, groups: &str) -> Option<u64> {
+	let lefts = groups.lines().filter_map(|line| {
+		// A hierarchy's number, its controllers, and the group.
+		let [_, controllers, group] = line.splitn(3, ':').collect::<Vec<_>>()[..] else { return None };
+		let version = match controllers {
+			"" => V2,
+			_ if controllers.split(',').any(|controller| controller == "memory") => V1,
+			_ => return None,
+		};
+		left_of_group(&root.join(version.folder), group, &version)
+	});
+	lefts.min()
+}
+
+/// What is left of the tightest limit of a group and those that it is in. Within a container the group's path may be that
+/// of the machine, where nothing is found; the container's own group then is the root.
+fn left_of_group(root: &Path, group: &str, version: &Version) -> Option<u64> {
+	let below: PathBuf = root.join(group.trim_start_matches('/'));
+	below.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(|folder| left(folder, version)).min()
+}
+
+fn left(folder: &Path, version: &Version) -> Option<u64> {
+	let number = |file: &str| -> Option<u64> { fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok() };
+	let (limit, usage) = (number(version.limit)?, number(version.usage)?);
+	let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+	let cached = stat.lines().find_map(|line| line.strip_prefix(version.cached)?.trim().parse().ok()).unwrap_or(0);
+	Some(limit.saturating_sub(usage.saturating_sub(cached)))
+}
+
+/// [`check`], of a machine that has this much.
+#[cfg(test)]
+pub fn check_against(name: &str, needed: u64, available: Option<u64>) -> Result<(), OutOfMemory> {
+	fits(name, needed, available)
 }
 
 #[cfg(test)]
@@ -73,5 +133,46 @@ mod tests {
 		assert!(fits("x", 5_000_000_000, None).is_ok());
 		let error = fits("x", 5_000_000_001, Some(2_500_000_000)).expect_err("it does not fit").to_string();
 		assert!(error.contains("x needs about 5.00 GB") && error.contains("2.50 GB"), "{error}");
+	}
+
+	/// A folder with these files.
+	fn groups(files: &[(&str, &str)]) -> tempfile::TempDir {
+		let folder = tempfile::tempdir().expect("a folder can be made");
+		for (path, content) in files {
+			let path = folder.path().join(path);
+			fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder can be made");
+			fs::write(path, content).expect("a file can be written");
+		}
+		folder
+	}
+
+	#[test]
+	fn the_tightest_limit_of_a_group_and_its_parents_should_count_without_what_is_cached_of_files() {
+		let groups = groups(&[
+			("a/memory.max", "1000\n"),
+			("a/memory.current", "700\n"),
+			("a/memory.stat", "anon 600\ninactive_file 100\nactive_file 50\n"),
+			("a/b/memory.max", "max\n"),
+			("a/b/memory.current", "10\n"),
+		]);
+		assert_eq!(left_of_groups(groups.path(), "0::/a/b\n"), Some(400));
+		assert_eq!(left_of_groups(groups.path(), "0::/other\n"), None);
+	}
+
+	#[test]
+	fn a_containers_own_limit_should_be_found_at_the_root() {
+		let groups = groups(&[("memory.max", "500"), ("memory.current", "600")]);
+		assert_eq!(left_of_groups(groups.path(), "0::/docker/of/the/machine"), Some(0));
+	}
+
+	#[test]
+	fn limits_of_the_first_version_should_be_read_too() {
+		let groups = groups(&[
+			("memory/x/memory.limit_in_bytes", "1000"),
+			("memory/x/memory.usage_in_bytes", "700"),
+			("memory/x/memory.stat", "inactive_file 1\ntotal_inactive_file 200\n"),
+		]);
+		let lines = "12:cpu,cpuacct:/x\n5:hugetlb,memory:/x\n0::/\nnonsense";
+		assert_eq!(left_of_groups(groups.path(), lines), Some(500));
 	}
 }

@@ -261,6 +261,7 @@ fn spawn_block_authoring(
 		node.telemetry.clone(),
 	);
 	let slot_duration = babe_link.config().slot_duration();
+	let client = node.client.clone();
 	let worker = sc_consensus_babe::start_babe(sc_consensus_babe::BabeParams {
 		keystore: node.keystore.clone(),
 		client: node.client.clone(),
@@ -269,9 +270,9 @@ fn spawn_block_authoring(
 		block_import,
 		sync_oracle: node.sync.clone(),
 		justification_sync_link: node.sync.clone(),
-		create_inherent_data_providers: move |_parent, ()| {
-			let votes = votes.clone();
-			async move { Ok(inherents::for_authoring(slot_duration, votes)) }
+		create_inherent_data_providers: move |parent, ()| {
+			let (client, votes) = (client.clone(), votes.clone());
+			async move { Ok(inherents::for_authoring(slot_duration, client, votes, parent)) }
 		},
 		force_authoring,
 		backoff_authoring_blocks: None::<()>,

@@ -11,13 +11,16 @@ use crate::{
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
 		models::{Choice, Models},
-		pool::{Bounds, SharedPool},
+		pace::Times,
+		pool::SharedPool,
+		reports::report_equivocations,
 		wake::{self, Waker, Wakes, WakingEvents},
+		IsSyncing,
 	},
 };
 use async_channel::Receiver;
 use futures::FutureExt;
-use sc_client_api::Backend;
+use sc_client_api::{Backend, HeaderBackend};
 use sc_network::{
 	config::FullNetworkConfiguration,
 	service::{
@@ -28,10 +31,12 @@ use sc_network::{
 };
 use sc_network_gossip::GossipEngine;
 use sc_service::{Configuration, TaskManager};
-use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sc_transaction_pool_api::{OffchainTransactionPoolFactory, TransactionPool, TransactionSource};
 use sibyl_engine::LocalEngine;
 use sibyl_primitives::{mailbox::InferenceRequest, vote::VersionedBallot};
-use sibyl_runtime::{opaque::Block, Hash};
+use sibyl_runtime::{configs::inference::CommitWindow, constants::SLOT_DURATION, opaque::Block, Hash};
+use sibyl_votes::Bounds;
+use sp_consensus::SyncOracle;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use substrate_prometheus_endpoint::Registry;
 
@@ -42,6 +47,9 @@ const GROUP: &str = "inference";
 
 /// Threads that one inference is divided among; more threads run more inferences.
 const THREADS_OF_AN_INFERENCE: usize = 1;
+
+/// Ballots that wait to be passed on: one of each validator.
+const DUE_BALLOTS: usize = 256;
 
 type OffchainStorage = <FullBackend as Backend<Block>>::OffchainStorage;
 
@@ -59,11 +67,14 @@ impl EnginePlan {
 		let engine = Arc::new(LocalEngine::embedded(THREADS_OF_AN_INFERENCE)?);
 		let source = InstalledModels::new(engine.clone(), folder);
 		let choice = Choice::new(&params.models, &source.known_names())?;
-		let models = Models::new(Arc::new(source), choice);
+		let block = Duration::from_millis(SLOT_DURATION);
+		let times = Times { threads: params.inference_threads.into(), block, commit_window: CommitWindow::get() };
+		let models = Models::new(Arc::new(source), choice, times);
 		let capacity = Capacity {
 			threads: params.inference_threads.into(),
 			queue: params.inference_queue,
 			timeout: Duration::from_millis(params.inference_job_timeout),
+			block,
 		};
 		Ok(Self { engine, models, capacity })
 	}
@@ -131,6 +142,9 @@ pub fn spawn(
 		.ok_or_else(|| sc_service::Error::Other("the database has no offchain storage".into()))?;
 	let (heard_storage, notices) = NotifyingStorage::new(storage.clone(), votes.metrics.clone());
 	spawn_gossip(task_manager, node, &votes, protocol, notices.ballots);
+	if parts.is_authority {
+		spawn_reports(task_manager, node, &votes);
+	}
 	if !parts.runs_offchain_workers {
 		if parts.is_authority {
 			log::warn!(
@@ -146,6 +160,11 @@ pub fn spawn(
 		spawn_engine(task_manager, node, plan, Mailbox::new(storage), waker, votes.metrics, notices.requests)?;
 	}
 	Ok(())
+}
+
+fn is_syncing(node: &Node) -> IsSyncing {
+	let sync = node.sync.clone();
+	Arc::new(move || sync.is_major_syncing())
 }
 
 fn spawn_gossip(
@@ -166,14 +185,30 @@ fn spawn_gossip(
 		validator.clone(),
 		node.registry.as_ref(),
 	);
-	let own = OwnBallots::new(node.client.clone(), votes.pool.clone(), votes.metrics.clone());
+	let sync = node.sync.clone();
+	let is_syncing = Box::new(move || sync.is_major_syncing());
+	let own =
+		OwnBallots::new(node.client.clone(), validator.clone(), votes.pool.clone(), votes.metrics.clone(), is_syncing);
+	let (due_sender, due) = async_channel::bounded(DUE_BALLOTS);
 	let spawner = task_manager.spawn_handle();
-	spawner.spawn_blocking("inference-gossip", GROUP, gossip::run(engine, written, own));
+	spawner.spawn_blocking("inference-gossip", GROUP, gossip::run(engine, written, due, own));
+	spawner.spawn_blocking("inference-keys", GROUP, gossip::follow_keys(node.client.clone(), validator));
 	spawner.spawn_blocking(
-		"inference-votes-follow",
+		"inference-standings",
 		GROUP,
-		gossip::follow_chain(node.client.clone(), validator, votes.pool.clone()),
+		gossip::follow_standings(node.client.clone(), votes.pool.clone(), due_sender),
 	);
+}
+
+/// Reports go into this node's own blocks, so they are an author's to make.
+fn spawn_reports(task_manager: &TaskManager, node: &Node, votes: &Votes) {
+	let (client, pool) = (node.client.clone(), node.pool.clone());
+	let submit = move |report| {
+		let (pool, best) = (pool.clone(), client.info().best_hash);
+		async move { pool.submit_one(best, TransactionSource::Local, report).await.map(|_| ()) }
+	};
+	let reports = report_equivocations(votes.pool.equivocations(), votes.metrics.clone(), submit);
+	task_manager.spawn_handle().spawn("inference-equivocation-reports", GROUP, reports);
 }
 
 fn spawn_offchain_workers(
@@ -195,7 +230,7 @@ fn spawn_offchain_workers(
 	})
 	.map_err(|error| sc_service::Error::Other(format!("the offchain workers can't start: {error}")))?;
 	let spawner = task_manager.spawn_handle();
-	let events = WakingEvents::new(node.client.clone(), wakes, move |forwarding| {
+	let events = WakingEvents::new(node.client.clone(), wakes, is_syncing(node), move |forwarding| {
 		spawner.spawn("offchain-workers-wake", "offchain-worker", forwarding)
 	});
 	task_manager.spawn_handle().spawn(
@@ -216,7 +251,8 @@ fn spawn_engine(
 	requests: Receiver<InferenceRequest>,
 ) -> Result<(), Error> {
 	let EnginePlan { engine, models, capacity } = plan;
-	let service = EngineService::new(node.client.clone(), mailbox, waker, engine, models, capacity, metrics)
+	let (client, is_syncing) = (node.client.clone(), is_syncing(node));
+	let service = EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics)
 		.map_err(Error::EngineThreads)?;
 	task_manager.spawn_handle().spawn_blocking("inference-engine", GROUP, service.run(requests));
 	Ok(())

@@ -8,6 +8,7 @@
 //! | [`OUTBOX`] | the worker, over and over | [`crate::vote::VersionedBallot`] to be sent |
 //! | [`vote_key`] | the worker, once per seat and draw | [`StoredVote`], the worker's own memory |
 //! | [`CLEARING`] | the worker | [`Clearing`]: which entries there are, so that they can be cleared |
+//! | [`STARTED`] | native code | [`Started`]: what it began to run and has not ended |
 //! | [`SENT`] | the worker | [`Sent`]: what it sent last, so that it does not send it at each run |
 //!
 //! The database is one chain's, so keys need not name it. Nothing here removes an entry by itself: the worker clears a
@@ -34,6 +35,9 @@ pub const CLEARING: &[u8] = b"sibyl/clearing";
 
 /// The key of what was sent last.
 pub const SENT: &[u8] = b"sibyl/sent";
+
+/// The key of the list of jobs whose inference has begun and not ended.
+pub const STARTED: &[u8] = b"sibyl/started";
 
 /// What all requests' keys begin with.
 pub const REQUEST_PREFIX: &[u8] = b"sibyl/request/";
@@ -119,6 +123,14 @@ pub enum StoredVote {
 	},
 	/// The seat has abstained.
 	Abstained(AbstainReason),
+}
+
+/// The jobs whose inference has begun and not ended. One that is found when the node starts was being run when its process
+/// died, and may have been the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Started {
+	/// The first version.
+	V1(Vec<Fingerprint>),
 }
 
 /// The entries to be cleared.

@@ -99,6 +99,7 @@ impl Generator {
 			if answer.len() == max_tokens {
 				break Finish::Length;
 			}
+			request.stop.check()?;
 			let logits = self.model.forward(&mut on, &unread, &mut cache)?;
 			let token = sampler.choose(&logits)?;
 			tracer.add(on.hidden());

@@ -2,39 +2,57 @@ use super::*;
 use crate::inference::{
 	mock::{fake_model, fake_request, metrics, FakeSource, MockChain, SharedStorage},
 	models::Choice,
+	pace::Times,
 	wake::{waker, Wakes},
 };
 use codec::{Decode, Encode};
 use sibyl_engine::testing::FakeEngine;
 use sibyl_primitives::{
-	mailbox::{model_status_key, request_key, response_key},
+	api::PhaseView,
+	job::OutputBytes,
+	mailbox::{model_status_key, request_key, response_key, ModelStatus},
 	output::{Output, VersionedOutput},
 };
 use sp_core::offchain::STORAGE_PREFIX;
 use std::{
-	sync::atomic::{AtomicU32, Ordering},
+	sync::{
+		atomic::{AtomicBool, AtomicU32, Ordering},
+		mpsc::{channel, Sender as Release},
+		Mutex,
+	},
 	time::Instant,
 };
 
-const CAPACITY: Capacity = Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30) };
+const BLOCK: Duration = Duration::from_secs(3);
+const CAPACITY: Capacity = Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK };
 
 struct Test {
 	service: EngineService<MockChain, SharedStorage>,
 	chain: Arc<MockChain>,
 	storage: SharedStorage,
 	wakes: Wakes,
+	syncing: Arc<AtomicBool>,
 }
 
 impl Test {
 	fn new(engine: FakeEngine, capacity: Capacity) -> Self {
-		let (chain, storage, metrics) = (Arc::new(MockChain::new()), SharedStorage::default(), metrics());
+		Self::with_storage(engine, capacity, SharedStorage::default())
+	}
+
+	fn with_storage(engine: FakeEngine, capacity: Capacity, storage: SharedStorage) -> Self {
+		let (chain, metrics) = (Arc::new(MockChain::new()), metrics());
 		chain.state().models = vec![fake_model()];
 		let (waker, wakes) = waker(metrics.clone());
-		let models = Models::new(Arc::new(FakeSource::default()), Choice::All);
+		let times = Times { threads: capacity.threads as u32, block: BLOCK, commit_window: 12 };
+		let models = Models::new(Arc::new(FakeSource::default()), Choice::All, times);
 		let mailbox = Mailbox::new(storage.clone());
-		let service = EngineService::new(chain.clone(), mailbox, waker, Arc::new(engine), models, capacity, metrics)
+		let syncing = Arc::new(AtomicBool::new(false));
+		let asked = syncing.clone();
+		let is_syncing: IsSyncing = Arc::new(move || asked.load(Ordering::Relaxed));
+		let engine = Arc::new(engine);
+		let service = EngineService::new(chain.clone(), mailbox, waker, engine, models, capacity, is_syncing, metrics)
 			.expect("a thread can be started");
-		Self { service, chain, storage, wakes }
+		Self { service, chain, storage, wakes, syncing }
 	}
 
 	/// One that serves the chain's model.
@@ -76,7 +94,7 @@ impl Test {
 		job
 	}
 
-	fn response(&self, job: &Fingerprint) -> Option<Result<OutputBytes, AbstainReason>> {
+	fn response(&self, job: &Fingerprint) -> Option<Result<Answered, AbstainReason>> {
 		let bytes = self.storage.get(STORAGE_PREFIX, &response_key(job))?;
 		let InferenceResponse::V1(response) =
 			InferenceResponse::decode(&mut &bytes[..]).expect("the service writes responses");
@@ -85,30 +103,93 @@ impl Test {
 
 	fn answer(&mut self, job: &Fingerprint) -> Result<OutputBytes, AbstainReason> {
 		self.work_until(|test| test.response(job).is_some());
-		self.response(job).expect("it has just been there")
+		self.response(job).expect("it has just been there").map(|answered| answered.output)
 	}
 
-	fn standing(&self) -> Option<Standing> {
+	fn availability(&self) -> Option<Availability> {
 		let bytes = self.storage.get(STORAGE_PREFIX, &model_status_key(&fake_model().id))?;
-		let ModelStatus::V1(standing) = ModelStatus::decode(&mut &bytes[..]).expect("the service writes statuses");
-		Some(standing)
+		let ModelStatus::V1(availability) = ModelStatus::decode(&mut &bytes[..]).expect("the service writes statuses");
+		Some(availability)
+	}
+
+	/// Reports that have come by now are looked at.
+	fn settle(&mut self) {
+		while let Ok(done) = self.service.heard_done.try_recv() {
+			self.service.finish(done);
+		}
+	}
+
+	/// Lets the best block be one at which the job is in this phase until that block.
+	fn at(&mut self, number: BlockNumber, job: Fingerprint, phase: PhaseView, deadline: BlockNumber) {
+		self.chain.set_job(job, phase, deadline);
+		self.follow(number);
+		self.settle();
 	}
 }
 
+/// An engine that holds an inference of "hold" until it is released, or stopped.
+fn holding() -> (FakeEngine, Release<()>) {
+	let (release, held) = channel::<()>();
+	let held = Mutex::new(held);
+	let engine = FakeEngine::new().answering(move |request| {
+		if request.input == b"hold" {
+			let held = held.lock().expect("no other inference panics");
+			while held.recv_timeout(Duration::from_millis(2)).is_err() {
+				request.stop.check()?;
+			}
+		}
+		Ok(Ok(FakeEngine::made_up(request, 0)))
+	});
+	(engine, release)
+}
+
+/// One whose engine runs a job of "hold".
+fn held() -> (Test, Fingerprint, Release<()>) {
+	let (engine, release) = holding();
+	let mut test = Test::serving(engine, CAPACITY);
+	let running = test.ask(&with_input(fake_request(1), "hold"));
+	test.work_until(|test| test.service.queue.load().running == 1);
+	(test, running, release)
+}
+
 #[test]
-fn a_model_is_attested_once_its_goldens_pass() {
+fn a_model_is_attested_with_its_pace_once_its_goldens_pass() {
 	let test = Test::serving(FakeEngine::new(), CAPACITY);
-	assert_eq!(test.standing(), Some(Standing::Serves { capacity: 4 }));
+	let Some(Availability::Serves(pace)) = test.availability() else { panic!("{:?}", test.availability()) };
+	assert_eq!(pace, pace.coarse());
+	assert!((1..3_000_000).contains(&pace.job), "{pace:?}");
 	assert_eq!(test.service.metrics.model_served.with_label_values(&["fake"]).get(), 1);
 	assert_eq!(test.service.metrics.wakes.get(), 1);
+}
+
+#[test]
+fn a_pace_that_is_about_what_was_told_before_the_restart_is_told_again() {
+	let Some(Availability::Serves(measured)) = Test::serving(FakeEngine::new(), CAPACITY).availability() else {
+		panic!("it is served")
+	};
+	for (before, is_near) in
+		[(Pace { job: 3 * measured.job / 2, ..measured }.coarse(), true), (slower(measured), false)]
+	{
+		let storage = SharedStorage::default();
+		Mailbox::new(storage.clone()).set_model_status(&fake_model().id, Availability::Serves(before));
+		let mut test = Test::with_storage(FakeEngine::new(), CAPACITY, storage);
+		test.follow(1);
+		test.work_until(|test| test.service.models.names().all(|(_, is_served)| is_served));
+		let Some(Availability::Serves(told)) = test.availability() else { panic!("it is served") };
+		assert_eq!(told == before, is_near, "{before:?}, then {told:?}");
+	}
+}
+
+fn slower(pace: Pace) -> Pace {
+	Pace { job: 64 * pace.job, ..pace }
 }
 
 #[test]
 fn a_model_whose_goldens_fail_is_withdrawn_and_its_jobs_are_abstained_from() {
 	let mut test = Test::new(FakeEngine::new().salted(1), CAPACITY);
 	test.follow(1);
-	test.work_until(|test| test.standing().is_some());
-	assert_eq!(test.standing(), Some(Standing::Withdrawn));
+	test.work_until(|test| test.availability().is_some());
+	assert_eq!(test.availability(), Some(Availability::Withdrawn));
 	let job = test.ask(&fake_request(1));
 	assert_eq!(test.response(&job), Some(Err(AbstainReason::NoModel)));
 }
@@ -120,6 +201,8 @@ fn a_request_is_answered_with_canonical_bytes_and_the_worker_is_woken() {
 	assert!(test.wakes.take());
 	let job = test.ask(&fake_request(1));
 	let bytes = test.answer(&job).expect("the fake answers");
+	let trace = test.response(&job).expect("it is there").map(|answered| answered.trace);
+	assert_ne!(trace, Ok(Hash::zero()));
 	let VersionedOutput::V1(output) = VersionedOutput::decode(&mut &bytes[..]).expect("the bytes are canonical");
 	assert!(matches!(output, Output::Answer(_)));
 	assert_eq!(test.service.metrics.wakes.get(), wakes + 1);
@@ -179,22 +262,64 @@ fn all_pages_of_open_jobs_are_looked_through() {
 	assert!(test.answer(&last).is_ok());
 }
 
+fn panicking() -> FakeEngine {
+	FakeEngine::new().answering(|request| match &request.input[..] {
+		b"panic" => panic!("on purpose"),
+		b"fail" => Err(sibyl_engine::EngineError::FloatEnvironment),
+		_ => Ok(Ok(FakeEngine::made_up(request, 0))),
+	})
+}
+
+/// What becomes of a job on which the engine panics. A test runs this under the SDK's panic hook.
+pub fn abstention_of_a_panicking_engine() -> AbstainReason {
+	let mut test = Test::serving(panicking(), CAPACITY);
+	let job = test.ask(&with_input(fake_request(1), "panic"));
+	test.answer(&job).expect_err("it panicked")
+}
+
 #[test]
 fn an_engine_that_panics_or_fails_abstains_and_goes_on() {
-	let mut test = Test::serving(
-		FakeEngine::new().answering(|request| match &request.input[..] {
-			b"panic" => panic!("on purpose"),
-			b"fail" => Err(sibyl_engine::EngineError::FloatEnvironment),
-			_ => Ok(Ok(FakeEngine::made_up(request, 0))),
-		}),
-		CAPACITY,
-	);
+	let mut test = Test::serving(panicking(), CAPACITY);
 	for (n, text) in [(1, "panic"), (2, "fail")] {
 		let job = test.ask(&with_input(fake_request(n), text));
 		assert_eq!(test.answer(&job), Err(AbstainReason::EngineFailed), "{text}");
 	}
 	let job = test.ask(&fake_request(3));
 	assert!(test.answer(&job).is_ok());
+}
+
+#[test]
+fn a_job_that_the_process_died_on_is_abstained_from_and_not_tried_again() {
+	let (test, job, _release) = held();
+	// The process dies: nothing is dropped.
+	let storage = test.storage.clone();
+	std::mem::forget(test);
+	let runs = Arc::new(AtomicU32::new(0));
+	let counted = runs.clone();
+	let engine = FakeEngine::new().answering(move |request| {
+		counted.fetch_add(u32::from(request.input == b"hold"), Ordering::SeqCst);
+		Ok(Ok(FakeEngine::made_up(request, 0)))
+	});
+	let mut test = Test::with_storage(engine, CAPACITY, storage);
+	let other = test.write(&fake_request(2));
+	for job in [job, other] {
+		test.chain.open_job(job);
+	}
+	test.follow(1);
+	assert_eq!(test.answer(&job), Err(AbstainReason::EngineFailed));
+	assert!(test.answer(&other).is_ok());
+	assert_eq!(runs.load(Ordering::SeqCst), 0);
+	assert_eq!(Mailbox::new(test.storage.clone()).started(), Some(vec![]), "the response is enough");
+}
+
+#[test]
+fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
+	let mut test = Test::serving(panicking(), CAPACITY);
+	for (n, text) in [(1, "panic"), (2, "fail"), (3, "x")] {
+		let job = test.ask(&with_input(fake_request(n), text));
+		let _ = test.answer(&job);
+	}
+	assert_eq!(Mailbox::new(test.storage.clone()).started(), Some(vec![]));
 }
 
 fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
@@ -206,10 +331,11 @@ fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
 #[test]
 fn a_run_longer_than_the_timeout_is_abstained_from_but_goldens_may_take_their_time() {
 	let slow = FakeEngine::new().answering(|request| {
-		std::thread::sleep(Duration::from_millis(30));
+		let is_slow = request.input.starts_with(b"input") || request.input == b"one";
+		std::thread::sleep(Duration::from_millis(if is_slow { 30 } else { 0 }));
 		Ok(Ok(FakeEngine::made_up(request, 0)))
 	});
-	let mut test = Test::serving(slow, Capacity { timeout: Duration::from_millis(10), ..CAPACITY });
+	let mut test = Test::serving(slow, Capacity { timeout: Duration::from_millis(15), ..CAPACITY });
 	let job = test.ask(&fake_request(1));
 	assert_eq!(test.answer(&job), Err(AbstainReason::TooSlow));
 }
@@ -222,32 +348,147 @@ fn without_any_time_every_job_is_abstained_from_at_once() {
 }
 
 #[test]
-fn what_is_beyond_the_queue_or_the_deadline_is_abstained_from() {
-	let (release, held) = std::sync::mpsc::channel::<()>();
-	let held = std::sync::Mutex::new(held);
-	let mut test = Test::serving(
-		FakeEngine::new().answering(move |request| {
-			if request.input == b"hold" {
-				let _ = held.lock().expect("no other inference panics").recv();
-			}
-			Ok(Ok(FakeEngine::made_up(request, 0)))
-		}),
-		CAPACITY,
-	);
-	let running = test.ask(&with_input(fake_request(1), "hold"));
-	test.work_until(|test| test.service.queue.load().running == 1);
+fn what_is_beyond_the_queue_is_abstained_from_at_once() {
+	let (mut test, _, _release) = held();
 	// Four wait; of equally urgent ones the last to come finds no room.
 	let waiting: Vec<_> = (2..=6).map(|n| test.ask(&fake_request(n))).collect();
 	assert_eq!(test.answer(&waiting[4]), Err(AbstainReason::Overloaded));
-	// Their deadline is block 99.
-	test.follow(98);
 	assert_eq!(test.response(&waiting[0]), None);
-	test.follow(99);
-	for job in &waiting[..4] {
-		assert_eq!(test.answer(job), Err(AbstainReason::TooSlow));
+}
+
+#[test]
+fn what_can_not_be_done_in_time_is_abstained_from_while_there_are_two_blocks_for_the_vote() {
+	let (mut test, running, _release) = held();
+	let waiting = test.ask(&fake_request(2));
+	for job in [running, waiting] {
+		test.chain.set_job(job, PhaseView::Committing, 20);
 	}
-	release.send(()).expect("the engine waits");
-	assert_eq!(test.answer(&running), Err(AbstainReason::TooSlow), "it came too late");
+	test.follow(10);
+	test.settle();
+	assert_eq!((test.response(&running), test.response(&waiting)), (None, None));
+	// It has run for so long beyond its estimate that it is taken to need longer than the block that is left.
+	std::thread::sleep(Duration::from_millis(60));
+	test.service.wanted = WantedJobs::new(18, Duration::from_millis(20));
+	test.follow(18);
+	test.settle();
+	assert_eq!(test.response(&running), Some(Err(AbstainReason::TooSlow)), "the worker can still vote that");
+	assert!(test.answer(&waiting).is_ok(), "the thread is free for the other");
+	assert!(test.wakes.take());
+}
+
+#[test]
+fn a_request_that_comes_too_late_is_abstained_from_at_once() {
+	let mut test = Test::serving(FakeEngine::new(), CAPACITY);
+	let job = test.write(&fake_request(1));
+	test.at(19, job, PhaseView::Committing, 20);
+	assert_eq!(test.response(&job), Some(Err(AbstainReason::TooSlow)));
+}
+
+#[test]
+fn a_phase_that_closes_early_brings_the_deadline_forward() {
+	let (mut test, running, _release) = held();
+	test.at(10, running, PhaseView::Committing, 99);
+	assert_eq!(test.response(&running), None);
+	test.at(11, running, PhaseView::Committing, 12);
+	assert_eq!(test.response(&running), Some(Err(AbstainReason::TooSlow)));
+}
+
+#[test]
+fn a_job_that_nobody_votes_on_any_more_is_cancelled_without_an_answer() {
+	let over = [PhaseView::Revealing, PhaseView::Pending];
+	for phase in over {
+		let (mut test, running, _release) = held();
+		let waiting = test.ask(&fake_request(2));
+		for job in [running, waiting] {
+			test.chain.set_job(job, phase, 105);
+		}
+		test.follow(10);
+		test.work_until(|test| test.service.queue.load() == Load::default());
+		test.settle();
+		assert!(test.service.in_flight.is_empty(), "{phase:?}");
+		assert_eq!((test.response(&running), test.response(&waiting)), (None, None), "{phase:?}");
+		// A fork may want it again.
+		test.at(10, waiting, PhaseView::Committing, 99);
+		assert!(test.answer(&waiting).is_ok(), "{phase:?}");
+	}
+	let (mut test, running, _release) = held();
+	test.follow(10);
+	test.settle();
+	assert!(test.service.in_flight.is_empty(), "the job is not open");
+	assert_eq!(test.response(&running), None);
+}
+
+#[test]
+fn what_was_asked_for_while_seats_reveal_is_run_since_a_validator_lost_its_output() {
+	let mut test = Test::serving(FakeEngine::new(), CAPACITY);
+	// The mock's requests name block 99.
+	let lost = test.write(&fake_request(1));
+	let left_over = test.write(&fake_request(2));
+	test.chain.set_job(lost, PhaseView::Revealing, 99);
+	test.chain.set_job(left_over, PhaseView::Revealing, 98);
+	test.follow(95);
+	assert!(test.answer(&lost).is_ok());
+	assert_eq!(test.response(&left_over), None);
+	assert!(test.service.in_flight.is_empty());
+}
+
+#[test]
+fn jobs_of_a_model_that_is_being_checked_are_abstained_from_when_their_deadline_is_near() {
+	let (release, held) = channel::<()>();
+	let held = Mutex::new(held);
+	let engine = FakeEngine::new().answering(move |request| {
+		let _ = held.lock().expect("no other inference panics").recv();
+		Ok(Ok(FakeEngine::made_up(request, 0)))
+	});
+	let mut test = Test::new(engine, CAPACITY);
+	let job = test.write(&fake_request(1));
+	test.at(10, job, PhaseView::Committing, 20);
+	test.at(17, job, PhaseView::Committing, 20);
+	assert_eq!(test.response(&job), None);
+	test.at(18, job, PhaseView::Committing, 20);
+	assert_eq!(test.response(&job), Some(Err(AbstainReason::Overloaded)));
+	drop(release);
+}
+
+#[test]
+fn a_job_that_would_run_longer_than_the_timeout_is_not_begun() {
+	let slow = FakeEngine::new().answering(|request| {
+		std::thread::sleep(Duration::from_millis(30));
+		Ok(Ok(FakeEngine::made_up(request, 0)))
+	});
+	let mut test = Test::serving(slow, Capacity { timeout: Duration::from_millis(10), ..CAPACITY });
+	let job = test.ask(&fake_request(1));
+	assert_eq!(test.response(&job), Some(Err(AbstainReason::TooSlow)));
+	assert_eq!(test.service.metrics.requests.get(), 0);
+}
+
+#[test]
+fn nothing_is_run_while_the_node_is_syncing() {
+	let mut test = Test::new(FakeEngine::new(), CAPACITY);
+	test.syncing.store(true, Ordering::Relaxed);
+	let job = test.ask(&fake_request(1));
+	test.chain.open_job(job);
+	test.follow(1);
+	assert_eq!(test.service.models.names().count(), 0, "no model is loaded");
+	assert_eq!((test.response(&job), test.service.in_flight.len()), (None, 0));
+	test.syncing.store(false, Ordering::Relaxed);
+	test.follow(2);
+	assert!(test.answer(&job).is_ok());
+}
+
+#[test]
+fn responses_are_counted_by_the_labels_that_the_docs_name() {
+	let answered = Answered { output: OutputBytes::default(), trace: Hash::zero() };
+	let reasons =
+		[AbstainReason::NoModel, AbstainReason::Overloaded, AbstainReason::TooSlow, AbstainReason::EngineFailed];
+	let responses = std::iter::once(Ok(answered)).chain(reasons.map(Err));
+	let mut test = Test::new(FakeEngine::new(), CAPACITY);
+	for response in responses {
+		test.service.respond(Fingerprint::zero(), response);
+	}
+	for outcome in ["output", "no_model", "overloaded", "too_slow", "engine_failed"] {
+		assert_eq!(test.service.metrics.responses.with_label_values(&[outcome]).get(), 1, "{outcome}");
+	}
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Keeps the judge's keys and the pool up with the chain.
+//! Keeps the judge's keys up with the chain.
+//!
+//! This is a task of its own, apart from what asks about the pool's ballots: a judge that lags refuses good ballots.
 
 use super::{validator::VoteValidator, LOG_TARGET};
-use crate::inference::pool::SharedPool;
 use futures::StreamExt;
 use sc_client_api::{BlockchainEvents, HeaderBackend};
 use sibyl_primitives::{
-	api::{BallotStanding, InferenceApi},
-	vote::VersionedBallot,
+	api::{InferenceApi, KeySetView},
 	BlockNumber,
 };
 use sibyl_runtime::{opaque::Block, Hash};
@@ -14,11 +14,8 @@ use sp_api::{ApiError, ProvideRuntimeApi};
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
 
-/// Ballots that the runtime is asked about at a time.
-const CHUNK: usize = 32;
-
 /// Follows the best block and the finalised one until the chain is gone.
-pub async fn follow_chain<Client>(client: Arc<Client>, validator: Arc<VoteValidator>, pool: SharedPool)
+pub async fn follow_keys<Client>(client: Arc<Client>, validator: Arc<VoteValidator>)
 where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + BlockchainEvents<Block>,
 	Client::Api: InferenceApi<Block>,
@@ -27,6 +24,7 @@ where
 	let mut finalised = client.finality_notification_stream().fuse();
 	let info = client.info();
 	update_keys(&*client, &validator, info.best_hash, info.best_number);
+	update_finalised(&*client, &validator, info.finalized_hash);
 	loop {
 		futures::select! {
 			import = imports.next() => match import {
@@ -41,7 +39,7 @@ where
 					// Blocks are finalised without notice of their import while the chain syncs.
 					let info = client.info();
 					update_keys(&*client, &validator, info.best_hash, info.best_number);
-					prune(&*client, &pool, finality.hash, *finality.header.number());
+					update_finalised(&*client, &validator, finality.hash);
 				},
 				None => return,
 			},
@@ -54,75 +52,60 @@ where
 	Client: ProvideRuntimeApi<Block>,
 	Client::Api: InferenceApi<Block>,
 {
-	match client.runtime_api().key_sets(best) {
-		Ok(key_sets) => validator.follow(number, key_sets),
+	match keys(client, best) {
+		Ok((key_sets, next)) => validator.follow(number, key_sets, next),
 		Err(error) => log::warn!(target: LOG_TARGET, "The validators' keys can't be read at #{number}: {error}"),
 	}
 }
 
-/// Takes out what the finalised state has no use for.
-fn prune<Client>(client: &Client, pool: &SharedPool, finalised: Hash, number: BlockNumber)
+fn keys<Client>(client: &Client, at: Hash) -> Result<(Vec<KeySetView>, Option<KeySetView>), ApiError>
 where
 	Client: ProvideRuntimeApi<Block>,
 	Client::Api: InferenceApi<Block>,
 {
-	pool.change(|pool| pool.drop_older(number));
-	for ids in pool.read(|pool| pool.ids()).chunks(CHUNK) {
-		match useless(client, pool, finalised, ids) {
-			Ok(useless) => pool.change(|pool| useless.iter().for_each(|id| pool.remove(id))),
-			Err(error) => {
-				log::warn!(target: LOG_TARGET, "The runtime can't judge votes at #{number}, so they are kept: {error}");
-				return;
-			}
-		}
-	}
+	let api = client.runtime_api();
+	Ok((api.key_sets(at)?, api.next_key_set(at)?))
 }
 
-fn useless<Client>(client: &Client, pool: &SharedPool, at: Hash, ids: &[Hash]) -> Result<Vec<Hash>, ApiError>
+fn update_finalised<Client>(client: &Client, validator: &VoteValidator, finalised: Hash)
 where
 	Client: ProvideRuntimeApi<Block>,
 	Client::Api: InferenceApi<Block>,
 {
-	// The pool is not held during the runtime's call; what leaves it meanwhile is gone twice.
-	let (ids, ballots): (Vec<_>, Vec<_>) = pool.read(|pool| {
-		let ballot = |id: &Hash| pool.get(id).map(|ballot| (*id, VersionedBallot::V1(ballot.clone())));
-		ids.iter().filter_map(ballot).unzip()
-	});
-	let standings = client.runtime_api().ballot_standings(at, ballots)?;
-	let is_useless = |(_, standing): &(Hash, BallotStanding)| *standing == BallotStanding::Useless;
-	Ok(ids.into_iter().zip(standings).filter(is_useless).map(|(id, _)| id).collect())
+	match client.runtime_api().key_sets(finalised) {
+		// The newest comes first.
+		Ok(key_sets) => {
+			if let Some(set) = key_sets.first() {
+				validator.finalise(set.session);
+			}
+		}
+		Err(error) => log::warn!(target: LOG_TARGET, "The finalised session can't be read at {finalised}: {error}"),
+	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{ballot, shared_pool, MockChain};
-	use sibyl_primitives::vote::BALLOT_LONGEVITY;
+	use crate::inference::mock::{account, key_set, key_sets, metrics, shared_pool, MockChain, GENESIS, SESSION};
+	use futures::{executor::LocalPool, task::LocalSpawnExt};
 
 	#[test]
-	fn what_the_finalised_state_has_recorded_leaves_and_the_rest_stays() {
-		let (chain, pool) = (MockChain::new(), shared_pool());
-		let wanted = BallotStanding::Wanted { deadline: 99 };
-		for (validator, standing) in
-			[BallotStanding::Useless, wanted, BallotStanding::Early].into_iter().cycle().take(3 * CHUNK).enumerate()
-		{
-			let ballot = ballot(validator as u32, 20);
-			chain.state().standings.insert(ballot.id(), standing);
-			pool.insert(ballot);
-		}
-		prune(&chain, &pool, chain.info().finalized_hash, 20);
-		let left = pool.read(|pool| pool.ids());
-		assert_eq!(left.len(), 2 * CHUNK);
-		assert!(left.iter().all(|id| chain.state().standings[id] != BallotStanding::Useless));
-	}
+	fn the_judge_knows_the_keys_of_the_best_block_and_of_the_session_after() {
+		let chain = Arc::new(MockChain::new());
+		chain.state().key_sets = key_sets(2);
+		chain.state().next_key_set = Some(key_set(SESSION + 1, 3));
+		let validator = Arc::new(VoteValidator::new(GENESIS, shared_pool(), metrics(), Box::new(|_, _| {})));
+		let mut executor = LocalPool::new();
+		let task = follow_keys(chain.clone(), validator.clone());
+		executor.spawner().spawn_local(task).expect("the executor is there");
+		executor.run_until_stalled();
+		assert_eq!(validator.account(SESSION, 1), Some(account(1)));
+		assert_eq!(validator.account(SESSION + 1, 2), Some(account(2)));
+		assert_eq!(validator.account(SESSION + 2, 0), None);
 
-	#[test]
-	fn old_ballots_leave_even_where_the_runtime_cannot_be_asked() {
-		let (chain, pool) = (MockChain::new(), shared_pool());
-		chain.state().fails = true;
-		pool.insert(ballot(0, 5));
-		pool.insert(ballot(1, 6));
-		prune(&chain, &pool, chain.info().finalized_hash, 6 + BALLOT_LONGEVITY);
-		assert_eq!(pool.read(|pool| pool.ids()), [ballot(1, 6).id()]);
+		chain.state().next_key_set = Some(key_set(SESSION + 2, 1));
+		chain.import_best(1);
+		executor.run_until_stalled();
+		assert_eq!(validator.account(SESSION + 2, 0), Some(account(0)));
 	}
 }

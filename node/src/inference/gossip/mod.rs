@@ -1,19 +1,20 @@
 //! Carries vote ballots between nodes.
 //!
-//! Every node takes part, so that votes cross a network in which validators are not all neighbours. A ballot is judged
-//! ([`judge`]), pooled and passed on at once; it stays with the node, for peers that come later, until the pool drops it.
+//! Every node takes part, so that votes cross a network in which validators are not all neighbours. A ballot is judged,
+//! pooled and passed on at once; it stays with the node, for peers that come later, until the pool drops it. What decides on
+//! ballots is in [`sibyl_votes`]; here is what ties it to the network and to the chain.
 
 mod follow;
-mod judge;
 mod own;
+mod standings;
 mod validator;
 
-pub use follow::follow_chain;
+pub use follow::follow_keys;
 pub use own::OwnBallots;
+pub use standings::{follow_standings, judge_new};
 pub use validator::VoteValidator;
 
 use async_channel::Receiver;
-use codec::Encode;
 use futures::StreamExt;
 use sc_chain_spec::ChainSpec;
 use sc_client_api::HeaderBackend;
@@ -29,6 +30,7 @@ use sibyl_primitives::{
 	vote::{VersionedBallot, MAX_BALLOT_BYTES},
 };
 use sibyl_runtime::{opaque::Block, Hash};
+use sibyl_votes::HashedBallot;
 use sp_api::ProvideRuntimeApi;
 use sp_core::bytes::to_hex;
 use std::sync::Arc;
@@ -57,24 +59,29 @@ pub fn protocol_config<Network: NetworkBackend<Block, Hash>>(
 	Network::notification_config(name, Vec::new(), MAX_BALLOT_BYTES.into(), None, nobody_else, metrics, peers)
 }
 
-/// Passes other nodes' ballots on, and this node's own out, until the network is gone.
-pub async fn run<Client>(mut engine: GossipEngine<Block>, written: Receiver<VersionedBallot>, own: OwnBallots<Client>)
-where
+/// Passes on other nodes' ballots, those that are due by now, and this node's own, until the network is gone.
+pub async fn run<Client>(
+	mut engine: GossipEngine<Block>,
+	written: Receiver<VersionedBallot>,
+	due: Receiver<HashedBallot>,
+	own: OwnBallots<Client>,
+) where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block>,
 	Client::Api: InferenceApi<Block>,
 {
 	let mut written = written.fuse();
+	let mut due = due.fuse();
 	loop {
-		futures::select! {
+		let ballot = futures::select! {
 			() = engine => {
 				log::debug!(target: LOG_TARGET, "The network is gone, so votes are no longer passed on");
 				return;
 			},
-			ballot = written.select_next_some() => {
-				if let Some(ballot) = own.take(ballot) {
-					engine.gossip_message(ballot.id(), VersionedBallot::V1(ballot).encode(), false);
-				}
-			},
+			ballot = written.select_next_some() => own.take(ballot),
+			ballot = due.select_next_some() => Some(ballot),
+		};
+		if let Some(ballot) = ballot {
+			engine.gossip_message(ballot.id(), ballot.encode(), false);
 		}
 	}
 }

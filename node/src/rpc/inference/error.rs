@@ -55,6 +55,26 @@ pub enum Error {
 		/// The seats of the largest committee.
 		limit: u16,
 	},
+	/// Those who serve the model have no time, or no free bond.
+	#[error(
+		"{serving} validators serve the model, and too few of them have time and a free bond for this job now: ask again \
+		 in some blocks, or for fewer seats or a smaller job"
+	)]
+	Busy {
+		/// Validators that serve it.
+		serving: u16,
+	},
+	/// The model takes no jobs for now.
+	#[error("the model takes no jobs for now: its validators disagreed, or it was stopped; choose another or wait")]
+	Suspended,
+	/// A parameter is none.
+	#[error("'{parameter}' can't be read: {expected}")]
+	InvalidParameter {
+		/// Which.
+		parameter: &'static str,
+		/// What it should be.
+		expected: &'static str,
+	},
 	/// The price can't be paid.
 	#[error("the price is more than a balance holds: ask for fewer seats, less output or a cheaper model")]
 	PriceOverflow,
@@ -83,6 +103,9 @@ impl Error {
 			Self::UnknownBlock(_) => 10010,
 			Self::RuntimeFailed(_) => 10011,
 			Self::NoOutputUnits => 10012,
+			Self::Busy { .. } => 10013,
+			Self::Suspended => 10014,
+			Self::InvalidParameter { .. } => 10015,
 		}
 	}
 
@@ -99,6 +122,9 @@ impl Error {
 			Self::SeatsInvalid => "SeatsInvalid",
 			Self::TooFewValidators { .. } => "TooFewValidators",
 			Self::TooManyValidators { .. } => "TooManyValidators",
+			Self::Busy { .. } => "Busy",
+			Self::Suspended => "Suspended",
+			Self::InvalidParameter { .. } => "InvalidParameter",
 			Self::PriceOverflow => "PriceOverflow",
 			Self::UnknownBlock(_) => "UnknownBlock",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
@@ -116,6 +142,8 @@ impl Error {
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { serving } => Self::TooFewValidators { serving },
 			QuoteError::TooManyValidators { limit } => Self::TooManyValidators { limit },
+			QuoteError::Busy { serving } => Self::Busy { serving },
+			QuoteError::Suspended => Self::Suspended,
 			QuoteError::Overflow => Self::PriceOverflow,
 		}
 	}

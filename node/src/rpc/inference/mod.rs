@@ -1,4 +1,4 @@
-//! `inference_*`: jobs, results, models and prices.
+//! `inference_*`: jobs, results, models, prices and validators.
 //!
 //! Each method is a question to the runtime API, with an answer that needs no metadata to read.
 
@@ -17,15 +17,19 @@ use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, Lookup},
 	job::{JobId, Seats},
 	model::ModelId,
-	BlockNumber, Hash,
+	AccountId, BlockNumber, Hash,
 };
 use sibyl_runtime::opaque::Block;
 use sp_api::ProvideRuntimeApi;
+use sp_core::crypto::Ss58Codec;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
-use views::{Job, JobResult, Model, Quote, ResultBlock};
+use views::{Job, JobResult, Model, Quote, ResultBlock, Validator};
 
-/// Questions on jobs, results, models and prices. `at` is the block to ask; without it, the best one.
+/// Characters of an account's address at most: those of this chain have 49.
+const MAX_ADDRESS: usize = 128;
+
+/// Questions on jobs, results, models, prices and validators. `at` is the block to ask; without it, the best one.
 #[rpc(server, namespace = "inference")]
 pub trait InferenceApi {
 	/// A job, with all that is known of its committee.
@@ -50,6 +54,10 @@ pub trait InferenceApi {
 		max_output_units: u32,
 		at: Option<Hash>,
 	) -> RpcResult<Quote>;
+
+	/// A validator's service bond, its open seats and what it has done so far.
+	#[method(name = "validator", blocking)]
+	fn validator(&self, account: String, at: Option<Hash>) -> RpcResult<Validator>;
 }
 
 /// Answers from a chain.
@@ -90,6 +98,20 @@ impl<Client: HeaderBackend<Block>> Inference<Client> {
 		}
 		let finalized = canonical == Some(hash) && height <= self.client.info().finalized_number;
 		Ok(Some(ResultBlock { hash, finalized }))
+	}
+}
+
+/// The account of an address: SS58 of whatever network, or `0x` and the key's 64 digits.
+fn account(text: &str) -> Result<AccountId, Error> {
+	let expected = "give an SS58 address, or 0x and the 64 hexadecimal digits of the account's key";
+	let wrong = Error::InvalidParameter { parameter: "account", expected };
+	if text.len() > MAX_ADDRESS {
+		return Err(wrong);
+	}
+	match text.strip_prefix("0x") {
+		Some(digits) if digits.len() == 64 => digits.parse::<Hash>().map(|key| key.0.into()).map_err(|_| wrong),
+		Some(_) => Err(wrong),
+		None => AccountId::from_ss58check(text).map_err(|_| wrong),
 	}
 }
 
@@ -142,5 +164,12 @@ where
 		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units);
 		let quote = quote.map_err(Error::from)?.map_err(|error| Error::of_quote(model, error))?;
 		Ok(quote.into())
+	}
+
+	fn validator(&self, account: String, at: Option<Hash>) -> RpcResult<Validator> {
+		let account = self::account(&account)?;
+		let block = self.block(at)?;
+		let validator = self.client.runtime_api().validator(block, account.clone()).map_err(Error::from)?;
+		Ok(Validator::new(&account, validator))
 	}
 }

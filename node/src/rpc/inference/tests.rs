@@ -4,8 +4,8 @@ use jsonrpsee::{core::server::MethodsError, RpcModule};
 use serde_json::{json, Value};
 use sibyl_primitives::{
 	api::{
-		AgreementView, CommitteeView, JobView, PhaseView, QuoteError, ResultView, SeatView, SeatVoteView,
-		SettlementView,
+		AgreementView, AuditView, CommitteeView, JobView, PhaseView, QuoteError, ResultView, SeatView, SeatVoteView,
+		ServiceRecord, SettlementView, Support, ValidatorView,
 	},
 	job::{AbstainReason, JobOptions, Prompt, Refusal, Sampling, Verdict},
 	output::{Answer, Classification, LabelScore, Output},
@@ -56,8 +56,16 @@ impl Test {
 	}
 }
 
+const SUPPORT: Support = Support { round: 0, seats: 5, agreed: 4, serving: 9 };
+
+fn agreed(output: Output, output_hash: Hash, at: BlockNumber, settled: bool) -> ResultView {
+	ResultView::Agreed { output, output_hash, at, support: SUPPORT, audit: AuditView::None, settled }
+}
+
 fn job() -> JobView {
 	let seat = |n, vote| SeatView { validator: account(n), vote };
+	let committee =
+		|round, seats| CommitteeView { draw: Hash::repeat_byte(3), round, session: 2, drawn_at: 4, serving: 9, seats };
 	JobView {
 		id: ID,
 		fingerprint: Hash::repeat_byte(1),
@@ -77,19 +85,20 @@ fn job() -> JobView {
 		phase: PhaseView::Revealing,
 		deadline: Some(20),
 		ends_by: 30,
-		committee: Some(CommitteeView {
-			draw: Hash::repeat_byte(3),
-			round: 1,
-			session: 2,
-			drawn_at: 4,
-			seats: vec![
-				seat(0, SeatVoteView::Missing),
-				seat(1, SeatVoteView::Abstained(AbstainReason::TooSlow)),
-				seat(2, SeatVoteView::Committed),
-				seat(3, SeatVoteView::Revealed(Hash::repeat_byte(4))),
-			],
-		}),
+		committees: vec![
+			committee(0, vec![seat(5, SeatVoteView::Missing)]),
+			committee(
+				1,
+				vec![
+					seat(0, SeatVoteView::Missing),
+					seat(1, SeatVoteView::Abstained(AbstainReason::TooSlow)),
+					seat(2, SeatVoteView::Committed),
+					seat(3, SeatVoteView::Revealed(Hash::repeat_byte(4))),
+				],
+			),
+		],
 		agreed: None,
+		audit: AuditView::None,
 		settlement: None,
 	}
 }
@@ -134,11 +143,22 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 		"endedAt": null,
 		"deadline": 20,
 		"endsBy": 30,
-		"committee": {
+		"committees": [{
+			"draw": hash(3),
+			"round": 0,
+			"session": 2,
+			"drawnAt": 4,
+			"serving": 9,
+			"seats": [{ "validator": address(5), "vote": "missing" }],
+			"committed": [],
+			"revealed": [],
+			"missing": [address(5)],
+		}, {
 			"draw": hash(3),
 			"round": 1,
 			"session": 2,
 			"drawnAt": 4,
+			"serving": 9,
 			"seats": [
 				{ "validator": address(0), "vote": "missing" },
 				{ "validator": address(1), "vote": "abstained", "reason": "tooSlow" },
@@ -148,8 +168,9 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 			"committed": [address(2)],
 			"revealed": [address(3)],
 			"missing": [address(0)],
-		},
+		}],
 		"agreed": null,
+		"audit": { "status": "none" },
 		"settlement": null,
 	});
 	assert_eq!(test.call("getJob", json!([ID])), Ok(expected));
@@ -163,8 +184,9 @@ fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 		options: JobOptions::default(),
 		phase: PhaseView::Ended { verdict: Verdict::Failed(Refusal::NotFinite), at: 8 },
 		deadline: None,
-		committee: None,
-		agreed: Some(AgreementView { output_hash: Hash::repeat_byte(5), at: 6 }),
+		committees: vec![],
+		agreed: Some(AgreementView { output_hash: Hash::repeat_byte(5), at: 6, support: SUPPORT }),
+		audit: AuditView::Overturned { output_hash: Hash::repeat_byte(7) },
 		settlement: Some(SettlementView { paid: 50, refunded: 5, protocol_share: 3 }),
 		..job()
 	};
@@ -174,8 +196,10 @@ fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 	assert_eq!(job["verdict"], "failed");
 	assert_eq!(job["endedAt"], 8);
 	assert_eq!(job["deadline"], Value::Null);
-	assert_eq!(job["committee"], Value::Null);
+	assert_eq!(job["committees"], json!([]));
 	assert_eq!(job["agreed"]["at"], 6);
+	assert_eq!(job["agreed"]["support"], json!({ "round": 0, "seats": 5, "agreed": 4, "serving": 9 }));
+	assert_eq!(job["audit"], json!({ "status": "overturned", "outputHash": Hash::repeat_byte(7) }));
 	assert_eq!(job["settlement"], json!({ "paid": "50", "refunded": "5", "protocolShare": "3" }));
 	assert_eq!(job["options"]["seats"], "all");
 	assert_eq!(job["options"]["seed"], Value::Null);
@@ -194,6 +218,8 @@ fn an_open_job_has_no_result_yet_but_a_deadline() {
 		"refusal": null,
 		"outputHash": null,
 		"agreedAt": null,
+		"support": null,
+		"audit": null,
 		"settled": false,
 		"blockHash": null,
 		"finalized": false,
@@ -206,7 +232,7 @@ fn an_answer_is_shown_with_its_block_and_whether_that_is_final() {
 	let test = Test::new();
 	let output_hash = Hash::repeat_byte(5);
 	for (at, finalized) in [(7, true), (8, false)] {
-		let agreed = ResultView::Agreed { output: answer(), output_hash, at, settled: true };
+		let agreed = agreed(answer(), output_hash, at, true);
 		let expected = json!({
 			"id": 7,
 			"status": "agreed",
@@ -214,6 +240,8 @@ fn an_answer_is_shown_with_its_block_and_whether_that_is_final() {
 			"refusal": null,
 			"outputHash": output_hash,
 			"agreedAt": at,
+			"support": { "round": 0, "seats": 5, "agreed": 4, "serving": 9 },
+			"audit": { "status": "none" },
 			"settled": true,
 			"blockHash": test.hash(at),
 			"finalized": finalized,
@@ -225,7 +253,7 @@ fn an_answer_is_shown_with_its_block_and_whether_that_is_final() {
 #[test]
 fn a_refusal_is_shown_by_its_name() {
 	let output = Output::Refusal(Refusal::ContextExceeded);
-	let refused = ResultView::Agreed { output, output_hash: Hash::zero(), at: 6, settled: false };
+	let refused = agreed(output, Hash::zero(), 6, false);
 	let result = Test::new().result(refused);
 	assert_eq!((&result["status"], &result["refusal"]), (&json!("failed"), &json!("contextExceeded")));
 	assert_eq!((&result["answer"], &result["settled"]), (&Value::Null, &json!(false)));
@@ -235,7 +263,7 @@ fn a_refusal_is_shown_by_its_name() {
 fn an_end_without_output_is_shown_by_its_verdict() {
 	let test = Test::new();
 	for (verdict, status) in
-		[(Verdict::NoQuorum, "noQuorum"), (Verdict::Expired, "expired"), (Verdict::NoOutput, "noOutput")]
+		[(Verdict::NoQuorum, "noQuorum"), (Verdict::Expired, "expired"), (Verdict::Cancelled, "cancelled")]
 	{
 		let result = test.result(ResultView::WithoutOutput { verdict, at: 5 });
 		assert_eq!(result["status"], status);
@@ -251,7 +279,7 @@ fn a_result_on_a_fork_names_the_forks_block() {
 	let ninth = test.chain.fork(test.hash(8), 9);
 	let tenth = test.chain.fork(ninth, 10);
 	let at = |at| {
-		let view = ResultView::Agreed { output: answer(), output_hash: Hash::zero(), at, settled: true };
+		let view = agreed(answer(), Hash::zero(), at, true);
 		test.chain.state().results.insert(ID, Lookup::Found(view));
 		let result = test.call("getResult", json!([ID, tenth])).expect("there is a result");
 		(result["blockHash"].clone(), result["finalized"].clone())
@@ -280,6 +308,7 @@ fn models_are_listed_with_who_serves_them() {
 		"commitWindow": 12,
 		"price": { "base": "100", "unit": "3" },
 		"goldens": 2,
+		"isSuspended": false,
 		"servedBy": [address(0)],
 	}]);
 	assert_eq!(test.call("listModels", json!([])), Ok(expected));
@@ -308,6 +337,8 @@ fn each_reason_for_no_price_has_its_own_error() {
 		(QuoteError::TooFewValidators { serving: 1 }, 10007, "TooFewValidators"),
 		(QuoteError::TooManyValidators { limit: 32 }, 10008, "TooManyValidators"),
 		(QuoteError::Overflow, 10009, "PriceOverflow"),
+		(QuoteError::Busy { serving: 4 }, 10013, "Busy"),
+		(QuoteError::Suspended, 10014, "Suspended"),
 	] {
 		test.chain.state().quote = Err(reason);
 		assert_eq!(test.error("quote", json!([Hash::zero(), "all", 5, 0])), (code, name.into()));
@@ -338,6 +369,7 @@ fn an_unknown_block_and_a_failing_runtime_are_told_apart() {
 			("getResult", json!([1, at])),
 			("listModels", json!([at])),
 			("quote", json!([Hash::zero(), "all", 5, 0, at])),
+			("validator", json!([address(1), at])),
 		]
 	};
 	for (method, params) in questions(json!(nowhere)) {
@@ -346,5 +378,73 @@ fn an_unknown_block_and_a_failing_runtime_are_told_apart() {
 	test.chain.state().fails = true;
 	for (method, params) in questions(Value::Null) {
 		assert_eq!(test.error(method, params), (10011, "RuntimeFailed".into()), "{method}");
+	}
+}
+
+#[test]
+fn a_second_rounds_word_on_an_agreement_is_shown() {
+	let test = Test::new();
+	let other = Hash::repeat_byte(7);
+	for (audit, shown) in [
+		(AuditView::Open, json!({ "status": "open" })),
+		(AuditView::Confirmed, json!({ "status": "confirmed" })),
+		(AuditView::Overturned { output_hash: other }, json!({ "status": "overturned", "outputHash": other })),
+		(AuditView::Undecided, json!({ "status": "undecided" })),
+	] {
+		let output_hash = Hash::zero();
+		let view = ResultView::Agreed { output: answer(), output_hash, at: 6, support: SUPPORT, audit, settled: true };
+		assert_eq!(test.result(view)["audit"], shown);
+	}
+}
+
+#[test]
+fn a_validator_is_shown_with_its_bond_and_its_record() {
+	let test = Test::new();
+	let record = ServiceRecord {
+		drawn: 10,
+		committed: 8,
+		revealed: 7,
+		missed: 1,
+		abstained: 1,
+		lost: 2,
+		charged: 3,
+		earned: u128::MAX,
+	};
+	let view =
+		ValidatorView { bond: 100, reserved: 40, open_seats: 2, open_time: u64::MAX, missed_in_a_row: 1, record };
+	test.chain.state().validators.insert(account(1), view);
+	let expected = json!({
+		"account": address(1),
+		"bond": "100",
+		"reserved": "40",
+		"openSeats": 2,
+		"openTime": "18446744073709551615",
+		"missedInARow": 1,
+		"record": {
+			"drawn": 10,
+			"committed": 8,
+			"revealed": 7,
+			"missed": 1,
+			"abstained": 1,
+			"lost": 2,
+			"charged": "3",
+			"earned": "340282366920938463463374607431768211455",
+		},
+	});
+	let key = format!("0x{}", "01".repeat(32));
+	let of_another_network = account(1).to_ss58check();
+	for account in [address(1), key, of_another_network] {
+		assert_eq!(test.call("validator", json!([account])), Ok(expected.clone()));
+	}
+	let nobody = test.call("validator", json!([address(2)])).expect("whoever it is");
+	assert_eq!((&nobody["bond"], &nobody["record"]["drawn"]), (&json!("0"), &json!(0)));
+}
+
+#[test]
+fn what_is_no_account_is_refused_without_reading_on() {
+	let test = Test::new();
+	let long = "a".repeat(1 << 20);
+	for wrong in ["", "0x", "0x01", &format!("0x{}", "zz".repeat(32)), "Alice", &long, &format!("0x{long}")] {
+		assert_eq!(test.error("validator", json!([wrong])), (10015, "InvalidParameter".into()));
 	}
 }

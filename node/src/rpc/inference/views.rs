@@ -1,12 +1,19 @@
 //! What the methods answer, as JSON: addresses in SS58, bytes in hex with text beside them, balances as decimal strings
 //! since JavaScript's numbers can't hold them.
 
+mod validator;
+
+pub use validator::Validator;
+
 use serde::{Deserialize, Serialize};
 use sibyl_primitives::{
 	api::{
-		AgreementView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView, SettlementView,
+		AgreementView, AuditView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView,
+		SettlementView, Support as ChainSupport,
 	},
-	job::{AbstainReason, Fingerprint, JobId, JobOptions, Prompt, Refusal, Sampling, Seats, Verdict as ChainVerdict},
+	job::{
+		AbstainReason, Fingerprint, JobId, JobOptions, Prompt, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict,
+	},
 	model::{ModelFile, ModelId, ModelLimits, Task},
 	output::{Answer as ChainAnswer, Finish as ChainFinish, Output},
 	price::Quote as ChainQuote,
@@ -48,10 +55,12 @@ pub struct Job {
 	pub deadline: Option<BlockNumber>,
 	/// The block by which it ends in any case.
 	pub ends_by: BlockNumber,
-	/// Its committee, once drawn.
-	pub committee: Option<Committee>,
+	/// Its committees, in the order of their rounds.
+	pub committees: Vec<Committee>,
 	/// The agreement, once there is one.
 	pub agreed: Option<Agreement>,
+	/// Whether a second round checks, or has checked, the agreement.
+	pub audit: Audit,
 	/// Where its money went, once it has ended.
 	pub settlement: Option<Settlement>,
 }
@@ -123,8 +132,8 @@ pub enum Verdict {
 	NoQuorum,
 	/// Too few seats took part.
 	Expired,
-	/// The seats agree on a hash whose output nobody brought.
-	NoOutput,
+	/// It was ended from outside: its model is suspended, or the chain's root said so.
+	Cancelled,
 }
 
 /// A job's committee. The same validators stand in `seats` by seat, and in the lists by what they did.
@@ -134,11 +143,13 @@ pub struct Committee {
 	/// The seed it was drawn from.
 	pub draw: Hash,
 	/// Its number for the job.
-	pub round: u8,
+	pub round: Round,
 	/// The session in which it was drawn.
 	pub session: SessionIndex,
 	/// The block in which it was drawn.
 	pub drawn_at: BlockNumber,
+	/// Validators that served the model then.
+	pub serving: u16,
 	/// Its seats.
 	pub seats: Vec<Seat>,
 	/// Who committed and has not revealed.
@@ -188,6 +199,41 @@ pub struct Agreement {
 	pub output_hash: Hash,
 	/// The block of the agreement.
 	pub at: BlockNumber,
+	/// How many agreed.
+	pub support: Support,
+}
+
+/// How many agreed: enough or not, a consumer decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Support {
+	/// The round whose committee agreed.
+	pub round: Round,
+	/// Its seats.
+	pub seats: u16,
+	/// The seats that gave the output.
+	pub agreed: u16,
+	/// Validators that served the model when the committee was drawn.
+	pub serving: u16,
+}
+
+/// What a second round says of an agreed job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Audit {
+	/// There is none.
+	None,
+	/// A second round is at it.
+	Open,
+	/// The same.
+	Confirmed,
+	/// Another output. The answer stays as it was said.
+	Overturned {
+		/// The hash of that output.
+		output_hash: Hash,
+	},
+	/// Nothing: it found no quorum.
+	Undecided,
 }
 
 /// Where a job's money went.
@@ -224,6 +270,10 @@ pub struct JobResult {
 	pub output_hash: Option<Hash>,
 	/// The block of the agreement.
 	pub agreed_at: Option<BlockNumber>,
+	/// How many agreed.
+	pub support: Option<Support>,
+	/// What a second round says of the agreement.
+	pub audit: Option<Audit>,
 	/// Whether the money is settled.
 	pub settled: bool,
 	/// The block of the agreement, or of the end without one.
@@ -246,8 +296,8 @@ pub enum Status {
 	NoQuorum,
 	/// Too few seats took part.
 	Expired,
-	/// The seats agree on a hash whose output nobody brought.
-	NoOutput,
+	/// The job was ended from outside: its model is suspended, or the chain's root said so.
+	Cancelled,
 }
 
 /// What a model says.
@@ -318,6 +368,8 @@ pub struct Model {
 	pub price: Price,
 	/// Inputs whose outputs validators must reproduce.
 	pub goldens: usize,
+	/// Whether it takes no jobs for now.
+	pub is_suspended: bool,
 	/// Validators of the current session that serve it.
 	pub served_by: Vec<String>,
 }
@@ -360,8 +412,9 @@ impl From<JobView> for Job {
 			ended_at,
 			deadline: job.deadline,
 			ends_by: job.ends_by,
-			committee: job.committee.map(Into::into),
-			agreed: job.agreed.map(|AgreementView { output_hash, at }| Agreement { output_hash, at }),
+			committees: job.committees.into_iter().map(Into::into).collect(),
+			agreed: job.agreed.map(Into::into),
+			audit: job.audit.into(),
 			settlement: job.settlement.map(Into::into),
 		}
 	}
@@ -402,7 +455,7 @@ impl From<ChainVerdict> for Verdict {
 			ChainVerdict::Failed(_) => Self::Failed,
 			ChainVerdict::NoQuorum => Self::NoQuorum,
 			ChainVerdict::Expired => Self::Expired,
-			ChainVerdict::NoOutput => Self::NoOutput,
+			ChainVerdict::Cancelled => Self::Cancelled,
 		}
 	}
 }
@@ -414,7 +467,7 @@ impl From<ChainVerdict> for Status {
 			ChainVerdict::Failed(_) => Self::Failed,
 			ChainVerdict::NoQuorum => Self::NoQuorum,
 			ChainVerdict::Expired => Self::Expired,
-			ChainVerdict::NoOutput => Self::NoOutput,
+			ChainVerdict::Cancelled => Self::Cancelled,
 		}
 	}
 }
@@ -429,6 +482,7 @@ impl From<CommitteeView> for Committee {
 			round: committee.round,
 			session: committee.session,
 			drawn_at: committee.drawn_at,
+			serving: committee.serving,
 			committed: who(|vote| matches!(vote, SeatVoteView::Committed)),
 			revealed: who(|vote| matches!(vote, SeatVoteView::Revealed(_))),
 			missing: who(|vote| matches!(vote, SeatVoteView::Missing)),
@@ -446,6 +500,30 @@ impl From<&SeatView> for Seat {
 			SeatVoteView::Revealed(output_hash) => Vote::Revealed { output_hash },
 		};
 		Self { validator: address(&seat.validator), vote }
+	}
+}
+
+impl From<AgreementView> for Agreement {
+	fn from(AgreementView { output_hash, at, support }: AgreementView) -> Self {
+		Self { output_hash, at, support: support.into() }
+	}
+}
+
+impl From<ChainSupport> for Support {
+	fn from(ChainSupport { round, seats, agreed, serving }: ChainSupport) -> Self {
+		Self { round, seats, agreed, serving }
+	}
+}
+
+impl From<AuditView> for Audit {
+	fn from(audit: AuditView) -> Self {
+		match audit {
+			AuditView::None => Self::None,
+			AuditView::Open => Self::Open,
+			AuditView::Confirmed => Self::Confirmed,
+			AuditView::Overturned { output_hash } => Self::Overturned { output_hash },
+			AuditView::Undecided => Self::Undecided,
+		}
 	}
 }
 
@@ -480,7 +558,7 @@ impl From<ChainAnswer> for Answer {
 }
 
 impl From<ModelView> for Model {
-	fn from(ModelView { id, revision, served_by }: ModelView) -> Self {
+	fn from(ModelView { id, revision, is_suspended, served_by }: ModelView) -> Self {
 		Self {
 			id,
 			name: revision.name.to_string_lossy(),
@@ -491,6 +569,7 @@ impl From<ModelView> for Model {
 			commit_window: revision.commit_window,
 			price: Price { base: revision.price.base.to_string(), unit: revision.price.unit.to_string() },
 			goldens: revision.goldens.len(),
+			is_suspended,
 			served_by: addresses(&served_by),
 		}
 	}
@@ -525,6 +604,8 @@ impl JobResult {
 			refusal: None,
 			output_hash: None,
 			agreed_at: None,
+			support: None,
+			audit: None,
 			settled: false,
 			block_hash: block.map(|block| block.hash),
 			finalized: block.is_some_and(|block| block.finalized),
@@ -533,13 +614,14 @@ impl JobResult {
 			ResultView::Open { phase, deadline } => {
 				Self { phase: Some(phase.into()), deadline: Some(deadline), ..result }
 			}
-			ResultView::Agreed { output, output_hash, at, settled } => {
+			ResultView::Agreed { output, output_hash, at, support, audit, settled } => {
 				let (status, answer, refusal) = match output {
 					Output::Answer(answer) => (Status::Agreed, Some(answer.into()), None),
 					Output::Refusal(refusal) => (Status::Failed, None, Some(refusal)),
 				};
 				let (output_hash, agreed_at) = (Some(output_hash), Some(at));
-				Self { status, answer, refusal, output_hash, agreed_at, settled, ..result }
+				let (support, audit) = (Some(support.into()), Some(audit.into()));
+				Self { status, answer, refusal, output_hash, agreed_at, support, audit, settled, ..result }
 			}
 			ResultView::WithoutOutput { verdict, .. } => Self { status: verdict.into(), settled: true, ..result },
 		}

@@ -148,3 +148,12 @@ fn an_answer_that_needed_no_row_and_a_refusal_should_have_the_trace_of_none() {
 	assert_eq!((answer(&nothing_read), nothing_read.trace), ((&[][..], Finish::Stop), NO_ROWS));
 	assert_eq!(run(&model, &request("ab", 1, 40)), Inference::refused(Refusal::ContextExceeded { limit: 40 }));
 }
+
+#[test]
+fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
+	let model = model();
+	let stopped = request("ab", 1, 6);
+	stopped.stop.stop();
+	assert_eq!(model.run(&stopped, Kernels::best(), 1), Err(EngineError::Stopped));
+	assert_eq!(run(&model, &request("ab", 1, 6)).outcome.map(|_| ()), Ok(()), "another one runs");
+}

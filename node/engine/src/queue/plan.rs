@@ -1,0 +1,170 @@
+//! What a queue decides: which job runs next, and which are given up. Without threads or clocks.
+
+use super::{GivenUp, JobId, JobOutcome, OnDone, OnStart, State, Turn};
+use crate::{Request, Stop};
+use std::time::{Duration, Instant};
+
+/// A job that waits.
+pub(super) struct Waiting {
+	pub estimate: Duration,
+	pub request: Request,
+	pub on_start: OnStart,
+	pub on_done: OnDone,
+}
+
+/// A job that runs.
+pub(super) struct Running {
+	pub turn: Turn,
+	pub estimate: Duration,
+	pub since: Instant,
+	pub stop: Stop,
+	/// None once it has been told.
+	pub on_done: Option<OnDone>,
+}
+
+/// A job whose turn it is.
+pub(super) struct Planned {
+	pub id: JobId,
+	pub request: Request,
+	pub on_start: OnStart,
+}
+
+impl Running {
+	/// How long it will still run. One that takes longer than was thought is taken to need as long again as it is over.
+	fn rest(&self, now: Instant) -> Duration {
+		let ran = now.saturating_duration_since(self.since);
+		self.estimate.checked_sub(ran).unwrap_or(ran.saturating_sub(self.estimate))
+	}
+}
+
+impl State {
+	/// Lets a job wait.
+	pub fn wait(&mut self, key: (Turn, JobId), job: Waiting) {
+		self.turns.insert(key.1, key.0);
+		self.waiting.insert(key, job);
+	}
+
+	fn take(&mut self, key: &(Turn, JobId)) -> Option<Waiting> {
+		self.turns.remove(&key.1);
+		self.waiting.remove(key)
+	}
+
+	/// Begins the job whose turn it is, where one may run now.
+	pub fn start_next(&mut self, now: Instant, workers: u32) -> Option<Planned> {
+		let is_alone = |turn: &Turn| *turn == Turn::Alone;
+		if self.running.values().any(|running| is_alone(&running.turn)) {
+			return None;
+		}
+		let key = match self.waiting.first_key_value() {
+			Some((key @ (turn, _), _)) if is_alone(turn) => self.running.is_empty().then_some(*key)?,
+			_ => self.urgent(now, workers)?,
+		};
+		let Waiting { estimate, request, on_start, on_done } = self.take(&key)?;
+		let (turn, id) = key;
+		let running = Running { turn, estimate, since: now, stop: request.stop.clone(), on_done: Some(on_done) };
+		self.running.insert(id, running);
+		Some(Planned { id, request, on_start })
+	}
+
+	/// The shortest job that may overtake those that are due before it; the first of these may.
+	fn urgent(&self, now: Instant, workers: u32) -> Option<(Turn, JobId)> {
+		let mut before = self.busy(now, workers);
+		// What the jobs that are due before can wait.
+		let mut leeway: Option<Duration> = None;
+		let mut best: Option<(Duration, (Turn, JobId))> = None;
+		for (key, job) in &self.waiting {
+			let Turn::By(due) = key.0 else { continue };
+			let may_overtake = leeway.is_none_or(|leeway| job.estimate / workers <= leeway);
+			if may_overtake && best.is_none_or(|(shortest, _)| job.estimate < shortest) {
+				best = Some((job.estimate, *key));
+			}
+			// Estimates are not exact, so it keeps its own time in reserve.
+			let end = now + before + job.estimate * 2;
+			let can_wait = due.saturating_duration_since(end);
+			leeway = Some(leeway.map_or(can_wait, |leeway| leeway.min(can_wait)));
+			before += job.estimate / workers;
+		}
+		best.map(|(_, key)| key)
+	}
+
+	/// How long until a thread is free, about.
+	fn busy(&self, now: Instant, workers: u32) -> Duration {
+		self.running.values().map(|running| running.rest(now)).sum::<Duration>() / workers
+	}
+
+	/// Gives up what can't be done in time: see [the rule](super).
+	pub fn shed(&mut self, now: Instant, workers: u32) -> Vec<GivenUp> {
+		let mut late: Vec<(JobId, JobOutcome)> = self
+			.running
+			.iter()
+			.filter(|(_, running)| matches!(running.turn, Turn::By(due) if now + running.rest(now) > due))
+			.map(|(id, _)| (*id, JobOutcome::TooLate))
+			.collect();
+		let stays = |id: &JobId| late.iter().all(|(late, _)| late != id);
+		let rest = self.running.iter().filter(|(id, _)| stays(id)).map(|(_, running)| running.rest(now));
+		let mut before = rest.sum::<Duration>() / workers;
+		let mut kept: Vec<(Duration, JobId)> = Vec::new();
+		for ((turn, id), job) in &self.waiting {
+			let Turn::By(due) = *turn else {
+				before += job.estimate;
+				continue;
+			};
+			if now + job.estimate > due {
+				late.push((*id, JobOutcome::TooLate));
+				continue;
+			}
+			kept.push((job.estimate, *id));
+			// The others' time, and all of its own.
+			let mut end = before + job.estimate;
+			before += job.estimate / workers;
+			while now + end > due {
+				let Some(longest) = (0..kept.len()).max_by_key(|place| kept[*place].0) else { break };
+				let (estimate, longest) = kept.remove(longest);
+				late.push((longest, JobOutcome::Overloaded));
+				before = before.saturating_sub(estimate / workers);
+				end = end.saturating_sub(estimate / workers);
+				if longest == *id {
+					break;
+				}
+			}
+		}
+		late.into_iter().filter_map(|(id, outcome)| self.give_up(id, outcome, now)).collect()
+	}
+
+	/// Gives up the jobs beyond so many, those that are due last.
+	pub fn evict(&mut self, capacity: usize) -> Vec<GivenUp> {
+		let alone = self.waiting.keys().filter(|(turn, _)| *turn == Turn::Alone).count();
+		let mut evicted = Vec::new();
+		while self.waiting.len() - alone > capacity {
+			let Some(last) = self.waiting.keys().next_back().copied() else { break };
+			let Some(job) = self.take(&last) else { break };
+			evicted.push((job.on_done, JobOutcome::Overloaded, Duration::ZERO));
+		}
+		evicted
+	}
+
+	/// Forgets a job that waits, or stops one that runs; none where it is gone or has been told.
+	pub fn give_up(&mut self, id: JobId, outcome: JobOutcome, now: Instant) -> Option<GivenUp> {
+		if let Some(running) = self.running.get_mut(&id) {
+			running.stop.stop();
+			return Some((running.on_done.take()?, outcome, now.saturating_duration_since(running.since)));
+		}
+		let turn = *self.turns.get(&id)?;
+		let job = self.take(&(turn, id))?;
+		Some((job.on_done, outcome, Duration::ZERO))
+	}
+
+	/// Lets a job be due at another time.
+	pub fn reschedule(&mut self, id: JobId, due: Instant) {
+		if let Some(running) = self.running.get_mut(&id) {
+			if running.turn != Turn::Alone {
+				running.turn = Turn::By(due);
+			}
+			return;
+		}
+		let Some(turn) = self.turns.get(&id).copied().filter(|turn| *turn != Turn::Alone) else { return };
+		if let Some(job) = self.take(&(turn, id)) {
+			self.wait((Turn::By(due), id), job);
+		}
+	}
+}
