@@ -66,9 +66,9 @@ lint: setup ## Check the formatting and the lints, warnings denied
 	SKIP_WASM_BUILD=1 cargo clippy --locked --release --workspace --all-targets -- --deny warnings
 
 .PHONY: demo
-demo: setup-tests build ## Have four validators agree: make demo TEXT='…', or MODEL=smollm2 TEXT='…' for a chat
+demo: setup-tests build ## Have four validators agree: make demo TEXT='…', MODEL=smollm2 TEXT='…' for a chat, BYZANTINE=1 for liars
 	$(if $(filter-out common-lingua,$(MODEL)),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
-	cd tests && SIBYL_NODE=$(NODE) node demo.mjs
+	cd tests && SIBYL_NODE=$(NODE) node $(if $(BYZANTINE),demo-byzantine.mjs,demo.mjs)
 
 .PHONY: models
 models: setup-tests build ## Install the language models that tests and the demo use

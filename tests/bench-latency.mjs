@@ -114,11 +114,13 @@ function figures(blocks) {
   const took = [...submitted].map(([job, at]) => settled.get(job) - at);
   const histogram = {};
   for (const count of took.sort((a, b) => a - b)) histogram[count] = (histogram[count] ?? 0) + 1;
+  const secondRounds = blocksOf(blocks, inference.SecondRoundBegan).size;
   return {
     jobs: submitted.size,
     agreed: agreed.size,
     within_3: took.filter((count) => count <= TARGET_BLOCKS).length,
     max: Math.max(...took),
+    second_rounds: secondRounds,
     histogram,
     most_in_a_block: Math.max(...blocks.map(({ events }) => events.filter(inference.JobSubmitted.is).length)),
     ...inherents(blocks, submitted.size),
@@ -131,13 +133,13 @@ function blocksOf(blocks, kind) {
     events.filter(kind.is).map(({ data: { job } }) => [job.toNumber(), number])));
 }
 
-/** What a validator's log says of its worker's runs over at least so many open jobs. */
+/** What a validator's log says of its worker's runs over at least so many open seats. */
 function workerTimes(log, jobs) {
-  const runs = [...log.matchAll(/the worker looked at (\d+) open jobs in (\d+) ms/g)]
+  const runs = [...log.matchAll(/the worker looked at (\d+) open seats in (\d+) ms/g)]
     .filter(([, open]) => Number(open) >= jobs)
     .map(([, , took]) => Number(took))
     .sort((a, b) => a - b);
-  return { open_jobs: jobs, runs: runs.length, median_ms: runs[runs.length >> 1], max_ms: runs.at(-1) };
+  return { open_seats: jobs, runs: runs.length, median_ms: runs[runs.length >> 1], max_ms: runs.at(-1) };
 }
 
 /** What a job's votes add to blocks, in bytes and in weighed time. */

@@ -1,12 +1,12 @@
 // `make demo`: four validators on this machine agree on the languages of some sentences, or on what MODEL says to TEXT,
 // step by step. The last line is RESULT {…}.
 import { account } from './lib/accounts.mjs';
-import { bestBlocks } from './lib/blocks.mjs';
-import { eventsAt, nextNonce, submitAndInclude, waitForFinalized } from './lib/chain.mjs';
+import { nextNonce, submitAndInclude, waitForFinalized } from './lib/chain.mjs';
 import { blocksToSettle, jobAt, MODEL as DEFAULT_MODEL, question, waitForEnd, waitUntilServedBy } from './lib/inference.mjs';
 import { MODELS_PATH } from './lib/models.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
-import { inSib, languageName, listNames, percent, shorten, verdictOf } from './lib/show.mjs';
+import { languageName, percent } from './lib/show.mjs';
+import { showSteps, supportOf } from './lib/steps.mjs';
 
 const MODEL = process.env.MODEL || DEFAULT_MODEL;
 const generates = MODEL === 'smollm2';
@@ -33,7 +33,7 @@ const served = await waitUntilServedBy(api, VALIDATORS, MODEL);
 say(`#${served.number}: all four serve it`);
 
 const jobs = await submit(TEXTS);
-await show(jobs, served);
+await showSteps(api, jobs, served, say);
 const views = await Promise.all([...jobs.keys()].map((job) => waitForEnd(api, job)));
 const results = await readBack(views);
 
@@ -66,38 +66,6 @@ async function submit(texts) {
   return new Map(submitted.flat());
 }
 
-/** Shows each step of the jobs as its block comes, until all have ended. */
-async function show(jobs, start) {
-  const open = new Set(jobs.keys());
-  if (open.size === 0) return;
-  for await (const { number, hash } of bestBlocks(api, start)) {
-    const events = (await eventsAt(api, hash)).filter(({ section }) => section === 'inference');
-    for (const [job, text] of jobs) {
-      const steps = describe(events.filter(({ data }) => data.job.eq(job)), text);
-      for (const step of steps) say(`#${number} job ${job}: ${step}`);
-      if ((await jobAt(api, hash, job))?.phase.isEnded) open.delete(job);
-    }
-    if (open.size === 0) return;
-  }
-}
-
-/** A job's events of one block, in a line each; those of single seats in one together. */
-function describe(events, text) {
-  const named = (name) => events.filter(({ method }) => method === name).map(({ data }) => data);
-  const seats = (name) => listNames(named(name).map(({ validator }) => validator));
-  return [
-    ...named('JobSubmitted').map(({ quote }) => `“${shorten(text)}” submitted, ${inSib(quote.total)} held`),
-    ...named('CommitteeDrawn').map(({ seats: members, commitDeadline }) =>
-      `committee drawn: ${listNames(members)}; commits until #${commitDeadline}`),
-    ...(named('Committed').length > 0 ? [`committed: ${seats('Committed')}`] : []),
-    ...(named('Abstained').length > 0 ? [`abstained: ${seats('Abstained')}`] : []),
-    ...(named('Revealed').length > 0 ? [`revealed: ${seats('Revealed')}`] : []),
-    ...named('Agreed').map(({ output }) => `agreed: ${verdictOf(output)}`),
-    ...named('Settled').map(({ verdict, paid, refunded, protocolShare }) => `settled (${verdict}): ` +
-      `${inSib(paid)} to the seats, ${inSib(protocolShare)} to the protocol, ${inSib(refunded)} back`),
-  ];
-}
-
 /** Reads the jobs' results from every validator over HTTP, at one final block; exits when they differ. */
 async function readBack(views) {
   if (views.length === 0) return [];
@@ -111,11 +79,12 @@ async function readBack(views) {
   say('a result is read by plain JSON-RPC, as here:');
   say(`  curl -s -H 'content-type: application/json' http://${nodes[0].rpcAddress} -d '${JSON.stringify(body)}'`);
   const [results, ...others] = await Promise.all(nodes.map(read));
-  for (const { id, status, answer, finalized } of results) {
+  for (const { id, status, answer, support, finalized } of results) {
     const top = answer?.classification?.scores[0];
     const label = top ? `, ${languageName(top.label)} (${percent(top.score)})` : '';
     const text = answer?.generation ? `, “${answer.generation.text}”` : '';
-    say(`  job ${id}: ${status}${label}${text}${finalized ? ', final' : ''}`);
+    const agreed = support ? `, by ${supportOf(support)}` : '';
+    say(`  job ${id}: ${status}${label}${text}${agreed}${finalized ? ', final' : ''}`);
   }
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(results))) {
     say(`the validators' views at #${last} differ: ${JSON.stringify([results, ...others])}`);

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { account, SIB } from '../lib/accounts.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
-import { ask, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
+import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { devNode } from '../lib/node.mjs';
 
 describe('sibyl-node --dev', () => {
@@ -28,10 +28,11 @@ describe('sibyl-node --dev', () => {
     const api = await node.api();
     await waitUntilServedBy(api, ['alice']);
     const job = await ask(api, 'A single validator answers this question.', account('//Ferdie'));
-    const { committee, phase } = await waitForEnd(api, job);
-    assert.ok(phase.asEnded.verdict.isAgreed);
-    assert.equal(committee.unwrap().seats.length, 1);
-    const { answer } = await node.rpc('inference_getResult', job);
+    const view = await waitForEnd(api, job);
+    assert.ok(view.phase.asEnded.verdict.isAgreed);
+    assert.equal(committeeOf(view).seats.length, 1);
+    const { answer, support } = await node.rpc('inference_getResult', job);
     assert.equal(answer.classification.label, 'eng');
+    assert.deepEqual(support, { round: 0, seats: 1, agreed: 1, serving: 1 });
   });
 });

@@ -27,6 +27,7 @@ describe('a network of four validators', () => {
   recovery(network);
   newKeys.takeEffect();
   newcomer.validates();
+  newcomer.serves();
   // Last, since it disables a validator.
   equivocation(network);
 });

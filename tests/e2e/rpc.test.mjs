@@ -20,8 +20,8 @@ const EXPECTED = {
   chainHead_v1: ['body', 'call', 'continue', 'follow', 'header', 'stopOperation', 'storage', 'unfollow', 'unpin'],
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
-  inference: ['getJob', 'getResult', 'listModels', 'quote'],
-  offchain: ['localStorageGet', 'localStorageSet'],
+  inference: ['getJob', 'getResult', 'listModels', 'quote', 'validator'],
+  offchain: ['localStorageClear', 'localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],
   state: [
     'call', 'getKeysPaged', 'getMetadata', 'getReadProof', 'getRuntimeVersion', 'getStorage', 'getStorageHash',
@@ -64,7 +64,18 @@ describe('the interfaces of a node', () => {
       return ['best', 'finalized'].every((status) => height(metrics, status) >= 1);
     });
   });
+
+  it('tells Prometheus of its ballots', async () => {
+    await waitForFinalizedBlock(await node.api(), 'Prometheus to show a ballot that was sent', async () => {
+      const metrics = await node.metrics();
+      return value(metrics, 'inference_ballots_sent_total') >= 1 && value(metrics, 'inference_pool_ballots') >= 0;
+    });
+  });
 });
+
+function value(metrics, name) {
+  return Number(metrics.match(new RegExp(`^${name}\\{[^}]*\\} (\\d+)$`, 'm'))?.[1]);
+}
 
 function height(metrics, status) {
   const line = new RegExp(`^substrate_block_height\\{[^}]*status="${status}"[^}]*\\} (\\d+)$`, 'm');

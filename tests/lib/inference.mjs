@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
-import { blake2AsU8a } from '@polkadot/util-crypto';
+import { stringToU8a, u8aToHex } from '@polkadot/util';
 
 import { accountNamed, SIB } from './accounts.mjs';
 import { eventsAt, submitAndInclude, waitForBestBlock, waitForFinalizedBlock } from './chain.mjs';
+import { storedVote } from './mailbox.mjs';
 import { MINUTES, SECONDS, until } from './wait.mjs';
 
 /** @typedef {import('@polkadot/api').ApiPromise} Api */
@@ -18,6 +19,8 @@ export const PLENTY = 1_000n * SIB;
 const POLL = 50;
 // A slot has three seconds; the worker signs and sends within milliseconds.
 const TO_SIGN_AND_SEND = 300;
+// A job of two rounds, each of which waits for somebody until its last block, takes two minutes.
+const JOB_TIMEOUT = 5 * MINUTES;
 
 /** A job's usual options. */
 export const OPTIONS = {
@@ -50,13 +53,15 @@ export const modelId = async (api, name = MODEL) => (await model(api, name)).id;
  * Waits until just these validators serve a model.
  * @param {Api} api
  * @param {string[]} names
+ * @param {string} [modelName]
+ * @param {number} [timeout]
  */
-export function waitUntilServedBy(api, names, modelName = MODEL) {
+export function waitUntilServedBy(api, names, modelName = MODEL, timeout = 3 * MINUTES) {
   const wanted = names.map((name) => u8aToHex(accountNamed(name).publicKey)).sort();
   return waitForBestBlock(api, `${modelName} to be served by ${names.join(', ')}`, async ({ hash }) => {
     const { servedBy } = await model(await api.at(hash), modelName);
     return servedBy.map((validator) => validator.toHex()).sort().join() === wanted.join();
-  });
+  }, timeout);
 }
 
 /**
@@ -122,7 +127,7 @@ export async function waitForEnd(api, job) {
   await waitForFinalizedBlock(api, `the end of job ${job}`, async ({ hash }) => {
     view = await jobAt(api, hash, job);
     return view?.phase.isEnded;
-  }, 3 * MINUTES);
+  }, JOB_TIMEOUT);
   return view;
 }
 
@@ -136,11 +141,25 @@ export async function waitUntilNoneOpen(api) {
     if (number.toNumber() < best.number.toNumber()) return false;
     const { call } = await api.at(hash);
     return (await call.inferenceApi.openJobs(0, 1)).length === 0;
-  }, 3 * MINUTES);
+  }, JOB_TIMEOUT);
 }
 
-/** Blocks from a job's submission to its settlement. */
+/** Blocks from a job's submission to its settlement: to be told, not to be asserted, since load changes it. */
 export const blocksToSettle = ({ phase, submittedAt }) => phase.asEnded.at.toNumber() - submittedAt.toNumber();
+
+/**
+ * What holds of the time of every job that agreed in its first round, however busy the machine is: each phase has its last
+ * block, and the job the one that it stated.
+ * @param {Api} api
+ */
+export function assertInTime(api, view) {
+  const { commitWindow, revealWindow } = api.consts.inference;
+  const [{ drawnAt }] = view.committees;
+  const end = view.phase.asEnded.at.toNumber();
+  assert.equal(view.committees.length, 1, `job ${view.id} took a second round`);
+  assert.ok(end <= drawnAt.toNumber() + commitWindow.toNumber() + revealWindow.toNumber(), `job ${view.id}: #${end}`);
+  assert.ok(end <= view.endsBy.toNumber(), `job ${view.id} ended in #${end}, after #${view.endsBy}`);
+}
 
 /**
  * A job's events up to its end, the oldest first, each with its block.
@@ -159,10 +178,31 @@ export async function eventsOfJob(api, { id, submittedAt, phase }) {
 /** Of a job's events, those of one kind. */
 export const eventsNamed = (events, name) => events.filter(({ method }) => method === name);
 
-/** How a seat of a job stands. */
-export function voteOf({ committee }, name) {
+/** A job's first committee, or that of a later round; undefined before its draw. */
+export const committeeOf = ({ committees }, round = 0) => committees.find((committee) => committee.round.eq(round));
+
+/** Whether a job has its first committee. */
+export const isDrawn = (view) => committeeOf(view) !== undefined;
+
+/** How a validator's seat in a job's committee stands; undefined where it has none. */
+export function voteOf(view, name, round = 0) {
+  return committeeOf(view, round).seats[seatOf(view, name, round)]?.vote;
+}
+
+/** The place of a validator's seat in a job's committee; -1 where it has none. */
+export function seatOf(view, name, round = 0) {
   const { publicKey } = accountNamed(name);
-  return committee.unwrap().seats.find(({ validator }) => validator.eq(publicKey))?.vote;
+  return committeeOf(view, round).seats.findIndex(({ validator }) => validator.eq(publicKey));
+}
+
+/**
+ * A validator's service bond and what it has done.
+ * @param {Api} api
+ * @param {string} name
+ */
+export async function validatorAt(api, hash, name) {
+  const { call } = await api.at(hash);
+  return call.inferenceApi.validator(accountNamed(name).publicKey);
 }
 
 /**
@@ -188,22 +228,30 @@ export async function ballotsIn(api, hash) {
  * @param {import('./node.mjs').Node[]} nodes
  */
 export async function waitUntilCommitsAreSent(nodes, view) {
+  await Promise.all(nodes.map((node) => waitForStoredVote(node, view)));
+  await sleep(TO_SIGN_AND_SEND);
+}
+
+/**
+ * Waits until a validator's worker has stored what it commits to in a job, which it does just before it signs.
+ * @param {import('./node.mjs').Node} node a genesis validator's
+ * @returns {Promise<string>} the stored vote
+ */
+export async function waitForStoredVote(node, view, round = 0) {
+  const seat = seatOf(view, node.name, round);
+  const target = { fingerprint: view.fingerprint, draw: committeeOf(view, round).draw, round };
+  let vote;
   await until(
-    `commits to job ${view.id}`,
+    `the vote of ${node.name} in job ${view.id}`,
     async (next) => {
       const timer = setInterval(next, POLL);
       return () => clearInterval(timer);
     },
-    async () => (await Promise.all(nodes.map((node) => hasStoredVote(node, view)))).every(Boolean),
-    { timeout: 10 * SECONDS },
+    async () => {
+      vote = await storedVote(node, target, seat);
+      return vote !== null;
+    },
+    { timeout: 30 * SECONDS },
   );
-  await sleep(TO_SIGN_AND_SEND);
-}
-
-/** Whether a validator's worker has stored what it commits to in a job, which it does just before it signs. */
-async function hasStoredVote(node, { fingerprint, committee }) {
-  const { draw, round } = committee.unwrap();
-  const target = u8aConcat(fingerprint.toU8a(), draw.toU8a(), round.toU8a());
-  const key = u8aConcat('sibyl/vote/', blake2AsU8a(target, 256));
-  return (await node.rpc('offchain_localStorageGet', 'PERSISTENT', u8aToHex(key))) !== null;
+  return vote;
 }

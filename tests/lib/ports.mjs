@@ -1,20 +1,26 @@
 import { createServer } from 'node:net';
 
+// Below the range that operating systems take ports for outgoing connections from: no connection can take a node's port
+// while the node is down.
+const FIRST = 12_000;
+const LAST = 31_999;
+
 /**
- * Loopback ports that nobody listens on, picked by the operating system.
+ * Loopback ports that nobody listens on.
  * @param {number} count
  * @returns {Promise<number[]>}
  */
 export async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, listen));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map(close));
+  const ports = [];
+  while (ports.length < count) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (!ports.includes(port) && await isFree(port)) ports.push(port);
+  }
   return ports;
 }
 
-const listen = () => new Promise((resolve, reject) => {
-  const server = createServer().once('error', reject);
-  server.listen(0, '127.0.0.1', () => resolve(server));
+const isFree = (port) => new Promise((resolve) => {
+  const server = createServer();
+  server.once('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
 });
-
-const close = (server) => new Promise((resolve) => server.close(resolve));

@@ -8,8 +8,8 @@ const SHOWN_CHARACTERS = 40;
 const keys = VALIDATORS.map((name) => [name, accountNamed(name).publicKey]);
 const languages = new Intl.DisplayNames(['en'], { type: 'language' });
 
-/** @param {{ toBigInt(): bigint }} amount */
-export const inSib = (amount) => `${Number(amount.toBigInt()) / Number(SIB)} SIB`;
+/** @param {bigint | { toBigInt(): bigint }} amount */
+export const inSib = (amount) => `${Number(typeof amount === 'bigint' ? amount : amount.toBigInt()) / Number(SIB)} SIB`;
 
 /** @param {number | { toNumber(): number }} score in millionths */
 export const percent = (score) => `${(Number(score) / MILLION * 100).toFixed(1)} %`;

@@ -4,13 +4,11 @@ import { it } from 'node:test';
 import { account } from '../../lib/accounts.mjs';
 import { balanceAt } from '../../lib/chain.mjs';
 import {
-  ask, eventsNamed, eventsOfJob, jobAt, voteOf, waitForEnd, waitForJob,
+  ask, eventsNamed, eventsOfJob, isDrawn, jobAt, validatorAt, voteOf, waitForEnd, waitForJob,
 } from '../../lib/inference.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
 
 const TEXT = 'Il treno per Milano parte alle otto e mezza.';
-// Blocks that commits are waited for after a quorum of them is there.
-const GRACE = 3;
 
 /** @param {import('../../lib/network.mjs').Network} network */
 export function absence(network) {
@@ -22,9 +20,10 @@ export function absence(network) {
     assert.ok(view.phase.asEnded.verdict.isAgreed);
     assert.ok(voteOf(view, 'dave').isMissing);
     const events = await eventsOfJob(api, view);
+    // Three of four are a quorum: from the last of them on the fourth is waited for a certain number of blocks.
     const quorum = Math.max(...eventsNamed(events, 'Committed').map(({ block }) => block));
     const [revealing] = eventsNamed(events, 'RevealingBegan');
-    assert.equal(revealing.block, quorum + GRACE);
+    assert.equal(revealing.block, quorum + api.consts.inference.commitGrace.toNumber());
     const { paid, refunded } = view.settlement.unwrap();
     assert.equal(paid.toBigInt(), 3n * view.quote.perSeat.toBigInt());
     assert.ok(refunded.toBigInt() >= view.quote.perSeat.toBigInt());
@@ -37,7 +36,7 @@ export function absence(network) {
     await network.node('charlie').stop();
 
     const job = await ask(api, TEXT, requester);
-    const drawn = await waitForJob(api, job, 'to have a committee', ({ committee }) => committee.isSome);
+    const drawn = await waitForJob(api, job, 'to have a committee', isDrawn);
     assert.ok(drawn.phase.isCommitting);
     const deadline = drawn.deadline.unwrap().toNumber();
 
@@ -56,5 +55,9 @@ export function absence(network) {
     assert.equal(balances[1] - balances[0], view.quote.total.toBigInt());
     const holds = await (await api.at(expiredIn)).query.balances.holds(requester.address);
     assert.equal(holds.length, 0);
+    const [before, after] = await Promise.all([parentHash, expiredIn].map((hash) => validatorAt(api, hash, 'dave')));
+    assert.equal(after.record.missed.toNumber(), before.record.missed.toNumber() + 1);
+    assert.equal(after.reserved.toBigInt(), 0n);
+    assert.equal(after.bond.toBigInt(), before.bond.toBigInt(), 'who is only absent is not charged');
   });
 }

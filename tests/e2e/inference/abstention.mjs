@@ -3,7 +3,7 @@ import { it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
 import {
-  ask, blocksToSettle, eventsNamed, eventsOfJob, voteOf, waitForEnd, waitUntilServedBy,
+  ask, assertInTime, committeeOf, eventsNamed, eventsOfJob, voteOf, waitForEnd, waitUntilServedBy,
 } from '../../lib/inference.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 
@@ -20,7 +20,7 @@ export function abstention(network) {
 
     const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
-    assert.equal(view.committee.unwrap().seats.length, 3);
+    assert.equal(committeeOf(view).seats.length, 3);
     assert.equal(voteOf(view, 'dave'), undefined);
   });
 
@@ -33,7 +33,7 @@ export function abstention(network) {
 
     const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
-    assert.equal(blocksToSettle(view), 3);
+    assertInTime(api, view);
     assert.equal(voteOf(view, 'dave').asAbstained.type, 'TooSlow');
     const events = await eventsOfJob(api, view);
     assert.deepEqual(eventsNamed(events, 'Abstained').map(({ data }) => data.reason.type), ['TooSlow']);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 
-import { account } from '../../lib/accounts.mjs';
+import { account, accountNamed } from '../../lib/accounts.mjs';
 import { balanceAt, eventsAt, finalizedNumber, waitForFinalized } from '../../lib/chain.mjs';
 import {
-  ask, blocksToSettle, eventsNamed, eventsOfJob, jobAt, MODEL, model, modelId, utf8, waitForEnd,
+  ask, assertInTime, blocksToSettle, committeeOf, eventsNamed, eventsOfJob, jobAt, MODEL, model, modelId, utf8, validatorAt,
+  waitForEnd,
 } from '../../lib/inference.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 
@@ -26,12 +27,47 @@ export function agreement(network) {
       settledIn = await api.rpc.chain.getBlockHash(view.phase.asEnded.at);
     });
 
-    it('agrees on its language, and settles the job three blocks later', () => {
+    it('agrees on its language, and settles the job', (test) => {
       assert.ok(view.phase.asEnded.verdict.isAgreed);
-      assert.equal(blocksToSettle(view), 3);
-      assert.equal(view.committee.unwrap().seats.length, VALIDATORS.length);
+      assertInTime(api, view);
+      test.diagnostic(`settled after ${blocksToSettle(view)} blocks`);
+      assert.equal(committeeOf(view).seats.length, VALIDATORS.length);
       const [{ data: { output } }] = eventsNamed(events, 'Agreed');
       assert.equal(output.asAnswer.asClassification.label.toUtf8(), LABEL);
+    });
+
+    it('says how many of how many seats agreed, in which round', () => {
+      const [{ data }] = eventsNamed(events, 'Agreed');
+      const { support } = view.agreed.unwrap();
+      assert.equal(data.support.toHex(), support.toHex());
+      const { round, seats, agreed, serving } = support;
+      assert.deepEqual([round, seats, serving].map(Number), [0, VALIDATORS.length, VALIDATORS.length]);
+      // A reveal may come in a later block than the quorum.
+      assert.ok(3 * agreed.toNumber() > 2 * VALIDATORS.length && agreed.toNumber() <= VALIDATORS.length, `${agreed}`);
+      assert.equal(view.audit.type, 'None', 'jobs of all seats are not audited');
+    });
+
+    it('counts what each validator did and earned', async () => {
+      const submittedIn = await api.rpc.chain.getBlockHash(view.submittedAt);
+      for (const name of VALIDATORS) {
+        const [before, after] = await Promise.all([submittedIn, settledIn].map((hash) => validatorAt(api, hash, name)));
+        const rose = (field) => after.record[field].toBigInt() - before.record[field].toBigInt();
+        const counts = ['drawn', 'committed', 'revealed', 'missed', 'abstained', 'lost', 'charged', 'earned'].map(rose);
+        assert.deepEqual(counts, [1n, 1n, 1n, 0n, 0n, 0n, 0n, view.quote.perSeat.toBigInt()], name);
+        assert.deepEqual([after.reserved, after.openSeats, after.openTime].map(Number), [0, 0, 0], name);
+        assert.equal(after.bond.toBigInt(), before.bond.toBigInt(), name);
+      }
+    });
+
+    it('reserves part of each validator\'s bond from the draw to the settlement', async () => {
+      const [{ drawnAt }] = view.committees;
+      const drawnIn = await api.rpc.chain.getBlockHash(drawnAt);
+      for (const name of VALIDATORS) {
+        const { reserved, openSeats, openTime } = await validatorAt(api, drawnIn, name);
+        assert.equal(openSeats.toNumber(), 1, name);
+        assert.equal(reserved.toBigInt(), view.quote.seats.toBigInt() * view.quote.perSeat.toBigInt(), name);
+        assert.ok(openTime.toBigInt() > 0n, name);
+      }
     });
 
     it('shows each step in an event', () => {
@@ -82,9 +118,11 @@ export function agreement(network) {
       assert.equal(told.verdict, 'agreed');
       assert.equal(told.submittedAt, view.submittedAt.toNumber());
       assert.equal(told.endedAt, view.phase.asEnded.at.toNumber());
-      const members = view.committee.unwrap().seats.map(({ validator }) => validator.toString());
-      assert.deepEqual(told.committee.revealed.sort(), members.sort());
-      assert.deepEqual(told.committee.missing, []);
+      const members = committeeOf(view).seats.map(({ validator }) => validator.toString());
+      const [committee] = told.committees;
+      assert.deepEqual(committee.revealed.sort(), members.sort());
+      assert.deepEqual(committee.missing, []);
+      assert.deepEqual(told.agreed.support, { ...supportOf(view), round: 0 });
       const { paid, refunded, protocolShare } = told.settlement;
       assert.equal(BigInt(paid) + BigInt(refunded) + BigInt(protocolShare), BigInt(told.price.total));
     });
@@ -100,8 +138,24 @@ export function agreement(network) {
       assert.equal((await model(api)).servedBy.length, VALIDATORS.length);
       const quote = (await inferenceApi.quote(id, 'All', utf8(TEXT).length / 2 - 1, 0)).asOk;
       assert.equal(quote.total.toBigInt(), view.quote.total.toBigInt());
-      const [{ members }] = await inferenceApi.keySets();
+      const [{ session, members }] = await inferenceApi.keySets();
       assert.equal(members.length, VALIDATORS.length);
+      const next = (await inferenceApi.nextKeySet()).unwrap();
+      assert.ok(next.session.gt(session));
+      assert.equal(next.members.length, VALIDATORS.length);
+      assert.equal((await inferenceApi.ballotStandings([])).length, 0);
+      assert.ok((await inferenceApi.validator(requester.publicKey)).bond.isZero(), 'who does not validate has no bond');
+    });
+
+    it('tells over JSON-RPC what a validator has done', async () => {
+      const { address } = accountNamed('dave');
+      const told = await network.node('bob').rpc('inference_validator', address, settledIn.toHex());
+      const { bond, record } = await validatorAt(api, settledIn, 'dave');
+      assert.equal(told.bond, bond.toString());
+      assert.deepEqual(
+        [told.record.drawn, told.record.revealed, told.record.earned],
+        [record.drawn.toNumber(), record.revealed.toNumber(), record.earned.toString()],
+      );
     });
 
     it('lists the model, its limits, its price and who serves it over JSON-RPC', async () => {
@@ -142,6 +196,12 @@ export function agreement(network) {
       assert.equal(later.toHex(), view.toHex());
     });
   });
+}
+
+/** As JSON-RPC tells it. */
+function supportOf(view) {
+  const { seats, agreed, serving } = view.agreed.unwrap().support;
+  return { seats: seats.toNumber(), agreed: agreed.toNumber(), serving: serving.toNumber() };
 }
 
 async function transactionFee(api, hash, { address }) {

@@ -3,15 +3,18 @@ import { before, describe, it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
 import { nextNonce, submitAndInclude } from '../../lib/chain.mjs';
-import { ask, jobAt, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
+import { jobAt, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
 import { LANGUAGE_MODEL } from './language-model.mjs';
 
 const TEXT = 'A text as any other.';
+const ALICE = account('//Alice').address;
 const NO_HASH = `0x${'00'.repeat(32)}`;
 // Bytes that the model reads.
 const LIMIT = 512;
 // Blocks after the question's.
 const LATEST_DRAW = 8;
+// Jobs of one batch that validators have time for.
+const MANY = 128;
 
 /** Each is [the dispatch error, what is wrong, what is changed in a good submission]. */
 const SUBMISSIONS = [
@@ -42,10 +45,12 @@ const CALLS = [
   [10006, 'SeatsInvalid', 'the price of two seats', 'quote', (model) => [model, { fixed: 2 }, 10, 0]],
   [10006, 'SeatsInvalid', 'the price of seventeen seats', 'quote', (model) => [model, { fixed: 17 }, 10, 0]],
   [10007, 'TooFewValidators', 'the price of five seats', 'quote', (model) => [model, { fixed: 5 }, 10, 0]],
+  [10015, 'InvalidParameter', 'the record of no account', 'validator', () => ['nobody']],
   [10012, 'NoOutputUnits', 'the price of no text', 'quote', (_, languageModel) => [languageModel, 'all', 10, 0]],
   [10010, 'UnknownBlock', 'a job at no block', 'getJob', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'a result at no block', 'getResult', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [NO_HASH]],
+  [10010, 'UnknownBlock', 'a validator\'s record at no block', 'validator', () => [ALICE, NO_HASH]],
 ];
 
 /** @param {import('../../lib/network.mjs').Network} network */
@@ -90,20 +95,36 @@ function badSubmissions(network) {
       assertNamed(await refusal(submitAndInclude(api, tx, poor)), 'BalanceTooLow');
     });
 
-    it('one job more than an account may have open: TooManyJobsOfAccount', async () => {
+    it('one job more than an account may have open: TooManyJobsOfAccount, and none of them is taken', async () => {
       const limit = api.consts.inference.maxOpenJobsPerAccount.toNumber();
-      const nonce = await nextNonce(api, requester);
-      // Late draws keep the first ones open until the last is included, however many blocks that takes.
-      const asked = Array.from({ length: limit + 1 }, (_, index) =>
-        ask(api, TEXT, requester, { nonce: nonce + index, drawDelay: LATEST_DRAW }));
-      const tooMany = refusal(asked.pop());
-      const jobs = await Promise.all(asked);
-      assertNamed(await tooMany, 'TooManyJobsOfAccount');
+      const batch = await jobs(limit + 1);
+      assert.match(await refusal(submitAndInclude(api, batch, requester)), /failed: inference\.TooManyJobsOfAccount: \S/);
+    });
 
+    it('but answers many jobs of a batch', async () => {
+      const { blockHash, events } = await submitAndInclude(api, await jobs(MANY), requester);
+      const asked = events.filter(api.events.inference.JobSubmitted.is).map(({ data }) => data.job.toNumber());
+      assert.equal(asked.length, MANY, `in ${blockHash}`);
       const { hash } = await waitUntilNoneOpen(api);
-      const views = await Promise.all(jobs.map((job) => jobAt(api, hash, job)));
+      const views = await Promise.all(asked.map((job) => jobAt(api, hash, job)));
       const verdicts = views.map(({ phase }) => phase.asEnded.verdict.type);
-      assert.deepEqual(verdicts, Array(limit).fill('Agreed'));
+      assert.deepEqual(verdicts, Array(MANY).fill('Agreed'));
+    });
+
+    /** A transaction that asks so many questions, or none where one is refused. */
+    async function jobs(count) {
+      const one = await question(api, TEXT);
+      return api.tx.utility.batchAll(Array(count).fill(one));
+    }
+
+    it('more service bond than it has: BondTooHigh', async () => {
+      const { free } = (await api.query.system.account(requester.address)).data;
+      const tx = api.tx.inference.bondService(2n * free.toBigInt());
+      assertNamed(await refusal(submitAndInclude(api, tx, requester)), 'BondTooHigh');
+    });
+
+    it('more service bond back than it placed: BondReserved', async () => {
+      assertNamed(await refusal(submitAndInclude(api, api.tx.inference.unbondService(1), requester)), 'BondReserved');
     });
 
     it('and holds nothing of a refused job\'s price', async () => {

@@ -2,20 +2,21 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
-import { nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
+import { eventsAt, nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
 import {
-  ask, ballotsIn, eventsNamed, eventsOfJob, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
+  ask, ballotsIn, eventsNamed, eventsOfJob, isDrawn, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
 import { connectAll, part } from '../../lib/partition.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
 
 const BEFORE = ['een', 'twee', 'drie', 'vier', 'vijf'].map((word) => `Dit is zin nummer ${word} van de lange lijst.`);
 const DURING = ['ett', 'två', 'tre', 'fyra', 'fem'].map((word) => `Det här är mening nummer ${word} på listan.`);
-const FORK_LENGTH = 5;
+// Shorter than the time for reveals, of which each fork has one half's only.
+const FORK_LENGTH = 3;
 
 /** @param {import('../../lib/network.mjs').Network} network its nodes reserved to each other */
 export function forks(network) {
-  it('settles all jobs after a fork, each seat with one commit to a draw and none counted absent', async () => {
+  it('agrees on all jobs after a fork, each seat with one commit to a draw and none counted absent', async (test) => {
     const [alice, bob, charlie, dave] = network.validators;
     const halves = [[alice, bob], [charlie, dave]];
     const apis = await Promise.all([alice.api(), charlie.api()]);
@@ -28,7 +29,7 @@ export function forks(network) {
       ask(api, text, account('//Ferdie'), { nonce: nonce + index })));
     // Each half has the commits of all, but in no block yet.
     await Promise.all(before.map(async (job) => {
-      const drawn = await waitForJob(api, job, 'to have a committee', ({ committee }) => committee.isSome);
+      const drawn = await waitForJob(api, job, 'to have a committee', isDrawn);
       await waitUntilCommitsAreSent(network.validators, drawn);
     }));
     const drawnAt = (await api.rpc.chain.getHeader()).number.toNumber();
@@ -52,17 +53,36 @@ export function forks(network) {
     const canonical = await api.rpc.chain.getBlockHash(forkedBy + 1);
     assert.equal(branches.filter((hash) => hash.eq(canonical)).length, 1, 'just one of the forks is given up');
 
+    let late = 0;
     for (const view of views) {
       assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${view.id}: ${view.phase}`);
-      const votes = view.committee.unwrap().seats.map(({ vote }) => vote.type);
-      assert.deepEqual(votes, Array(4).fill('Revealed'), `job ${view.id}`);
+      assert.ok(view.phase.asEnded.at.lte(view.endsBy), `job ${view.id}`);
       const events = await eventsOfJob(api, view);
-      assert.equal(eventsNamed(events, 'Committed').length, 4, `job ${view.id}`);
-      assert.equal(eventsNamed(events, 'SeatPaid').length, 4, `job ${view.id}`);
+      const votes = view.committees.flatMap(({ seats }) => seats.map(({ vote }) => vote.type));
+      const revealed = votes.filter((vote) => vote === 'Revealed').length;
+      // On a busy machine the forks may meet only after a phase's last block.
+      if (revealed < votes.length) late += 1;
+      assert.equal(eventsNamed(events, 'Committed').length, votes.filter((vote) => vote !== 'Missing').length, `job ${view.id}`);
+      const faults = eventsNamed(events, 'SeatCharged').map(({ data }) => data.fault.type);
+      assert.ok(faults.every((fault) => fault === 'Withheld'), `job ${view.id}: ${faults}`);
+      const paid = eventsNamed(events, 'SeatPaid').length;
+      assert.equal(paid, revealed, `job ${view.id}: ${paid} of ${revealed} that revealed are paid`);
     }
+    test.diagnostic(`${views.length - late} of ${views.length} jobs have the reveals of all seats`);
+    const all = (await Promise.all(views.map((view) => eventsBetween(api, view)))).flat();
+    assert.deepEqual(all.filter(api.events.inference.Equivocated.is), []);
     const end = await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead());
     assertOneCommitEach([...onForks.flat(), ...await commitsFrom(api, drawnAt, end)]);
   });
+}
+
+/** Everything that happened from a job's submission to its end. */
+async function eventsBetween(api, { submittedAt, phase }) {
+  const events = [];
+  for (let number = submittedAt.toNumber(); number <= phase.asEnded.at.toNumber(); number += 1) {
+    events.push(...await eventsAt(api, await api.rpc.chain.getBlockHash(number)));
+  }
+  return events;
 }
 
 async function nextBlock(api) {
@@ -79,7 +99,7 @@ async function submitOnBoth(apis, texts, signer) {
   }));
 }
 
-/** Waits until one fork has the length and the other some blocks, too; how fast each grows is chance. */
+/** Waits until one fork has the length and the other two blocks; how fast each grows is chance. */
 async function forksGrow(apis, from) {
   const grownBy = (length) => (each) => waitForBestBlock(each, `${length} blocks above #${from}`, ({ number }) =>
     number.toNumber() >= from + length, 3 * MINUTES);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
-import { ask, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
+import { ask, assertInTime, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
 import { isInstalled } from '../../lib/models.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 
@@ -39,10 +39,11 @@ export function languageModel(network, own) {
       await waitUntilServedBy(api, VALIDATORS, LANGUAGE_MODEL);
     });
 
-    it('answers a question in three blocks, all four alike', async () => {
+    it('answers a question, all four alike', async (test) => {
       const { view, answers: [first, ...others] } = await answers(FRANCE);
       assert(view.phase.asEnded.verdict.isAgreed);
-      assert.equal(blocksToSettle(view), 3);
+      assertInTime(await network.api(), view);
+      test.diagnostic(`settled after ${blocksToSettle(view)} blocks`);
       const { text, tokens, finish } = first.generation;
       assert.deepEqual({ text, finish, tokens: tokens.length }, {
         text: 'The capital of France is Paris.', finish: 'stop', tokens: 7,

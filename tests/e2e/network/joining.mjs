@@ -3,25 +3,32 @@ import { it } from 'node:test';
 
 import { u8aToHex } from '@polkadot/util';
 
-import { account, SIB } from '../../lib/accounts.mjs';
+import { account, accountNamed, SIB } from '../../lib/accounts.mjs';
 import { submitAndFinalize, waitForBlockBy, waitForFinalizedBlock } from '../../lib/chain.mjs';
+import {
+  ask, modelId, utf8, validatorAt, voteOf, waitForEnd, waitUntilServedBy,
+} from '../../lib/inference.mjs';
+import { VALIDATORS } from '../../lib/network.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
 
+const NAME = 'newcomer';
 const BOND = 100_000n * SIB;
 const FEES = 10n * SIB;
+const SERVICE_BOND = 100n * SIB;
+const TEXT = 'Quanto custa um bilhete de comboio para o Porto?';
 // An election may have just been held when the newcomer applies: then it takes two eras of two minutes.
 const TWO_ERAS_AND_MORE = 6 * MINUTES;
 
 /** @param {import('../../lib/network.mjs').Network} network */
 export function joining(network) {
-  const newcomer = account('//Newcomer');
+  const newcomer = accountNamed(NAME);
   let appliedIn;
 
   const applies = () => it('lets a newcomer bond, stand for election and set its session keys', async () => {
     const api = await network.api();
-    const funding = api.tx.balances.transferKeepAlive(newcomer.address, BOND + FEES);
+    const funding = api.tx.balances.transferKeepAlive(newcomer.address, BOND + SERVICE_BOND + FEES);
     const [node] = await Promise.all([
-      network.add('newcomer', '--validator'),
+      network.add(NAME, '--validator'),
       submitAndFinalize(api, funding, account('//Alice')),
     ]);
 
@@ -51,7 +58,32 @@ export function joining(network) {
     await waitForBlockBy(api, newcomer, number.toNumber());
   });
 
-  return { applies, validates };
+  const serves = () => it('gets a seat when it has bonded for service, and not before', async () => {
+    const api = await network.api();
+    const everybody = [...VALIDATORS, NAME];
+    await waitUntilServedBy(api, everybody);
+    const quote = async (seats) => api.call.inferenceApi.quote(await modelId(api), seats, utf8(TEXT).length / 2 - 1, 0);
+    // All that serve would have to sit, and one can't: less would not be all.
+    const refused = (await quote('All')).asErr;
+    assert.equal(refused.asBusy.serving.toNumber(), everybody.length);
+    await assert.rejects(ask(api, TEXT, account('//Ferdie')), /inference\.Busy: \S/);
+    assert.ok((await quote({ Fixed: 3 })).isOk, 'the others answer without it');
+
+    await submitAndFinalize(api, api.tx.inference.bondService(SERVICE_BOND), newcomer);
+    assert.ok((await quote('All')).isOk);
+    const view = await waitForEnd(api, await ask(api, TEXT, account('//Ferdie')));
+    assert.ok(view.phase.asEnded.verdict.isAgreed);
+    assert.ok(voteOf(view, NAME).isRevealed, `the newcomer's vote is ${voteOf(view, NAME)}`);
+    const settledIn = await api.rpc.chain.getBlockHash(view.phase.asEnded.at);
+    const { bond, record } = await validatorAt(api, settledIn, NAME);
+    assert.equal(bond.toBigInt(), SERVICE_BOND);
+    assert.equal(record.earned.toBigInt(), view.quote.perSeat.toBigInt());
+
+    await submitAndFinalize(api, api.tx.inference.unbondService(SERVICE_BOND), newcomer);
+    assert.ok((await quote('All')).asErr.isBusy, 'who took its bond back gets no seat');
+  });
+
+  return { applies, validates, serves };
 }
 
 const validatorsAt = async (api, hash) => (await api.at(hash)).query.session.validators();

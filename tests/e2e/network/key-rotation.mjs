@@ -57,13 +57,18 @@ export function keyRotation(network) {
   return { areSet, needProof, takeEffect };
 }
 
-const authorityPair = (keys) => ({ babe: keys.babe.toHex(), grandpa: keys.grandpa.toHex() });
+const authorityPair = ({ babe, grandpa, inference }) =>
+  ({ babe: babe.toHex(), grandpa: grandpa.toHex(), inference: inference.toHex() });
 
-/** The keys at the validator's place among the authorities of both engines, which keep the session's order. */
-async function authorityKeys({ query }, { publicKey }) {
+/** The keys at the validator's place among the authorities of both engines and among those that vote on jobs. */
+async function authorityKeys({ query, call }, { publicKey }) {
   const index = (await query.session.validators()).findIndex((validator) => validator.eq(publicKey));
-  const [babe, grandpa] = await Promise.all([query.babe.authorities(), query.grandpa.authorities()]);
-  return { babe: babe[index][0].toHex(), grandpa: grandpa[index][0].toHex() };
+  const [babe, grandpa, [{ members }]] = await Promise.all([
+    query.babe.authorities(), query.grandpa.authorities(), call.inferenceApi.keySets(),
+  ]);
+  const [validator, inference] = members[index];
+  assert.ok(validator.eq(publicKey), 'votes on jobs have the session\'s order');
+  return { babe: babe[index][0].toHex(), grandpa: grandpa[index][0].toHex(), inference: inference.toHex() };
 }
 
 async function queuedKeys({ query }, { publicKey }) {
