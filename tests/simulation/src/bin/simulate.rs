@@ -1,0 +1,3 @@
+//! Runs many seeds: `SEEDS`, `BLOCKS`, or one again: `SEED`.
+
+fn main() {}
