@@ -71,9 +71,10 @@ impl<T: Config> Pallet<T> {
 			.build()
 	}
 
-	/// Whether the report can be included.
-	pub(crate) fn check_report(call: &Call<T>) -> Result<(), TransactionValidityError> {
+	/// Whether what nobody signed can be in a block: a report, or the inherent with the votes.
+	pub(crate) fn check_unsigned(call: &Call<T>) -> Result<(), TransactionValidityError> {
 		match call {
+			Call::include { .. } => Ok(()),
 			Call::report_equivocation_unsigned { first, second } => Self::check_proof(first, second).map(|_| ()),
 			_ => Err(InvalidTransaction::Call.into()),
 		}

@@ -1,7 +1,8 @@
 //! Votes in a block: what is taken, and what that changes.
 
 use super::*;
-use cells::{Cell, Cells};
+use alloc::collections::BTreeSet;
+use cells::{Cell, Cells, Found};
 use codec::DecodeAll;
 use frame_support::{
 	pallet_prelude::ConstU32,
@@ -21,6 +22,8 @@ pub(crate) struct Spending {
 	meter: WeightMeter,
 	/// What jobs may need that have votes: given back where they don't.
 	reserved: Weight,
+	/// The jobs for whose end there was not enough.
+	unpaid: BTreeSet<(Fingerprint, Round)>,
 }
 
 impl Spending {
@@ -28,7 +31,7 @@ impl Spending {
 	pub fn new<T: Config>() -> Self {
 		let mut meter = WeightMeter::with_limit(T::MaxIncludeWeight::get());
 		meter.consume(<T as Config>::WeightInfo::include());
-		Self { meter, reserved: Weight::zero() }
+		Self { meter, reserved: Weight::zero(), unpaid: BTreeSet::new() }
 	}
 
 	/// Pays for a ballot's signature, its outputs and the look at its votes; whether there was enough.
@@ -47,18 +50,28 @@ impl Spending {
 
 	/// Pays for the job that a vote is for, when it is met first, and reserves what its end may weigh; whether there was
 	/// enough.
-	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &Cells<T>) -> bool {
-		if cells.knows(vote.target()) {
-			return true;
+	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &mut Cells<T>) -> bool {
+		let target = vote.target();
+		if cells.knows(target) {
+			return !self.unpaid.contains(&(target.fingerprint, target.round));
 		}
-		// Only reveals end jobs.
-		let end = if vote.is_reveal() { <T as Config>::WeightInfo::end(MAX_SEATS) } else { Weight::zero() };
-		let all = <T as Config>::WeightInfo::job().saturating_add(end);
-		if self.meter.try_consume(all).is_err() {
+		if self.meter.try_consume(<T as Config>::WeightInfo::job()).is_err() {
 			return false;
 		}
-		self.reserved = self.reserved.saturating_add(end);
-		true
+		// Only reveals end jobs.
+		let end = match cells.find(target) {
+			Found::Cell(cell) if cell.job.phase == Phase::Revealing => {
+				<T as Config>::WeightInfo::end(cell.committee.seats.len() as u32)
+			}
+			_ => return true,
+		};
+		let is_paid = self.meter.try_consume(end).is_ok();
+		if is_paid {
+			self.reserved = self.reserved.saturating_add(end);
+		} else {
+			self.unpaid.insert((target.fingerprint, target.round));
+		}
+		is_paid
 	}
 
 	fn total(self, ended: Weight) -> Weight {

@@ -123,13 +123,13 @@ impl<T: Config> Pallet<T> {
 			let is_audit = job.audit != AuditView::None;
 			let agreed_first = job.agreed.is_some_and(|agreed| agreed.support.round == FIRST_ROUND);
 			ensure!(is_audit == agreed_first, "inference 10: a second round without its cause");
+			let stored = Outputs::<T>::get(id).map(|bytes| output_hash(&bytes));
+			// The second committee may bring the bytes that the first lacked.
+			let is_brought_now = |hash: &Hash| committees.get(1).is_some_and(|second| second.tally().saying(hash) > 0);
+			let had_agreed =
+				|value: Value| stored == Some(value.output_hash) && !is_brought_now(&value.output_hash);
 			ensure!(
-				is_audit || first.tally().winner().is_none() || {
-					Outputs::<T>::get(id).is_none_or(|bytes| {
-						Some(output_hash(&bytes)) != first.tally().winner().map(|value| value.output_hash)
-							|| job.agreed.is_some()
-					})
-				},
+				is_audit || !first.tally().winner().is_some_and(had_agreed),
 				"inference 10: a second round although the first agreed"
 			);
 		}

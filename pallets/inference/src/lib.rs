@@ -785,7 +785,7 @@ pub mod pallet {
 		}
 
 		fn pre_dispatch(call: &Call<T>) -> Result<(), TransactionValidityError> {
-			Self::check_report(call)
+			Self::check_unsigned(call)
 		}
 	}
 }

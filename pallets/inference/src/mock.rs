@@ -11,6 +11,7 @@ use frame_support::{
 	BoundedVec, PalletId,
 };
 use sibyl_primitives::{
+	api::BallotStanding,
 	commitment::{salt_of, salt_payload, work, Committer},
 	inference_key::InferencePair,
 	job::{AbstainReason, Seats},
@@ -167,6 +168,8 @@ parameter_types! {
 	pub const MaxDeadlineWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
 }
 
+/// Draws of up to four seats that a block has room for, and as many deadlines.
+pub const DUE_PER_BLOCK: u32 = 8;
 pub const COMMIT_WINDOW: u32 = 12;
 pub const GRACE: u32 = 3;
 pub const REVEAL_WINDOW: u32 = 6;
@@ -413,6 +416,12 @@ pub fn committee_of(id: JobId, round: Round) -> Committee {
 	Committees::<Test>::get((id, round)).expect("the committee is drawn")
 }
 
+/// The validator's seat in the job's present committee.
+pub fn seat_of(validator: u8, id: JobId) -> Option<SeatIndex> {
+	let seats = committee(id).seats;
+	seats.iter().position(|seat| seat.validator == account(validator)).map(|place| place as SeatIndex)
+}
+
 pub fn target(id: JobId) -> VoteTarget {
 	committee(id).target(job(id).fingerprint)
 }
@@ -526,9 +535,7 @@ impl Votes {
 	}
 
 	fn seat(&self, id: JobId) -> SeatIndex {
-		let seats = committee(id).seats;
-		let place = seats.iter().position(|seat| seat.validator == account(self.validator));
-		place.expect("the validator has a seat") as SeatIndex
+		seat_of(self.validator, id).expect("the validator has a seat")
 	}
 
 	/// The seat, and what it is bound by: the commitment, the salt and the work.
@@ -589,6 +596,17 @@ pub fn free(account: &AccountId) -> Balance {
 
 pub fn held() -> Balance {
 	Balances::balance_on_hold(&HoldReason::JobFee.into(), &requester())
+}
+
+/// What the next block would do with the ballot.
+pub fn standing(ballot: &VersionedBallot) -> BallotStanding {
+	let VersionedBallot::V1(signed) = ballot;
+	Inference::ballot_standings(vec![signed.ballot.clone()]).remove(0)
+}
+
+/// Validators that may get seats of the model.
+pub fn serving() -> usize {
+	Inference::serving(&model().id()).len()
 }
 
 pub fn has_event(event: Event<Test>) -> bool {

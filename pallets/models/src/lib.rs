@@ -180,7 +180,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Checks the invariants of the pallet's docs; says which does not hold.
-	#[cfg(any(test, feature = "try-runtime"))]
+	#[cfg(any(feature = "std", feature = "try-runtime"))]
 	pub fn check_invariants() -> Result<(), &'static str> {
 		for (id, revision) in Models::<T>::iter() {
 			ensure!(id == revision.id(), "models 1: an id is not the hash of its revision");

@@ -99,13 +99,14 @@ fn a_disabled_validator_gets_no_seat() {
 }
 
 #[test]
-fn a_validator_with_as_many_open_seats_as_it_takes_gets_no_further_one() {
-	Chain::default().capacity(1).run(|| {
-		let first = drawn(fixed(3));
-		let busy = drawn_validators(first);
-		assert_eq!(Inference::eligible(&model().id()).len(), 1);
-		let second = drawn(all_seats());
-		assert!(drawn_validators(second).is_disjoint(&busy));
+fn a_validator_without_time_for_another_seat_gets_none() {
+	// Of the 22.5 seconds of a window one such job leaves too little for a second.
+	let slow = Pace { job: 12_000_000, ..PACE };
+	Chain::default().validators(10).paces(&[slow; 10]).run(|| {
+		let busy = drawn_validators(drawn(fixed(3)));
+		for _ in 0..2 {
+			assert!(drawn_validators(drawn(fixed(1))).is_disjoint(&busy));
+		}
 	});
 }
 
@@ -129,17 +130,17 @@ fn what_the_draws_own_block_says_of_models_does_not_change_the_draw() {
 		include([Votes::of(0).attest(Availability::Withdrawn).sign()]);
 		next_block();
 		assert_eq!(committee(id).seats.len(), 4);
-		assert_eq!(Inference::eligible(&model().id()).len(), 3);
+		assert_eq!(serving(), 3);
 	});
 }
 
 #[test]
 fn more_jobs_than_a_block_draws_are_drawn_in_the_next_with_room() {
 	Chain::default().run(|| {
-		let jobs: Vec<_> = (0..MAX_DUE * 2 + 1).map(|_| submit(fixed(1))).collect();
+		let jobs: Vec<_> = (0..DUE_PER_BLOCK * 2 + 1).map(|_| submit(fixed(1))).collect();
 		let drawn = || jobs.iter().filter(|id| job(**id).phase == Phase::Committing).count() as u32;
 		next_block();
-		for expected in [MAX_DUE, MAX_DUE * 2, MAX_DUE * 2 + 1] {
+		for expected in [DUE_PER_BLOCK, DUE_PER_BLOCK * 2, DUE_PER_BLOCK * 2 + 1] {
 			next_block();
 			assert_eq!(drawn(), expected);
 		}

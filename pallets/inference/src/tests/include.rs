@@ -1,6 +1,6 @@
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
-use frame_support::{assert_noop, pallet_prelude::ProvideInherent, weights::Weight, BoundedVec};
+use frame_support::{assert_noop, assert_ok, pallet_prelude::ProvideInherent, BoundedVec};
 use sibyl_primitives::vote::MAX_VOTES;
 use sp_inherents::InherentData;
 use sp_runtime::DispatchError;
@@ -71,29 +71,19 @@ fn an_output_stands_in_a_block_once_however_many_seats_bring_it() {
 }
 
 #[test]
-fn a_second_include_in_a_block_does_nothing_and_a_new_block_takes_one_again() {
+fn a_second_include_in_a_block_fails_and_a_new_block_takes_one_again() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
-		commit_by(0..1, id, &output);
-		commit_by(1..2, id, &output);
-		assert_eq!(committee(id).tally().committed, 1);
+		let again = || {
+			let ballots = vec![Votes::of(1).commit(id, &output).sign()];
+			Inference::include(RuntimeOrigin::none(), ballots.try_into().expect("one fits"))
+		};
+		assert_ok!(Inference::include(RuntimeOrigin::none(), Default::default()));
+		assert_noop!(again(), Error::<Test>::IncludedAlready);
 		next_block();
-		commit_by(1..2, id, &output);
-		assert_eq!(committee(id).tally().committed, 2);
-	});
-}
-
-#[test]
-fn five_hundred_includes_in_a_block_weigh_little_more_than_one() {
-	Chain::default().run(|| {
-		let (id, output) = (drawn(all_seats()), answer("eng"));
-		let ballot = || Votes::of(0).commit(id, &output).sign();
-		let first = include([ballot()]);
-		let repeats: Weight = (0..499).map(|_| include([ballot()])).fold(Weight::zero(), Weight::saturating_add);
-		assert!(repeats.all_lte(<() as WeightInfo>::include().saturating_mul(499)));
-		assert!(first.ref_time() > <() as WeightInfo>::include().ref_time());
+		assert_ok!(again());
 		assert_eq!(committee(id).tally().committed, 1);
-		next_block();
+		assert_noop!(again(), Error::<Test>::IncludedAlready);
 	});
 }
 
@@ -128,7 +118,7 @@ fn more_work_than_a_block_has_room_for_is_left_to_the_next_one() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		let jobs: Vec<_> = (0..MAX_OPEN_PER_ACCOUNT).map(|_| submit(all_seats())).collect();
-		advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(MAX_DUE) + 1);
+		advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(DUE_PER_BLOCK) + 1);
 		let votes = |number: u8| jobs.iter().fold(Votes::of(number), |votes, id| votes.commit(*id, &output)).sign();
 		let weight_of_job = <() as WeightInfo>::end(MAX_SEATS);
 		let mut blocks = 0;

@@ -44,7 +44,8 @@ fn no_job_outlives_the_block_named_at_its_submission() {
 		let last = job(silent).ends_by.max(job(committed).ends_by);
 		advance_to(last + 1);
 		assert_eq!(verdict(silent), Some(Verdict::Expired));
-		assert_eq!(verdict(committed), Some(Verdict::Expired));
+		// Its second round finds nobody either.
+		assert_eq!(verdict(committed), Some(Verdict::NoQuorum));
 		assert_eq!(free(&requester()), FUNDS);
 	});
 }
@@ -95,16 +96,18 @@ fn an_abstention_lets_the_commit_phase_close_at_once() {
 }
 
 #[test]
-fn so_many_abstentions_that_no_quorum_is_left_end_a_job_at_once() {
+fn so_many_abstentions_that_no_quorum_is_left_end_a_job_with_the_next_block() {
 	Chain::default().run(|| {
 		let id = drawn(all_seats());
 		include([Votes::of(0).abstain(id).sign()]);
 		assert_eq!(verdict(id), None);
 		next_block();
 		include([Votes::of(1).abstain(id).sign()]);
-		assert_eq!(verdict(id), Some(Verdict::Expired));
-		assert_eq!(free(&requester()), FUNDS);
 		next_block();
+		assert_eq!(verdict(id), None);
+		next_block();
+		assert_eq!(ended(id), Some((Verdict::Expired, 5)));
+		assert_eq!(free(&requester()), FUNDS);
 	});
 }
 
@@ -141,19 +144,23 @@ fn a_seat_that_never_reveals_is_not_paid_and_holds_nobody_up_beyond_the_deadline
 }
 
 #[test]
-fn too_few_reveals_by_the_deadline_are_expired() {
+fn too_few_reveals_by_the_deadline_lead_to_a_second_round() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		let id = revealing(all_seats(), &output);
 		reveal_by(0..2, id, &output);
-		advance_to(job(id).deadline + 1);
-		assert_eq!(verdict(id), Some(Verdict::Expired));
-		assert_eq!(free(&requester()), FUNDS);
+		let deadline = job(id).deadline;
+		advance_to(deadline);
+		assert_eq!((job(id).round, job(id).phase), (0, Phase::Revealing));
+		next_block();
+		assert_eq!((job(id).round, job(id).phase), (1, Phase::Pending));
+		next_block();
+		assert_eq!((job(id).phase, committee(id).drawn_at), (Phase::Committing, deadline + 1));
 	});
 }
 
 #[test]
-fn different_answers_without_a_quorum_end_as_no_quorum_as_soon_as_that_is_certain() {
+fn different_answers_without_a_quorum_lead_to_a_second_round_as_soon_as_that_is_certain() {
 	Chain::default().run(|| {
 		let id = drawn(all_seats());
 		let (english, french) = (answer("eng"), answer("fra"));
@@ -166,23 +173,21 @@ fn different_answers_without_a_quorum_end_as_no_quorum_as_soon_as_that_is_certai
 		assert_eq!(verdict(id), None);
 		next_block();
 		include([Votes::of(2).reveal(id, &french).sign(), Votes::of(3).reveal(id, &french).sign()]);
-		assert_eq!(verdict(id), Some(Verdict::NoQuorum));
-		assert_eq!(free(&requester()), FUNDS);
+		assert_eq!((verdict(id), job(id).round, job(id).phase), (None, 1, Phase::Pending));
+		assert!(has_event(Event::SecondRoundBegan { job: id, is_audit: false }));
 		assert!((0..4).all(|number| free(&account(number)) == FUNDS));
 	});
 }
 
 #[test]
-fn a_quorum_on_a_hash_whose_bytes_never_come_is_no_output() {
+fn a_quorum_on_a_hash_whose_bytes_never_come_leads_to_a_second_round() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		let id = revealing(all_seats(), &output);
 		include((0..4).map(|number| Votes::of(number).reveal_without_output(id, &output).sign()));
 		assert_eq!((verdict(id), job(id).agreed), (None, None));
 		advance_to(job(id).deadline + 1);
-		assert_eq!(verdict(id), Some(Verdict::NoOutput));
-		assert_eq!(free(&requester()), FUNDS);
-		assert!((0..4).all(|number| free(&account(number)) == FUNDS));
+		assert_eq!((verdict(id), job(id).round, job(id).phase), (None, 1, Phase::Pending));
 	});
 }
 

@@ -73,24 +73,24 @@ fn history(seed: u64) {
 			let open: Vec<_> = Inference::open_jobs();
 			let mut ballots = Vec::new();
 			for number in 0..5u8 {
-				let mut ballots: std::collections::BTreeMap<SessionIndex, Votes> = Default::default();
+				let mut of_session: std::collections::BTreeMap<SessionIndex, Votes> = Default::default();
 				for id in open.iter().copied() {
-					let Some(drawn_in) = Committees::<Test>::get((id, 0)).map(|committee| committee.session) else {
+					let Some(drawn_in) = Committees::<Test>::get((id, job(id).round)).map(|committee| committee.session) else {
 						continue;
 					};
-					let ballot = ballots.remove(&drawn_in).unwrap_or_else(|| Votes::of(number).session(drawn_in));
-					ballots.insert(drawn_in, self::votes(&mut dice, ballot, number, id));
+					let ballot = of_session.remove(&drawn_in).unwrap_or_else(|| Votes::of(number).session(drawn_in));
+					of_session.insert(drawn_in, self::votes(&mut dice, ballot, number, id));
 				}
 				if dice.one_in(20) {
-					let ballot = ballots.remove(&session).unwrap_or_else(|| Votes::of(number));
+					let ballot = of_session.remove(&session).unwrap_or_else(|| Votes::of(number));
 					let standing = if dice.one_in(2) {
 						Availability::Withdrawn
 					} else {
 						Availability::Serves(Pace { job: 2_000, ..PACE })
 					};
-					ballots.insert(session, ballot.attest(standing));
+					of_session.insert(session, ballot.attest(standing));
 				}
-				ballots.extend(ballots.into_values().map(|ballot| match dice.roll(15) {
+				ballots.extend(of_session.into_values().map(|ballot| match dice.roll(15) {
 					0 => ballot.signed_by(99).sign(),
 					_ => ballot.sign(),
 				}));
@@ -105,7 +105,7 @@ fn history(seed: u64) {
 		advance_to(last + 1);
 		assert_eq!((OpenJobs::<Test>::count(), held()), (0, 0), "seed {seed}");
 		for (_, job) in Jobs::<Test>::iter() {
-			assert!(matches!(job.phase, Phase::Ended { at, .. } if at <= job.ends_by), "seed {seed}");
+			assert!(job.outcome.is_some_and(|outcome| outcome.at <= job.ends_by), "seed {seed}");
 		}
 	});
 }

@@ -15,7 +15,7 @@ fn an_ended_job_can_be_looked_up_until_its_retention_is_over_and_then_leaves_not
 		assert_eq!(Inference::result_view(id), Lookup::Pruned);
 		assert!(has_event(Event::Pruned { job: id }));
 		assert!(!Inputs::<Test>::contains_key(id) && !Outputs::<Test>::contains_key(id));
-		assert!(!Committees::<Test>::contains_key(id) && !JobIds::<Test>::contains_key(fingerprint));
+		assert!(!Committees::<Test>::contains_key((id, 0)) && !JobIds::<Test>::contains_key(fingerprint));
 		assert_eq!(Retained::<Test>::iter().count(), 0);
 		next_block();
 	});

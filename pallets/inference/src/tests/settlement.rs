@@ -1,17 +1,17 @@
 use crate::{mock::*, *};
 use frame_support::{
 	assert_ok,
-	traits::{fungible::Mutate, tokens::Preservation},
+	traits::{
+		fungible::{Inspect, Mutate},
+		tokens::{Fortitude, Preservation},
+	},
 };
 
 /// What a seat gets for "hello": the base and five bytes of input.
 const SEAT: Balance = 1_000 + 5 * 10;
 
 fn settlement(id: JobId) -> SettlementView {
-	match job(id).phase {
-		Phase::Ended { settlement, .. } => settlement,
-		phase => panic!("the job has not ended: {phase:?}"),
-	}
+	job(id).outcome.expect("the job has ended").settlement
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn an_agreed_refusal_costs_the_base_only() {
 }
 
 #[test]
-fn what_a_vanished_validators_account_cannot_take_goes_to_the_protocol() {
+fn a_validator_that_has_spent_all_that_it_may_is_paid_less_than_an_account_must_have() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		pallet_models::Models::<Test>::mutate(model().id(), |revision| {
@@ -72,14 +72,14 @@ fn what_a_vanished_validators_account_cannot_take_goes_to_the_protocol() {
 		next_block();
 		commit_by(0..4, id, &output);
 		next_block();
-		assert_ok!(Balances::transfer(&account(0), &account(1), FUNDS, Preservation::Expendable));
-		let before = free(&Inference::protocol_account());
+		// The bond of its open seat keeps the account.
+		let spendable = Balances::reducible_balance(&account(0), Preservation::Expendable, Fortitude::Polite);
+		assert_ok!(Balances::transfer(&account(0), &account(1), spendable, Preservation::Expendable));
+		let before = free(&account(0));
 		reveal_by(0..4, id, &output);
 		assert_eq!(verdict(id), Some(Verdict::Agreed));
-		assert_eq!(free(&account(0)), 0);
-		assert_eq!(settlement(id).paid, 3 * 6);
-		assert_eq!(free(&Inference::protocol_account()), before + 6 + 2);
-		check();
+		assert_eq!(free(&account(0)), before + 6);
+		assert_eq!(settlement(id).paid, 4 * 6);
 	});
 }
 

@@ -5,10 +5,6 @@ fn committed(id: JobId) -> usize {
 	committee(id).tally().committed
 }
 
-fn standing(ballot: &VersionedBallot) -> BallotStanding {
-	Inference::standing(ballot)
-}
-
 #[test]
 fn forged_commits_are_dropped_without_harm_to_the_honest_one() {
 	Chain::default().validators(5).serving(4).run(|| {
@@ -107,7 +103,7 @@ fn a_reveal_before_its_time_is_early_and_not_taken() {
 		commit_by(0..2, id, &output);
 		next_block();
 		let early = Votes::of(0).reveal(id, &output).sign();
-		assert_eq!(standing(&early), BallotStanding::Early);
+		assert_eq!(standing(&early), BallotStanding::Early { has_early_reveals: true });
 		include([early]);
 		assert_eq!((committed(id), committee(id).tally().revealed), (2, 0));
 	});
@@ -166,7 +162,7 @@ fn bytes_that_are_no_output_are_not_stored() {
 		reveal_by(0..4, id, &junk);
 		assert_eq!((Outputs::<Test>::get(id), verdict(id)), (None, None));
 		advance_to(job(id).deadline + 1);
-		assert_eq!(verdict(id), Some(Verdict::NoOutput));
+		assert_eq!((verdict(id), job(id).round), (None, 1));
 	});
 }
 

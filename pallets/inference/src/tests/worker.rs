@@ -7,7 +7,7 @@ use sibyl_primitives::{
 	inference_key::KEY_TYPE,
 	job::AbstainReason,
 	mailbox::{
-		model_status_key, request_key, response_key, vote_key, InferenceRequest, InferenceResponse, ModelStatus,
+		model_status_key, request_key, response_key, vote_key, Answered, InferenceRequest, InferenceResponse, ModelStatus,
 		StoredVote, OUTBOX,
 	},
 	model::{Availability, Pace},
@@ -42,6 +42,10 @@ fn with_worker(keys: &[u8], test: impl FnOnce(Validator)) {
 	externalities.execute_with(|| test(Validator { state }));
 }
 
+fn own_seat(id: JobId) -> SeatIndex {
+	seat_of(0, id).expect("validator 0 has a seat")
+}
+
 fn hex(bytes: &[u8]) -> String {
 	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -68,6 +72,7 @@ impl Validator {
 	}
 
 	fn answers(&self, id: JobId, response: Result<OutputBytes, AbstainReason>) {
+		let response = response.map(|output| Answered { trace: trace_of(&output), output });
 		self.set(&response_key(&job(id).fingerprint), InferenceResponse::V1(response));
 	}
 }
@@ -164,7 +169,7 @@ fn a_validator_that_lost_its_storage_between_commit_and_reveal_still_reveals() {
 		let commit = validator.run();
 		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
 		next_block();
-		for key in [vote_key(&target(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)] {
+		for key in [vote_key(&target(id), own_seat(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)] {
 			validator.clear(&key);
 		}
 		assert_eq!(validator.run(), None);
@@ -196,11 +201,12 @@ fn a_model_that_the_engine_has_is_attested_and_withdrawn_when_it_is_gone() {
 		next_block();
 		include(validator.run());
 		next_block();
-		assert_eq!(Inference::eligible(&model().id()).len(), 3);
+		assert_eq!(serving(), 3);
 		validator.set(&key, ModelStatus::V1(Availability::Serves(Pace { job: 2_000, ..PACE })));
 		include(validator.run());
 		next_block();
-		assert_eq!(Models::capacity(&model().id(), &account(0)), Some(5));
+		assert_eq!(serving(), 4);
+		assert_eq!(Rosters::<Test>::get(model().id())[0].pace.job, 2_000);
 		assert_eq!(validator.run(), None);
 	});
 }
@@ -210,9 +216,10 @@ fn mailbox_entries_are_cleared_some_blocks_after_the_job_can_have_ended() {
 	with_worker(&[0], |validator| {
 		let id = drawn(all_seats());
 		let (fingerprint, target, ends_by) = (job(id).fingerprint, target(id), job(id).ends_by);
+		let seat = own_seat(id);
 		validator.answers(id, Ok(answer("eng")));
 		validator.run();
-		let keys = [request_key(&fingerprint), response_key(&fingerprint), vote_key(&target)];
+		let keys = [request_key(&fingerprint), response_key(&fingerprint), vote_key(&target, seat)];
 		assert!(validator.get::<StoredVote>(&keys[2]).is_some());
 		advance_to(ends_by + 63);
 		validator.run();
