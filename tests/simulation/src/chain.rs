@@ -12,7 +12,8 @@ use crate::{
 };
 use frame_support::{
 	storage::unhashed,
-	traits::{fungible::InspectHold, Hooks, OneSessionHandler, UnfilteredDispatchable},
+	inherent::ProvideInherent,
+	traits::{fungible::InspectHold, Get, Hooks, OneSessionHandler, UnfilteredDispatchable},
 };
 use pallet_inference::{Call, Event, HoldReason};
 use sibyl_primitives::{
@@ -23,15 +24,9 @@ use sibyl_primitives::{
 	AccountId, Balance, BlockNumber, Hash, SessionIndex,
 };
 use sp_core::Pair;
-use sp_inherents::{InherentData, ProvideInherent};
-use sp_runtime::{
-	traits::ValidateUnsigned,
-	transaction_validity::TransactionSource,
-	BuildStorage,
-};
-use sp_votes::Equivocation;
-
-use sibyl_votes as sp_votes;
+use sp_inherents::InherentData;
+use sibyl_votes::Equivocation;
+use sp_runtime::{traits::ValidateUnsigned, transaction_validity::TransactionSource, BuildStorage};
 
 /// What votes name the chain by.
 pub(crate) const GENESIS: Hash = Hash::repeat_byte(0x6e);
@@ -170,17 +165,18 @@ fn begin_session(plan: &Plan, session: SessionIndex, is_genesis: bool) {
 	let stakes: Vec<_> = now.iter().map(|(account, _, stake)| (account.clone(), *stake)).collect();
 	let next: Vec<_> = next.into_iter().map(|(account, key, _)| (account, key)).collect();
 	Facts::set_session(session, &stakes, &next);
-	let validators = now.iter().map(|(account, key, _)| (account, key.clone()));
+	let validators = || now.iter().map(|(account, key, _)| (account, key.clone()));
 	if is_genesis {
-		Inference::on_genesis_session(validators);
+		Inference::on_genesis_session(validators());
 	} else {
-		Inference::on_new_session(true, validators, next.iter().map(|(account, key)| (account, key.clone())));
+		// The pallet asks for the next session's keys where it wants them.
+		Inference::on_new_session(true, validators(), validators());
 	}
 }
 
 fn begin(plan: &Plan, parent_hash: Hash, parent: &Block, content: &Content) {
 	let number = parent.number + 1;
-	System::initialize(&number, &parent_hash, &Default::default());
+	System::initialize(&number.into(), &parent_hash, &Default::default());
 	let mut rng = Rng::new(plan.seed ^ content.slot << 8 ^ (content.author as u64) << 40, "vrf");
 	Facts::set_vrf(rng.bytes());
 	let session = session_of(plan, parent, content.slot);
@@ -239,7 +235,7 @@ fn report_call(report: &Equivocation) -> Call<Test> {
 /// The hash of a block of this content.
 pub(crate) fn hash(parent: Hash, content: &Content) -> Hash {
 	let Content { slot, author, is_primary, variant, .. } = content;
-	sp_core::blake2_256(format!("{parent:?} {slot} {author} {is_primary} {variant}").as_bytes()).into()
+	sp_io::hashing::blake2_256(format!("{parent:?} {slot} {author} {is_primary} {variant}").as_bytes()).into()
 }
 
 /// Executes a block; an error where it is not valid.

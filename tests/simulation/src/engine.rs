@@ -8,7 +8,7 @@ use sibyl_primitives::{
 	output::{Answer, Classification, Finish, Generation, Output, VersionedOutput},
 	Hash,
 };
-use sp_core::blake2_256;
+use sp_io::hashing::blake2_256;
 
 /// What the model says to the input, and how many units of output that took.
 pub(crate) fn answer(model: &ModelRevision, input: &[u8], max_output_units: u32, seed: &[u8; 32]) -> (Answered, u32) {

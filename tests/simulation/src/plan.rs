@@ -325,7 +325,7 @@ pub(crate) fn requester(number: usize) -> AccountId {
 
 /// What a validator's key of this generation is made of.
 pub(crate) fn key_seed(number: usize, generation: u32) -> [u8; 32] {
-	sp_core::blake2_256(format!("key {number} {generation}").as_bytes())
+	sp_io::hashing::blake2_256(format!("key {number} {generation}").as_bytes())
 }
 
 /// A validator's key of this generation.
@@ -376,7 +376,7 @@ fn parameters(rng: &mut Rng) -> Parameters {
 	// Sessions whose keys vote are longer than any committee, each block in its slot or not.
 	let committee = u64::from(window + reveal_window + 2 * max_delay + 4);
 	let history = (committee / session + 2) as u32;
-	let longest = 16 + 2 * (window + reveal_window) + 2 + 6 * max_delay;
+	let longest = 16 + 2 * (pallet_models::MAX_COMMIT_WINDOW + reveal_window) + 2 + 6 * max_delay;
 	Parameters {
 		commit_window,
 		grace,

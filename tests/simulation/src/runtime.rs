@@ -137,7 +137,7 @@ pub(crate) enum Offence {
 }
 
 /// What the state says of sessions, stakes and the VRF.
-pub(crate) struct Facts;
+pub struct Facts;
 
 impl Facts {
 	/// The VRF of the block that is executed.

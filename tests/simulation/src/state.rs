@@ -103,7 +103,7 @@ impl Externalities for MapExternalities {
 	}
 
 	fn storage_hash(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-		self.map.get(key).map(|value| sp_core::blake2_256(value).encode())
+		self.map.get(key).map(|value| sp_io::hashing::blake2_256(value).encode())
 	}
 
 	fn exists_storage(&mut self, key: &[u8]) -> bool {

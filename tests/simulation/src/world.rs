@@ -392,9 +392,15 @@ impl World {
 	fn relay(&mut self, number: usize, bytes: Arc<[u8]>) {
 		let fanout = if self.nodes.len() > 30 { 6 } else { 2 };
 		for _ in 0..fanout {
-			let to = self.nodes[number].rng.below(self.nodes.len() as u64) as usize;
+			let to = self.someone(number);
 			self.send(number, to, Message::Ballot(bytes.clone()));
 		}
+	}
+
+	/// A peer that the node chooses.
+	fn someone(&mut self, number: usize) -> usize {
+		let count = self.nodes.len() as u64;
+		self.nodes[number].rng.below(count) as usize
 	}
 
 	/// Sends a ballot of the node's own.
@@ -424,7 +430,7 @@ impl World {
 		if rank(&hash) > rank(&node.best) && self.is_ancestor(node.finalised, hash) {
 			self.set_best(number, hash);
 			for _ in 0..2 {
-				let to = self.nodes[number].rng.below(self.nodes.len() as u64) as usize;
+				let to = self.someone(number);
 				self.send(number, to, Message::Block(hash));
 			}
 		}
