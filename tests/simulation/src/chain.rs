@@ -72,6 +72,8 @@ pub(crate) struct Block {
 	pub next_keys: Option<KeySetView>,
 	/// What must not be, and is.
 	pub violation: Option<String>,
+	/// Jobs submitted so far.
+	pub jobs: JobId,
 	/// Agreements on what is not the truth.
 	pub untrue: Vec<JobId>,
 }
@@ -144,6 +146,7 @@ pub(crate) fn genesis(plan: &Plan) -> Block {
 		key_sets,
 		next_keys,
 		violation: None,
+		jobs: 0,
 		untrue: Vec::new(),
 	}
 }
@@ -282,6 +285,7 @@ pub(crate) fn execute(plan: &Plan, parent_hash: Hash, parent: &Block, content: C
 	let (events, offences, (key_sets, next_keys), session) = outcome?;
 	let violation = state.look(Default::default(), || check(number).err());
 	let untrue = state.look(Default::default(), || untrue(plan, &events));
+	let submitted = events.iter().filter(|event| matches!(event, Event::JobSubmitted { .. })).count() as JobId;
 	Ok(Block {
 		parent: parent_hash,
 		number,
@@ -294,6 +298,7 @@ pub(crate) fn execute(plan: &Plan, parent_hash: Hash, parent: &Block, content: C
 		key_sets,
 		next_keys,
 		violation,
+		jobs: parent.jobs + submitted,
 		untrue,
 	})
 }

@@ -9,11 +9,36 @@ use crate::{
 use pallet_inference::{Event, Fault};
 use sibyl_primitives::{
 	api::{AuditView, Support},
-	committee::is_quorum,
 	job::{Fingerprint, JobId, Round, SeatIndex, Verdict, SECOND_ROUND},
 	AccountId, Balance, BlockNumber, Hash,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether these are more than two thirds: said here again, so that the code under test does not measure itself.
+fn is_quorum(votes: usize, seats: usize) -> bool {
+	3 * votes > 2 * seats
+}
+
+/// Seats that committed and did not reveal when they should have are charged.
+fn check_withheld(story: &Story) -> Vec<String> {
+	let mut violations = Vec::new();
+	for (id, job) in &story.jobs {
+		let is_judged = matches!(job.settled, Some((Verdict::Agreed | Verdict::Failed(_) | Verdict::NoQuorum, _)));
+		for (round, sitting) in job.sittings.iter().filter(|(_, sitting)| is_judged && sitting.commits_until.is_some()) {
+			// What an audit, or a model, that was ended before its time comes to is nobody's fault.
+			if job.is_audited && *round == SECOND_ROUND && !job.audit_decided {
+				continue;
+			}
+			for seat in &sitting.committed {
+				let is_charged = sitting.charged.get(seat).is_some_and(|amount| *amount > 0);
+				if !sitting.revealed.contains_key(seat) && !is_charged {
+					violations.push(format!("seat {seat} of job {id} and round {round} withheld and is not charged"));
+				}
+			}
+		}
+	}
+	violations
+}
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +92,8 @@ struct Sitting {
 	/// When commits were over.
 	commits_until: Option<BlockNumber>,
 	votes: BTreeMap<SeatIndex, BlockNumber>,
+	committed: BTreeSet<SeatIndex>,
+	charged: BTreeMap<SeatIndex, Balance>,
 	revealed: BTreeMap<SeatIndex, Hash>,
 	/// When it was over.
 	over_at: Option<BlockNumber>,
@@ -83,6 +110,7 @@ struct Told {
 	settled: Option<(Verdict, BlockNumber)>,
 	is_audited: bool,
 	audit_over: bool,
+	audit_decided: bool,
 }
 
 /// The chain, as events tell of it.
@@ -96,6 +124,8 @@ struct Story {
 	honest_losses: Balance,
 	charges: Vec<(JobId, Round, SeatIndex, AccountId, Fault, BlockNumber)>,
 	unresponsive: Vec<(AccountId, BlockNumber)>,
+	/// What must not be, and is.
+	wrong: Vec<String>,
 }
 
 impl World {
@@ -144,6 +174,8 @@ impl World {
 		}
 		report.captures =
 			chain.iter().map(|hash| self.blocks[hash].untrue.len() as u64).sum();
+		violations.append(&mut story.wrong);
+		violations.extend(check_withheld(&story));
 		violations.extend(self.check_charges(&story, &mut report));
 		violations.extend(self.check_misses(&story, &mut report));
 		violations.extend(self.check_gain(&story));
@@ -169,6 +201,7 @@ impl World {
 					settled: None,
 					is_audited: false,
 					audit_over: false,
+					audit_decided: false,
 				};
 				story.jobs.insert(*job, told);
 			}
@@ -179,6 +212,8 @@ impl World {
 						seats: seats.clone(),
 						commits_until: None,
 						votes: BTreeMap::new(),
+						committed: BTreeSet::new(),
+						charged: BTreeMap::new(),
 						revealed: BTreeMap::new(),
 						over_at: None,
 					};
@@ -186,8 +221,12 @@ impl World {
 				}
 			}
 			Event::Committed { job, round, seat, .. } | Event::Abstained { job, round, seat, .. } => {
-				if let Some(sitting) = story.sitting(*job, *round) {
-					sitting.votes.insert(*seat, now);
+				let Some(sitting) = story.sitting(*job, *round) else { return };
+				if matches!(event, Event::Committed { .. }) {
+					sitting.committed.insert(*seat);
+				}
+				if sitting.votes.insert(*seat, now).is_some() {
+					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes twice"));
 				}
 			}
 			Event::RevealingBegan { job, round, .. } => {
@@ -201,6 +240,9 @@ impl World {
 				}
 			}
 			Event::Agreed { job, output_hash, support, .. } => {
+				if support.agreed * 3 <= support.seats * 2 {
+					story.wrong.push(format!("#{now}: job {job} agrees with {} of {}", support.agreed, support.seats));
+				}
 				if let Some(job) = story.jobs.get_mut(job) {
 					job.agreed = Some((*output_hash, *support));
 				}
@@ -221,8 +263,9 @@ impl World {
 					});
 				}
 			}
-			Event::Audited { job, .. } => {
+			Event::Audited { job, audit } => {
 				if let Some(job) = story.jobs.get_mut(job) {
+					job.audit_decided = *audit != AuditView::Undecided;
 					job.audit_over = true;
 					job.sittings.values_mut().for_each(|sitting| {
 						sitting.over_at.get_or_insert(now);
@@ -238,9 +281,14 @@ impl World {
 					story.wages += amount;
 				}
 			}
-			Event::SeatCharged { job, round, seat, validator, fault, amount } if !of_coalition(validator) => {
-				story.honest_losses += amount;
-				story.charges.push((*job, *round, *seat, validator.clone(), *fault, now));
+			Event::SeatCharged { job, round, seat, validator, fault, amount } => {
+				if let Some(sitting) = story.sitting(*job, *round) {
+					sitting.charged.insert(*seat, *amount);
+				}
+				if !of_coalition(validator) {
+					story.honest_losses += amount;
+					story.charges.push((*job, *round, *seat, validator.clone(), *fault, now));
+				}
 			}
 			Event::Unresponsive { validator } if !of_coalition(validator) => {
 				story.unresponsive.push((validator.clone(), now));
@@ -369,8 +417,9 @@ impl World {
 		let slot = |height: BlockNumber| story.blocks.get(&height).map_or(0, |(slot, _)| *slot);
 		let from: Tick = slot(first).saturating_sub(2) * TICKS;
 		let until: Tick = (slot(last) + 1) * TICKS;
-		let honest = story.blocks.range(first.saturating_add(2)..=last).filter(|(_, (_, is_honest))| *is_honest).count();
-		last > first && honest >= 2 && self.plan.network.is_good() && self.nodes[number].was_well(from, until)
+		let after = story.blocks.range(first.saturating_add(2)..).take_while(|(height, _)| **height <= last);
+		let honest = after.filter(|(_, (_, is_honest))| *is_honest).count();
+		honest >= 2 && self.plan.network.is_good() && self.nodes[number].was_well(from, until)
 	}
 
 	/// Honest seats commit or abstain where the network is good enough for them and they are as fast as the others.
@@ -437,5 +486,46 @@ impl World {
 impl Story {
 	fn sitting(&mut self, job: JobId, round: Round) -> Option<&mut Sitting> {
 		self.jobs.get_mut(&job)?.sittings.get_mut(&round)
+	}
+}
+
+impl Report {
+	/// Adds another run's figures.
+	pub fn add(&mut self, other: &Self) {
+		for (sum, value) in self.figures_mut().into_iter().zip(other.clone().figures_mut()) {
+			*sum.1 += *value.1;
+		}
+		self.deepest_reorg = self.deepest_reorg.max(other.deepest_reorg);
+	}
+
+	fn figures_mut(&mut self) -> Vec<(&'static str, &mut u64)> {
+		vec![
+			("blocks", &mut self.blocks),
+			("forked", &mut self.forked),
+			("invalid", &mut self.invalid),
+			("jobs", &mut self.jobs),
+			("agreed", &mut self.agreed),
+			("expired", &mut self.expired),
+			("undrawn", &mut self.undrawn),
+			("noQuorum", &mut self.no_quorum),
+			("cancelled", &mut self.cancelled),
+			("secondRounds", &mut self.second_rounds),
+			("audits", &mut self.audits),
+			("overturned", &mut self.overturned),
+			("equivocations", &mut self.equivocations),
+			("contradicted", &mut self.contradicted),
+			("captures", &mut self.captures),
+			("honestCharged", &mut self.honest_charged),
+			("honestSlow", &mut self.honest_slow),
+			("honestUnresponsive", &mut self.honest_unresponsive),
+		]
+	}
+
+	/// The figures as JSON's members.
+	pub fn members(&self) -> String {
+		let mut figures = self.clone();
+		let figures = figures.figures_mut();
+		let members: Vec<_> = figures.into_iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+		members.join(", ")
 	}
 }

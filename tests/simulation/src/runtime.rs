@@ -119,7 +119,7 @@ const OFFENCES: &[u8] = b":sim:offences";
 
 /// What the pallet reported.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum Offence {
+pub enum Offence {
 	/// They said what a second round contradicts.
 	Contradicted {
 		/// The validators.

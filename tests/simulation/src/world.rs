@@ -194,8 +194,9 @@ impl World {
 			let waverer = rng.below(self.nodes.len() as u64) as usize;
 			self.nodes[waverer].waver(&self.plan);
 		}
-		if self.plan.has_changes && rng.chance(5) {
-			let job = rng.below(slot / 4 + 1);
+		if self.plan.has_changes && rng.chance(20) {
+			let last = self.blocks[&self.canonical()].jobs;
+			let job = last.saturating_sub(rng.between(1, 6));
 			self.submit(plan::requester(99), Transaction::Cancel(job));
 		}
 		if slot.is_multiple_of(16) {

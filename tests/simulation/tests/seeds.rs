@@ -1,19 +1,28 @@
-//! Seeds.
+//! Many seeds of a hundred slots, and those that found something.
+
+/// Seeds that found a bug, each of the code under test or of the simulation.
+const KNOWN: &[(u64, u64)] = &[];
 
 #[test]
-fn seeds() {
-	let count: u64 = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
-	let first: u64 = std::env::var("FIRST").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-	let slots: u64 = std::env::var("BLOCKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
-	let step: u64 = std::env::var("STEP").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-	for seed in (first..).step_by(step as usize).take(count as usize) {
-		let started = std::time::Instant::now();
-		match sibyl_simulation::run(seed, slots) {
-			Ok(report) => println!("{seed} {:?} {report:?}", started.elapsed()),
-			Err(failure) => {
-				std::fs::write(format!("/tmp/sim-{seed}.txt"), failure.to_string()).unwrap();
-				println!("{seed} FAILED {:?}", &failure.violations[..failure.violations.len().min(3)]);
-			}
+fn three_hundred_seeds_keep_every_promise() {
+	match sibyl_simulation::run_all(0..300, 100) {
+		Ok((seeds, report)) => println!("{seeds} seeds: {}", report.members()),
+		Err(failure) => panic!("{failure}"),
+	}
+}
+
+#[test]
+fn seeds_that_found_something_stay_repaired() {
+	for (seed, slots) in KNOWN {
+		if let Err(failure) = sibyl_simulation::run(*seed, *slots) {
+			panic!("{failure}");
 		}
+	}
+}
+
+#[test]
+fn a_seed_is_the_same_run_each_time() {
+	for seed in [1, 6, 7] {
+		assert_eq!(sibyl_simulation::history(seed, 40), sibyl_simulation::history(seed, 40));
 	}
 }
