@@ -1,0 +1,531 @@
+//! What must hold of a whole run: of every block, and of the chain that the honest ones end with.
+
+use crate::{
+	chain::Block,
+	plan::{self, Tick, TICKS},
+	runtime::{Offence, Test},
+	world::World,
+};
+use pallet_inference::{Event, Fault};
+use sibyl_primitives::{
+	api::{AuditView, Support},
+	job::{Fingerprint, JobId, Round, SeatIndex, Verdict, SECOND_ROUND},
+	AccountId, Balance, BlockNumber, Hash,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether these are more than two thirds: said here again, so that the code under test does not measure itself.
+fn is_quorum(votes: usize, seats: usize) -> bool {
+	3 * votes > 2 * seats
+}
+
+/// Seats that committed and did not reveal when they should have are charged.
+fn check_withheld(story: &Story) -> Vec<String> {
+	let mut violations = Vec::new();
+	for (id, job) in &story.jobs {
+		let is_judged = matches!(job.settled, Some((Verdict::Agreed | Verdict::Failed(_) | Verdict::NoQuorum, _)));
+		for (round, sitting) in job.sittings.iter().filter(|(_, sitting)| is_judged && sitting.commits_until.is_some()) {
+			// What an audit, or a model, that was ended before its time comes to is nobody's fault.
+			if job.is_audited && *round == SECOND_ROUND && !job.audit_decided {
+				continue;
+			}
+			for seat in &sitting.committed {
+				let is_charged = sitting.charged.get(seat).is_some_and(|amount| *amount > 0);
+				if !sitting.revealed.contains_key(seat) && !is_charged {
+					violations.push(format!("seat {seat} of job {id} and round {round} withheld and is not charged"));
+				}
+			}
+		}
+	}
+	violations
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+	/// Blocks of the chain that the honest validators end with.
+	pub blocks: u64,
+	/// Blocks that are on no such chain.
+	pub forked: u64,
+	/// Blocks that were made and are not valid.
+	pub invalid: u64,
+	/// The deepest reorg of a node.
+	pub deepest_reorg: u64,
+	/// Jobs that were submitted.
+	pub jobs: u64,
+	/// Jobs that agreed on an answer or on the model's refusal.
+	pub agreed: u64,
+	/// Jobs of which too few seats took part.
+	pub expired: u64,
+	/// Of these, jobs that got no committee since validators had no time or bond for them.
+	pub undrawn: u64,
+	/// Jobs without a quorum after two rounds.
+	pub no_quorum: u64,
+	/// Jobs that root, or a suspended model, ended.
+	pub cancelled: u64,
+	/// Second rounds of jobs that did not agree.
+	pub second_rounds: u64,
+	/// Audits that came to an end.
+	pub audits: u64,
+	/// Audits that contradicted the answer.
+	pub overturned: u64,
+	/// Equivocations reported.
+	pub equivocations: u64,
+	/// Validators reported for what a second round contradicts.
+	pub contradicted: u64,
+	/// Agreements on a wrong output, by committees in which the byzantine ones had a quorum.
+	pub captures: u64,
+	/// Honest seats charged, where the network was not good enough for them or byzantine ones had a quorum.
+	pub honest_charged: u64,
+	/// Honest seats that were too slow for those that had committed before.
+	pub honest_slow: u64,
+	/// Honest validators found unresponsive, where the network was not good enough or they were slow.
+	pub honest_unresponsive: u64,
+	/// The longest life of a job, in blocks, where the network was good and all were honest.
+	pub longest_life: u64,
+}
+
+/// A committee, as events tell of it.
+struct Sitting {
+	drawn_at: BlockNumber,
+	seats: Vec<AccountId>,
+	/// When commits were over.
+	commits_until: Option<BlockNumber>,
+	votes: BTreeMap<SeatIndex, BlockNumber>,
+	committed: BTreeSet<SeatIndex>,
+	charged: BTreeMap<SeatIndex, Balance>,
+	revealed: BTreeMap<SeatIndex, Hash>,
+	/// When it was over.
+	over_at: Option<BlockNumber>,
+}
+
+/// A job, as events tell of it.
+struct Told {
+	fingerprint: Fingerprint,
+	submitted_at: BlockNumber,
+	ends_by: BlockNumber,
+	first_bound: BlockNumber,
+	sittings: BTreeMap<Round, Sitting>,
+	agreed: Option<(Hash, Support)>,
+	settled: Option<(Verdict, BlockNumber)>,
+	is_audited: bool,
+	audit_over: bool,
+	audit_decided: bool,
+}
+
+/// The chain, as events tell of it.
+#[derive(Default)]
+struct Story {
+	jobs: BTreeMap<JobId, Told>,
+	/// By heights: the slot, and whether the author is honest.
+	blocks: BTreeMap<BlockNumber, (u64, bool)>,
+	wages: Balance,
+	audit_pay: Balance,
+	honest_losses: Balance,
+	charges: Vec<(JobId, Round, SeatIndex, AccountId, Fault, BlockNumber)>,
+	unresponsive: Vec<(AccountId, BlockNumber)>,
+	/// What must not be, and is.
+	wrong: Vec<String>,
+}
+
+impl World {
+	/// Checks what a block reports.
+	pub(crate) fn check_offences(&mut self, block: &Block) {
+		for offence in &block.offences {
+			if let Offence::Equivocated { validator, .. } = offence {
+				if !self.plan.is_of_coalition(validator) {
+					self.violations.push(format!("#{}: {validator:?} is honest and said to equivocate", block.number));
+				}
+			}
+		}
+	}
+
+	/// Checks the chain that the honest ones end with.
+	pub(crate) fn conclude(&mut self) -> Report {
+		let chain = self.chain(self.canonical());
+		let mut story = Story::default();
+		let mut report = Report {
+			blocks: chain.len() as u64,
+			forked: (self.blocks.len() - 1 - chain.len()) as u64,
+			invalid: self.counts.invalid_blocks,
+			deepest_reorg: self.counts.deepest_reorg,
+			..Default::default()
+		};
+		for hash in &chain {
+			let block = &self.blocks[hash];
+			let is_honest = !self.plan.is_byzantine(block.content.author);
+			story.blocks.insert(block.number, (block.content.slot, is_honest));
+			for event in &block.events {
+				self.tell(&mut story, block.number, event);
+			}
+			for offence in &block.offences {
+				match offence {
+					Offence::Equivocated { .. } => report.equivocations += 1,
+					Offence::Contradicted { validators, .. } => report.contradicted += validators.len() as u64,
+				}
+			}
+		}
+		let mut violations = self.check_ends(&story, &mut report);
+		// Whatever fork it is on.
+		for block in self.blocks.values() {
+			for job in &block.untrue {
+				violations.extend(self.check_untrue(*job, block));
+			}
+		}
+		report.captures =
+			chain.iter().map(|hash| self.blocks[hash].untrue.len() as u64).sum();
+		violations.append(&mut story.wrong);
+		violations.extend(check_withheld(&story));
+		violations.extend(self.check_charges(&story, &mut report));
+		violations.extend(self.check_misses(&story, &mut report));
+		violations.extend(self.check_gain(&story));
+		self.violations.extend(violations);
+		report
+	}
+
+	fn tell(&self, story: &mut Story, now: BlockNumber, event: &Event<Test>) {
+		let of_coalition = |account: &AccountId| self.plan.is_of_coalition(account);
+		match event {
+			Event::JobSubmitted { job, fingerprint, ends_by, model, .. } => {
+				let window = self.plan.model(model).map_or(0, |(_, model)| model.commit_window);
+				let parameters = &self.plan.parameters;
+				let window = parameters.commit_window.max(window);
+				let delay = parameters.max_open * 3 / parameters.duties_per_block + 1;
+				let told = Told {
+					fingerprint: *fingerprint,
+					submitted_at: now,
+					ends_by: *ends_by,
+					first_bound: 8 + window + parameters.reveal_window + 2 * delay,
+					sittings: BTreeMap::new(),
+					agreed: None,
+					settled: None,
+					is_audited: false,
+					audit_over: false,
+					audit_decided: false,
+				};
+				story.jobs.insert(*job, told);
+			}
+			Event::CommitteeDrawn { job, round, seats, .. } => {
+				if let Some(job) = story.jobs.get_mut(job) {
+					let sitting = Sitting {
+						drawn_at: now,
+						seats: seats.clone(),
+						commits_until: None,
+						votes: BTreeMap::new(),
+						committed: BTreeSet::new(),
+						charged: BTreeMap::new(),
+						revealed: BTreeMap::new(),
+						over_at: None,
+					};
+					job.sittings.insert(*round, sitting);
+				}
+			}
+			Event::Committed { job, round, seat, .. } | Event::Abstained { job, round, seat, .. } => {
+				let Some(sitting) = story.sitting(*job, *round) else { return };
+				if matches!(event, Event::Committed { .. }) {
+					sitting.committed.insert(*seat);
+				}
+				if sitting.votes.insert(*seat, now).is_some() {
+					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes twice"));
+				}
+			}
+			Event::RevealingBegan { job, round, .. } => {
+				if let Some(sitting) = story.sitting(*job, *round) {
+					sitting.commits_until = Some(now);
+				}
+			}
+			Event::Revealed { job, round, seat, output_hash, .. } => {
+				if let Some(sitting) = story.sitting(*job, *round) {
+					sitting.revealed.insert(*seat, *output_hash);
+				}
+			}
+			Event::Agreed { job, output_hash, support, .. } => {
+				if support.agreed * 3 <= support.seats * 2 {
+					story.wrong.push(format!("#{now}: job {job} agrees with {} of {}", support.agreed, support.seats));
+				}
+				if let Some(job) = story.jobs.get_mut(job) {
+					job.agreed = Some((*output_hash, *support));
+				}
+			}
+			Event::SecondRoundBegan { job, is_audit } => {
+				if let Some(job) = story.jobs.get_mut(job) {
+					job.is_audited = *is_audit;
+					if let Some(first) = job.sittings.get_mut(&0) {
+						first.over_at.get_or_insert(now);
+					}
+				}
+			}
+			Event::Settled { job, verdict, .. } => {
+				if let Some(job) = story.jobs.get_mut(job) {
+					job.settled = Some((*verdict, now));
+					job.sittings.values_mut().for_each(|sitting| {
+						sitting.over_at.get_or_insert(now);
+					});
+				}
+			}
+			Event::Audited { job, audit } => {
+				if let Some(job) = story.jobs.get_mut(job) {
+					job.audit_decided = *audit != AuditView::Undecided;
+					job.audit_over = true;
+					job.sittings.values_mut().for_each(|sitting| {
+						sitting.over_at.get_or_insert(now);
+					});
+				}
+			}
+			Event::SeatPaid { job, round, seat, validator, amount } if of_coalition(validator) => {
+				let Some(told) = story.jobs.get(job) else { return };
+				let said = told.sittings.get(round).and_then(|sitting| sitting.revealed.get(seat));
+				if told.is_audited && *round == SECOND_ROUND {
+					story.audit_pay += amount;
+				} else if said.is_some() && said.copied() == told.agreed.map(|(hash, _)| hash) {
+					story.wages += amount;
+				}
+			}
+			Event::SeatCharged { job, round, seat, validator, fault, amount } => {
+				if let Some(sitting) = story.sitting(*job, *round) {
+					sitting.charged.insert(*seat, *amount);
+				}
+				if !of_coalition(validator) {
+					story.honest_losses += amount;
+					story.charges.push((*job, *round, *seat, validator.clone(), *fault, now));
+				}
+			}
+			Event::Unresponsive { validator } if !of_coalition(validator) => {
+				story.unresponsive.push((validator.clone(), now));
+			}
+			_ => {}
+		}
+	}
+
+	fn check_ends(&self, story: &Story, report: &mut Report) -> Vec<String> {
+		let mut violations = Vec::new();
+		let is_clean = self.is_clean();
+		for (id, job) in &story.jobs {
+			report.jobs += 1;
+			let Some((verdict, at)) = job.settled else {
+				violations.push(format!("job {id} of #{} has not ended", job.submitted_at));
+				continue;
+			};
+			if at > job.ends_by {
+				violations.push(format!("job {id} ended in #{at} and not by #{}", job.ends_by));
+			}
+			let is_undrawn = job.sittings.is_empty();
+			match verdict {
+				Verdict::Agreed | Verdict::Failed(_) => report.agreed += 1,
+				Verdict::Expired => report.expired += 1,
+				Verdict::NoQuorum => report.no_quorum += 1,
+				Verdict::Cancelled => report.cancelled += 1,
+			}
+			report.undrawn += u64::from(is_undrawn && verdict == Verdict::Expired);
+			report.second_rounds += u64::from(job.sittings.contains_key(&SECOND_ROUND) && !job.is_audited);
+			report.audits += u64::from(job.audit_over);
+			if is_clean && !is_undrawn {
+				let life = at - job.submitted_at;
+				report.longest_life = report.longest_life.max(life.into());
+				if !matches!(verdict, Verdict::Agreed | Verdict::Failed(_)) {
+					violations.push(format!("job {id}: all is well, and it came to {verdict:?}"));
+				}
+				if life > job.first_bound {
+					violations.push(format!("job {id}: all is well, and it took {life} blocks"));
+				}
+			}
+		}
+		let overturned = |event: &Event<Test>| matches!(event, Event::Audited { audit: AuditView::Overturned { .. }, .. });
+		let chain = self.chain(self.canonical());
+		let events = chain.iter().flat_map(|hash| &self.blocks[hash].events);
+		report.overturned = events.filter(|event| overturned(event)).count() as u64;
+		violations
+	}
+
+	/// Whether all are honest, nobody is away and the network is good.
+	fn is_clean(&self) -> bool {
+		let plan = &self.plan;
+		plan.network.is_good()
+			&& plan.network.partitions.is_empty()
+			&& plan.absences.is_empty()
+			&& !plan.has_changes
+			&& (0..plan.validators.len()).all(|number| !plan.is_byzantine(number))
+	}
+
+	/// An agreement on what is not the truth: in a committee in which byzantine ones have a quorum it is a capture.
+	fn check_untrue(&self, id: JobId, block: &Block) -> Option<String> {
+		let round = block.events.iter().find_map(|event| match event {
+			Event::Agreed { job, support, .. } if *job == id => Some(support.round),
+			_ => None,
+		})?;
+		let seats = self.seats_before(id, round, block)?;
+		let captured = seats.iter().filter(|validator| self.plan.is_of_coalition(validator)).count();
+		let is_capture = is_quorum(captured, seats.len());
+		(!is_capture).then(|| {
+			format!("#{}: job {id} agrees on a lie; {captured} of {} seats are byzantine", block.number, seats.len())
+		})
+	}
+
+	fn seats_before(&self, id: JobId, of: Round, block: &Block) -> Option<Vec<AccountId>> {
+		let mut parent = block.parent;
+		while parent != self.genesis {
+			let block = &self.blocks[&parent];
+			for event in &block.events {
+				match event {
+					Event::CommitteeDrawn { job, round, seats, .. } if (*job, *round) == (id, of) => {
+						return Some(seats.clone());
+					}
+					_ => {}
+				}
+			}
+			parent = block.parent;
+		}
+		None
+	}
+
+	/// Honest seats are charged only where the network was not good enough for them, or byzantine ones had a quorum.
+	fn check_charges(&self, story: &Story, report: &mut Report) -> Vec<String> {
+		let mut violations = Vec::new();
+		for (id, round, seat, account, fault, at) in &story.charges {
+			let Some(number) = self.plan.number_of(account) else { continue };
+			let Some(sitting) = story.jobs.get(id).and_then(|job| job.sittings.get(round)) else { continue };
+			let is_excused = match fault {
+				Fault::Withheld => {
+					let began = sitting.commits_until.unwrap_or(sitting.drawn_at);
+					let end = sitting.over_at.unwrap_or(*at).min(*at);
+					!self.is_served(story, number, began, end)
+				}
+				Fault::Lost | Fault::Contradicted => self.is_captured(story, *id),
+			};
+			report.honest_charged += 1;
+			if !is_excused {
+				violations.push(format!("#{at}: honest {number} is charged in seat {seat} of job {id}: {fault:?}"));
+			}
+		}
+		violations
+	}
+
+	/// Whether byzantine ones have a quorum in one of the job's committees.
+	fn is_captured(&self, story: &Story, id: JobId) -> bool {
+		story.jobs.get(&id).is_some_and(|job| {
+			job.sittings.values().any(|sitting| {
+				let byzantine = sitting.seats.iter().filter(|validator| self.plan.is_of_coalition(validator)).count();
+				is_quorum(byzantine, sitting.seats.len())
+			})
+		})
+	}
+
+	/// Whether the validator could get a vote into the blocks after the first and up to the last of these: the network is a
+	/// good one, nothing befell the validator from two slots before to the end, and at least two of these blocks, the first
+	/// one after the vote was due not counted, are of honest authors.
+	fn is_served(&self, story: &Story, number: usize, first: BlockNumber, last: BlockNumber) -> bool {
+		let slot = |height: BlockNumber| story.blocks.get(&height).map_or(0, |(slot, _)| *slot);
+		let from: Tick = slot(first).saturating_sub(2) * TICKS;
+		let until: Tick = (slot(last) + 1) * TICKS;
+		let after = story.blocks.range(first.saturating_add(2)..).take_while(|(height, _)| **height <= last);
+		let honest = after.filter(|(_, (_, is_honest))| *is_honest).count();
+		honest >= 2 && self.plan.network.is_good() && self.nodes[number].was_well(from, until)
+	}
+
+	/// Honest seats commit or abstain where the network is good enough for them and they are as fast as the others.
+	fn check_misses(&self, story: &Story, report: &mut Report) -> Vec<String> {
+		let mut violations = Vec::new();
+		let mut slow = BTreeMap::<usize, u64>::new();
+		for (id, job) in &story.jobs {
+			for (round, sitting) in &job.sittings {
+				if matches!(job.settled, Some((Verdict::Cancelled, _))) {
+					continue;
+				}
+				let end = sitting.commits_until.or(sitting.over_at).unwrap_or(sitting.drawn_at);
+				for (seat, account) in (0..).zip(&sitting.seats) {
+					let Some(number) = self.plan.number_of(account) else { continue };
+					if self.plan.is_byzantine(number) || sitting.votes.contains_key(&seat) {
+						continue;
+					}
+					// The block of the slot before the answer was there is the first that counts.
+					let answered = self.nodes[number].answered.get(&job.fingerprint).map(|tick| tick / TICKS);
+					let first = answered.and_then(|slot| {
+						story.blocks.range(sitting.drawn_at..).find(|(_, (of, _))| *of >= slot).map(|(height, _)| *height)
+					});
+					match first {
+						Some(first) if self.is_served(story, number, first, end) => violations.push(format!(
+							"honest {number} has job {id} answered by #{first} and misses seat {seat} of round {round} by #{end}"
+						)),
+						_ => {
+							report.honest_slow += 1;
+							*slow.entry(number).or_default() += 1;
+						}
+					}
+				}
+			}
+		}
+		for (account, at) in &story.unresponsive {
+			report.honest_unresponsive += 1;
+			let number = self.plan.number_of(account).unwrap_or_default();
+			if slow.get(&number).copied().unwrap_or(0) < pallet_inference::MAX_MISSED_IN_A_ROW.into() {
+				violations.push(format!("#{at}: honest {number} is found unresponsive"));
+			}
+		}
+		violations
+	}
+
+	/// What the requester and the byzantine validators have won together, beside wages and what audits paid, is nothing,
+	/// but for what honest ones lost.
+	fn check_gain(&mut self, story: &Story) -> Option<String> {
+		let coalition: Vec<_> = (0..self.plan.validators.len())
+			.map(|number| (plan::validator(number), plan::FUNDS + self.plan.validators[number].bond))
+			.chain((0..self.plan.requesters.len()).map(|number| (plan::requester(number), plan::FUNDS)))
+			.filter(|(account, _)| self.plan.is_of_coalition(account))
+			.collect();
+		let before: Balance = coalition.iter().map(|(_, funds)| funds).sum();
+		let tip = self.canonical();
+		let after: Balance = self.blocks.get_mut(&tip)?.state.look(Default::default(), || {
+			let account = |account: &AccountId| frame_system::Account::<Test>::get(account).data;
+			coalition.iter().map(|(of, _)| account(of)).map(|data| data.free + data.reserved).sum()
+		});
+		let allowed = before + story.wages + story.audit_pay + story.honest_losses;
+		(after > allowed).then(|| format!("the coalition has {after}, and {allowed} would be right"))
+	}
+}
+
+impl Story {
+	fn sitting(&mut self, job: JobId, round: Round) -> Option<&mut Sitting> {
+		self.jobs.get_mut(&job)?.sittings.get_mut(&round)
+	}
+}
+
+impl Report {
+	/// Adds another run's figures.
+	pub fn add(&mut self, other: &Self) {
+		for (sum, value) in self.figures_mut().into_iter().zip(other.clone().figures_mut()) {
+			*sum.1 += *value.1;
+		}
+		self.deepest_reorg = self.deepest_reorg.max(other.deepest_reorg);
+	}
+
+	fn figures_mut(&mut self) -> Vec<(&'static str, &mut u64)> {
+		vec![
+			("blocks", &mut self.blocks),
+			("forked", &mut self.forked),
+			("invalid", &mut self.invalid),
+			("jobs", &mut self.jobs),
+			("agreed", &mut self.agreed),
+			("expired", &mut self.expired),
+			("undrawn", &mut self.undrawn),
+			("noQuorum", &mut self.no_quorum),
+			("cancelled", &mut self.cancelled),
+			("secondRounds", &mut self.second_rounds),
+			("audits", &mut self.audits),
+			("overturned", &mut self.overturned),
+			("equivocations", &mut self.equivocations),
+			("contradicted", &mut self.contradicted),
+			("captures", &mut self.captures),
+			("honestCharged", &mut self.honest_charged),
+			("honestSlow", &mut self.honest_slow),
+			("honestUnresponsive", &mut self.honest_unresponsive),
+		]
+	}
+
+	/// The figures as JSON's members.
+	pub fn members(&self) -> String {
+		let mut figures = self.clone();
+		let figures = figures.figures_mut();
+		let members: Vec<_> = figures.into_iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+		members.join(", ")
+	}
+}
