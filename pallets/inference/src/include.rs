@@ -1,8 +1,8 @@
 //! Votes in a block: what is taken, and what that changes.
 
 use super::*;
-use cells::{Cell, Cells, Found};
 use alloc::collections::BTreeSet;
+use cells::{Cell, Cells, Found};
 use codec::DecodeAll;
 use frame_support::{
 	pallet_prelude::ConstU32,

@@ -126,8 +126,7 @@ impl<T: Config> Pallet<T> {
 			let stored = Outputs::<T>::get(id).map(|bytes| output_hash(&bytes));
 			// The second committee may bring the bytes that the first lacked.
 			let is_brought_now = |hash: &Hash| committees.get(1).is_some_and(|second| second.tally().saying(hash) > 0);
-			let had_agreed =
-				|value: Value| stored == Some(value.output_hash) && !is_brought_now(&value.output_hash);
+			let had_agreed = |value: Value| stored == Some(value.output_hash) && !is_brought_now(&value.output_hash);
 			ensure!(
 				is_audit || !first.tally().winner().is_some_and(had_agreed),
 				"inference 10: a second round although the first agreed"

@@ -103,7 +103,9 @@ impl<T: Config> Ledgers<T> {
 		for seat in &committee.seats {
 			let ledger = self.change(&seat.validator);
 			// Those of an audited job's first committee are closed already.
-			let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else { continue };
+			let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else {
+				continue;
+			};
 			ledger.open_seats.swap_remove(place);
 			ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
 			ledger.open_time = ledger.open_time.saturating_sub(seat.time);

@@ -308,7 +308,8 @@ impl Chain {
 
 	pub fn build(self) -> TestExternalities {
 		let validators = (0..self.validators).map(|number| (account(number), FUNDS + self.bond));
-		let others = [requester(), account(201), account(202), Inference::protocol_account()].map(|account| (account, FUNDS));
+		let others =
+			[requester(), account(201), account(202), Inference::protocol_account()].map(|account| (account, FUNDS));
 		let config = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
 				balances: validators.chain(others).collect(),

@@ -23,6 +23,8 @@ use sp_runtime::{helpers_128bit::multiply_by_rational_with_rounding, traits::Acc
 enum Conduct {
 	/// Neither committed nor abstained.
 	Missed,
+	/// Did nothing, and its job was cancelled.
+	Excused,
 	/// Abstained.
 	Abstained,
 	/// Committed, and its committee never came to reveals.
@@ -96,12 +98,14 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, protocol_share });
 	}
 
-	/// Settles an audit: the protocol pays its seats; the first round's were paid when the job ended.
+	/// Settles an audit: the protocol pays its seats; the first round's were paid when the job ended. The verdict is that of the
+	/// audit: where it is cancelled, nobody is at fault.
 	pub(crate) fn settle_audit(
 		id: JobId,
 		mut job: Job,
 		committees: Vec<Committee>,
 		audit: AuditView,
+		verdict: Verdict,
 		ledgers: &mut Ledgers<T>,
 	) {
 		let auditors = committees.iter().position(|committee| committee.round == SECOND_ROUND);
@@ -110,7 +114,7 @@ impl<T: Config> Pallet<T> {
 			.filter(|_| matches!(audit, AuditView::Confirmed | AuditView::Overturned { .. }))
 			.and_then(|committee| committee.tally().winner())
 			.map(|value| Decision { value, round: SECOND_ROUND });
-		let mut judged = judge(&committees, decision, Verdict::Agreed);
+		let mut judged = judge(&committees, decision, verdict);
 		Self::absolve_where_many_lost(&mut judged, &committees, decision, &job.model);
 		// What the first committee did was settled when the job ended, but that its answer was wrong.
 		let wrong: Vec<_> = judged
@@ -307,6 +311,7 @@ impl<T: Config> Pallet<T> {
 			let ledger = ledgers.change(&seat.validator);
 			ledger.missed_in_a_row = match conduct {
 				Conduct::Missed => ledger.missed_in_a_row.saturating_add(1),
+				Conduct::Excused => ledger.missed_in_a_row,
 				_ => 0,
 			};
 			note(&mut ledger.record, *conduct);
@@ -342,7 +347,7 @@ fn judge<'a>(committees: &'a [Committee], decision: Option<Decision>, verdict: V
 		});
 		for (place, seat) in (0..).zip(&committee.seats) {
 			let conduct = match seat.vote {
-				SeatVote::Missing if verdict == Verdict::Cancelled => Conduct::Idle,
+				SeatVote::Missing if verdict == Verdict::Cancelled => Conduct::Excused,
 				SeatVote::Missing => Conduct::Missed,
 				SeatVote::Abstained(_) => Conduct::Abstained,
 				SeatVote::Committed(_) if matches!(verdict, Verdict::Cancelled | Verdict::Expired) => Conduct::Idle,
@@ -411,6 +416,7 @@ fn sum(amounts: &[Balance]) -> Balance {
 fn note(record: &mut ServiceRecord, conduct: Conduct) {
 	let count = |counter: &mut u32| *counter = counter.saturating_add(1);
 	match conduct {
+		Conduct::Excused => {}
 		Conduct::Missed => count(&mut record.missed),
 		Conduct::Abstained => count(&mut record.abstained),
 		Conduct::Idle | Conduct::At(Fault::Withheld) => count(&mut record.committed),

@@ -115,7 +115,11 @@ fn missed(jobs: u32, abstains: bool) {
 	while jobs.iter().any(|id| job(*id).phase == Phase::Committing) {
 		next_block();
 	}
-	include((0..3).map(|number| of(number, |votes, id, output| votes.reveal_without_output(id, output).output(output.clone()))));
+	include(
+		(0..3).map(|number| {
+			of(number, |votes, id, output| votes.reveal_without_output(id, output).output(output.clone()))
+		}),
+	);
 	assert!(jobs.iter().all(|id| verdict(*id) == Some(Verdict::Agreed)));
 	next_block();
 }

@@ -51,7 +51,9 @@ fn an_audit_that_says_the_same_confirms_the_answer_and_is_paid_by_the_protocol()
 		let (id, first, second) = audited(&truth);
 		assert!(second.len() == 7 && second.iter().all(|number| !first.contains(number)));
 		assert!(has_event(Event::SecondRoundBegan { job: id, is_audit: true }));
-		assert!(matches!(Inference::job_view(id), Lookup::Found(view) if matches!(view.phase, PhaseView::Ended { .. })));
+		assert!(
+			matches!(Inference::job_view(id), Lookup::Found(view) if matches!(view.phase, PhaseView::Ended { .. }))
+		);
 		let (before, agreed) = (Wealth::now(), job(id).agreed);
 		all_say(id, &second, &truth);
 		assert_eq!((shown(id), job(id).agreed), (AuditView::Confirmed, agreed));
@@ -216,5 +218,52 @@ fn a_suspended_models_audit_ends_undecided_and_the_answer_stays() {
 		pallet_models::Pallet::<Test>::do_suspend(model().id());
 		commit_by(second[..1].to_vec(), id, &answer("eng"));
 		assert_eq!(shown(id), AuditView::Undecided);
+	});
+}
+
+#[test]
+fn an_audit_that_is_stopped_is_nobodys_fault() {
+	let stops: [fn(JobId, u8); 2] = [
+		|id, _| {
+			assert_ok!(Inference::cancel(RuntimeOrigin::root(), id));
+		},
+		|id, number| {
+			pallet_models::Pallet::<Test>::do_suspend(model().id());
+			reveal_by([number], id, &answer("eng"));
+		},
+	];
+	for stop in stops {
+		Chain::default().validators(10).run(|| {
+			let truth = answer("eng");
+			let (id, _, second) = audited(&truth);
+			let before = Wealth::now();
+			// Six of seven are bound, and some of them have revealed.
+			commit_by(second[1..].to_vec(), id, &truth);
+			advance_to(job(id).deadline + 1);
+			assert_eq!(job(id).phase, Phase::Revealing);
+			reveal_by(second[1..3].to_vec(), id, &truth);
+			stop(id, second[3]);
+			assert_eq!(shown(id), AuditView::Undecided);
+			assert_eq!(before.gains(&second), [0; 7]);
+			assert!((0..10).all(|number| ledger(number).record.missed == 0 && ledger(number).record.charged == 0));
+		});
+	}
+}
+
+#[test]
+fn an_audit_is_stopped_before_its_draw_without_a_trace_in_anybodys_ledger() {
+	Chain::default().validators(10).run(|| {
+		set_audit_odds(1);
+		let (id, _) = agreed(&answer("eng"));
+		next_block();
+		next_block();
+		assert_eq!((job(id).audit, job(id).phase), (AuditView::Open, Phase::Pending));
+		let ledgers: Vec<_> = (0..10).map(ledger).collect();
+		assert_ok!(Inference::cancel(RuntimeOrigin::root(), id));
+		assert_eq!((shown(id), job(id).phase), (AuditView::Undecided, Phase::Ended));
+		assert_eq!((0..10).map(ledger).collect::<Vec<_>>(), ledgers);
+		next_block();
+		next_block();
+		assert!(!Committees::<Test>::contains_key((id, 1)));
 	});
 }

@@ -156,11 +156,19 @@ fn a_job_that_ends_gives_its_time_back() {
 
 #[test]
 fn short_jobs_fit_where_long_ones_have_filled_their_part() {
-	with_slow(|| {
-		while try_submit(long()).is_ok() {}
+	// Three long jobs take the three quarters to the last microsecond.
+	let third = Pace { job: 1_000, input_unit: 0, output_unit: 149_980 };
+	Chain::default().paces(&[third; 4]).run(|| {
+		for _ in 0..3 {
+			assert_ok!(try_submit(long()));
+		}
+		assert_noop!(try_submit(long()), Error::<Test>::Busy);
 		for _ in 0..10 {
 			assert_ok!(try_submit(all_seats()));
 		}
+		// What takes a sixth of a block is not short any more.
+		assert_noop!(try_submit(JobOptions { max_output_units: 4, ..all_seats() }), Error::<Test>::Busy);
+		assert_ok!(try_submit(JobOptions { max_output_units: 3, ..all_seats() }));
 	});
 }
 

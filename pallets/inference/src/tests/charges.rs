@@ -228,7 +228,8 @@ fn who_lies_in_the_second_round_is_an_offender_of_that_round() {
 		say(id, &said);
 		// Two of eight lose.
 		assert_eq!(before.gains(&[first[0], second[4]]), [-CHARGE; 2]);
-		let of = |number, round| Offence::Contradicted { validators: vec![account(number)], session: 0, case: (id, round) };
+		let of =
+			|number, round| Offence::Contradicted { validators: vec![account(number)], session: 0, case: (id, round) };
 		assert_eq!(offences(), [of(first[0], 0), of(second[4], 1)]);
 	});
 }

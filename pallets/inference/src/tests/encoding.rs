@@ -5,7 +5,9 @@ use codec::Encode;
 use sibyl_primitives::{
 	api::ServiceRecord,
 	job::{AbstainReason, Prompt, Sampling, Seats},
-	mailbox::{Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote},
+	mailbox::{
+		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote,
+	},
 	model::Availability,
 	price::ModelPrice,
 	vote::VoteTarget,
@@ -136,7 +138,10 @@ fn jobs_and_committees_are_stored_as_ever() {
 fn ledgers_rosters_and_members_are_stored_as_ever() {
 	let server = Server { validator: account(1), authority_index: 2, stake: 3, pace: PACE };
 	let member = Member { validator: account(1), key: key(2).public() };
-	assert_eq!([digest(ledger()), digest(server), digest(member)], ["107 bbe7bab4b5a0b69d", "64 be7a6f808cf59753", "64 629d3e05cb17eac5"]);
+	assert_eq!(
+		[digest(ledger()), digest(server), digest(member)],
+		["107 bbe7bab4b5a0b69d", "64 be7a6f808cf59753", "64 629d3e05cb17eac5"]
+	);
 	let record = AttestationRecord { availability: Availability::Serves(PACE), made_at: 5 };
 	assert_eq!(hex(&record.encode()), "00e8030000000000000000000005000000");
 	let record = AttestationRecord { availability: Availability::Withdrawn, made_at: 5 };
@@ -195,16 +200,19 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 		digest(Clearing::V1(vec![ClearAt { target, seat: 3, block: 4 }])),
 		digest(Sent::V1(vec![SentBallot { session: 1, authority_index: 2, votes: hash(3), at: 4 }])),
 	];
-	assert_eq!(samples, [
-		"120 8681b7ab549509a5",
-		"43 edaf7acc902efe81",
-		"3 08cce3cf72392da5",
-		"14 65b823bb9be7e60b",
-		"74 fc6b1dbc66dab0e5",
-		"2 8080778c30c20fa2",
-		"73 a2b7586b3f87bc61",
-		"46 7615e39b82d19c19",
-	]);
+	assert_eq!(
+		samples,
+		[
+			"120 8681b7ab549509a5",
+			"43 edaf7acc902efe81",
+			"3 08cce3cf72392da5",
+			"14 65b823bb9be7e60b",
+			"74 fc6b1dbc66dab0e5",
+			"2 8080778c30c20fa2",
+			"73 a2b7586b3f87bc61",
+			"46 7615e39b82d19c19",
+		]
+	);
 }
 
 #[test]

@@ -70,7 +70,11 @@ fn what_proves_no_equivocation_is_refused() {
 			("a forged signature", commit(), other().signed_by(1)),
 			("two forged signatures", commit().signed_by(1), other().signed_by(1)),
 			("another seat", commit(), other().change(|ballot| ballot.commits[0].seat ^= 1)),
-			("another draw, as of another fork", commit(), other().change(|ballot| ballot.commits[0].target.draw = Hash::zero())),
+			(
+				"another draw, as of another fork",
+				commit(),
+				other().change(|ballot| ballot.commits[0].target.draw = Hash::zero()),
+			),
 			("another round", commit(), other().change(|ballot| ballot.commits[0].target.round = 1)),
 			("another job", commit(), other().change(|ballot| ballot.commits[0].target.fingerprint = Hash::zero())),
 			("another session", commit(), other().session(1)),

@@ -213,7 +213,9 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 		match event {
 			Event::SeatPaid { job: id, round, seat, validator, amount } => {
 				let vote = committee_of(id, round).seats[usize::from(seat)].vote;
-				let SeatVote::Revealed(value) = vote else { panic!("seed {seed}: {validator:?} was paid for {vote:?}") };
+				let SeatVote::Revealed(value) = vote else {
+					panic!("seed {seed}: {validator:?} was paid for {vote:?}")
+				};
 				let is_audit = round == 1 && job(id).audit != AuditView::None;
 				// Who has checked without a result is paid by who is charged.
 				let is_in_vain = round == 1 && verdict(id) == Some(Verdict::NoQuorum);
@@ -229,7 +231,10 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 				}
 			}
 			Event::SeatCharged { job, validator, fault, amount, .. } => {
-				assert!(is_attackers(&validator), "seed {seed}: the honest {validator:?} was charged in {job}: {fault:?}");
+				assert!(
+					is_attackers(&validator),
+					"seed {seed}: the honest {validator:?} was charged in {job}: {fault:?}"
+				);
 				*paid.entry(job).or_default() += amount as i128;
 				seen.charged += 1;
 			}

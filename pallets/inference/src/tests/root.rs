@@ -154,3 +154,15 @@ fn the_parameters_of_the_mock_fit_together() {
 		assert!(Event::<Test>::Pruned { job: 1 }.encode().len() > 8);
 	});
 }
+
+#[test]
+fn a_cancelled_jobs_seats_are_remembered_for_what_they_did_alone() {
+	Chain::default().run(|| {
+		let id = drawn(all_seats());
+		commit_by(0..1, id, &answer("eng"));
+		assert_ok!(cancel(id));
+		let did =
+			|number| (ledger(number).record.committed, ledger(number).record.missed, ledger(number).missed_in_a_row);
+		assert_eq!([0, 1].map(did), [(1, 0, 0), (0, 0, 0)]);
+	});
+}

@@ -132,7 +132,8 @@ fn a_second_round_without_a_quorum_is_the_end_and_costs_the_requester_nothing() 
 		let before = Wealth::now();
 		let (id, _) = disputed(all_seats(), &lie, &truth);
 		let second = second_round(id);
-		let said: Vec<_> = second.iter().zip([&truth, &truth, &truth, &lie, &lie]).map(|(n, said)| (*n, said)).collect();
+		let said: Vec<_> =
+			second.iter().zip([&truth, &truth, &truth, &lie, &lie]).map(|(n, said)| (*n, said)).collect();
 		say(id, &said);
 		assert_eq!((verdict(id), job(id).round), (Some(Verdict::NoQuorum), 1));
 		assert_eq!(before.gain(&requester()), 0);

@@ -212,7 +212,11 @@ fn a_ballot_is_wanted_by_the_nearest_deadline_of_its_jobs_and_for_the_outputs_th
 		let hash = sibyl_primitives::output::output_hash(&output);
 		assert_eq!(
 			standing(&ballot),
-			BallotStanding::Wanted { deadline: Some(job(first).deadline), outputs: vec![hash], has_early_reveals: false }
+			BallotStanding::Wanted {
+				deadline: Some(job(first).deadline),
+				outputs: vec![hash],
+				has_early_reveals: false
+			}
 		);
 		include([Votes::of(1).reveal(first, &output).sign()]);
 		next_block();

@@ -7,8 +7,8 @@ use sibyl_primitives::{
 	inference_key::KEY_TYPE,
 	job::AbstainReason,
 	mailbox::{
-		model_status_key, request_key, response_key, vote_key, Answered, InferenceRequest, InferenceResponse, ModelStatus,
-		StoredVote, OUTBOX,
+		model_status_key, request_key, response_key, vote_key, Answered, InferenceRequest, InferenceResponse,
+		ModelStatus, StoredVote, OUTBOX,
 	},
 	model::{Availability, Pace},
 };
@@ -224,7 +224,9 @@ fn a_validator_that_lost_its_storage_between_commit_and_reveal_still_reveals() {
 		let commit = validator.run();
 		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
 		next_block();
-		for key in [vote_key(&target(id), own_seat(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)] {
+		for key in
+			[vote_key(&target(id), own_seat(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)]
+		{
 			validator.clear(&key);
 		}
 		assert_eq!(validator.run(), None);
@@ -358,7 +360,8 @@ fn a_second_round_is_voted_in_with_the_output_that_is_there_already() {
 #[test]
 fn nothing_is_said_at_the_first_block_of_all() {
 	with_worker(&[0], |validator| {
-		validator.set(&model_status_key(&model().id()), ModelStatus::V1(Availability::Withdrawn));
+		Attestations::<Test>::remove(model().id(), account(0));
+		validator.set(&model_status_key(&model().id()), ModelStatus::V1(Availability::Serves(PACE)));
 		System::set_block_number(0);
 		assert_eq!(validator.run(), None);
 		System::set_block_number(1);
