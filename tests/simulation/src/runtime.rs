@@ -61,7 +61,9 @@ mod runtime_types {
 		type ExistentialDeposit = ConstU128<10>;
 	}
 
-	impl pallet_models::Config for Test {}
+	impl pallet_models::Config for Test {
+		type WeightInfo = ();
+	}
 
 	impl pallet_inference::Config for Test {
 		type Currency = Balances;
