@@ -26,9 +26,7 @@ use include::Spending;
 use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::quorum,
-	job::{
-		Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND,
-	},
+	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
 	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Task},
 	output::{output_hash, Answer, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
@@ -87,8 +85,9 @@ fn open_seats<T: Config>() -> u32 {
 fn network<T: Config>() -> Vec<Member> {
 	let key = InferenceId::generate_pair(None);
 	let session = T::CurrentSession::get();
-	let members: Vec<_> =
-		(0..T::MaxValidators::get()).map(|number| Member { validator: validator(number), key: key.clone() }).collect();
+	let members: Vec<_> = (0..T::MaxValidators::get())
+		.map(|number| Member { validator: validator(number), key: key.clone() })
+		.collect();
 	let open: Vec<_> = (0..open_seats::<T>()).map(|job| (JobId::MAX - JobId::from(job), FIRST_ROUND)).collect();
 	for (index, member) in (0..).zip(&members) {
 		Members::<T>::insert(session, index, member);
@@ -232,8 +231,7 @@ fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
 }
 
 fn junk(number: u32) -> Reveal {
-	let target =
-		VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
+	let target = VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
 	Reveal { target, seat: 0, output_hash: Hash::zero(), work: Hash::zero(), salt: Hash::zero() }
 }
 
@@ -396,8 +394,9 @@ mod benchmarks {
 		let (id, mut asked) = submitted::<T>();
 		asked.phase = Phase::Ended;
 		let (now, vrf) = (Pallet::<T>::now(), [7; 32]);
-		let candidates: Vec<_> =
-			(0..audits::MAX_CANDIDATES).map(|number| (now.saturating_sub(1), id + 1 + JobId::from(number))).collect();
+		let candidates: Vec<_> = (0..audits::MAX_CANDIDATES)
+			.map(|number| (now.saturating_sub(1), id + 1 + JobId::from(number)))
+			.collect();
 		for (_, id) in candidates.iter().filter(|(_, id)| Pallet::<T>::is_audited(&vrf, *id)) {
 			Jobs::<T>::insert(id, &asked);
 		}

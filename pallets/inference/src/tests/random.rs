@@ -1,5 +1,5 @@
 //! Random histories from one seed: users, one of them in league with a liar and a withholder; honest validators that are
-//! slow, abstain or come and go; lost votes, waiting draws, busy and disabled validators, second rounds and audits.
+//! slow, abstain or come and go; lost votes, waiting draws, busy and disabled ones, second rounds and audits.
 //! `next_block` checks every invariant, and that no money comes or goes, after each block.
 
 use crate::{mock::*, *};
@@ -248,7 +248,7 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 		let Offence::Contradicted { validators, case, .. } = offence else { panic!("nobody equivocates") };
 		assert!(validators.iter().all(is_attackers), "seed {seed}: an honest offender in {case:?}");
 	}
-	// Of a job of its own the attacker never gets more than it pays; what it gains comes of the work of its seats for others.
+	// Of a job of its own the attacker never gets more than it pays; its gains come of what its seats do for others.
 	let own = |id: &JobId| job(*id).requester == attacker();
 	for (id, got) in got.iter().filter(|(id, _)| own(id)) {
 		let paid = paid.get(id).copied().unwrap_or(0);
