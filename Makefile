@@ -5,9 +5,11 @@ SHELL := /bin/bash
 
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NODE := $(TARGET_DIR)/release/sibyl-node
+SIBYL_BENCH := $(TARGET_DIR)/release/sibyl-bench
 # Other features mean other builds of every dependency, so these have folders of their own.
 FEATURES_DIR := $(TARGET_DIR)/features
 RELEASE_DIR := $(TARGET_DIR)/metadata-hash
+WEIGHTS_DIR := $(TARGET_DIR)/weights
 AARCH64_DIR := $(TARGET_DIR)/aarch64
 FUZZ_DIR := $(TARGET_DIR)/fuzz
 MUTANTS_DIR := $(TARGET_DIR)/mutants
@@ -105,9 +107,17 @@ mutants: setup ## Mutate the pallets and the vote path, and list what no test no
 	scripts/mutants.sh $(MUTANTS_DIR) $(MUTANTS)
 
 .PHONY: weights
-weights: ## Measure pallets' weights on this machine: make weights PALLETS='pallet_balances'
-	@scripts/setup.sh --weights
-	scripts/weights.sh $(FEATURES_DIR) $(PALLETS)
+weights: build-bench ## Measure pallets' weights on this machine: make weights PALLETS='pallet_inference'
+	scripts/weights.sh $(WEIGHTS_DIR) $(SIBYL_BENCH) $(or $(PALLETS),pallet_inference pallet_models)
+
+.PHONY: bench-block
+bench-block: build-bench ## Measure blocks full of jobs; the last line is RESULT {…}
+	$(SIBYL_BENCH) block
+
+# With the workspace's features, so that the SDK is not built anew.
+.PHONY: build-bench
+build-bench: setup
+	$(CARGO_ENV) cargo build --locked --release --workspace --bin sibyl-bench
 
 .PHONY: bench
 bench: setup-tests build ## Measure the node; the last line is RESULT {…}

@@ -3,7 +3,6 @@
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
 #   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
-#   scripts/setup.sh --weights  the first and what the SDK's benchmarking program is built with
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
@@ -130,11 +129,6 @@ pip() {
 	{ have python3 && python3 -m pip --version >/dev/null 2>&1; } || apt_install python3 python3-pip
 }
 
-# The benchmarking program has RocksDB in it, whose bindings are made by libclang.
-libclang() {
-	dpkg -s libclang-dev >/dev/null 2>&1 || apt_install libclang-dev
-}
-
 # Debian's python3 can't make virtual environments without python3-venv, which has pip's wheel.
 python() {
 	{ have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || apt_install python3 python3-venv
@@ -159,13 +153,12 @@ aarch64() {
 }
 
 case "${1-}" in
-'' | --tests | --weights | --bench | --aarch64) ;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --weights | --bench | --aarch64]" ;;
+'' | --tests | --bench | --aarch64) ;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --bench | --aarch64]" ;;
 esac
 system_packages
 rust
 wasm_target
 [ "${1-}" != --tests ] || { javascript && pip; }
-[ "${1-}" != --weights ] || libclang
 [ "${1-}" != --bench ] || python
 [ "${1-}" != --aarch64 ] || aarch64

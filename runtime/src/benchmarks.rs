@@ -1,8 +1,8 @@
 //! The pallets whose weights can be measured: see `make weights`.
 
-use crate::{AllPalletsWithSystem, Balances, Inference, Models, Runtime, Sudo, Timestamp, Utility};
+use crate::{AllPalletsWithSystem, Balances, Inference, Models, Sudo, Timestamp, Utility};
 use alloc::{string::String, vec::Vec};
-use frame_benchmarking::{add_benchmark, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
+use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 
 frame_benchmarking::define_benchmarks!(

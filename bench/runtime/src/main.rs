@@ -4,6 +4,7 @@
 mod block;
 mod chain;
 mod genesis;
+mod log_lines;
 mod report;
 mod votes;
 mod weights;
@@ -30,6 +31,7 @@ enum Command {
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
+	log_lines::begin();
 	let result = match Arguments::parse().command {
 		Command::Weights(arguments) => weights::run(&arguments),
 		Command::Block(arguments) => block::run(&arguments),

@@ -1,11 +1,13 @@
 //! What the pallet's calls, and the pieces that `include` and the hooks are made of, weigh at their worst.
 //!
 //! A session has as many validators as can be, and all serve the model. What all jobs of a block share, as counters, the
-//! model and its roster, is read and written once a block: [`shared_keys`] lists it, `end_block` counts it, and the pieces
+//! model and its roster, is read and written once a block: `shared_keys` lists it, `end_block` counts it, and the pieces
 //! leave it out. So it is with the validators' ledgers, which `ledger` counts.
 //!
 //! A validator that is found unresponsive costs a look at each model, which no piece counts: it has to attest again, and
 //! to miss five seats, before it does so once more.
+
+mod setup;
 
 use super::*;
 use agenda::Duty;
@@ -14,7 +16,7 @@ use cells::{Cell, Cells};
 use codec::{Decode, Encode};
 use frame_benchmarking::{benchmarking::add_to_whitelist, v2::*};
 use frame_support::{
-	storage::unhashed,
+	storage::{storage_prefix, unhashed},
 	traits::{
 		fungible::{Mutate, MutateHold},
 		Get,
@@ -24,6 +26,7 @@ use frame_support::{
 use frame_system::RawOrigin;
 use include::Spending;
 use ledgers::Ledgers;
+use setup::*;
 use sibyl_primitives::{
 	committee::quorum,
 	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
@@ -34,206 +37,6 @@ use sibyl_primitives::{
 	InferenceId,
 };
 use sp_application_crypto::RuntimeAppPublic;
-
-const FUNDS: Balance = 1_000_000_000_000_000_000;
-const STAKE: Balance = 1_000;
-/// A millisecond a job.
-const PACE: Pace = Pace { job: 1_000, input_unit: 0, output_unit: 0 };
-/// A block beyond those of any job.
-const FAR: BlockNumber = 1_000_000;
-
-/// A revision as long as can be.
-fn model(number: u32) -> ModelRevision {
-	let file = ModelFile { name: "w".repeat(64).as_str().try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
-	let golden = Golden {
-		input: "g".repeat(256).as_str().try_into().expect("it fits"),
-		output_hash: Hash::zero(),
-		trace: Hash::zero(),
-	};
-	ModelRevision {
-		name: "benchmark".try_into().expect("it fits"),
-		task: Task::Generate,
-		architecture: "benchmark".try_into().expect("it fits"),
-		files: vec![file; 4].try_into().expect("they fit"),
-		semantics: number,
-		limits: ModelLimits { input_bytes: MAX_INPUT_BYTES, context_units: MAX_INPUT_BYTES, output_units: 1_024 },
-		commit_window: 12,
-		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000 },
-		goldens: vec![golden; 8].try_into().expect("they fit"),
-	}
-}
-
-fn models() -> impl Iterator<Item = ModelRevision> {
-	(0..MAX_MODELS).map(model)
-}
-
-fn requester() -> AccountId {
-	account("requester", 0, 0)
-}
-
-fn validator(number: u32) -> AccountId {
-	account("validator", number, 0)
-}
-
-/// Seats that a validator has open when as many jobs are as can be, in two rounds each.
-fn open_seats<T: Config>() -> u32 {
-	let seats = T::MaxOpenJobs::get().saturating_mul(MAX_SEATS + MAX_SECOND_ROUND_SEATS);
-	(seats / T::MaxValidators::get()).clamp(1, MAX_OPEN_SEATS - 1)
-}
-
-/// A session as large as can be, whose validators all serve every model; each has all of its seats and a bond for more.
-fn network<T: Config>() -> Vec<Member> {
-	let key = InferenceId::generate_pair(None);
-	let session = T::CurrentSession::get();
-	let members: Vec<_> = (0..T::MaxValidators::get())
-		.map(|number| Member { validator: validator(number), key: key.clone() })
-		.collect();
-	let open: Vec<_> = (0..open_seats::<T>()).map(|job| (JobId::MAX - JobId::from(job), FIRST_ROUND)).collect();
-	for (index, member) in (0..).zip(&members) {
-		Members::<T>::insert(session, index, member);
-		Places::<T>::insert(&member.key, session, index);
-		T::Currency::set_balance(&member.validator, FUNDS * 2);
-		T::Currency::hold(&HoldReason::ServiceBond.into(), &member.validator, FUNDS).expect("it has that");
-		let open_seats = BoundedVec::truncate_from(open.clone());
-		ServiceLedgers::<T>::insert(&member.validator, Ledger { bond: FUNDS, open_seats, ..Default::default() });
-	}
-	let servers: Vec<_> = (0..)
-		.zip(&members)
-		.map(|(authority_index, Member { validator, .. })| Server {
-			validator: validator.clone(),
-			authority_index,
-			stake: STAKE,
-			pace: PACE,
-		})
-		.collect();
-	for revision in models() {
-		let id = revision.id();
-		pallet_models::Models::<T>::insert(id, revision);
-		Rosters::<T>::insert(id, BoundedVec::truncate_from(servers.clone()));
-	}
-	for rich in [requester(), Pallet::<T>::protocol_account()] {
-		T::Currency::set_balance(&rich, FUNDS * 1_000);
-	}
-	RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(0, [7; 32]); MAX_DRAW_DELAY.into()]));
-	for duty in [Duty::Draw, Duty::Deadline] {
-		AgendaFront::<T>::insert(duty, (Pallet::<T>::now(), 0));
-	}
-	members
-}
-
-/// What the jobs of a block share.
-fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
-	let now = Pallet::<T>::now();
-	let mut keys = vec![
-		NextJob::<T>::hashed_key().to_vec(),
-		ExpectedTime::<T>::hashed_key().to_vec(),
-		RecentVrfs::<T>::hashed_key().to_vec(),
-		RetainedRange::<T>::hashed_key().to_vec(),
-		AuditCandidates::<T>::hashed_key().to_vec(),
-		Incoming::<T>::hashed_key().to_vec(),
-		OpenJobs::<T>::counter_storage_final_key().to_vec(),
-		frame_system::Account::<T>::hashed_key_for(Pallet::<T>::protocol_account()),
-	];
-	let after = |blocks| now.saturating_add(blocks);
-	keys.extend((1..=2).map(|blocks| Agenda::<T>::hashed_key_for(Duty::Draw, after(blocks))));
-	for blocks in [1, T::CommitGrace::get(), T::RevealWindow::get(), Pallet::<T>::commit_window(0)] {
-		keys.push(Agenda::<T>::hashed_key_for(Duty::Deadline, after(blocks)));
-	}
-	for id in models().map(|revision| revision.id()) {
-		keys.push(pallet_models::Models::<T>::hashed_key_for(id));
-		keys.push(pallet_models::Suspended::<T>::hashed_key_for(id));
-		keys.push(Rosters::<T>::hashed_key_for(id));
-	}
-	keys
-}
-
-/// Leaves out what `end_block` counts.
-fn leave_out_what_is_shared<T: Config>() {
-	for key in shared_keys::<T>() {
-		add_to_whitelist(key.into());
-	}
-}
-
-fn submitted<T: Config>() -> (JobId, Job) {
-	let id = NextJob::<T>::get();
-	let options = JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
-	Pallet::<T>::do_submit(requester(), model(0).id(), vec![b'x'; 100], options, Balance::MAX).expect("it is right");
-	(id, Jobs::<T>::get(id).expect("it was submitted"))
-}
-
-/// An answer of so many bytes, or as many as an answer has at least: its tokens take the most of it to decode.
-fn answer(bytes: u32) -> OutputBytes {
-	let tokens = (bytes / 8).min(1_024);
-	let text = bytes.saturating_sub(tokens * 4 + 16) as usize;
-	let generation = Generation {
-		text: "x".repeat(text.min(6_000)).as_str().try_into().expect("it fits"),
-		tokens: (0..tokens).collect::<Vec<_>>().try_into().expect("they fit"),
-		finish: Finish::Stop,
-	};
-	VersionedOutput::V1(Output::Answer(Answer::Generation(generation))).encode().try_into().expect("it fits")
-}
-
-fn value(number: u8) -> Value {
-	Value { output_hash: output_hash(&answer(MAX_OUTPUT_BYTES)), work: Hash::repeat_byte(number) }
-}
-
-/// A committee of these validators, each of which did that.
-fn committee<T: Config>(round: Round, seats: core::ops::Range<u32>, vote: SeatVote) -> Committee {
-	let seats: Vec<_> = seats
-		.map(|number| Seat { validator: validator(number), authority_index: number, stake: STAKE, time: 1, vote })
-		.collect();
-	let serving = T::MaxValidators::get();
-	Committee {
-		draw: Hash::zero(),
-		round,
-		session: T::CurrentSession::get(),
-		drawn_at: Pallet::<T>::now(),
-		serving: serving as u16,
-		serving_stake: STAKE.saturating_mul(serving.into()),
-		charge: 1_000,
-		checks: true,
-		seats: BoundedVec::truncate_from(seats),
-	}
-}
-
-/// Stores the committee and gives its validators their seats.
-fn seat<T: Config>(id: JobId, job: &mut Job, committee: &Committee, phase: Phase) {
-	for seat in &committee.seats {
-		ServiceLedgers::<T>::mutate(&seat.validator, |ledger| {
-			ledger.reserved += committee.charge;
-			ledger.open_time += seat.time;
-			ledger.open_seats.try_push((id, committee.round)).expect("there is room");
-		});
-	}
-	Committees::<T>::insert((id, committee.round), committee);
-	job.round = committee.round;
-	job.phase = phase;
-	job.deadline = FAR;
-	Jobs::<T>::insert(id, job);
-}
-
-/// All validators' ledgers, as if something before had read them.
-fn read_ledgers<T: Config>() -> Ledgers<T> {
-	let mut ledgers = Ledgers::<T>::default();
-	for number in 0..T::MaxValidators::get() {
-		ledgers.get(&validator(number));
-	}
-	ledgers
-}
-
-/// A ballot of the first validator.
-fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
-	let Member { key, .. } = Members::<T>::get(T::CurrentSession::get(), 0).expect("the session has validators");
-	let mut ballot = Ballot::new(T::CurrentSession::get(), 0, Pallet::<T>::now());
-	change(&mut ballot);
-	let signature = ballot.sign(&Pallet::<T>::genesis(), &key).expect("the keystore has the key");
-	SignedBallot { ballot, outputs: Default::default(), signature }
-}
-
-fn junk(number: u32) -> Reveal {
-	let target = VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
-	Reveal { target, seat: 0, output_hash: Hash::zero(), work: Hash::zero(), salt: Hash::zero() }
-}
 
 #[benchmarks]
 mod benchmarks {
@@ -274,6 +77,7 @@ mod benchmarks {
 		});
 		let genesis = Pallet::<T>::genesis();
 		let bytes = VersionedBallot::V1(signed).encode();
+		leave_out_what_is_shared::<T>();
 		let is_right;
 
 		#[block]
@@ -286,36 +90,44 @@ mod benchmarks {
 		assert!(is_right);
 	}
 
-	/// A reveal, whose commitment is looked at.
+	/// Reveals, whose commitments are looked at. For once all seats are one validator's.
 	#[benchmark]
-	fn vote() {
+	fn vote(v: Linear<1, MAX_SEATS>) {
 		let members = network::<T>();
 		let (id, mut asked) = submitted::<T>();
-		let Value { output_hash, work } = value(1);
-		let (target, salt) = (committee::<T>(0, 0..1, SeatVote::Missing).target(asked.fingerprint), Hash::zero());
-		let committer = sibyl_primitives::commitment::Committer {
-			genesis: Pallet::<T>::genesis(),
-			target,
-			seat: 0,
-			validator: &members[0].validator,
-			model: asked.model,
-		};
-		let commitment = committer.commitment(&output_hash, &work, &salt);
-		let drawn = committee::<T>(0, 0..MAX_SEATS, SeatVote::Committed(commitment));
-		seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
+		let (Value { output_hash, work }, salt) = (value(1), Hash::zero());
+		let mut drawn = committee::<T>(0, 0..MAX_SEATS, SeatVote::Missing);
+		let target = drawn.target(asked.fingerprint);
+		for (number, place) in (0..).zip(&mut drawn.seats) {
+			let committer = sibyl_primitives::commitment::Committer {
+				genesis: Pallet::<T>::genesis(),
+				target,
+				seat: number,
+				validator: &members[0].validator,
+				model: asked.model,
+			};
+			place.vote = SeatVote::Committed(committer.commitment(&output_hash, &work, &salt));
+			place.validator = members[0].validator.clone();
+			place.authority_index = 0;
+		}
+		Committees::<T>::insert((id, FIRST_ROUND), drawn);
+		asked.phase = Phase::Revealing;
+		asked.deadline = FAR;
+		Jobs::<T>::insert(id, asked);
 		let signed = signed::<T>(|said| {
-			let reveal = Reveal { target, seat: 0, output_hash, work, salt };
-			said.reveals.try_push(reveal).expect("it fits");
+			let reveals = (0..v as u16).map(|seat| Reveal { target, seat, output_hash, work, salt });
+			said.reveals = reveals.collect::<Vec<_>>().try_into().expect("as many as fit");
 		});
 		let (mut spending, mut cells) = (Spending::new::<T>(), Cells::<T>::default());
 		cells.find(&target);
+		leave_out_what_is_shared::<T>();
 
 		#[block]
 		{
 			Pallet::<T>::take_ballot(&signed, &members[0], Pallet::<T>::now(), &mut spending, &mut cells);
 		}
 
-		assert_eq!(cells.into_touched().next().map(|cell| cell.committee.tally().revealed), Some(1));
+		assert_eq!(cells.into_touched().next().map(|cell| cell.committee.tally().revealed), Some(v as usize));
 	}
 
 	/// A job that is looked for, agrees, without an end, and is entered into the agenda.
@@ -356,6 +168,7 @@ mod benchmarks {
 		seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
 		let mut cell = Cell::load::<T>(id, asked).expect("it has a committee");
 		cell.stored_output::<T>();
+		leave_out_what_is_shared::<T>();
 		let bytes = answer.encode();
 
 		#[block]
@@ -501,10 +314,10 @@ mod benchmarks {
 		assert_eq!(drawn, Some(MAX_SECOND_ROUND_SEATS - 1));
 	}
 
-	/// The end of a second round, which pays seats of both and contradicts some of the first.
+	/// The end of a second round, which pays the seats of both.
 	#[benchmark]
 	fn end(s: Linear<2, { MAX_SEATS + MAX_SECOND_ROUND_SEATS }>) {
-		network::<T>();
+		network_with::<T>(open_seats::<T>());
 		let (id, mut asked) = submitted::<T>();
 		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
 		let (of_first, of_second) = (s / 2, s - s / 2);
@@ -529,7 +342,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn charge() {
-		network::<T>();
+		network_with::<T>(open_seats::<T>());
 		leave_out_what_is_shared::<T>();
 		let mut ledgers = read_ledgers::<T>();
 		let taken;
@@ -552,7 +365,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn ledger() {
-		network::<T>();
+		network_with::<T>(open_seats::<T>());
 		leave_out_what_is_shared::<T>();
 
 		#[block]
@@ -632,7 +445,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn cancel() {
-		network::<T>();
+		network_with::<T>(open_seats::<T>());
 		let (id, mut asked) = submitted::<T>();
 		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
 		for (round, seats) in [(FIRST_ROUND, 0..MAX_SEATS), (SECOND_ROUND, MAX_SEATS..2 * MAX_SEATS - 1)] {

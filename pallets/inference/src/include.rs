@@ -37,7 +37,7 @@ impl Spending {
 	/// Pays for a ballot's signature, its outputs and the look at its votes; whether there was enough.
 	pub fn pay_for_ballot<T: Config>(&mut self, ballot: &Ballot, outputs: impl Iterator<Item = u32>) -> bool {
 		let votes = count_votes(ballot);
-		let of_votes = <T as Config>::WeightInfo::vote().saturating_mul(votes.into());
+		let of_votes = <T as Config>::WeightInfo::vote(votes);
 		let of_models = <T as Config>::WeightInfo::attestation().saturating_mul(ballot.attestations.len() as u64);
 		let of_outputs = outputs
 			.fold(Weight::zero(), |sum: Weight, bytes| sum.saturating_add(<T as Config>::WeightInfo::output(bytes)));
@@ -135,7 +135,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn weight_of_smallest_include() -> Weight {
 		<T as Config>::WeightInfo::include()
 			.saturating_add(<T as Config>::WeightInfo::ballot(1))
-			.saturating_add(<T as Config>::WeightInfo::vote())
+			.saturating_add(<T as Config>::WeightInfo::vote(1))
 			.saturating_add(<T as Config>::WeightInfo::job())
 			.saturating_add(<T as Config>::WeightInfo::output(sibyl_primitives::job::MAX_OUTPUT_BYTES))
 			.saturating_add(Self::weight_of_largest_end())

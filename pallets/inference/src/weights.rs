@@ -13,8 +13,8 @@ pub trait WeightInfo {
 	fn include() -> Weight;
 	/// A ballot's checks and its signature, over so many votes.
 	fn ballot(votes: u32) -> Weight;
-	/// A vote, its job not counted.
-	fn vote() -> Weight;
+	/// So many votes of a ballot, their jobs not counted.
+	fn vote(votes: u32) -> Weight;
 	/// A job that has votes: reading it, writing it and entering the next phase.
 	fn job() -> Weight;
 	/// An output of so many bytes.
@@ -58,8 +58,8 @@ impl WeightInfo for () {
 	fn ballot(votes: u32) -> Weight {
 		Weight::from_parts(10_000 + u64::from(votes) * 100, 0)
 	}
-	fn vote() -> Weight {
-		Weight::from_parts(1_000, 0)
+	fn vote(votes: u32) -> Weight {
+		Weight::from_parts(u64::from(votes) * 1_000, 0)
 	}
 	fn job() -> Weight {
 		Weight::from_parts(10_000, 0)

@@ -1,7 +1,7 @@
 //! Jobs for models, the votes that answer them, and what validators are punished for.
 
 use crate::{
-	configs::{session::MaxAuthorities, system::RuntimeBlockWeights},
+	configs::{session::MaxAuthorities, system::share_of_block},
 	constants::SLOT_DURATION,
 	AccountId, Balance, Balances, Hash, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
 };
@@ -44,12 +44,12 @@ parameter_types! {
 	pub const MaxOpenJobsPerAccount: u32 = 512;
 	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions.
 	pub const KeySetHistory: u32 = 8;
-	/// What a block's votes may weigh.
-	pub MaxIncludeWeight: Weight = Perbill::from_percent(35) * RuntimeBlockWeights::get().max_block;
-	/// What a block's draws may weigh.
-	pub MaxDrawWeight: Weight = Perbill::from_percent(15) * RuntimeBlockWeights::get().max_block;
+	/// What a block's votes may weigh: 300 jobs' commits and as many jobs' reveals and ends, of five seats each.
+	pub const MaxIncludeWeight: Weight = share_of_block(45);
+	/// What a block's draws may weigh: more than 300.
+	pub const MaxDrawWeight: Weight = share_of_block(15);
 	/// What the deadlines that a block meets may weigh.
-	pub MaxDeadlineWeight: Weight = Perbill::from_percent(10) * RuntimeBlockWeights::get().max_block;
+	pub const MaxDeadlineWeight: Weight = share_of_block(10);
 }
 
 /// The VRF of the block that is being made, which Babe notes in its `on_finalize`.

@@ -1,0 +1,215 @@
+//! What the benchmarks start from.
+
+use super::*;
+
+pub const FUNDS: Balance = 1_000_000_000_000_000_000;
+pub const STAKE: Balance = 1_000;
+/// A millisecond a job.
+pub const PACE: Pace = Pace { job: 1_000, input_unit: 0, output_unit: 0 };
+/// A block beyond those of any job.
+pub const FAR: BlockNumber = 1_000_000;
+
+/// A revision as long as can be.
+pub fn model(number: u32) -> ModelRevision {
+	let file = ModelFile { name: "w".repeat(64).as_str().try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
+	let golden = Golden {
+		input: "g".repeat(256).as_str().try_into().expect("it fits"),
+		output_hash: Hash::zero(),
+		trace: Hash::zero(),
+	};
+	ModelRevision {
+		name: "benchmark".try_into().expect("it fits"),
+		task: Task::Generate,
+		architecture: "benchmark".try_into().expect("it fits"),
+		files: vec![file; 4].try_into().expect("they fit"),
+		semantics: number,
+		limits: ModelLimits { input_bytes: MAX_INPUT_BYTES, context_units: MAX_INPUT_BYTES, output_units: 1_024 },
+		commit_window: 12,
+		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000 },
+		goldens: vec![golden; 8].try_into().expect("they fit"),
+	}
+}
+
+pub fn models() -> impl Iterator<Item = ModelRevision> {
+	(0..MAX_MODELS).map(model)
+}
+
+pub fn requester() -> AccountId {
+	account("requester", 0, 0)
+}
+
+pub fn validator(number: u32) -> AccountId {
+	account("validator", number, 0)
+}
+
+/// Seats that a validator has open when as many jobs are as can be, in two rounds each.
+pub fn open_seats<T: Config>() -> u32 {
+	let seats = T::MaxOpenJobs::get().saturating_mul(MAX_SEATS + MAX_SECOND_ROUND_SEATS);
+	(seats / T::MaxValidators::get()).clamp(1, MAX_OPEN_SEATS - 1)
+}
+
+/// A session as large as can be, whose validators all serve every model; each has a seat and a bond for more.
+pub fn network<T: Config>() -> Vec<Member> {
+	network_with::<T>(1)
+}
+
+/// The same, where each validator has so many seats.
+pub fn network_with<T: Config>(open: u32) -> Vec<Member> {
+	// The setup begins in block 0, and what is measured would be in block 1.
+	frame_system::Pallet::<T>::set_block_number(10u32.into());
+	let key = InferenceId::generate_pair(None);
+	let session = T::CurrentSession::get();
+	let members: Vec<_> = (0..T::MaxValidators::get())
+		.map(|number| Member { validator: validator(number), key: key.clone() })
+		.collect();
+	let open: Vec<_> = (0..open).map(|job| (JobId::MAX - JobId::from(job), FIRST_ROUND)).collect();
+	for (index, member) in (0..).zip(&members) {
+		Members::<T>::insert(session, index, member);
+		Places::<T>::insert(&member.key, session, index);
+		T::Currency::set_balance(&member.validator, FUNDS * 2);
+		T::Currency::hold(&HoldReason::ServiceBond.into(), &member.validator, FUNDS).expect("it has that");
+		let open_seats = BoundedVec::truncate_from(open.clone());
+		ServiceLedgers::<T>::insert(&member.validator, Ledger { bond: FUNDS, open_seats, ..Default::default() });
+	}
+	let servers: Vec<_> = (0..)
+		.zip(&members)
+		.map(|(authority_index, Member { validator, .. })| Server {
+			validator: validator.clone(),
+			authority_index,
+			stake: STAKE,
+			pace: PACE,
+		})
+		.collect();
+	for revision in models() {
+		let id = revision.id();
+		pallet_models::Models::<T>::insert(id, revision);
+		Rosters::<T>::insert(id, BoundedVec::truncate_from(servers.clone()));
+	}
+	for rich in [requester(), Pallet::<T>::protocol_account()] {
+		T::Currency::set_balance(&rich, FUNDS * 1_000);
+	}
+	RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(0, [7; 32]); MAX_DRAW_DELAY.into()]));
+	for duty in [Duty::Draw, Duty::Deadline] {
+		AgendaFront::<T>::insert(duty, (Pallet::<T>::now(), 0));
+	}
+	members
+}
+
+/// What the jobs of a block share.
+pub fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
+	let now = Pallet::<T>::now();
+	let mut keys = vec![
+		frame_system::BlockHash::<T>::hashed_key_for(frame_system::pallet_prelude::BlockNumberFor::<T>::from(0u32)),
+		// As the runtime names it.
+		storage_prefix(b"Session", b"CurrentIndex").to_vec(),
+		storage_prefix(b"Session", b"DisabledValidators").to_vec(),
+		storage_prefix(b"Babe", b"AuthorVrfRandomness").to_vec(),
+		NextJob::<T>::hashed_key().to_vec(),
+		ExpectedTime::<T>::hashed_key().to_vec(),
+		RecentVrfs::<T>::hashed_key().to_vec(),
+		RetainedRange::<T>::hashed_key().to_vec(),
+		AuditCandidates::<T>::hashed_key().to_vec(),
+		Incoming::<T>::hashed_key().to_vec(),
+		OpenJobs::<T>::counter_storage_final_key().to_vec(),
+		frame_system::Account::<T>::hashed_key_for(Pallet::<T>::protocol_account()),
+	];
+	let after = |blocks| now.saturating_add(blocks);
+	keys.extend((1..=2).map(|blocks| Agenda::<T>::hashed_key_for(Duty::Draw, after(blocks))));
+	for blocks in [1, T::CommitGrace::get(), T::RevealWindow::get(), Pallet::<T>::commit_window(0)] {
+		keys.push(Agenda::<T>::hashed_key_for(Duty::Deadline, after(blocks)));
+	}
+	for id in models().map(|revision| revision.id()) {
+		keys.push(pallet_models::Models::<T>::hashed_key_for(id));
+		keys.push(pallet_models::Suspended::<T>::hashed_key_for(id));
+		keys.push(Rosters::<T>::hashed_key_for(id));
+	}
+	keys
+}
+
+/// Leaves out what `end_block` counts.
+pub fn leave_out_what_is_shared<T: Config>() {
+	for key in shared_keys::<T>() {
+		add_to_whitelist(key.into());
+	}
+}
+
+pub fn submitted<T: Config>() -> (JobId, Job) {
+	let id = NextJob::<T>::get();
+	let options = JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
+	Pallet::<T>::do_submit(requester(), model(0).id(), vec![b'x'; 100], options, Balance::MAX).expect("it is right");
+	(id, Jobs::<T>::get(id).expect("it was submitted"))
+}
+
+/// An answer of so many bytes, or as many as an answer has at least: its tokens take the most of it to decode.
+pub fn answer(bytes: u32) -> OutputBytes {
+	let tokens = (bytes / 8).min(1_024);
+	let text = bytes.saturating_sub(tokens * 4 + 16) as usize;
+	let generation = Generation {
+		text: "x".repeat(text.min(6_000)).as_str().try_into().expect("it fits"),
+		tokens: (0..tokens).collect::<Vec<_>>().try_into().expect("they fit"),
+		finish: Finish::Stop,
+	};
+	VersionedOutput::V1(Output::Answer(Answer::Generation(generation))).encode().try_into().expect("it fits")
+}
+
+pub fn value(number: u8) -> Value {
+	Value { output_hash: output_hash(&answer(MAX_OUTPUT_BYTES)), work: Hash::repeat_byte(number) }
+}
+
+/// A committee of these validators, each of which did that.
+pub fn committee<T: Config>(round: Round, seats: core::ops::Range<u32>, vote: SeatVote) -> Committee {
+	let seats: Vec<_> = seats
+		.map(|number| Seat { validator: validator(number), authority_index: number, stake: STAKE, time: 1, vote })
+		.collect();
+	let serving = T::MaxValidators::get();
+	Committee {
+		draw: Hash::zero(),
+		round,
+		session: T::CurrentSession::get(),
+		drawn_at: Pallet::<T>::now(),
+		serving: serving as u16,
+		serving_stake: STAKE.saturating_mul(serving.into()),
+		charge: 1_000,
+		checks: true,
+		seats: BoundedVec::truncate_from(seats),
+	}
+}
+
+/// Stores the committee and gives its validators their seats.
+pub fn seat<T: Config>(id: JobId, job: &mut Job, committee: &Committee, phase: Phase) {
+	for seat in &committee.seats {
+		ServiceLedgers::<T>::mutate(&seat.validator, |ledger| {
+			ledger.reserved += committee.charge;
+			ledger.open_time += seat.time;
+			ledger.open_seats.try_push((id, committee.round)).expect("there is room");
+		});
+	}
+	Committees::<T>::insert((id, committee.round), committee);
+	job.round = committee.round;
+	job.phase = phase;
+	job.deadline = FAR;
+	Jobs::<T>::insert(id, job);
+}
+
+/// All validators' ledgers, as if something before had read them.
+pub fn read_ledgers<T: Config>() -> Ledgers<T> {
+	let mut ledgers = Ledgers::<T>::default();
+	for number in 0..T::MaxValidators::get() {
+		ledgers.get(&validator(number));
+	}
+	ledgers
+}
+
+/// A ballot of the first validator.
+pub fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
+	let Member { key, .. } = Members::<T>::get(T::CurrentSession::get(), 0).expect("the session has validators");
+	let mut ballot = Ballot::new(T::CurrentSession::get(), 0, Pallet::<T>::now());
+	change(&mut ballot);
+	let signature = ballot.sign(&Pallet::<T>::genesis(), &key).expect("the keystore has the key");
+	SignedBallot { ballot, outputs: Default::default(), signature }
+}
+
+pub fn junk(number: u32) -> Reveal {
+	let target = VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
+	Reveal { target, seat: 0, output_hash: Hash::zero(), work: Hash::zero(), salt: Hash::zero() }
+}
