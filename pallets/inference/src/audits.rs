@@ -73,6 +73,6 @@ impl<T: Config> Pallet<T> {
 			Some(value) => AuditView::Overturned { output_hash: value.output_hash },
 		};
 		let committees = Self::committees(cell.id, &cell.job);
-		Self::settle_audit(cell.id, cell.job.clone(), committees, audit, ledgers)
+		Self::settle_audit(cell.id, cell.job.clone(), committees, audit, false, ledgers)
 	}
 }

@@ -117,7 +117,7 @@ impl<T: Config> Pallet<T> {
 		job.phase = Phase::Ended;
 		let committees = Self::committees(id, &job);
 		if job.audit == AuditView::Open {
-			return Self::settle_audit(id, job, committees, AuditView::Undecided, ledgers);
+			return Self::settle_audit(id, job, committees, AuditView::Undecided, false, ledgers);
 		}
 		let verdict = if job.round == FIRST_ROUND { Verdict::Expired } else { Verdict::NoQuorum };
 		Self::settle(id, job, committees, verdict, ledgers)
@@ -127,7 +127,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn cancel_job(id: JobId, job: Job, ledgers: &mut Ledgers<T>) {
 		let committees = Self::committees(id, &job);
 		if job.audit == AuditView::Open {
-			return Self::settle_audit(id, job, committees, AuditView::Undecided, ledgers);
+			return Self::settle_audit(id, job, committees, AuditView::Undecided, true, ledgers);
 		}
 		Self::settle(id, job, committees, Verdict::Cancelled, ledgers)
 	}

@@ -102,6 +102,7 @@ impl<T: Config> Pallet<T> {
 		mut job: Job,
 		committees: Vec<Committee>,
 		audit: AuditView,
+		is_cancelled: bool,
 		ledgers: &mut Ledgers<T>,
 	) {
 		let auditors = committees.iter().position(|committee| committee.round == SECOND_ROUND);
@@ -110,7 +111,9 @@ impl<T: Config> Pallet<T> {
 			.filter(|_| matches!(audit, AuditView::Confirmed | AuditView::Overturned { .. }))
 			.and_then(|committee| committee.tally().winner())
 			.map(|value| Decision { value, round: SECOND_ROUND });
-		let mut judged = judge(&committees, decision, Verdict::Agreed);
+		// Who has committed when an audit is cancelled had no time to reveal.
+		let verdict = if is_cancelled { Verdict::Cancelled } else { Verdict::Agreed };
+		let mut judged = judge(&committees, decision, verdict);
 		Self::absolve_where_many_lost(&mut judged, &committees, decision, &job.model);
 		// What the first committee did was settled when the job ended, but that its answer was wrong.
 		let wrong: Vec<_> = judged
