@@ -84,6 +84,8 @@ pub struct EngineService<Client, Storage> {
 	is_syncing: IsSyncing,
 	/// Whether it was syncing when it was last asked.
 	was_syncing: bool,
+	/// Whether a block has been come to, before which the chain's models are not known.
+	has_begun: bool,
 	wanted: WantedJobs,
 	started: StartedJobs<Storage>,
 	/// Jobs that the engine has. As each is reported once, this bounds what waits in `done`.
@@ -125,6 +127,7 @@ where
 			capacity,
 			is_syncing,
 			was_syncing: false,
+			has_begun: false,
 			wanted,
 			started,
 			in_flight: BTreeMap::new(),
@@ -139,9 +142,8 @@ where
 		let mut imports = self.client.import_notification_stream().fuse();
 		let mut requests = requests.fuse();
 		let mut done = self.heard_done.clone().fuse();
-		let info = self.client.info();
-		// The head of the last start may be old: its models are loaded, and its jobs are left alone.
-		self.update_models(info.best_hash, info.best_number);
+		// The head of the last start may be old, and the network does not know yet that it is: the first block that is told of
+		// begins it all, and none is while the node catches up.
 		loop {
 			futures::select_biased! {
 				done = done.select_next_some() => self.finish(done),
@@ -174,6 +176,7 @@ where
 		if self.is_syncing() {
 			return;
 		}
+		self.has_begun = true;
 		self.wanted.at_block(number);
 		self.update_models(best, number);
 		match self.open_jobs(best) {
@@ -289,7 +292,7 @@ where
 
 	fn take(&mut self, request: InferenceRequest) {
 		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline } = request;
-		if self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
+		if !self.has_begun || self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
 			return;
 		}
 		let asked_for = deadline;

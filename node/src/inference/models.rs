@@ -35,8 +35,12 @@ pub use why_not::{Part, WhyNot};
 /// Tokens that a golden's output has at most, where the model generates text.
 const GOLDEN_TOKENS: u32 = 32;
 
-/// Blocks until a model is tried again that could not be loaded or was too slow: two and a half minutes.
-const TRY_AGAIN_AFTER: BlockNumber = 50;
+/// Blocks until a model is tried again that could not be loaded or was too slow: half a minute, and each time twice as
+/// long as before.
+const TRY_AGAIN_AFTER: BlockNumber = 10;
+
+/// How often that is doubled at most: to 16 minutes.
+const MOST_DOUBLINGS: u32 = 5;
 
 /// Where a model stands with this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ struct Entry {
 	state: State,
 	/// What was said last of why it is not served: nobody wants to read that every few minutes.
 	told: Option<String>,
+	/// How often in a row it was given up for some time.
+	failures: u32,
 }
 
 /// What is to be done about a model.
@@ -200,7 +206,7 @@ impl Models {
 		if is_new {
 			let refused = self.allow(&revision).err();
 			let state = if refused.is_some() { State::NotServed(None) } else { State::Absent };
-			self.entries.insert(id, Entry { revision, state, told: None });
+			self.entries.insert(id, Entry { revision, state, told: None, failures: 0 });
 			if let Some(why) = refused {
 				return self.announce(id, Err(why));
 			}
@@ -278,7 +284,12 @@ impl Models {
 
 	/// Gives up a model for this reason, for as long as that may hold.
 	fn refuse(&mut self, id: ModelId, why: WhyNot) -> Option<Action> {
-		let until = why.may_pass().then(|| self.now.saturating_add(TRY_AGAIN_AFTER));
+		let entry = self.entries.get_mut(&id)?;
+		let until = why.may_pass().then(|| {
+			let after = TRY_AGAIN_AFTER << entry.failures.min(MOST_DOUBLINGS);
+			entry.failures += 1;
+			self.now.saturating_add(after)
+		});
 		self.give_up(id, State::NotServed(until), why)
 	}
 
@@ -385,6 +396,7 @@ impl Models {
 			return self.refuse(id, WhyNot::TooSlow { largest, limit });
 		}
 		entry.state = State::Served(measured);
+		entry.failures = 0;
 		self.announce(id, Ok(measured.attested(times.threads)))
 	}
 

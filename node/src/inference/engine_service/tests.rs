@@ -477,6 +477,16 @@ fn nothing_is_run_while_the_node_is_syncing() {
 }
 
 #[test]
+fn a_request_that_comes_before_the_first_block_is_found_there() {
+	let mut test = Test::new(FakeEngine::new(), CAPACITY);
+	let job = test.ask(&fake_request(1));
+	test.chain.open_job(job);
+	assert_eq!(test.response(&job), None, "it is not known yet which models there are");
+	test.follow(1);
+	assert!(test.answer(&job).is_ok());
+}
+
+#[test]
 fn responses_are_counted_by_the_labels_that_the_docs_name() {
 	let answered = Answered { output: OutputBytes::default(), trace: Hash::zero() };
 	let reasons =
