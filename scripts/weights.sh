@@ -1,31 +1,26 @@
 #!/usr/bin/env bash
-# Measures the weights of the named pallets on this machine and writes them to runtime/src/weights/.
+# Measures the weights of the named pallets on this machine, by the runtime's wasm, and writes them to runtime/src/weights/.
 #
-#   scripts/weights.sh FOLDER PALLET...   FOLDER keeps the builds; a PALLET is a crate's name with underscores
+#   scripts/weights.sh FOLDER BENCH PALLET...   FOLDER keeps the wasm's build; BENCH is the program sibyl-bench; a PALLET
+#                                               is a crate's name with underscores. STEPS and REPEAT are 50 and 20.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The release whose frame-benchmarking-cli is the SDK set's.
-readonly BENCHER_VERSION=0.28.0
-
-if [ $# -lt 2 ]; then
-	echo "weights: name the pallets to measure, as in: make weights PALLETS='pallet_balances'" >&2
-	exit 1
-fi
 folder=$1
-shift
-bencher=$folder/tools/bin/frame-omni-bencher
-if [ ! -x "$bencher" ] || ! "$bencher" --version | grep -qF "$BENCHER_VERSION"; then
-	echo "weights: installing frame-omni-bencher $BENCHER_VERSION" >&2
-	cargo install --locked --quiet --root "$folder/tools" --version "=$BENCHER_VERSION" \
-		--target-dir "$folder/bencher" frame-omni-bencher
-fi
+bench=$2
+shift 2
 
+# As substrate-wasm-builder builds the runtime, but with the benchmarks in it, and without the native build that the
+# builder is a part of: the benchmarks' feature would make that one build the whole SDK anew.
 . scripts/env.sh
-cargo build --locked --release --package sibyl-runtime --features runtime-benchmarks --target-dir "$folder"
-mkdir -p runtime/src/weights
+cargo=(cargo)
+[ -z "${WASM_BUILD_TOOLCHAIN-}" ] || cargo=(rustup run "$WASM_BUILD_TOOLCHAIN" cargo)
+link='-C link-arg=--export-table -C link-arg=--import-memory -C link-arg=--export=__heap_base'
+CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_PANIC=abort RUSTFLAGS="$link --cfg substrate_runtime" \
+	"${cargo[@]}" rustc --locked --release --package sibyl-runtime --lib --crate-type cdylib \
+	--target wasm32v1-none --no-default-features --features runtime-benchmarks --target-dir "$folder"
+
 for pallet in "$@"; do
-	"$bencher" v1 benchmark pallet --runtime "$folder/release/wbuild/sibyl-runtime/sibyl_runtime.compact.compressed.wasm" \
-		--genesis-builder-preset development --pallet "$pallet" --extrinsic '*' --steps 50 --repeat 20 \
-		--output "runtime/src/weights/$pallet.rs"
+	"$bench" weights --wasm "$folder/wasm32v1-none/release/sibyl_runtime.wasm" --pallet "$pallet" \
+		--output "runtime/src/weights/$pallet.rs" --steps "${STEPS-50}" --repeat "${REPEAT-20}"
 done

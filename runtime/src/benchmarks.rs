@@ -1,6 +1,6 @@
 //! The pallets whose weights can be measured: see `make weights`.
 
-use crate::{AllPalletsWithSystem, Balances, Inference, Runtime, Sudo, Timestamp, Utility};
+use crate::{AllPalletsWithSystem, Balances, Inference, Models, Runtime, Sudo, Timestamp, Utility};
 use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{add_benchmark, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
@@ -8,6 +8,7 @@ use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKey
 frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
 	[pallet_inference, Inference]
+	[pallet_models, Models]
 	[pallet_sudo, Sudo]
 	[pallet_timestamp, Timestamp]
 	[pallet_utility, Utility]

@@ -31,8 +31,8 @@ impl<T: Config> Pallet<T> {
 	/// behind, and each block does its share.
 	pub(crate) fn max_delay() -> BlockNumber {
 		let rate = |budget: Weight, each: Weight| budget.checked_div_per_component(&each).unwrap_or(1).max(1);
-		let slowest = rate(T::MaxDrawWeight::get(), <T as Config>::WeightInfo::draw(MAX_SEATS))
-			.min(rate(T::MaxDeadlineWeight::get(), <T as Config>::WeightInfo::end(MAX_SEATS)));
+		let slowest = rate(T::MaxDrawWeight::get(), Self::weight_of_largest_draw())
+			.min(rate(T::MaxDeadlineWeight::get(), Self::weight_of_largest_end()));
 		// A job leaves up to two deadlines behind that it did not wait for.
 		let entries = u64::from(T::MaxOpenJobs::get()).saturating_mul(3);
 		BlockNumber::try_from(entries / slowest + 1).unwrap_or(BlockNumber::MAX)
@@ -52,12 +52,16 @@ impl<T: Config> Pallet<T> {
 
 	/// The weight of what this block's end does at most.
 	pub(crate) fn weight_of_the_blocks_end() -> Weight {
-		let of = |duty, budget: Weight, each: Weight| {
-			each.saturating_mul(Self::entries_due(duty, Self::now())).min(budget.max(each))
-		};
-		let draws = of(Duty::Draw, T::MaxDrawWeight::get(), <T as Config>::WeightInfo::draw(MAX_SEATS));
-		let deadlines = of(Duty::Deadline, T::MaxDeadlineWeight::get(), <T as Config>::WeightInfo::end(MAX_SEATS));
-		<T as Config>::WeightInfo::end_block().saturating_add(draws).saturating_add(deadlines)
+		let of = |due: u64, budget: Weight, each: Weight| each.saturating_mul(due).min(budget.max(each));
+		let [draws, deadlines] = [Duty::Draw, Duty::Deadline].map(|duty| Self::entries_due(duty, Self::now()));
+		let ledgers = draws
+			.saturating_add(deadlines)
+			.saturating_mul(MAX_SEATS.saturating_add(MAX_SECOND_ROUND_SEATS).into())
+			.min(T::MaxValidators::get().into());
+		<T as Config>::WeightInfo::end_block()
+			.saturating_add(of(draws, T::MaxDrawWeight::get(), Self::weight_of_largest_draw()))
+			.saturating_add(of(deadlines, T::MaxDeadlineWeight::get(), Self::weight_of_largest_end()))
+			.saturating_add(<T as Config>::WeightInfo::ledger().saturating_mul(ledgers))
 	}
 
 	/// Entries of this block and of those before it that have not been looked at.
@@ -89,14 +93,23 @@ impl<T: Config> Pallet<T> {
 
 	/// What a job's duty weighs.
 	fn weight_of_duty(duty: Duty, job: &Job) -> Weight {
-		let seats = match job.round {
-			FIRST_ROUND => job.quote.seats.into(),
-			_ => MAX_SECOND_ROUND_SEATS,
-		};
-		match duty {
-			Duty::Draw => <T as Config>::WeightInfo::draw(seats),
-			Duty::Deadline => <T as Config>::WeightInfo::end(seats),
+		let seats = job.quote.seats.into();
+		match (duty, job.round) {
+			(Duty::Draw, FIRST_ROUND) => <T as Config>::WeightInfo::draw(seats),
+			(Duty::Draw, _) => <T as Config>::WeightInfo::draw_again(),
+			(Duty::Deadline, FIRST_ROUND) => weight_of_end_with_charges::<T>(seats),
+			(Duty::Deadline, _) => weight_of_end_with_charges::<T>(seats.saturating_add(MAX_SECOND_ROUND_SEATS)),
 		}
+	}
+
+	/// What a draw weighs at most.
+	fn weight_of_largest_draw() -> Weight {
+		<T as Config>::WeightInfo::draw(MAX_SEATS).max(<T as Config>::WeightInfo::draw_again())
+	}
+
+	/// What a job's end weighs at most: two rounds, and everyone in them at fault.
+	pub(crate) fn weight_of_largest_end() -> Weight {
+		weight_of_end_with_charges::<T>(MAX_SEATS.saturating_add(MAX_SECOND_ROUND_SEATS))
 	}
 
 	/// Keeps the ended job for lookups until its retention is over.
@@ -150,7 +163,7 @@ impl<T: Config> Pallet<T> {
 }
 
 /// The jobs of which something is due, as far as there is weight for it.
-struct Due<T> {
+pub(crate) struct Due<T> {
 	duty: Duty,
 	now: BlockNumber,
 	meter: WeightMeter,
@@ -163,7 +176,7 @@ struct Due<T> {
 }
 
 impl<T: Config> Due<T> {
-	fn new(duty: Duty, now: BlockNumber, limit: Weight) -> Self {
+	pub(crate) fn new(duty: Duty, now: BlockNumber, limit: Weight) -> Self {
 		let (block, place) = AgendaFront::<T>::get(duty);
 		let entries = Agenda::<T>::get(duty, block).into_inner();
 		let meter = WeightMeter::with_limit(limit);
@@ -172,7 +185,7 @@ impl<T: Config> Due<T> {
 
 	/// The next job; entries that their jobs have left behind are passed over. Where there is none, or no weight, the rest is
 	/// left to the next block.
-	fn next(&mut self) -> Option<(JobId, Job)> {
+	pub(crate) fn next(&mut self) -> Option<(JobId, Job)> {
 		let found = self.find();
 		if found.is_none() {
 			AgendaFront::<T>::insert(self.duty, (self.block, self.place));
@@ -206,6 +219,11 @@ impl<T: Config> Due<T> {
 		}
 		None
 	}
+}
+
+fn weight_of_end_with_charges<T: Config>(seats: u32) -> Weight {
+	let charges = <T as Config>::WeightInfo::charge().saturating_mul(seats.into());
+	<T as Config>::WeightInfo::end(seats).saturating_add(charges)
 }
 
 /// Whether that is the job's entry, and not one that it has left behind.

@@ -34,12 +34,17 @@ impl<T: Config> Pallet<T> {
 			return;
 		};
 		for (_, id) in candidates {
-			let digest = blake2_256(&(b"sibyl/audit", vrf, id).encode());
-			let number = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
-			if number.is_multiple_of(T::AuditOdds::get().max(1)) {
+			if Self::is_audited(&vrf, id) {
 				Self::begin_audit(id);
 			}
 		}
+	}
+
+	/// Whether the VRF asks for the job's audit.
+	pub(crate) fn is_audited(vrf: &[u8; 32], id: JobId) -> bool {
+		let digest = blake2_256(&(b"sibyl/audit", vrf, id).encode());
+		let number = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
+		number.is_multiple_of(T::AuditOdds::get().max(1))
 	}
 
 	/// Begins the job's audit, where the protocol's account can pay for the largest.

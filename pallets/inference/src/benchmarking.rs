@@ -1,125 +1,238 @@
-//! What the pallet's calls, and the pieces that `include` and the hooks are made of, weigh.
+//! What the pallet's calls, and the pieces that `include` and the hooks are made of, weigh at their worst.
+//!
+//! A session has as many validators as can be, and all serve the model. What all jobs of a block share, as counters, the
+//! model and its roster, is read and written once a block: [`shared_keys`] lists it, `end_block` counts it, and the pieces
+//! leave it out. So it is with the validators' ledgers, which `ledger` counts.
+//!
+//! A validator that is found unresponsive costs a look at each model, which no piece counts: it has to attest again, and
+//! to miss five seats, before it does so once more.
 
 use super::*;
-use alloc::{collections::BTreeMap, vec, vec::Vec};
-use codec::Encode;
-use frame_benchmarking::v2::*;
+use agenda::Duty;
+use alloc::{vec, vec::Vec};
+use cells::{Cell, Cells};
+use codec::{Decode, Encode};
+use frame_benchmarking::{benchmarking::add_to_whitelist, v2::*};
 use frame_support::{
+	storage::unhashed,
 	traits::{
 		fungible::{Mutate, MutateHold},
 		Get,
 	},
-	weights::WeightMeter,
 	BoundedVec,
 };
 use frame_system::RawOrigin;
+use include::Spending;
+use ledgers::Ledgers;
 use sibyl_primitives::{
-	job::{Seats, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES},
-	model::{Golden, ModelFile, ModelLimits, ModelRevision, Standing, Task},
-	output::{output_hash, Answer, Classification, VersionedOutput},
+	committee::quorum,
+	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
+	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Task},
+	output::{output_hash, Answer, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
-	vote::{Attestation, Ballot, Commit, SignedBallot},
+	vote::{Attestation, Ballot, Commit, Reveal, VersionedBallot, VoteTarget, MAX_VOTES},
 	InferenceId,
 };
 use sp_application_crypto::RuntimeAppPublic;
 
 const FUNDS: Balance = 1_000_000_000_000_000_000;
+const STAKE: Balance = 1_000;
+/// A millisecond a job.
+const PACE: Pace = Pace { job: 1_000, input_unit: 0, output_unit: 0 };
+/// A block beyond those of any job.
+const FAR: BlockNumber = 1_000_000;
 
-fn model() -> ModelRevision {
-	let file = ModelFile { name: "weights".try_into().expect("short"), size: 1, sha256: Hash::zero() };
-	let golden = Golden { input: "text".try_into().expect("short"), output_hash: Hash::zero() };
+/// A revision as long as can be.
+fn model(number: u32) -> ModelRevision {
+	let file = ModelFile { name: "w".repeat(64).as_str().try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
+	let golden = Golden {
+		input: "g".repeat(256).as_str().try_into().expect("it fits"),
+		output_hash: Hash::zero(),
+		trace: Hash::zero(),
+	};
 	ModelRevision {
-		name: "benchmark".try_into().expect("short"),
-		task: Task::Classify,
-		architecture: "benchmark".try_into().expect("short"),
-		files: vec![file].try_into().expect("one fits"),
-		semantics: 1,
-		limits: ModelLimits { input_bytes: MAX_INPUT_BYTES, context_units: MAX_INPUT_BYTES, output_units: 0 },
+		name: "benchmark".try_into().expect("it fits"),
+		task: Task::Generate,
+		architecture: "benchmark".try_into().expect("it fits"),
+		files: vec![file; 4].try_into().expect("they fit"),
+		semantics: number,
+		limits: ModelLimits { input_bytes: MAX_INPUT_BYTES, context_units: MAX_INPUT_BYTES, output_units: 1_024 },
 		commit_window: 12,
 		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000 },
-		goldens: vec![golden].try_into().expect("one fits"),
+		goldens: vec![golden; 8].try_into().expect("they fit"),
 	}
+}
+
+fn models() -> impl Iterator<Item = ModelRevision> {
+	(0..MAX_MODELS).map(model)
 }
 
 fn requester() -> AccountId {
 	account("requester", 0, 0)
 }
 
-/// A session of so many validators that all serve the model; the first one's key is in the keystore.
-fn validators<T: Config>(count: u32) -> Vec<Member> {
+fn validator(number: u32) -> AccountId {
+	account("validator", number, 0)
+}
+
+/// Seats that a validator has open when as many jobs are as can be, in two rounds each.
+fn open_seats<T: Config>() -> u32 {
+	let seats = T::MaxOpenJobs::get().saturating_mul(MAX_SEATS + MAX_SECOND_ROUND_SEATS);
+	(seats / T::MaxValidators::get()).clamp(1, MAX_OPEN_SEATS - 1)
+}
+
+/// A session as large as can be, whose validators all serve every model; each has all of its seats and a bond for more.
+fn network<T: Config>() -> Vec<Member> {
 	let key = InferenceId::generate_pair(None);
-	let members: Vec<_> = (0..count)
-		.map(|number| Member { validator: account("validator", number, 0), key: key.clone(), stake: 1_000 })
+	let session = T::CurrentSession::get();
+	let members: Vec<_> = (0..T::MaxValidators::get())
+		.map(|number| Member { validator: validator(number), key: key.clone() })
 		.collect();
-	pallet_models::Models::<T>::insert(model().id(), model());
-	for member in &members {
-		let record = pallet_models::AttestationRecord { standing: Standing::Serves { capacity: u16::MAX }, made_at: 0 };
-		pallet_models::Attestations::<T>::insert(model().id(), &member.validator, record);
-		T::Currency::set_balance(&member.validator, FUNDS);
+	let open: Vec<_> = (0..open_seats::<T>()).map(|job| (JobId::MAX - JobId::from(job), FIRST_ROUND)).collect();
+	for (index, member) in (0..).zip(&members) {
+		Members::<T>::insert(session, index, member);
+		Places::<T>::insert(&member.key, session, index);
+		T::Currency::set_balance(&member.validator, FUNDS * 2);
+		T::Currency::hold(&HoldReason::ServiceBond.into(), &member.validator, FUNDS).expect("it has that");
+		let open_seats = BoundedVec::truncate_from(open.clone());
+		ServiceLedgers::<T>::insert(&member.validator, Ledger { bond: FUNDS, open_seats, ..Default::default() });
 	}
-	KeySets::<T>::insert(T::CurrentSession::get(), KeySet { members: BoundedVec::truncate_from(members.clone()) });
-	T::Currency::set_balance(&requester(), FUNDS);
-	T::Currency::set_balance(&Pallet::<T>::protocol_account(), FUNDS);
+	let servers: Vec<_> = (0..)
+		.zip(&members)
+		.map(|(authority_index, Member { validator, .. })| Server {
+			validator: validator.clone(),
+			authority_index,
+			stake: STAKE,
+			pace: PACE,
+		})
+		.collect();
+	for revision in models() {
+		let id = revision.id();
+		pallet_models::Models::<T>::insert(id, revision);
+		Rosters::<T>::insert(id, BoundedVec::truncate_from(servers.clone()));
+	}
+	for rich in [requester(), Pallet::<T>::protocol_account()] {
+		T::Currency::set_balance(&rich, FUNDS * 1_000);
+	}
+	RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(0, [7; 32]); MAX_DRAW_DELAY.into()]));
+	for duty in [Duty::Draw, Duty::Deadline] {
+		AgendaFront::<T>::insert(duty, (Pallet::<T>::now(), 0));
+	}
 	members
 }
 
-fn submitted<T: Config>() -> JobId {
+/// What the jobs of a block share.
+fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
+	let now = Pallet::<T>::now();
+	let mut keys = vec![
+		NextJob::<T>::hashed_key().to_vec(),
+		ExpectedTime::<T>::hashed_key().to_vec(),
+		RecentVrfs::<T>::hashed_key().to_vec(),
+		RetainedRange::<T>::hashed_key().to_vec(),
+		AuditCandidates::<T>::hashed_key().to_vec(),
+		Incoming::<T>::hashed_key().to_vec(),
+		OpenJobs::<T>::counter_storage_final_key().to_vec(),
+		frame_system::Account::<T>::hashed_key_for(Pallet::<T>::protocol_account()),
+	];
+	let after = |blocks| now.saturating_add(blocks);
+	keys.extend((1..=2).map(|blocks| Agenda::<T>::hashed_key_for(Duty::Draw, after(blocks))));
+	for blocks in [1, T::CommitGrace::get(), T::RevealWindow::get(), Pallet::<T>::commit_window(0)] {
+		keys.push(Agenda::<T>::hashed_key_for(Duty::Deadline, after(blocks)));
+	}
+	for id in models().map(|revision| revision.id()) {
+		keys.push(pallet_models::Models::<T>::hashed_key_for(id));
+		keys.push(pallet_models::Suspended::<T>::hashed_key_for(id));
+		keys.push(Rosters::<T>::hashed_key_for(id));
+	}
+	keys
+}
+
+/// Leaves out what `end_block` counts.
+fn leave_out_what_is_shared<T: Config>() {
+	for key in shared_keys::<T>() {
+		add_to_whitelist(key.into());
+	}
+}
+
+fn submitted<T: Config>() -> (JobId, Job) {
 	let id = NextJob::<T>::get();
-	let options = JobOptions { seats: Seats::Fixed(1), ..Default::default() };
-	Pallet::<T>::do_submit(requester(), model().id(), vec![b'x'; 100], options, Balance::MAX)
-		.expect("can be submitted");
-	id
+	let options = JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
+	Pallet::<T>::do_submit(requester(), model(0).id(), vec![b'x'; 100], options, Balance::MAX).expect("it is right");
+	(id, Jobs::<T>::get(id).expect("it was submitted"))
 }
 
+/// An answer of so many bytes, or as many as an answer has at least: its tokens take the most of it to decode.
 fn answer(bytes: u32) -> OutputBytes {
-	let mut classification = Classification { label: "eng".try_into().expect("short"), scores: Default::default() };
-	while classification.encoded_size() < bytes as usize {
-		let score =
-			sibyl_primitives::output::LabelScore { label: "abcdefghijklmnop".try_into().expect("short"), score: 1 };
-		if classification.scores.try_push(score).is_err() {
-			break;
-		}
-	}
-	VersionedOutput::V1(Output::Answer(Answer::Classification(classification))).encode().try_into().expect("short")
-}
-
-/// A job with so many seats, each of which did the same.
-fn with_committee<T: Config>(seats: u32, phase: Phase, vote: SeatVote) -> JobId {
-	let members = validators::<T>(seats.max(1));
-	let id = submitted::<T>();
-	let seats: Vec<_> = (0..seats)
-		.zip(members)
-		.map(|(authority_index, member)| Seat { validator: member.validator, authority_index, vote })
-		.collect();
-	for seat in &seats {
-		OpenSeats::<T>::insert(&seat.validator, 1);
-	}
-	let committee = Committee {
-		draw: Hash::zero(),
-		round: 0,
-		session: T::CurrentSession::get(),
-		drawn_at: 1,
-		seats: BoundedVec::truncate_from(seats),
+	let tokens = (bytes / 8).min(1_024);
+	let text = bytes.saturating_sub(tokens * 4 + 16) as usize;
+	let generation = Generation {
+		text: "x".repeat(text.min(6_000)).as_str().try_into().expect("it fits"),
+		tokens: (0..tokens).collect::<Vec<_>>().try_into().expect("they fit"),
+		finish: Finish::Stop,
 	};
-	Committees::<T>::insert(id, committee);
-	Jobs::<T>::mutate(id, |job| {
-		if let Some(job) = job {
-			job.phase = phase;
-		}
-	});
-	id
+	VersionedOutput::V1(Output::Answer(Answer::Generation(generation))).encode().try_into().expect("it fits")
 }
 
-fn get<T: Config>(id: JobId) -> (Job, Committee) {
-	(Jobs::<T>::get(id).expect("submitted"), Committees::<T>::get(id).expect("drawn"))
+fn value(number: u8) -> Value {
+	Value { output_hash: output_hash(&answer(MAX_OUTPUT_BYTES)), work: Hash::repeat_byte(number) }
 }
 
-fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> (SignedBallot, Member) {
-	let member = Pallet::<T>::member(T::CurrentSession::get(), 0).expect("the session has validators");
+/// A committee of these validators, each of which did that.
+fn committee<T: Config>(round: Round, seats: core::ops::Range<u32>, vote: SeatVote) -> Committee {
+	let seats: Vec<_> = seats
+		.map(|number| Seat { validator: validator(number), authority_index: number, stake: STAKE, time: 1, vote })
+		.collect();
+	let serving = T::MaxValidators::get();
+	Committee {
+		draw: Hash::zero(),
+		round,
+		session: T::CurrentSession::get(),
+		drawn_at: Pallet::<T>::now(),
+		serving: serving as u16,
+		serving_stake: STAKE.saturating_mul(serving.into()),
+		charge: 1_000,
+		checks: true,
+		seats: BoundedVec::truncate_from(seats),
+	}
+}
+
+/// Stores the committee and gives its validators their seats.
+fn seat<T: Config>(id: JobId, job: &mut Job, committee: &Committee, phase: Phase) {
+	for seat in &committee.seats {
+		ServiceLedgers::<T>::mutate(&seat.validator, |ledger| {
+			ledger.reserved += committee.charge;
+			ledger.open_time += seat.time;
+			ledger.open_seats.try_push((id, committee.round)).expect("there is room");
+		});
+	}
+	Committees::<T>::insert((id, committee.round), committee);
+	job.round = committee.round;
+	job.phase = phase;
+	job.deadline = FAR;
+	Jobs::<T>::insert(id, job);
+}
+
+/// All validators' ledgers, as if something before had read them.
+fn read_ledgers<T: Config>() -> Ledgers<T> {
+	let mut ledgers = Ledgers::<T>::default();
+	for number in 0..T::MaxValidators::get() {
+		ledgers.get(&validator(number));
+	}
+	ledgers
+}
+
+/// A ballot of the first validator.
+fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
+	let Member { key, .. } = Members::<T>::get(T::CurrentSession::get(), 0).expect("the session has validators");
 	let mut ballot = Ballot::new(T::CurrentSession::get(), 0, Pallet::<T>::now());
 	change(&mut ballot);
-	let signature = ballot.sign(&Pallet::<T>::genesis(), &member.key).expect("the keystore has the key");
-	(SignedBallot { ballot, outputs: Default::default(), signature }, member)
+	let signature = ballot.sign(&Pallet::<T>::genesis(), &key).expect("the keystore has the key");
+	SignedBallot { ballot, outputs: Default::default(), signature }
+}
+
+fn junk(number: u32) -> Reveal {
+	let target = VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
+	Reveal { target, seat: 0, output_hash: Hash::zero(), work: Hash::zero(), salt: Hash::zero() }
 }
 
 #[benchmarks]
@@ -128,12 +241,18 @@ mod benchmarks {
 
 	#[benchmark]
 	fn submit(b: Linear<1, MAX_INPUT_BYTES>) {
-		validators::<T>(T::MaxValidators::get());
+		network::<T>();
+		leave_out_what_is_shared::<T>();
+		// A part of the validators can't pay for a seat, and is met by the trial of the draw.
+		for number in 0..T::MaxValidators::get() / 3 {
+			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+		}
 		let input = vec![b'x'; b as usize];
-		let options = JobOptions { seats: Seats::Fixed(15), ..Default::default() };
+		let options =
+			JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(requester()), model().id(), input, options, Balance::MAX);
+		_(RawOrigin::Signed(requester()), model(0).id(), input, options, Balance::MAX);
 
 		assert_eq!(OpenJobs::<T>::count(), 1);
 	}
@@ -147,76 +266,103 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn glance() {
-		validators::<T>(T::MaxValidators::get());
-		let (signed, _) = signed::<T>(|ballot| {
-			ballot
-				.attestations
-				.try_push(Attestation { model: model().id(), standing: Standing::Withdrawn })
-				.expect("fits");
+	fn ballot(v: Linear<1, MAX_VOTES>) {
+		network::<T>();
+		let signed = signed::<T>(|said| {
+			let reveals: Vec<_> = (0..v).map(junk).collect();
+			said.reveals = reveals.try_into().expect("as many as fit");
 		});
-		let member;
+		let genesis = Pallet::<T>::genesis();
+		let bytes = VersionedBallot::V1(signed).encode();
+		let is_right;
 
 		#[block]
 		{
-			assert!(Pallet::<T>::glance(&signed.ballot, Pallet::<T>::now()).is_ok());
-			member = Pallet::<T>::member(signed.ballot.session, signed.ballot.authority_index);
+			let VersionedBallot::V1(signed) = VersionedBallot::decode(&mut &bytes[..]).expect("it is a ballot");
+			let member = Pallet::<T>::look_at(&signed.ballot, Pallet::<T>::now());
+			is_right = member.is_ok_and(|member| signed.is_signed_by(&genesis, &member.key));
 		}
 
-		assert!(member.is_some());
+		assert!(is_right);
 	}
 
-	#[benchmark]
-	fn signature() {
-		validators::<T>(1);
-		let id = with_committee::<T>(1, Phase::Committing, SeatVote::Missing);
-		let (job, committee) = get::<T>(id);
-		let (signed, member) = signed::<T>(|ballot| {
-			let commit = Commit { target: committee.target(job.fingerprint), seat: 0, commitment: Hash::zero() };
-			while ballot.commits.try_push(commit).is_ok() {}
-		});
-		let valid;
-
-		#[block]
-		{
-			valid = signed.is_signed_by(&Pallet::<T>::genesis(), &member.key);
-		}
-
-		assert!(valid);
-	}
-
+	/// A reveal, whose commitment is looked at.
 	#[benchmark]
 	fn vote() {
-		let id = with_committee::<T>(MAX_SEATS, Phase::Committing, SeatVote::Missing);
-		let (job, committee) = get::<T>(id);
-		let (signed, member) = signed::<T>(|ballot| {
-			let commit =
-				Commit { target: committee.target(job.fingerprint), seat: 0, commitment: Hash::repeat_byte(1) };
-			ballot.commits.try_push(commit).expect("fits");
+		let members = network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		let Value { output_hash, work } = value(1);
+		let (target, salt) = (committee::<T>(0, 0..1, SeatVote::Missing).target(asked.fingerprint), Hash::zero());
+		let committer = sibyl_primitives::commitment::Committer {
+			genesis: Pallet::<T>::genesis(),
+			target,
+			seat: 0,
+			validator: &members[0].validator,
+			model: asked.model,
+		};
+		let commitment = committer.commitment(&output_hash, &work, &salt);
+		let drawn = committee::<T>(0, 0..MAX_SEATS, SeatVote::Committed(commitment));
+		seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
+		let signed = signed::<T>(|said| {
+			let reveal = Reveal { target, seat: 0, output_hash, work, salt };
+			said.reveals.try_push(reveal).expect("it fits");
 		});
-		let mut meter = WeightMeter::new();
-		let mut reserved = BTreeMap::new();
+		let (mut spending, mut cells) = (Spending::new::<T>(), Cells::<T>::default());
+		cells.find(&target);
 
 		#[block]
 		{
-			Pallet::<T>::take_ballot(&signed, &member, &mut meter, &mut reserved);
-			for job in reserved.keys() {
-				Pallet::<T>::advance(*job, Pallet::<T>::now());
+			Pallet::<T>::take_ballot(&signed, &members[0], Pallet::<T>::now(), &mut spending, &mut cells);
+		}
+
+		assert_eq!(cells.into_touched().next().map(|cell| cell.committee.tally().revealed), Some(1));
+	}
+
+	/// A job that is looked for, agrees, without an end, and is entered into the agenda.
+	#[benchmark]
+	fn job() {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		let mut drawn = committee::<T>(0, 0..MAX_SEATS, SeatVote::Revealed(value(1)));
+		drawn.seats[0].vote = SeatVote::Committed(Hash::zero());
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
+		leave_out_what_is_shared::<T>();
+		let target = drawn.target(asked.fingerprint);
+		let now = Pallet::<T>::now();
+
+		#[block]
+		{
+			let mut cells = Cells::<T>::default();
+			if let cells::Found::Cell(cell) = cells.find(&target) {
+				cell.is_changed = true;
+			}
+			for mut cell in cells.into_touched() {
+				Pallet::<T>::advance(&mut cell, now, &mut Ledgers::<T>::default());
+				Pallet::<T>::enter(Duty::Deadline, id, now.saturating_add(T::RevealWindow::get()));
 			}
 		}
 
-		assert_eq!(get::<T>(id).1.tally().committed, 1);
+		assert!(Jobs::<T>::get(id).is_some_and(|found| found.agreed.is_some() && found.is_open()));
 	}
 
 	#[benchmark]
 	fn output(b: Linear<16, MAX_OUTPUT_BYTES>) {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
 		let answer = super::answer(b);
-		let revealed = SeatVote::Revealed { output_hash: output_hash(&answer) };
-		let id = with_committee::<T>(MAX_SEATS, Phase::Revealing, revealed);
+		let revealed = Value { output_hash: output_hash(&answer), work: Hash::zero() };
+		let drawn = committee::<T>(0, 0..MAX_SEATS, SeatVote::Revealed(revealed));
+		seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
+		let mut cell = Cell::load::<T>(id, asked).expect("it has a committee");
+		cell.stored_output::<T>();
+		let bytes = answer.encode();
 
 		#[block]
 		{
-			Pallet::<T>::take_output(id, output_hash(&answer), &answer);
+			let brought = OutputBytes::decode(&mut &bytes[..]).expect("it fits");
+			cell.brought.insert(output_hash(&brought), brought.clone());
+			Pallet::<T>::keep_best_output(&mut cell);
 		}
 
 		assert!(Outputs::<T>::contains_key(id));
@@ -224,64 +370,214 @@ mod benchmarks {
 
 	#[benchmark]
 	fn attestation() {
-		let members = validators::<T>(1);
-		let said = Attestation { model: model().id(), standing: Standing::Withdrawn };
-		let noted;
+		let members = network::<T>();
+		let id = model(0).id();
+		for member in &members {
+			let record = AttestationRecord { availability: Availability::Serves(PACE), made_at: 0 };
+			Attestations::<T>::insert(id, &member.validator, record);
+		}
+		let said = Attestation { model: id, availability: Availability::Withdrawn };
 
 		#[block]
 		{
-			noted = pallet_models::Pallet::<T>::attest(&members[0].validator, &said, 1);
-			pallet_models::Pallet::<T>::apply_incoming();
+			Pallet::<T>::attest(&members[0].validator, &said, 1);
+			Pallet::<T>::apply_incoming();
 		}
 
-		assert!(noted && pallet_models::Pallet::<T>::capacity(&model().id(), &members[0].validator).is_none());
+		assert_eq!(Rosters::<T>::get(id).len() as u32, T::MaxValidators::get() - 1);
+	}
+
+	/// The fixed part, all that jobs share, and as many audits as are to be expected.
+	#[benchmark]
+	fn end_block() {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		asked.phase = Phase::Ended;
+		let (now, vrf) = (Pallet::<T>::now(), [7; 32]);
+		let candidates: Vec<_> = (0..audits::MAX_CANDIDATES)
+			.map(|number| (now.saturating_sub(1), id + 1 + JobId::from(number)))
+			.collect();
+		for (_, id) in candidates.iter().filter(|(_, id)| Pallet::<T>::is_audited(&vrf, *id)) {
+			Jobs::<T>::insert(id, &asked);
+		}
+		AuditCandidates::<T>::put(BoundedVec::truncate_from(candidates));
+		let keys = shared_keys::<T>();
+		let ids: Vec<_> = models().map(|revision| revision.id()).collect();
+
+		#[block]
+		{
+			for key in &keys {
+				if let Some(bytes) = unhashed::get_raw(key) {
+					unhashed::put_raw(key, &bytes);
+				}
+			}
+			for id in &ids {
+				Pallet::<T>::serving(id);
+			}
+			Pallet::<T>::weight_of_the_blocks_end();
+			Pallet::<T>::keep_vrf(vrf);
+			Pallet::<T>::end_block();
+		}
+
+		assert!(AuditCandidates::<T>::get().is_empty());
 	}
 
 	#[benchmark]
-	fn draw(v: Linear<1, 100>) {
-		validators::<T>(v);
-		let id = submitted::<T>();
-		let now = Pallet::<T>::now().saturating_add(1);
+	fn pass_over() {
+		network::<T>();
+		let (id, asked) = submitted::<T>();
+		Jobs::<T>::insert(id, Job { deadline: FAR, ..asked });
+		let now = Pallet::<T>::now();
+		Pallet::<T>::enter(Duty::Draw, id, now);
+		leave_out_what_is_shared::<T>();
+		for block in [now, now.saturating_add(1)] {
+			add_to_whitelist(Agenda::<T>::hashed_key_for(Duty::Draw, block).into());
+		}
+		add_to_whitelist(AgendaFront::<T>::hashed_key_for(Duty::Draw).into());
+		let found;
+
+		#[block]
+		{
+			found = agenda::Due::<T>::new(Duty::Draw, now, T::MaxDrawWeight::get()).next();
+		}
+
+		assert!(found.is_none());
+	}
+
+	#[benchmark]
+	fn draw(s: Linear<1, MAX_SEATS>) {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		asked.quote.seats = s as u16;
+		asked.submitted_at = 0;
+		for number in 0..T::MaxValidators::get() / 3 {
+			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+		}
+		let mut ledgers = read_ledgers::<T>();
+		let mut rosters = super::committee::Rostered::<T>::default();
+		rosters.get(&asked.model);
+		let now = Pallet::<T>::now();
+		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32]); MAX_DRAW_DELAY.into()]));
+		leave_out_what_is_shared::<T>();
+
+		#[block]
+		{
+			// As it is found in the agenda.
+			let _ = Jobs::<T>::get(id);
+			Pallet::<T>::draw(id, asked, now, &mut rosters, &mut ledgers);
+		}
+
+		assert_eq!(Committees::<T>::get((id, FIRST_ROUND)).map(|drawn| drawn.seats.len() as u32), Some(s));
+	}
+
+	/// Hardly anyone has room, so that everyone is met.
+	#[benchmark]
+	fn draw_again() {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		let validators = T::MaxValidators::get();
+		let first = committee::<T>(FIRST_ROUND, 0..MAX_SEATS, SeatVote::Revealed(value(1)));
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		seat::<T>(id, &mut asked, &first, Phase::Revealing);
+		asked.round = SECOND_ROUND;
+		let now = Pallet::<T>::now();
+		asked.deadline = now;
+		for number in MAX_SEATS..validators - MAX_SECOND_ROUND_SEATS + 1 {
+			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+		}
+		let mut ledgers = read_ledgers::<T>();
+		let mut rosters = super::committee::Rostered::<T>::default();
+		rosters.get(&asked.model);
 		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32])]));
-		let mut job = Jobs::<T>::get(id).expect("submitted");
-		job.quote.seats = v.min(MAX_SEATS) as u16;
+		leave_out_what_is_shared::<T>();
 
 		#[block]
 		{
-			Pallet::<T>::draw(id, job, now);
+			let _ = Jobs::<T>::get(id);
+			Pallet::<T>::draw(id, asked, now, &mut rosters, &mut ledgers);
 		}
 
-		assert_eq!(get::<T>(id).1.seats.len(), v.min(MAX_SEATS) as usize);
+		let drawn = Committees::<T>::get((id, SECOND_ROUND)).map(|drawn| drawn.seats.len() as u32);
+		assert_eq!(drawn, Some(MAX_SECOND_ROUND_SEATS - 1));
 	}
 
+	/// The end of a second round, which pays seats of both and contradicts some of the first.
 	#[benchmark]
-	fn end(s: Linear<1, MAX_SEATS>) {
-		let answer = super::answer(400);
-		let hash = output_hash(&answer);
-		let id = with_committee::<T>(s, Phase::Revealing, SeatVote::Revealed { output_hash: hash });
-		Outputs::<T>::insert(id, answer);
-		let (mut job, _) = get::<T>(id);
-		job.agreed = Some(Agreement { output_hash: hash, at: 1 });
-		// The price of all its seats is held.
-		let more = job.quote.per_seat.saturating_mul(s.saturating_sub(1).into()).saturating_mul(2);
-		assert!(T::Currency::hold(&HoldReason::JobFee.into(), &requester(), more).is_ok());
-		job.quote.total = job.quote.total.saturating_add(more);
-		job.quote.seats = s as u16;
+	fn end(s: Linear<2, { MAX_SEATS + MAX_SECOND_ROUND_SEATS }>) {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		let (of_first, of_second) = (s / 2, s - s / 2);
+		let first = committee::<T>(FIRST_ROUND, 0..of_first, SeatVote::Revealed(value(1)));
+		seat::<T>(id, &mut asked, &first, Phase::Revealing);
+		let second = committee::<T>(SECOND_ROUND, MAX_SEATS..MAX_SEATS + of_second, SeatVote::Revealed(value(2)));
+		seat::<T>(id, &mut asked, &second, Phase::Revealing);
+		let support = Support { round: SECOND_ROUND, seats: of_second as u16, agreed: of_second as u16, serving: 300 };
+		asked.agreed = Some(Agreement { value: value(2), at: 1, support });
+		let mut ledgers = read_ledgers::<T>();
+		let mut cell = Cell::load::<T>(id, asked).expect("it is drawn");
+		leave_out_what_is_shared::<T>();
 
 		#[block]
 		{
-			Pallet::<T>::end(id, job, Verdict::Agreed);
+			Pallet::<T>::conclude(&mut cell, &mut ledgers);
 		}
 
 		assert_eq!(OpenJobs::<T>::count(), 0);
+		assert!(quorum(of_second as usize) <= of_second as usize);
+	}
+
+	#[benchmark]
+	fn charge() {
+		network::<T>();
+		leave_out_what_is_shared::<T>();
+		let mut ledgers = read_ledgers::<T>();
+		let taken;
+
+		#[block]
+		{
+			taken = ledgers.charge(&validator(0), 1_000);
+			Pallet::<T>::deposit_event(Event::SeatCharged {
+				job: 0,
+				round: 0,
+				seat: 0,
+				validator: validator(0),
+				fault: Fault::Withheld,
+				amount: taken,
+			});
+		}
+
+		assert_eq!(taken, 1_000);
+	}
+
+	#[benchmark]
+	fn ledger() {
+		network::<T>();
+		leave_out_what_is_shared::<T>();
+
+		#[block]
+		{
+			let mut ledgers = Ledgers::<T>::default();
+			ledgers.pay(&validator(0), FUNDS);
+			ledgers.store();
+		}
+
+		assert_eq!(ServiceLedgers::<T>::get(validator(0)).record.earned, FUNDS);
 	}
 
 	#[benchmark]
 	fn prune() {
-		let id = with_committee::<T>(MAX_SEATS, Phase::Committing, SeatVote::Missing);
-		let (job, _) = get::<T>(id);
-		Pallet::<T>::end(id, job, Verdict::Expired);
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		for (round, seats) in [(FIRST_ROUND, 0..MAX_SEATS), (SECOND_ROUND, MAX_SEATS..2 * MAX_SEATS - 1)] {
+			let drawn = committee::<T>(round, seats, SeatVote::Revealed(value(1)));
+			seat::<T>(id, &mut asked, &drawn, Phase::Ended);
+		}
+		OpenJobs::<T>::remove(id);
 		Retained::<T>::insert(0, (id, 0));
+		RetainedRange::<T>::put((0, 1));
+		leave_out_what_is_shared::<T>();
 		let pruned;
 
 		#[block]
@@ -291,6 +587,63 @@ mod benchmarks {
 
 		assert_eq!(pruned, 1);
 		assert!(!Jobs::<T>::contains_key(id));
+	}
+
+	#[benchmark]
+	fn bond_service() {
+		network::<T>();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(validator(0)), 1_000);
+
+		assert_eq!(ServiceLedgers::<T>::get(validator(0)).bond, FUNDS + 1_000);
+	}
+
+	#[benchmark]
+	fn unbond_service() {
+		network::<T>();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(validator(0)), 1_000);
+
+		assert_eq!(ServiceLedgers::<T>::get(validator(0)).bond, FUNDS - 1_000);
+	}
+
+	/// The last commits of two full ballots contradict each other.
+	#[benchmark]
+	fn report_equivocation() {
+		network::<T>();
+		let of = |commitment: u8| {
+			signed::<T>(|said| {
+				let commits = (0..MAX_VOTES).map(|number| {
+					let Reveal { target, seat, .. } = junk(number);
+					let commitment = if number + 1 == MAX_VOTES { commitment } else { 0 };
+					Commit { target, seat, commitment: Hash::repeat_byte(commitment) }
+				});
+				said.commits = commits.collect::<Vec<_>>().try_into().expect("as many as fit");
+				said.reveals = (0..MAX_VOTES).map(junk).collect::<Vec<_>>().try_into().expect("as many as fit");
+			})
+		};
+		let (first, second) = (Box::new(of(1)), Box::new(of(2)));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(requester()), first, second);
+	}
+
+	#[benchmark]
+	fn cancel() {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		for (round, seats) in [(FIRST_ROUND, 0..MAX_SEATS), (SECOND_ROUND, MAX_SEATS..2 * MAX_SEATS - 1)] {
+			let drawn = committee::<T>(round, seats, SeatVote::Revealed(value(1)));
+			seat::<T>(id, &mut asked, &drawn, Phase::Revealing);
+		}
+
+		#[extrinsic_call]
+		_(RawOrigin::Root, id);
+
+		assert_eq!(OpenJobs::<T>::count(), 0);
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::benchmark_externalities(), crate::mock::Test);

@@ -43,6 +43,12 @@ impl Cell {
 		*self.stored.get_or_insert_with(|| Outputs::<T>::get(id).map(|output| output_hash(&output)))
 	}
 
+	/// Seats of all of its committees.
+	pub fn seats(&self) -> u32 {
+		let before = if self.committee.is_first() { 0 } else { u32::from(self.job.quote.seats) };
+		before.saturating_add(self.committee.seats.len() as u32)
+	}
+
 	/// Stores the output, whose hash this is.
 	pub fn store_output<T: Config>(&mut self, hash: Hash, output: &OutputBytes) {
 		Outputs::<T>::insert(self.id, output);
@@ -78,6 +84,11 @@ impl<T: Config> Cells<T> {
 	pub fn find(&mut self, target: &VoteTarget) -> &mut Found {
 		let key = (target.fingerprint, target.round);
 		self.found.entry(key).or_insert_with(|| Self::look_for(target))
+	}
+
+	/// Lets votes for the job, for which a block has no weight, wait for another block.
+	pub fn leave_out(&mut self, target: &VoteTarget) {
+		self.found.insert((target.fingerprint, target.round), Found::Over);
 	}
 
 	/// The jobs for which a vote was taken or an output brought.

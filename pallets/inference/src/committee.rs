@@ -50,7 +50,7 @@ impl<T> Default for Rostered<T> {
 }
 
 impl<T: Config> Rostered<T> {
-	fn get(&mut self, model: &ModelId) -> &[Server] {
+	pub(crate) fn get(&mut self, model: &ModelId) -> &[Server] {
 		self.rosters.entry(*model).or_insert_with(|| Pallet::<T>::serving(model))
 	}
 }
@@ -137,7 +137,12 @@ impl<T: Config> Pallet<T> {
 
 	/// Keeps this block's VRF for the draws at its end and at those of the next blocks.
 	pub(crate) fn note_vrf() {
-		let Some(vrf) = T::BlockVrf::get() else { return };
+		if let Some(vrf) = T::BlockVrf::get() {
+			Self::keep_vrf(vrf);
+		}
+	}
+
+	pub(crate) fn keep_vrf(vrf: [u8; 32]) {
 		RecentVrfs::<T>::mutate(|vrfs| {
 			if vrfs.is_full() {
 				vrfs.remove(0);

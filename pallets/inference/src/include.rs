@@ -1,8 +1,8 @@
 //! Votes in a block: what is taken, and what that changes.
 
 use super::*;
-use alloc::collections::BTreeSet;
 use cells::{Cell, Cells, Found};
+use alloc::collections::BTreeSet;
 use codec::DecodeAll;
 use frame_support::{
 	pallet_prelude::ConstU32,
@@ -12,6 +12,7 @@ use frame_support::{
 };
 use ledgers::Ledgers;
 use sibyl_primitives::{
+	committee::quorum,
 	output::{output_hash, VersionedOutput},
 	vote::{Abstention, Ballot, Commit, Reveal},
 };
@@ -20,18 +21,17 @@ use standing::{count_votes, votes, Vote, Worth};
 /// What including ballots weighs, as it is spent.
 pub(crate) struct Spending {
 	meter: WeightMeter,
-	/// What jobs may need that have votes: given back where they don't.
+	/// What the ends of jobs may need, and validators' ledgers: given back as far as they don't.
 	reserved: Weight,
-	/// The jobs for whose end there was not enough.
-	unpaid: BTreeSet<(Fingerprint, Round)>,
 }
 
 impl Spending {
 	/// A block's share.
 	pub fn new<T: Config>() -> Self {
 		let mut meter = WeightMeter::with_limit(T::MaxIncludeWeight::get());
-		meter.consume(<T as Config>::WeightInfo::include());
-		Self { meter, reserved: Weight::zero(), unpaid: BTreeSet::new() }
+		let reserved = Pallet::<T>::weight_of_all_ledgers();
+		meter.consume(<T as Config>::WeightInfo::include().saturating_add(reserved));
+		Self { meter, reserved }
 	}
 
 	/// Pays for a ballot's signature, its outputs and the look at its votes; whether there was enough.
@@ -48,34 +48,49 @@ impl Spending {
 		self.meter.try_consume(all).is_ok()
 	}
 
+	/// Pays for another use of an output that a ballot has paid for once; whether there was enough.
+	pub fn pay_for_output<T: Config>(&mut self, bytes: u32) -> bool {
+		self.meter.try_consume(<T as Config>::WeightInfo::output(bytes)).is_ok()
+	}
+
 	/// Pays for the job that a vote is for, when it is met first, and reserves what its end may weigh; whether there was
-	/// enough.
+	/// enough. Where there was not, the block takes no vote for it.
 	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &mut Cells<T>) -> bool {
 		let target = vote.target();
 		if cells.knows(target) {
-			return !self.unpaid.contains(&(target.fingerprint, target.round));
+			return true;
 		}
 		if self.meter.try_consume(<T as Config>::WeightInfo::job()).is_err() {
 			return false;
 		}
-		// Only reveals end jobs.
 		let end = match cells.find(target) {
-			Found::Cell(cell) if cell.job.phase == Phase::Revealing => {
-				<T as Config>::WeightInfo::end(cell.committee.seats.len() as u32)
-			}
-			_ => return true,
+			Found::Cell(cell) => Self::weight_of_end::<T>(cell),
+			Found::NotYet | Found::Over => Weight::zero(),
 		};
-		let is_paid = self.meter.try_consume(end).is_ok();
-		if is_paid {
-			self.reserved = self.reserved.saturating_add(end);
-		} else {
-			self.unpaid.insert((target.fingerprint, target.round));
+		if self.meter.try_consume(end).is_err() {
+			cells.leave_out(target);
+			return false;
 		}
-		is_paid
+		self.reserved = self.reserved.saturating_add(end);
+		true
 	}
 
-	fn total(self, ended: Weight) -> Weight {
-		self.meter.consumed().saturating_sub(self.reserved).saturating_add(ended)
+	/// What the job's end may weigh, where votes can end it: only reveals do, but that a suspended model's jobs end too.
+	fn weight_of_end<T: Config>(cell: &Cell) -> Weight {
+		let seats = cell.seats();
+		let end = <T as Config>::WeightInfo::end(seats);
+		if cell.job.phase == Phase::Revealing {
+			let wrong = seats.saturating_sub(quorum(cell.committee.seats.len()) as u32);
+			end.saturating_add(<T as Config>::WeightInfo::charge().saturating_mul(wrong.into()))
+		} else if pallet_models::Pallet::<T>::is_suspended(&cell.job.model) {
+			end
+		} else {
+			Weight::zero()
+		}
+	}
+
+	fn total(self, done: Weight) -> Weight {
+		self.meter.consumed().saturating_sub(self.reserved).saturating_add(done)
 	}
 }
 
@@ -106,13 +121,14 @@ impl<T: Config> Pallet<T> {
 		let mut ledgers = Ledgers::<T>::default();
 		let mut ended = Weight::zero();
 		for mut cell in cells.into_touched() {
-			let seats = cell.committee.seats.len() as u32;
+			let seats = cell.seats();
 			if Self::advance(&mut cell, now, &mut ledgers) {
 				ended = ended.saturating_add(<T as Config>::WeightInfo::end(seats));
 			}
 		}
+		let of_ledgers = ledgers.weight();
 		ledgers.store();
-		spending.total(ended)
+		spending.total(ended.saturating_add(of_ledgers))
 	}
 
 	/// The weight that a block needs for one vote that ends the largest job: less would let jobs wait for ever.
@@ -122,7 +138,13 @@ impl<T: Config> Pallet<T> {
 			.saturating_add(<T as Config>::WeightInfo::vote())
 			.saturating_add(<T as Config>::WeightInfo::job())
 			.saturating_add(<T as Config>::WeightInfo::output(sibyl_primitives::job::MAX_OUTPUT_BYTES))
-			.saturating_add(<T as Config>::WeightInfo::end(MAX_SEATS))
+			.saturating_add(Self::weight_of_largest_end())
+			.saturating_add(Self::weight_of_all_ledgers())
+	}
+
+	/// The weight of the ledgers of all validators.
+	pub(crate) fn weight_of_all_ledgers() -> Weight {
+		<T as Config>::WeightInfo::ledger().saturating_mul(T::MaxValidators::get().into())
 	}
 
 	/// Notes the ballot's votes in the jobs that they are for, whatever these come to: that is looked at when all ballots
@@ -135,6 +157,7 @@ impl<T: Config> Pallet<T> {
 		cells: &mut Cells<T>,
 	) {
 		let ballot = &signed.ballot;
+		let mut used = BTreeSet::new();
 		let outputs: Vec<_> = signed.outputs.iter().map(|output| (output_hash(output), output)).collect();
 		for vote in votes(ballot) {
 			if !spending.pay_for_job(vote, cells) {
@@ -147,7 +170,10 @@ impl<T: Config> Pallet<T> {
 			}
 			if let (Worth::Taken | Worth::OnlyItsOutput, Vote::Reveal(reveal)) = (worth, vote) {
 				if let Some((hash, output)) = outputs.iter().find(|(hash, _)| *hash == reveal.output_hash) {
-					cell.brought.entry(*hash).or_insert_with(|| (*output).clone());
+					let is_paid = used.insert(*hash) || spending.pay_for_output::<T>(output.len() as u32);
+					if is_paid {
+						cell.brought.entry(*hash).or_insert_with(|| (*output).clone());
+					}
 				}
 			}
 		}

@@ -8,18 +8,21 @@ use frame_support::{
 		fungible::{Mutate, MutateHold},
 		tokens::{Fortitude, Precision, Preservation, Restriction},
 	},
+	weights::Weight,
 };
 use sibyl_primitives::model::Availability;
 
 /// The ledgers that a call or a hook has looked at.
 pub(crate) struct Ledgers<T> {
 	entries: BTreeMap<AccountId, Entry>,
+	/// Charges that were made.
+	charges: u64,
 	_runtime: core::marker::PhantomData<T>,
 }
 
 impl<T> Default for Ledgers<T> {
 	fn default() -> Self {
-		Self { entries: BTreeMap::new(), _runtime: Default::default() }
+		Self { entries: BTreeMap::new(), charges: 0, _runtime: Default::default() }
 	}
 }
 
@@ -37,6 +40,12 @@ impl<T: Config> Ledgers<T> {
 			due: 0,
 			is_changed: false,
 		})
+	}
+
+	/// What reading and writing them weighs, and the charges that were made.
+	pub fn weight(&self) -> Weight {
+		let ledgers = <T as Config>::WeightInfo::ledger().saturating_mul(self.entries.len() as u64);
+		ledgers.saturating_add(<T as Config>::WeightInfo::charge().saturating_mul(self.charges))
 	}
 
 	/// The validator's ledger.
@@ -71,6 +80,7 @@ impl<T: Config> Ledgers<T> {
 			Fortitude::Force,
 		)
 		.unwrap_or(0);
+		self.charges = self.charges.saturating_add(1);
 		let ledger = self.change(validator);
 		ledger.bond = ledger.bond.saturating_sub(taken);
 		ledger.record.charged = ledger.record.charged.saturating_add(taken);
@@ -92,11 +102,11 @@ impl<T: Config> Ledgers<T> {
 	pub fn close_seats(&mut self, job: JobId, committee: &Committee) {
 		for seat in &committee.seats {
 			let ledger = self.change(&seat.validator);
+			// Those of an audited job's first committee are closed already.
+			let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else { continue };
+			ledger.open_seats.swap_remove(place);
 			ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
 			ledger.open_time = ledger.open_time.saturating_sub(seat.time);
-			if let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) {
-				ledger.open_seats.swap_remove(place);
-			}
 		}
 	}
 

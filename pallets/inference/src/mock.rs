@@ -16,7 +16,7 @@ use sibyl_primitives::{
 	inference_key::InferencePair,
 	job::{AbstainReason, Seats},
 	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Pace, Task},
-	output::{output_hash, Answer, Classification, VersionedOutput},
+	output::{output_hash, Answer, Classification, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
 	vote::{Abstention, Attestation, Ballot, Commit, Reveal, SignedBallot, VoteTarget},
 	InferenceId,
@@ -65,13 +65,16 @@ impl pallet_balances::Config for Test {
 	type ExistentialDeposit = ConstU128<10>;
 }
 
-impl pallet_models::Config for Test {}
+impl pallet_models::Config for Test {
+	type WeightInfo = ();
+}
 
 thread_local! {
 	static VRF: RefCell<Option<[u8; 32]>> = const { RefCell::new(None) };
 	static SESSION: Cell<SessionIndex> = const { Cell::new(0) };
 	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 	static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
+	static AUDIT_ODDS: Cell<u32> = const { Cell::new(u32::MAX) };
 	static OFFENCES: RefCell<Vec<Offence>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -138,6 +141,18 @@ impl StakeOf for TestStake {
 	}
 }
 
+pub struct TestAuditOdds;
+impl Get<u32> for TestAuditOdds {
+	fn get() -> u32 {
+		AUDIT_ODDS.get()
+	}
+}
+
+/// Audits one of so many agreed jobs; none, unless a test wants that.
+pub fn set_audit_odds(odds: u32) {
+	AUDIT_ODDS.set(odds);
+}
+
 pub struct TestDisabled;
 impl DisabledValidators for TestDisabled {
 	fn is_disabled(index: u32) -> bool {
@@ -178,8 +193,6 @@ pub const MAX_OPEN: u32 = 40;
 pub const MAX_OPEN_PER_ACCOUNT: u32 = 30;
 /// Microseconds.
 pub const BLOCK_TIME: u64 = 3_000_000;
-/// Of so many settled jobs one is audited; few tests want one.
-pub const AUDIT_ODDS: u32 = 1_000_000;
 pub const KEY_SET_HISTORY: u32 = 2;
 
 impl pallet_inference::Config for Test {
@@ -197,7 +210,7 @@ impl pallet_inference::Config for Test {
 	type CommitWindow = ConstU32<COMMIT_WINDOW>;
 	type CommitGrace = ConstU32<GRACE>;
 	type RevealWindow = ConstU32<REVEAL_WINDOW>;
-	type AuditOdds = ConstU32<AUDIT_ODDS>;
+	type AuditOdds = TestAuditOdds;
 	type Retention = ConstU32<RETENTION>;
 	type MaxOpenJobs = ConstU32<MAX_OPEN>;
 	type MaxOpenJobsPerAccount = ConstU32<MAX_OPEN_PER_ACCOUNT>;
@@ -295,7 +308,7 @@ impl Chain {
 
 	pub fn build(self) -> TestExternalities {
 		let validators = (0..self.validators).map(|number| (account(number), FUNDS + self.bond));
-		let others = [requester(), account(201), Inference::protocol_account()].map(|account| (account, FUNDS));
+		let others = [requester(), account(201), account(202), Inference::protocol_account()].map(|account| (account, FUNDS));
 		let config = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
 				balances: validators.chain(others).collect(),
@@ -311,6 +324,7 @@ impl Chain {
 		SESSION.set(0);
 		STAKES.set(self.stakes);
 		OFFENCES.set(Vec::new());
+		set_audit_odds(u32::MAX);
 		set_vrf(Some([7; 32]));
 		disable(&[]);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();
@@ -432,6 +446,16 @@ pub fn answer(label: &str) -> OutputBytes {
 		Classification { label: label.try_into().expect("the label is short"), scores: Default::default() };
 	let output = VersionedOutput::V1(Output::Answer(Answer::Classification(classification)));
 	output.encode().try_into().expect("a label is short")
+}
+
+/// A generated text of so many tokens, as canonical bytes.
+pub fn generation(tokens: usize) -> OutputBytes {
+	let generation = Generation {
+		text: "text".try_into().expect("the text is short"),
+		tokens: vec![1; tokens].try_into().expect("the tokens are few"),
+		finish: Finish::Length,
+	};
+	VersionedOutput::V1(Output::Answer(Answer::Generation(generation))).encode().try_into().expect("it is short")
 }
 
 /// A refusal, as canonical bytes.
@@ -566,6 +590,59 @@ pub fn commit_by(validators: impl IntoIterator<Item = u8>, id: JobId, output: &O
 /// Has these validators reveal the output in this block.
 pub fn reveal_by(validators: impl IntoIterator<Item = u8>, id: JobId, output: &OutputBytes) {
 	include(validators.into_iter().map(|number| Votes::of(number).reveal(id, output).sign()).collect::<Vec<_>>());
+}
+
+/// Has these validators, which are all seats, commit in this block and reveal in the next one, each to its output.
+pub fn say(id: JobId, said: &[(u8, &OutputBytes)]) {
+	include(said.iter().map(|(number, output)| Votes::of(*number).commit(id, output).sign()).collect::<Vec<_>>());
+	assert_eq!(job(id).phase, Phase::Revealing);
+	next_block();
+	include(said.iter().map(|(number, output)| Votes::of(*number).reveal(id, output).sign()).collect::<Vec<_>>());
+}
+
+/// The numbers of the validators in the job's present committee, in the order of their seats.
+pub fn seated(id: JobId) -> Vec<u8> {
+	let first_byte = |seat: &Seat| AsRef::<[u8]>::as_ref(&seat.validator)[0];
+	committee(id).seats.iter().map(first_byte).collect()
+}
+
+/// Ends blocks until the job's second committee is drawn, and returns its members.
+pub fn second_round(id: JobId) -> Vec<u8> {
+	while (job(id).round, job(id).phase) != (1, Phase::Committing) {
+		assert!(job(id).is_open(), "there is no second round");
+		next_block();
+	}
+	seated(id)
+}
+
+/// Submits a job for three seats, of which the first says another thing than the others.
+pub fn disputed(options: JobOptions, lie: &OutputBytes, truth: &OutputBytes) -> (JobId, [u8; 3]) {
+	let id = drawn(JobOptions { seats: Seats::Fixed(3), ..options });
+	let seats: [u8; 3] = seated(id).try_into().expect("there are three seats");
+	say(id, &[(seats[0], lie), (seats[1], truth), (seats[2], truth)]);
+	assert_eq!((job(id).round, job(id).phase), (1, Phase::Pending));
+	(id, seats)
+}
+
+/// What everybody has, bonds and held prices included.
+pub struct Wealth(Vec<(AccountId, Balance)>);
+
+impl Wealth {
+	pub fn now() -> Self {
+		let accounts = frame_system::Account::<Test>::iter();
+		Self(accounts.map(|(account, info)| (account, info.data.free + info.data.reserved)).collect())
+	}
+
+	/// What the account has gained since.
+	pub fn gain(&self, account: &AccountId) -> i128 {
+		let of = |wealth: &Self| wealth.0.iter().find(|(other, _)| other == account).map_or(0, |(_, has)| *has as i128);
+		of(&Self::now()) - of(self)
+	}
+
+	/// What these validators have gained since.
+	pub fn gains(&self, validators: &[u8]) -> Vec<i128> {
+		validators.iter().map(|number| self.gain(&account(*number))).collect()
+	}
 }
 
 /// Has a job drawn and committed to by all four validators: they may reveal.

@@ -8,7 +8,7 @@ use frame_support::{defensive, ensure, pallet_prelude::DispatchResult, traits::G
 use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::{is_quorum, quorum},
-	job::FIRST_ROUND,
+	job::{FIRST_ROUND, SECOND_ROUND},
 	output::VersionedOutput,
 };
 
@@ -90,7 +90,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What follows when nothing more is to come of the job's present committee.
-	fn conclude(cell: &mut Cell, ledgers: &mut Ledgers<T>) {
+	pub(crate) fn conclude(cell: &mut Cell, ledgers: &mut Ledgers<T>) {
 		if cell.job.audit == AuditView::Open {
 			return Self::end_audit(cell, ledgers);
 		}
@@ -216,6 +216,15 @@ impl<T: Config> Pallet<T> {
 		ensure!(id < NextJob::<T>::get(), Error::<T>::NoOpenJob);
 		ensure!(Jobs::<T>::get(id).is_none() && OpenJobs::<T>::contains_key(id), Error::<T>::JobIsReadable);
 		let amount = T::Currency::release(&HoldReason::JobFee.into(), &requester, amount, Precision::BestEffort)?;
+		let mut ledgers = Ledgers::<T>::default();
+		for round in [FIRST_ROUND, SECOND_ROUND] {
+			if let Some(committee) = Committees::<T>::take((id, round)) {
+				ledgers.close_seats(id, &committee);
+			}
+		}
+		ledgers.store();
+		Inputs::<T>::remove(id);
+		Outputs::<T>::remove(id);
 		Jobs::<T>::remove(id);
 		OpenJobs::<T>::remove(id);
 		Requesters::<T>::mutate_exists(&requester, |account| {

@@ -3,6 +3,9 @@
 use frame_support::weights::Weight;
 
 /// The weights of the pallet's calls, and of the pieces that `include` and the hooks are made of.
+///
+/// What all jobs of a block share, as counters and the model, is read and written once a block: `end_block` counts it, and
+/// the pieces do not.
 pub trait WeightInfo {
 	/// `submit` with an input of so many bytes.
 	fn submit(bytes: u32) -> Weight;
@@ -22,10 +25,16 @@ pub trait WeightInfo {
 	fn end_block() -> Weight;
 	/// An entry of the agenda that its job has left behind.
 	fn pass_over() -> Weight;
-	/// A job's draw, of so many seats.
+	/// The draw of a job's first committee, of so many seats.
 	fn draw(seats: u32) -> Weight;
-	/// A job's end, with so many seats to be paid.
+	/// The draw of a job's second committee.
+	fn draw_again() -> Weight;
+	/// A job's end, with so many seats of all of its committees; their validators' ledgers and charges not counted.
 	fn end(seats: u32) -> Weight;
+	/// A charge of a seat for its fault.
+	fn charge() -> Weight;
+	/// A validator's ledger, read and written, and its pay: once a call or block's end, whatever its seats.
+	fn ledger() -> Weight;
 	/// Forgetting a job.
 	fn prune() -> Weight;
 	/// `bond_service`.
@@ -70,8 +79,17 @@ impl WeightInfo for () {
 	fn draw(seats: u32) -> Weight {
 		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
 	}
+	fn draw_again() -> Weight {
+		Weight::from_parts(131_000, 0)
+	}
 	fn end(seats: u32) -> Weight {
 		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
+	}
+	fn charge() -> Weight {
+		Weight::zero()
+	}
+	fn ledger() -> Weight {
+		Weight::zero()
 	}
 	fn prune() -> Weight {
 		Weight::from_parts(10_000, 0)

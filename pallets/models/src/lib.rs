@@ -20,8 +20,11 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 #[cfg(test)]
 mod tests;
+pub mod weights;
 
 use alloc::vec::Vec;
 use frame_support::ensure;
@@ -33,6 +36,7 @@ use sibyl_primitives::{
 };
 
 pub use pallet::*;
+pub use weights::WeightInfo;
 
 /// Blocks that a model may ask for at most, for the commits of its jobs: the keys of a seat's session vote longer.
 pub const MAX_COMMIT_WINDOW: BlockNumber = 20;
@@ -50,9 +54,12 @@ pub mod pallet {
 	#[pallet::storage_version(STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
-	/// The pallet needs nothing from the runtime but its accounts.
+	/// What the pallet needs from the runtime.
 	#[pallet::config]
-	pub trait Config: frame_system::Config<AccountId = AccountId, RuntimeEvent: From<Event<Self>>> {}
+	pub trait Config: frame_system::Config<AccountId = AccountId, RuntimeEvent: From<Event<Self>>> {
+		/// The weights of this pallet's calls.
+		type WeightInfo: WeightInfo;
+	}
 
 	/// The models, by the hash of their revision. The key is a hash already.
 	#[pallet::storage]
@@ -120,7 +127,7 @@ pub mod pallet {
 	impl<T: Config> Pallet<T> {
 		/// Stop a model: it takes no jobs, and its open ones end with a full refund. Origin: root.
 		#[pallet::call_index(0)]
-		#[pallet::weight(T::DbWeight::get().reads_writes(2, 1))]
+		#[pallet::weight(<T as Config>::WeightInfo::suspend())]
 		pub fn suspend(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
 			ensure_root(origin)?;
 			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);
@@ -130,7 +137,7 @@ pub mod pallet {
 
 		/// Let a model take jobs again. Origin: root.
 		#[pallet::call_index(1)]
-		#[pallet::weight(T::DbWeight::get().reads_writes(2, 1))]
+		#[pallet::weight(<T as Config>::WeightInfo::resume())]
 		pub fn resume(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
 			ensure_root(origin)?;
 			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);

@@ -30,7 +30,9 @@ impl frame_system::Config for Test {
 	type Lookup = IdentityLookup<AccountId>;
 }
 
-impl crate::Config for Test {}
+impl crate::Config for Test {
+	type WeightInfo = ();
+}
 
 fn revision(name: &str) -> ModelRevision {
 	ModelRevision {

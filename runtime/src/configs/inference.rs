@@ -183,7 +183,9 @@ impl pallet_inference::Offences for ReportedOffences {
 	}
 }
 
-impl pallet_models::Config for Runtime {}
+impl pallet_models::Config for Runtime {
+	type WeightInfo = crate::weights::pallet_models::WeightInfo<Runtime>;
+}
 
 impl pallet_inference::Config for Runtime {
 	type Currency = Balances;

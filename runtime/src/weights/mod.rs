@@ -1,3 +1,4 @@
 //! The weights of this repository's pallets, as measured by `make weights`.
 
 pub mod pallet_inference;
+pub mod pallet_models;

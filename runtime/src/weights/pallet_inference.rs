@@ -48,6 +48,18 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads_writes(1, 1).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(8, 4))
 	}
+	fn draw_again() -> Weight {
+		Weight::from_parts(700_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads_writes(3, 2))
+	}
+	fn charge() -> Weight {
+		Weight::from_parts(60_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads_writes(2, 2))
+	}
+	fn ledger() -> Weight {
+		Weight::from_parts(60_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads_writes(2, 2))
+	}
 	fn end(s: u32) -> Weight {
 		Weight::from_parts(150_000_000, 0)
 			.saturating_add(Weight::from_parts(25_000_000, 0).saturating_mul(s.into()))

@@ -185,3 +185,125 @@ fn a_ballot_over_its_bounds_does_not_decode() {
 			.is_err());
 	});
 }
+
+/// As full a ballot as can be, properly signed, for jobs that nobody has submitted.
+fn junk(number: u8, of: u8) -> VersionedBallot {
+	Votes::of(number)
+		.change(|ballot| {
+			for job in 0..MAX_VOTES {
+				let fingerprint = sp_io::hashing::blake2_256(&(number, of, job).encode()).into();
+				let target = sibyl_primitives::vote::VoteTarget { fingerprint, draw: Hash::zero(), round: 0 };
+				let commit = sibyl_primitives::vote::Commit { target, seat: 0, commitment: Hash::zero() };
+				ballot.commits.try_push(commit).expect("the ballot has room");
+			}
+		})
+		.sign()
+}
+
+#[test]
+fn what_include_weighs_ends_at_its_bound_and_the_rest_is_not_taken() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let honest = || (1..4).map(|number| Votes::of(number).commit(id, &output).sign());
+		let with_junk = |count: u8| (0..count).map(|of| junk(0, of)).chain(honest()).collect::<Vec<_>>();
+		let weight = include(with_junk(8));
+		let limit = MaxIncludeWeight::get();
+		assert!(weight.all_lte(limit) && weight.ref_time() > limit.ref_time() / 10 * 9, "{weight:?}");
+		// Seven full ballots and two small ones fit.
+		assert_eq!(committee(id).tally().committed, 2);
+		next_block();
+		include(with_junk(5));
+		assert_eq!(committee(id).tally().committed, 3);
+	});
+}
+
+#[test]
+fn junk_of_one_validator_leaves_no_honest_vote_out_where_everybody_comes_in_turn() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let honest = (1..4).map(|number| Votes::of(number).commit(id, &output).sign());
+		let ballots: Vec<_> = [junk(0, 0)].into_iter().chain(honest).chain((1..12).map(|of| junk(0, of))).collect();
+		let chosen = inherent_of(ballots).expect("three are wanted");
+		assert_eq!(chosen.len(), 3);
+		include(chosen);
+		assert_eq!(committee(id).tally().committed, 3);
+	});
+}
+
+#[test]
+fn everybodys_most_urgent_ballot_comes_before_anybodys_second() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let jobs = [drawn(all_seats()), drawn(all_seats()), drawn(all_seats())];
+		let many: Vec<_> = jobs.iter().map(|id| Votes::of(0).commit(*id, &output).sign()).collect();
+		let one = Votes::of(1).commit(jobs[2], &output).sign();
+		let chosen = inherent_of(many.iter().cloned().chain([one.clone()]).collect()).expect("all are wanted");
+		assert_eq!(chosen, [many[0].clone(), one, many[1].clone(), many[2].clone()]);
+	});
+}
+
+#[test]
+fn attestations_alone_never_come_before_votes() {
+	use sibyl_primitives::model::Availability;
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let said = Votes::of(0).attest(Availability::Withdrawn).sign();
+		let vote = Votes::of(0).commit(id, &output).made_at(1).sign();
+		assert_eq!(inherent_of(vec![said.clone(), vote.clone()]), Some(vec![vote, said]));
+	});
+}
+
+#[test]
+fn a_newer_ballot_of_a_block_to_come_does_not_hide_an_older_one_that_is_valid() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let now = System::block_number() as u32;
+		let valid = Votes::of(0).commit(id, &output).sign();
+		let future = Votes::of(0).commit(id, &output).made_at(now + 1).sign();
+		for ballots in [vec![valid.clone(), future.clone()], vec![future, valid.clone()]] {
+			assert_eq!(inherent_of(ballots), Some(vec![valid.clone()]));
+		}
+	});
+}
+
+#[test]
+fn the_winners_bytes_are_kept_though_the_liars_came_first_and_an_author_left_repeats_out() {
+	Chain::default().run(|| {
+		let (id, truth, lie) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		let said = |number: u8| if number == 3 { &lie } else { &truth };
+		include((0..4).map(|number| Votes::of(number).commit(id, said(number)).sign()));
+		next_block();
+		next_block();
+		// The liar's is the newest, so it comes first; the honest ones bring their bytes once between them.
+		let reveals = [3, 0, 1, 2].map(|number| {
+			let made_at = if number == 3 { 4 } else { 3 };
+			Votes::of(number).reveal(id, said(number)).made_at(made_at).sign()
+		});
+		let chosen = inherent_of(reveals.to_vec()).expect("all are wanted");
+		let brought = |VersionedBallot::V1(signed): &VersionedBallot| signed.outputs.len();
+		assert_eq!(chosen.iter().map(brought).collect::<Vec<_>>(), [1, 1, 0, 0]);
+		assert_eq!(chosen[0], reveals[0]);
+		include(chosen);
+		assert_eq!((verdict(id), Outputs::<Test>::get(id)), (Some(Verdict::Agreed), Some(truth)));
+	});
+}
+
+#[test]
+fn outputs_of_a_block_end_at_its_room_for_bytes() {
+	Chain::default().run(|| {
+		// 8,000 bytes each, of which 131 fit into a mebibyte; the reveals go in all the same.
+		let output = |job: u8| -> OutputBytes { vec![job; 8_000].try_into().expect("it fits") };
+		let jobs: Vec<_> = (0..MAX_OPEN_PER_ACCOUNT).map(|_| submit(all_seats())).collect();
+		advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(DUE_PER_BLOCK));
+		let all = |number: u8, cast: fn(Votes, JobId, &OutputBytes) -> Votes| {
+			jobs.iter().zip(0..).fold(Votes::of(number), |votes, (id, job)| cast(votes, *id, &output(job + 40 * number)))
+		};
+		include((0..4).map(|number| all(number, |votes, id, output| votes.commit(id, output)).sign()));
+		next_block();
+		let reveals: Vec<_> =
+			(0..4).map(|number| all(number, |votes, id, output| votes.reveal(id, output)).sign()).collect();
+		let chosen = inherent_of(reveals).expect("they are wanted");
+		let brought: usize = chosen.iter().map(|VersionedBallot::V1(signed)| signed.outputs.len()).sum();
+		assert_eq!((chosen.len(), brought), (4, 4 * jobs.len().min(131 / 4)));
+	});
+}

@@ -1,8 +1,17 @@
+mod agenda;
+mod attestations;
+mod audits;
+mod capacity;
+mod charges;
 mod committee;
+mod encoding;
+mod equivocation;
 mod include;
 mod phases;
 mod random;
 mod retention;
+mod root;
+mod rounds;
 mod sessions;
 mod settlement;
 mod submission;

@@ -1,5 +1,6 @@
 use crate::{mock::*, *};
 use sibyl_primitives::api::BallotStanding;
+use sp_core::Pair;
 
 #[test]
 fn a_member_that_leaves_and_one_that_rotates_its_key_are_paid_across_the_sessions_edge() {
@@ -72,5 +73,33 @@ fn key_sets_are_shown_newest_first() {
 		let sets = Inference::key_sets_view();
 		assert_eq!(sets.iter().map(|set| set.session).collect::<Vec<_>>(), [1, 0]);
 		assert_eq!(sets[0].members.len(), 1);
+	});
+}
+
+#[test]
+fn members_and_their_places_are_forgotten_when_their_votes_are_not_taken_any_more() {
+	Chain::default().run(|| {
+		for session in 1..=KEY_SET_HISTORY + 1 {
+			begin_session(session, &[(0, 50), (1, 1)]);
+		}
+		let sessions = 1..=KEY_SET_HISTORY + 1;
+		assert!(Members::<Test>::iter_keys().all(|(session, _)| sessions.contains(&session)));
+		assert!(Places::<Test>::iter_keys().all(|(_, session)| sessions.contains(&session)));
+		assert_eq!((Members::<Test>::iter().count(), Places::<Test>::iter().count()), (6, 6));
+		// Keys that have left have no place at all.
+		assert_eq!(Places::<Test>::iter_prefix(key(0).public()).count(), 0);
+		assert_eq!(Places::<Test>::iter_prefix(key(50).public()).count(), 3);
+	});
+}
+
+#[test]
+fn a_seat_of_a_validator_that_has_left_keeps_its_bond_until_the_job_ends() {
+	Chain::default().run(|| {
+		let id = drawn(all_seats());
+		begin_session(1, &[(1, 1), (2, 2), (3, 3)]);
+		let unbond = |amount| Inference::unbond_service(RuntimeOrigin::signed(account(0)), amount);
+		assert_eq!(unbond(BOND), Err(Error::<Test>::BondReserved.into()));
+		advance_to(job(id).deadline + 1);
+		assert_eq!((verdict(id), unbond(BOND)), (Some(Verdict::Expired), Ok(())));
 	});
 }

@@ -181,3 +181,72 @@ fn votes_for_an_ended_or_pruned_job_do_no_harm() {
 		next_block();
 	});
 }
+
+#[test]
+fn a_ballot_of_a_block_to_come_is_early_to_who_asks_and_to_include() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let now = System::block_number() as u32;
+		for ahead in [1, 2, 16] {
+			let future = Votes::of(0).commit(id, &output).made_at(now + ahead).sign();
+			assert_eq!(standing(&future), BallotStanding::Early { has_early_reveals: false });
+			include([future]);
+			assert_eq!(committed(id), 0);
+		}
+		let future = Votes::of(0).commit(id, &output).made_at(now + 1).sign();
+		next_block();
+		assert!(matches!(standing(&future), BallotStanding::Wanted { .. }));
+		include([future]);
+		assert_eq!(committed(id), 1);
+	});
+}
+
+#[test]
+fn a_ballot_is_wanted_by_the_nearest_deadline_of_its_jobs_and_for_the_outputs_that_lack() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let first = revealing(all_seats(), &output);
+		let second = drawn(all_seats());
+		assert!(job(first).deadline < job(second).deadline);
+		let ballot = Votes::of(0).commit(second, &output).reveal(first, &output).sign();
+		let hash = sibyl_primitives::output::output_hash(&output);
+		assert_eq!(
+			standing(&ballot),
+			BallotStanding::Wanted { deadline: Some(job(first).deadline), outputs: vec![hash], has_early_reveals: false }
+		);
+		include([Votes::of(1).reveal(first, &output).sign()]);
+		next_block();
+		assert!(matches!(standing(&ballot), BallotStanding::Wanted { outputs, .. } if outputs.is_empty()));
+	});
+}
+
+#[test]
+fn the_winners_bytes_are_kept_though_the_liars_are_stored_already() {
+	Chain::default().run(|| {
+		let (id, truth, lie) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		let said = |number: u8| if number == 3 { &lie } else { &truth };
+		include((0..4).map(|number| Votes::of(number).commit(id, said(number)).sign()));
+		next_block();
+		reveal_by(3..4, id, &lie);
+		assert_eq!(Outputs::<Test>::get(id), Some(lie.clone()));
+		next_block();
+		// One of them brings the bytes, before there is a quorum, and last among its ballots.
+		let silent = |number: u8| Votes::of(number).reveal_without_output(id, &truth).sign();
+		include([silent(0), silent(1), Votes::of(2).reveal(id, &truth).sign()]);
+		assert_eq!((verdict(id), Outputs::<Test>::get(id)), (Some(Verdict::Agreed), Some(truth.clone())));
+	});
+}
+
+#[test]
+fn one_seat_can_not_put_its_own_bytes_in_the_place_of_those_that_more_say() {
+	Chain::default().run(|| {
+		let (id, truth, lie) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		let said = |number: u8| if number == 3 { &lie } else { &truth };
+		include((0..4).map(|number| Votes::of(number).commit(id, said(number)).sign()));
+		next_block();
+		reveal_by(0..2, id, &truth);
+		next_block();
+		reveal_by(3..4, id, &lie);
+		assert_eq!(Outputs::<Test>::get(id), Some(truth));
+	});
+}

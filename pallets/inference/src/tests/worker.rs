@@ -2,7 +2,7 @@
 
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use sibyl_primitives::{
 	inference_key::KEY_TYPE,
 	job::AbstainReason,
@@ -15,23 +15,71 @@ use sibyl_primitives::{
 use sp_core::{
 	offchain::{
 		testing::{OffchainState, TestOffchainExt},
-		OffchainDbExt, OffchainStorage, OffchainWorkerExt,
+		DbExternalities, OffchainDbExt, OffchainStorage, OffchainWorkerExt, StorageKind,
 	},
 	Pair,
 };
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A validator's own storage, which outlives reorgs and, with a copy of its keys, restarts.
 struct Validator {
 	state: Arc<RwLock<OffchainState>>,
+	written: Arc<Mutex<Written>>,
+}
+
+/// What the worker has written.
+#[derive(Default)]
+struct Written {
+	/// Each write to the outbox is a ballot.
+	sent: Vec<VersionedBallot>,
+	/// The entries that it has not cleared.
+	keys: BTreeSet<Vec<u8>>,
+}
+
+/// The storage, with a look at what is written.
+struct Watched {
+	storage: TestOffchainExt,
+	written: Arc<Mutex<Written>>,
+}
+
+impl DbExternalities for Watched {
+	fn local_storage_set(&mut self, kind: StorageKind, key: &[u8], value: &[u8]) {
+		let mut written = self.written.lock();
+		if key == OUTBOX {
+			written.sent.push(VersionedBallot::decode(&mut &value[..]).expect("the worker sends what decodes"));
+		}
+		written.keys.insert(key.to_vec());
+		self.storage.local_storage_set(kind, key, value);
+	}
+
+	fn local_storage_clear(&mut self, kind: StorageKind, key: &[u8]) {
+		self.written.lock().keys.remove(key);
+		self.storage.local_storage_clear(kind, key);
+	}
+
+	fn local_storage_compare_and_set(&mut self, kind: StorageKind, key: &[u8], old: Option<&[u8]>, new: &[u8]) -> bool {
+		self.written.lock().keys.insert(key.to_vec());
+		self.storage.local_storage_compare_and_set(kind, key, old, new)
+	}
+
+	fn local_storage_get(&mut self, kind: StorageKind, key: &[u8]) -> Option<Vec<u8>> {
+		self.storage.local_storage_get(kind, key)
+	}
+}
+
+/// A ballot's place, and how many commits and reveals it has.
+fn shape(VersionedBallot::V1(signed): &VersionedBallot) -> (u32, usize, usize) {
+	(signed.ballot.authority_index, signed.ballot.commits.len(), signed.ballot.reveals.len())
 }
 
 /// Runs the test on a chain whose worker holds the keys of these numbers.
 fn with_worker(keys: &[u8], test: impl FnOnce(Validator)) {
 	let mut externalities = Chain::default().build();
 	let (offchain, state) = TestOffchainExt::new();
-	externalities.register_extension(OffchainDbExt::new(offchain.clone()));
+	let written = Arc::<Mutex<Written>>::default();
+	let watched = Watched { storage: offchain.clone(), written: written.clone() };
+	externalities.register_extension(OffchainDbExt::new(watched));
 	externalities.register_extension(OffchainWorkerExt::new(offchain));
 	let keystore = MemoryKeystore::new();
 	for number in keys {
@@ -39,7 +87,7 @@ fn with_worker(keys: &[u8], test: impl FnOnce(Validator)) {
 		keystore.insert(KEY_TYPE, &seed, key(*number).public().as_ref()).expect("the keystore takes keys");
 	}
 	externalities.register_extension(KeystoreExt::new(keystore));
-	externalities.execute_with(|| test(Validator { state }));
+	externalities.execute_with(|| test(Validator { state, written }));
 }
 
 fn own_seat(id: JobId) -> SeatIndex {
@@ -69,6 +117,13 @@ impl Validator {
 		self.clear(OUTBOX);
 		Inference::run_worker();
 		self.get(OUTBOX)
+	}
+
+	/// Runs the worker and takes all that it sends.
+	fn run_for_all(&self) -> Vec<VersionedBallot> {
+		self.written.lock().sent.clear();
+		Inference::run_worker();
+		std::mem::take(&mut self.written.lock().sent)
 	}
 
 	fn answers(&self, id: JobId, response: Result<OutputBytes, AbstainReason>) {
@@ -246,5 +301,92 @@ fn an_answer_for_another_fork_s_draw_is_committed_to_anew() {
 		let second = ballot(validator.run()).commits[0];
 		assert_eq!(first.target.fingerprint, second.target.fingerprint);
 		assert_ne!(first.commitment, second.commitment);
+	});
+}
+
+#[test]
+fn work_reaches_the_commit_and_the_reveal() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let commit = ballot(validator.run()).commits[0];
+		// The mock's own commit is of the same output and work.
+		let VersionedBallot::V1(expected) = Votes::of(0).commit(id, &output).sign();
+		assert_eq!(commit, expected.ballot.commits[0]);
+		let work = sibyl_primitives::commitment::work(&target(id), &trace_of(&output));
+		let key = vote_key(&target(id), own_seat(id));
+		assert!(matches!(validator.get(&key), Some(StoredVote::V1 { work: stored, .. }) if stored == work));
+		commit_by(0..4, id, &output);
+		next_block();
+		assert_eq!(ballot(validator.run()).reveals[0].work, work);
+	});
+}
+
+#[test]
+fn two_validators_with_one_keystore_vote_each_for_its_own_seat() {
+	with_worker(&[0, 1], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let sent = validator.run_for_all();
+		let shapes: Vec<_> = sent.iter().map(shape).collect();
+		assert_eq!(shapes, [(0, 1, 0), (1, 1, 0)]);
+		include(sent.into_iter().chain((2..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		assert_eq!((committee(id).tally().committed, job(id).phase), (4, Phase::Revealing));
+		next_block();
+		let sent = validator.run_for_all();
+		include(sent.into_iter().chain((2..4).map(|number| Votes::of(number).reveal(id, &output).sign())));
+		assert_eq!((committee(id).tally().revealed, verdict(id)), (4, Some(Verdict::Agreed)));
+	});
+}
+
+#[test]
+fn a_second_round_is_voted_in_with_the_output_that_is_there_already() {
+	with_worker(&[0], |validator| {
+		let (id, truth, lie) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		validator.answers(id, Ok(truth.clone()));
+		let first = ballot(validator.run()).commits[0];
+		say(id, &[(0, &truth), (1, &truth), (2, &lie), (3, &lie)]);
+		second_round(id);
+		let second = ballot(validator.run()).commits[0];
+		assert_eq!((first.target.round, second.target.round), (0, 1));
+		assert_ne!(first.commitment, second.commitment);
+		let VersionedBallot::V1(expected) = Votes::of(0).commit(id, &truth).sign();
+		assert_eq!(second, expected.ballot.commits[0]);
+	});
+}
+
+#[test]
+fn nothing_is_said_at_the_first_block_of_all() {
+	with_worker(&[0], |validator| {
+		validator.set(&model_status_key(&model().id()), ModelStatus::V1(Availability::Withdrawn));
+		System::set_block_number(0);
+		assert_eq!(validator.run(), None);
+		System::set_block_number(1);
+		assert!(validator.run().is_some());
+	});
+}
+
+#[test]
+fn the_entries_of_a_validator_are_bounded_by_its_open_jobs_and_what_it_sent_is_one() {
+	with_worker(&[0], |validator| {
+		let output = answer("eng");
+		let mut most = 0;
+		for round in 0..30 {
+			let id = drawn(all_seats());
+			validator.answers(id, Ok(output.clone()));
+			include(validator.run());
+			include((1..4).map(|number| Votes::of(number).commit(id, &output).sign()));
+			next_block();
+			include(validator.run());
+			include((1..4).map(|number| Votes::of(number).reveal(id, &output).sign()));
+			assert_eq!(verdict(id), Some(Verdict::Agreed));
+			advance_to((round + 1) * 40);
+			validator.run();
+			most = most.max(validator.written.lock().keys.len());
+		}
+		let sent = validator.get(sibyl_primitives::mailbox::SENT);
+		assert!(matches!(sent, Some(sibyl_primitives::mailbox::Sent::V1(sent)) if sent.len() <= 1));
+		// A job's entries are kept for as long as a fork may need them; the list, what was sent and the outbox stay.
+		assert!(most <= 3 * 6 + 3, "{most} entries");
 	});
 }

@@ -1,0 +1,149 @@
+//! What validators say of models.
+
+use crate::{mock::*, *};
+use sibyl_primitives::{
+	api::BallotStanding,
+	model::{Availability, Pace},
+};
+
+const FASTER: Availability = Availability::Serves(Pace { job: 500, ..PACE });
+
+fn said(number: u8) -> Option<Availability> {
+	Attestations::<Test>::get(model().id(), account(number)).map(|record| record.availability)
+}
+
+#[test]
+fn the_newest_word_of_a_block_counts_whatever_order_ballots_come_in() {
+	for newest_first in [false, true] {
+		Chain::default().run(|| {
+			advance_to(9);
+			let mut ballots = vec![
+				Votes::of(0).made_at(7).attest(FASTER).sign(),
+				Votes::of(0).made_at(8).attest(Availability::Withdrawn).sign(),
+			];
+			if newest_first {
+				ballots.reverse();
+			}
+			include(ballots);
+			next_block();
+			assert_eq!((said(0), serving()), (Some(Availability::Withdrawn), 3));
+		});
+	}
+}
+
+#[test]
+fn an_older_ballot_that_comes_later_changes_nothing() {
+	Chain::default().run(|| {
+		advance_to(9);
+		include([Votes::of(0).made_at(8).attest(Availability::Withdrawn).sign()]);
+		next_block();
+		let older = Votes::of(0).made_at(7).attest(FASTER).sign();
+		assert_eq!(standing(&older), BallotStanding::Useless);
+		include([older]);
+		next_block();
+		assert_eq!(said(0), Some(Availability::Withdrawn));
+	});
+}
+
+#[test]
+fn an_attestation_takes_effect_at_the_blocks_end() {
+	Chain::default().run(|| {
+		include([Votes::of(0).attest(Availability::Withdrawn).sign()]);
+		assert_eq!(serving(), 4);
+		next_block();
+		assert_eq!(serving(), 3);
+		assert!(has_event(Event::Withdrawn { validator: account(0), model: model().id() }));
+	});
+}
+
+#[test]
+fn who_is_too_slow_for_the_models_largest_job_does_not_serve_it() {
+	// Three quarters of ten blocks of three seconds.
+	for (job, expected) in [(22_500_000, 4), (22_500_001, 3)] {
+		Chain::default().serving(3).run(|| {
+			include([Votes::of(3).attest(Availability::Serves(Pace { job, ..PACE })).sign()]);
+			next_block();
+			assert_eq!(serving(), expected);
+		});
+	}
+}
+
+#[test]
+fn what_is_said_of_an_unknown_model_or_from_another_session_is_no_news() {
+	Chain::default().run(|| {
+		let unknown =
+			Votes::of(0).attest(Availability::Withdrawn).change(|ballot| ballot.attestations[0].model = Hash::zero());
+		assert_eq!(standing(&unknown.sign()), BallotStanding::Useless);
+		begin_session(1, &[(0, 0), (1, 1), (2, 2), (3, 3)]);
+		let old = Votes::of(0).session(0).attest(Availability::Withdrawn).sign();
+		assert_eq!(standing(&old), BallotStanding::Useless);
+		include([old]);
+		next_block();
+		assert_eq!(serving(), 4);
+	});
+}
+
+#[test]
+fn who_leaves_the_set_is_forgotten_and_who_stays_serves_from_its_new_place() {
+	Chain::default().run(|| {
+		begin_session(1, &[(3, 3), (1, 1)]);
+		let roster: Vec<_> = Rosters::<Test>::get(model().id())
+			.into_iter()
+			.map(|server| (server.validator, server.authority_index))
+			.collect();
+		assert_eq!(roster, [(account(3), 0), (account(1), 1)]);
+		assert_eq!((said(0), said(2)), (None, None));
+		begin_session(2, &[(0, 0), (1, 1)]);
+		assert_eq!(serving(), 1);
+	});
+}
+
+/// Has validator 3 do nothing, or abstain, in so many jobs which the others answer.
+fn missed(jobs: u32, abstains: bool) {
+	let output = answer("eng");
+	let jobs: Vec<_> = (0..jobs).map(|_| submit(all_seats())).collect();
+	next_block();
+	next_block();
+	let of = |number: u8, cast: fn(Votes, JobId, &OutputBytes) -> Votes| {
+		jobs.iter().fold(Votes::of(number), |votes, id| cast(votes, *id, &output)).sign()
+	};
+	let mut commits: Vec<_> = (0..3).map(|number| of(number, |votes, id, output| votes.commit(id, output))).collect();
+	if abstains {
+		commits.push(of(3, |votes, id, _| votes.abstain(id)));
+	}
+	include(commits);
+	while jobs.iter().any(|id| job(*id).phase == Phase::Committing) {
+		next_block();
+	}
+	include((0..3).map(|number| of(number, |votes, id, output| votes.reveal_without_output(id, output).output(output.clone()))));
+	assert!(jobs.iter().all(|id| verdict(*id) == Some(Verdict::Agreed)));
+	next_block();
+}
+
+#[test]
+fn who_misses_five_seats_in_a_row_serves_no_model_until_it_attests_again() {
+	Chain::default().run(|| {
+		missed(4, false);
+		assert_eq!((ledger(3).missed_in_a_row, serving()), (4, 4));
+		missed(1, false);
+		assert_eq!((serving(), said(3)), (3, Some(Availability::Withdrawn)));
+		assert!(has_event(Event::Unresponsive { validator: account(3) }));
+		assert_eq!((ledger(3).record.missed, ledger(3).missed_in_a_row), (5, 0));
+		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
+		next_block();
+		assert_eq!(serving(), 4);
+	});
+}
+
+#[test]
+fn abstaining_is_not_missing_and_ends_a_row_of_missed_seats() {
+	Chain::default().run(|| {
+		missed(4, false);
+		missed(2, true);
+		missed(4, false);
+		assert_eq!((serving(), ledger(3).missed_in_a_row), (4, 4));
+		assert_eq!((ledger(3).record.missed, ledger(3).record.abstained), (8, 2));
+		missed(6, true);
+		assert_eq!(serving(), 4);
+	});
+}
