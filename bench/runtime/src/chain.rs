@@ -148,11 +148,8 @@ impl Chain {
 	pub fn block(&mut self, jobs: u32, with_votes: bool) -> Result<Made, Error> {
 		let parent = self.best();
 		let waiting = self.waiting()?;
-		let ballots = if with_votes {
-			votes::ballots(&self.validators, self.genesis, self.number, &waiting)
-		} else {
-			Vec::new()
-		};
+		let ballots =
+			if with_votes { votes::ballots(&self.validators, self.genesis, self.number, &waiting) } else { Vec::new() };
 		let slot = Slot::from(FIRST_SLOT + u64::from(self.number));
 		let mut inherents = InherentData::new();
 		let now = sp_timestamp::Timestamp::new(*slot * sibyl_runtime::constants::SLOT_DURATION);

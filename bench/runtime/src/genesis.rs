@@ -6,17 +6,17 @@ use pallet_inference::{
 	Requesters, Rosters, Seat, SeatVote, ServiceLedgers, StakeOf,
 };
 use sibyl_primitives::{
+	inference_key::InferencePair,
 	job::{fingerprint, JobId, JobOptions, Seats, FIRST_ROUND},
 	model::{Availability, ModelRevision, Pace},
 	price::Quote,
-	inference_key::InferencePair,
 	AccountId, Balance, Hash,
 };
 use sibyl_runtime::{
 	configs::{babe::EPOCH_CONFIGURATION, inference::EraStake},
 	constants::SIB,
-	models, BabeConfig, BalancesConfig, Inference, InferenceConfig, ModelsConfig, Runtime,
-	RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, TimingConfig,
+	models, BabeConfig, BalancesConfig, Inference, InferenceConfig, ModelsConfig, Runtime, RuntimeGenesisConfig,
+	SessionConfig, SessionKeys, StakingConfig, TimingConfig,
 };
 use sp_core::{crypto::Pair, ed25519, sr25519, storage::Storage};
 use sp_io::hashing::blake2_256;
@@ -67,8 +67,9 @@ fn account(pair: &sr25519::Pair) -> AccountId {
 
 /// A chain of so many validators, requesters and idle jobs.
 pub fn build(validators: u32, requesters: u32, idle: u32, seats: u16) -> Result<Genesis, Error> {
-	let by_account: BTreeMap<AccountId, u32> =
-		(0..validators).map(|number| (account(&sr25519::Pair::from_seed(&seed("validator", number))), number)).collect();
+	let by_account: BTreeMap<AccountId, u32> = (0..validators)
+		.map(|number| (account(&sr25519::Pair::from_seed(&seed("validator", number))), number))
+		.collect();
 	let requesters: Vec<_> =
 		(0..requesters).map(|number| sr25519::Pair::from_seed(&seed("requester", number))).collect();
 	let keys = |number: &u32| SessionKeys {
@@ -93,10 +94,7 @@ pub fn build(validators: u32, requesters: u32, idle: u32, seats: u16) -> Result<
 			..Default::default()
 		},
 		session: SessionConfig {
-			keys: by_account
-				.iter()
-				.map(|(account, number)| (account.clone(), account.clone(), keys(number)))
-				.collect(),
+			keys: by_account.iter().map(|(account, number)| (account.clone(), account.clone(), keys(number))).collect(),
 			..Default::default()
 		},
 		models: ModelsConfig { models: models::all(), ..Default::default() },

@@ -43,9 +43,8 @@ pub fn ballots(
 		for (seat, place) in (0..).zip(&committee.seats) {
 			let index = place.authority_index;
 			let salt: Hash = blake2_256(&(target, index).encode()).into();
-			let (ballot, outputs) = ballots
-				.entry(index)
-				.or_insert_with(|| (Ballot::new(committee.session, index, at_block), Vec::new()));
+			let (ballot, outputs) =
+				ballots.entry(index).or_insert_with(|| (Ballot::new(committee.session, index, at_block), Vec::new()));
 			match (job.phase, place.vote) {
 				(Phase::Committing, SeatVote::Missing) => {
 					let commitment = Committer { genesis, target, seat, validator: &place.validator, model: job.model }

@@ -64,12 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 		if arguments.benchmark.as_ref().is_some_and(|only| *only != name) {
 			continue;
 		}
-		let measured = Measured {
-			name,
-			ranges: benchmark.components.clone(),
-			times: Vec::new(),
-			accesses: Vec::new(),
-		};
+		let measured = Measured { name, ranges: benchmark.components.clone(), times: Vec::new(), accesses: Vec::new() };
 		let measured = runner.measure(arguments, &list, benchmark, measured)?;
 		let function = measured.function()?;
 		eprint!("{function}");
@@ -95,9 +90,8 @@ struct Runner {
 
 impl Runner {
 	fn new(wasm: &[u8]) -> Result<Self, Error> {
-		let genesis =
-			GenesisConfigBuilderRuntimeCaller::<frame_benchmarking::benchmarking::HostFunctions>::new(wasm)
-				.get_storage_for_named_preset(Some(&"development".into()))?;
+		let genesis = GenesisConfigBuilderRuntimeCaller::<frame_benchmarking::benchmarking::HostFunctions>::new(wasm)
+			.get_storage_for_named_preset(Some(&"development".into()))?;
 		Ok(Self {
 			executor: WasmExecutor::builder().with_max_runtime_instances(1).build(),
 			code: WrappedRuntimeCode(wasm.to_vec().into()),
@@ -139,8 +133,7 @@ impl Runner {
 	) -> Result<Measured, Error> {
 		for components in values(&benchmark.components, arguments.steps) {
 			let dispatch = |state: &State, verify: bool, repeat: u32| -> Result<Vec<BenchmarkResult>, Error> {
-				let parameters =
-					(&list.pallet, &list.instance, &benchmark.name, &components, verify, repeat).encode();
+				let parameters = (&list.pallet, &list.instance, &benchmark.name, &components, verify, repeat).encode();
 				let batches: Result<Vec<BenchmarkBatch>, String> =
 					self.call(state, "Benchmark_dispatch_benchmark", &parameters)?;
 				let batches = batches.map_err(|error| format!("{}: {error}", measured.name))?;
@@ -204,7 +197,13 @@ impl Measured {
 		writeln!(text, "\t\t// Minimum execution time: {} picoseconds.", underscored(time.minimum * 1_000))?;
 		write!(text, "\t\tWeight::from_parts({}, 0)", underscored(time.base))?;
 		let slopes = |analysis: &Analysis| -> Vec<(String, u128)> {
-			analysis.names.iter().cloned().zip(analysis.slopes.iter().copied()).filter(|(_, slope)| *slope > 0).collect()
+			analysis
+				.names
+				.iter()
+				.cloned()
+				.zip(analysis.slopes.iter().copied())
+				.filter(|(_, slope)| *slope > 0)
+				.collect()
 		};
 		for (name, slope) in slopes(&time) {
 			let slope = underscored(slope);

@@ -6,6 +6,9 @@
 //! 2. Else the job that is due first, or a shorter one that may overtake: the shortest of those for which every job that
 //!    they overtake would still have time for itself twice.
 //!
+//! Short jobs ([`SHORT`]) have a thread of their own beside the others: one that takes long, longer perhaps than was thought,
+//! holds none of them up, but for the share of the processor that they take from each other.
+//!
 //! # What is given up
 //!
 //! An outcome that comes too late is of no use, and what has no outcome is better said early. [`Queue::submit`] and
@@ -35,6 +38,9 @@ use plan::{Planned, Running, Waiting};
 
 /// The longest estimate that is told from a longer one: sums of these stay within what clocks count.
 const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// A job that is thought to take no longer is a short one.
+pub const SHORT: Duration = Duration::from_millis(100);
 
 type OnStart = Box<dyn FnOnce() -> Box<dyn Send> + Send>;
 type OnDone = Box<dyn FnOnce(JobOutcome, Duration) + Send>;
@@ -143,10 +149,16 @@ impl Queue {
 		let mut queue = Self { shared: Arc::new(shared), workers: Vec::new() };
 		for index in 0..workers {
 			let (shared, engine) = (queue.shared.clone(), engine.clone());
-			let worker =
-				thread::Builder::new().name(format!("engine-{index}")).spawn(move || work(&shared, engine.as_ref()))?;
+			let worker = thread::Builder::new().name(format!("engine-{index}")).spawn(move || {
+				work(&shared, engine.as_ref(), |state, workers| state.start_next(Instant::now(), workers))
+			})?;
 			queue.workers.push(worker);
 		}
+		let (shared, engine) = (queue.shared.clone(), engine);
+		let worker = thread::Builder::new()
+			.name("engine-short".into())
+			.spawn(move || work(&shared, engine.as_ref(), |state, _| state.start_next_short(Instant::now())))?;
+		queue.workers.push(worker);
 		Ok(queue)
 	}
 
@@ -220,8 +232,9 @@ impl fmt::Debug for Queue {
 	}
 }
 
-fn work(shared: &Shared, engine: &dyn Engine) {
-	while let Some(Planned { id, request, on_start }) = next(shared) {
+/// Runs the jobs that are chosen from the queue's state, given the number of its threads.
+fn work(shared: &Shared, engine: &dyn Engine, choose: impl Fn(&mut State, u32) -> Option<Planned>) {
+	while let Some(Planned { id, request, on_start }) = next(shared, &choose) {
 		let run = || {
 			let _until_the_end = on_start();
 			engine.infer(&request)
@@ -241,13 +254,13 @@ fn work(shared: &Shared, engine: &dyn Engine) {
 }
 
 /// The next job, when there is one; none when the queue is closed.
-fn next(shared: &Shared) -> Option<Planned> {
+fn next(shared: &Shared, choose: &impl Fn(&mut State, u32) -> Option<Planned>) -> Option<Planned> {
 	let mut state = shared.state();
 	loop {
 		if state.closed {
 			return None;
 		}
-		if let Some(job) = state.start_next(Instant::now(), shared.workers) {
+		if let Some(job) = choose(&mut state, shared.workers) {
 			return Some(job);
 		}
 		state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -29,7 +29,9 @@ use ledgers::Ledgers;
 use setup::*;
 use sibyl_primitives::{
 	committee::quorum,
-	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
+	job::{
+		Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND,
+	},
 	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Task},
 	output::{output_hash, Answer, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
@@ -207,9 +209,8 @@ mod benchmarks {
 		let (id, mut asked) = submitted::<T>();
 		asked.phase = Phase::Ended;
 		let (now, vrf) = (Pallet::<T>::now(), [7; 32]);
-		let candidates: Vec<_> = (0..audits::MAX_CANDIDATES)
-			.map(|number| (now.saturating_sub(1), id + 1 + JobId::from(number)))
-			.collect();
+		let candidates: Vec<_> =
+			(0..audits::MAX_CANDIDATES).map(|number| (now.saturating_sub(1), id + 1 + JobId::from(number))).collect();
 		for (_, id) in candidates.iter().filter(|(_, id)| Pallet::<T>::is_audited(&vrf, *id)) {
 			Jobs::<T>::insert(id, &asked);
 		}

@@ -96,8 +96,14 @@ mod tests {
 		let committer =
 			Committer { genesis: five, target: target(), seat: 9, validator: &validator, model: Hash::repeat_byte(8) };
 		let hex = |hash: Hash| format!("{hash:?}");
-		assert_eq!(hex(committer.commitment(&five, &six, &seven)), "0x1968b5ee047eaa2eccdfcb31fca36d8a9ea531891464bda7cd8b3fcc6111e952");
+		assert_eq!(
+			hex(committer.commitment(&five, &six, &seven)),
+			"0x1968b5ee047eaa2eccdfcb31fca36d8a9ea531891464bda7cd8b3fcc6111e952"
+		);
 		assert_eq!(hex(work(&target(), &five)), "0xe7a39ffcfb014b7fd6e054b6e2858926b0ceab0688101c021f26ea3d1cfc8b76");
-		assert_eq!(hex(salt_of(&InferenceSignature::from(sp_core::ed25519::Signature::from_raw([7; 64])))), "0x304320938b49aecf52b6ba2f5cee0b94120542edd72bfd3536736fff1e5a845e");
+		assert_eq!(
+			hex(salt_of(&InferenceSignature::from(sp_core::ed25519::Signature::from_raw([7; 64])))),
+			"0x304320938b49aecf52b6ba2f5cee0b94120542edd72bfd3536736fff1e5a845e"
+		);
 	}
 }

@@ -11,8 +11,8 @@ use crate::{
 	state::State,
 };
 use frame_support::{
-	storage::unhashed,
 	inherent::ProvideInherent,
+	storage::unhashed,
 	traits::{fungible::InspectHold, Get, Hooks, OneSessionHandler, UnfilteredDispatchable},
 };
 use pallet_inference::{Call, Event, HoldReason};
@@ -23,9 +23,9 @@ use sibyl_primitives::{
 	vote::{InherentVotes, SignedBallot, VersionedBallot, INHERENT_IDENTIFIER},
 	AccountId, Balance, BlockNumber, Hash, SessionIndex,
 };
+use sibyl_votes::Equivocation;
 use sp_core::Pair;
 use sp_inherents::InherentData;
-use sibyl_votes::Equivocation;
 use sp_runtime::{traits::ValidateUnsigned, transaction_validity::TransactionSource, BuildStorage};
 
 /// What votes name the chain by.
@@ -132,8 +132,7 @@ pub(crate) fn genesis(plan: &Plan) -> Block {
 		includes: Vec::new(),
 		reports: Vec::new(),
 	};
-	let (key_sets, next_keys) =
-		state.execute(|| (Inference::key_sets_view(), Inference::next_key_set_view()));
+	let (key_sets, next_keys) = state.execute(|| (Inference::key_sets_view(), Inference::next_key_set_view()));
 	Block {
 		parent: Hash::zero(),
 		number: 0,

@@ -24,7 +24,8 @@ fn check_withheld(story: &Story) -> Vec<String> {
 	let mut violations = Vec::new();
 	for (id, job) in &story.jobs {
 		let is_judged = matches!(job.settled, Some((Verdict::Agreed | Verdict::Failed(_) | Verdict::NoQuorum, _)));
-		for (round, sitting) in job.sittings.iter().filter(|(_, sitting)| is_judged && sitting.commits_until.is_some()) {
+		for (round, sitting) in job.sittings.iter().filter(|(_, sitting)| is_judged && sitting.commits_until.is_some())
+		{
 			// What an audit, or a model, that was ended before its time comes to is nobody's fault.
 			if job.is_audited && *round == SECOND_ROUND && !job.audit_decided {
 				continue;
@@ -172,8 +173,7 @@ impl World {
 				violations.extend(self.check_untrue(*job, block));
 			}
 		}
-		report.captures =
-			chain.iter().map(|hash| self.blocks[hash].untrue.len() as u64).sum();
+		report.captures = chain.iter().map(|hash| self.blocks[hash].untrue.len() as u64).sum();
 		violations.append(&mut story.wrong);
 		violations.extend(check_withheld(&story));
 		violations.extend(self.check_charges(&story, &mut report));
@@ -330,7 +330,8 @@ impl World {
 				}
 			}
 		}
-		let overturned = |event: &Event<Test>| matches!(event, Event::Audited { audit: AuditView::Overturned { .. }, .. });
+		let overturned =
+			|event: &Event<Test>| matches!(event, Event::Audited { audit: AuditView::Overturned { .. }, .. });
 		let chain = self.chain(self.canonical());
 		let events = chain.iter().flat_map(|hash| &self.blocks[hash].events);
 		report.overturned = events.filter(|event| overturned(event)).count() as u64;
@@ -440,7 +441,11 @@ impl World {
 					// The block of the slot before the answer was there is the first that counts.
 					let answered = self.nodes[number].answered.get(&job.fingerprint).map(|tick| tick / TICKS);
 					let first = answered.and_then(|slot| {
-						story.blocks.range(sitting.drawn_at..).find(|(_, (of, _))| *of >= slot).map(|(height, _)| *height)
+						story
+							.blocks
+							.range(sitting.drawn_at..)
+							.find(|(_, (of, _))| *of >= slot)
+							.map(|(height, _)| *height)
 					});
 					match first {
 						Some(first) if self.is_served(story, number, first, end) => violations.push(format!(

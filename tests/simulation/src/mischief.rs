@@ -73,7 +73,9 @@ impl World {
 				None
 			};
 			if let Some(vote) = vote {
-				self.note(|| format!("{number} lies or copies in seat {} of {:?}", seat.place, seat.target.fingerprint));
+				self.note(|| {
+					format!("{number} lies or copies in seat {} of {:?}", seat.place, seat.target.fingerprint)
+				});
 				self.nodes[number].mailbox.set(&key, vote.encode());
 			}
 		}
@@ -156,9 +158,11 @@ impl World {
 		} else {
 			SignedBallot { outputs, ..self.sign(number, ballot) }
 		};
-		let is_double = signed.ballot.commits.first().is_some_and(|commit| {
-			self.does(number, "twice", &commit.target, mischief.commits_twice)
-		});
+		let is_double = signed
+			.ballot
+			.commits
+			.first()
+			.is_some_and(|commit| self.does(number, "twice", &commit.target, mischief.commits_twice));
 		if !is_double {
 			return self.send_own(number, signed, |_| true);
 		}

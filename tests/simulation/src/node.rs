@@ -136,10 +136,11 @@ impl Node {
 			return None;
 		}
 		let requests = self.mailbox.with_prefix(REQUEST_PREFIX);
-		let open = requests.iter().filter_map(|bytes| InferenceRequest::decode(&mut &bytes[..]).ok()).filter(|request| {
-			let InferenceRequest::V1 { job, .. } = request;
-			self.mailbox.get(&response_key(job)).is_none()
-		});
+		let open =
+			requests.iter().filter_map(|bytes| InferenceRequest::decode(&mut &bytes[..]).ok()).filter(|request| {
+				let InferenceRequest::V1 { job, .. } = request;
+				self.mailbox.get(&response_key(job)).is_none()
+			});
 		let InferenceRequest::V1 { job, model, input, max_output_units, seed, deadline, .. } =
 			open.min_by_key(|InferenceRequest::V1 { deadline, job, .. }| (*deadline, *job))?;
 		let (place, revision) = plan.model(&model)?;

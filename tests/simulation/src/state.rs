@@ -210,13 +210,7 @@ impl Externalities for MapExternalities {
 		unreachable!("{NO_CHILDREN}")
 	}
 
-	fn clear_child_prefix(
-		&mut self,
-		_: &ChildInfo,
-		_: &[u8],
-		_: Option<u32>,
-		_: Option<&[u8]>,
-	) -> MultiRemovalResults {
+	fn clear_child_prefix(&mut self, _: &ChildInfo, _: &[u8], _: Option<u32>, _: Option<&[u8]>) -> MultiRemovalResults {
 		unreachable!("{NO_CHILDREN}")
 	}
 

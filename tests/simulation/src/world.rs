@@ -248,9 +248,8 @@ impl World {
 	fn ready_transactions(&mut self, parent: Hash) -> Vec<chain::Signed> {
 		let Some(parent) = self.blocks.get_mut(&parent) else { return Vec::new() };
 		let senders: Vec<_> = self.transactions.keys().cloned().collect();
-		let nonces: Vec<_> = parent
-			.state
-			.look(Extensions::new(), || senders.iter().map(|sender| chain::nonce(sender)).collect());
+		let nonces: Vec<_> =
+			parent.state.look(Extensions::new(), || senders.iter().map(|sender| chain::nonce(sender)).collect());
 		let mut ready = Vec::new();
 		for (sender, nonce) in senders.into_iter().zip(nonces) {
 			let of_sender = &self.transactions[&sender];
@@ -288,7 +287,11 @@ impl World {
 		let hash = chain::hash(parent_hash, &content);
 		let (author, slot) = (content.author, content.slot);
 		let ballots: usize = content.includes.iter().map(Vec::len).sum();
-		let what = format!("{} transactions, {ballots} ballots, {} reports", content.transactions.len(), content.reports.len());
+		let what = format!(
+			"{} transactions, {ballots} ballots, {} reports",
+			content.transactions.len(),
+			content.reports.len()
+		);
 		match chain::execute(&self.plan, parent_hash, &self.blocks[&parent_hash], content) {
 			Ok(block) => {
 				let kind = if block.content.is_primary { "primary" } else { "secondary" };
@@ -626,12 +629,11 @@ impl World {
 		}
 		let tip = self.canonical();
 		let is_done = self.blocks.get_mut(&tip).is_some_and(|block| {
-			block.state.look(Extensions::new(), || {
-				pallet_inference::OpenJobs::<crate::runtime::Test>::count() == 0
-			})
+			block.state.look(Extensions::new(), || pallet_inference::OpenJobs::<crate::runtime::Test>::count() == 0)
 		});
 		if slot > limit && !is_done {
-			self.violations.push(format!("jobs are open {} slots after the last one was submitted", slot - self.plan.slots));
+			self.violations
+				.push(format!("jobs are open {} slots after the last one was submitted", slot - self.plan.slots));
 		}
 		self.is_over = is_done || slot > limit;
 	}

@@ -1,6 +1,6 @@
 //! What a queue decides: which job runs next, and which are given up. Without threads or clocks.
 
-use super::{GivenUp, JobId, JobOutcome, OnDone, OnStart, State, Turn};
+use super::{GivenUp, JobId, JobOutcome, OnDone, OnStart, State, Turn, SHORT};
 use crate::{Request, Stop};
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,22 @@ impl State {
 			Some((key @ (turn, _), _)) if is_alone(turn) => self.running.is_empty().then_some(*key)?,
 			_ => self.urgent(now, workers)?,
 		};
+		self.start(key, now)
+	}
+
+	/// Begins the short job that is due first, whatever else runs: see [the rule](super).
+	pub fn start_next_short(&mut self, now: Instant) -> Option<Planned> {
+		let is_alone = |turn: &Turn| *turn == Turn::Alone;
+		let wants_quiet = self.running.values().any(|running| is_alone(&running.turn))
+			|| self.waiting.first_key_value().is_some_and(|((turn, _), _)| is_alone(turn));
+		if wants_quiet || self.running.is_empty() {
+			return None;
+		}
+		let key = self.waiting.iter().find(|(_, job)| job.estimate <= SHORT).map(|(key, _)| *key)?;
+		self.start(key, now)
+	}
+
+	fn start(&mut self, key: (Turn, JobId), now: Instant) -> Option<Planned> {
 		let Waiting { estimate, request, on_start, on_done } = self.take(&key)?;
 		let (turn, id) = key;
 		let running = Running { turn, estimate, since: now, stop: request.stop.clone(), on_done: Some(on_done) };
@@ -103,6 +119,8 @@ impl State {
 		let stays = |id: &JobId| late.iter().all(|(late, _)| late != id);
 		let rest = self.running.iter().filter(|(id, _)| stays(id)).map(|(_, running)| running.rest(now));
 		let mut before = rest.sum::<Duration>() / workers;
+		// Short jobs wait for short ones alone.
+		let mut short_before = Duration::ZERO;
 		let mut kept: Vec<(Duration, JobId)> = Vec::new();
 		for ((turn, id), job) in &self.waiting {
 			let Turn::By(due) = *turn else {
@@ -111,6 +129,16 @@ impl State {
 			};
 			if now + job.estimate > due {
 				late.push((*id, JobOutcome::TooLate));
+				continue;
+			}
+			if job.estimate <= SHORT {
+				short_before += job.estimate;
+				if now + short_before > due {
+					short_before -= job.estimate;
+					late.push((*id, JobOutcome::Overloaded));
+				} else {
+					before += job.estimate / workers;
+				}
 				continue;
 			}
 			kept.push((job.estimate, *id));

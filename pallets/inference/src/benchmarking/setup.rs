@@ -59,9 +59,8 @@ pub fn network_with<T: Config>(open: u32) -> Vec<Member> {
 	frame_system::Pallet::<T>::set_block_number(10u32.into());
 	let key = InferenceId::generate_pair(None);
 	let session = T::CurrentSession::get();
-	let members: Vec<_> = (0..T::MaxValidators::get())
-		.map(|number| Member { validator: validator(number), key: key.clone() })
-		.collect();
+	let members: Vec<_> =
+		(0..T::MaxValidators::get()).map(|number| Member { validator: validator(number), key: key.clone() }).collect();
 	let open: Vec<_> = (0..open).map(|job| (JobId::MAX - JobId::from(job), FIRST_ROUND)).collect();
 	for (index, member) in (0..).zip(&members) {
 		Members::<T>::insert(session, index, member);
@@ -210,6 +209,7 @@ pub fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
 }
 
 pub fn junk(number: u32) -> Reveal {
-	let target = VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
+	let target =
+		VoteTarget { fingerprint: sp_io::hashing::blake2_256(&number.encode()).into(), draw: Hash::zero(), round: 0 };
 	Reveal { target, seat: 0, output_hash: Hash::zero(), work: Hash::zero(), salt: Hash::zero() }
 }
