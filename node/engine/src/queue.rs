@@ -6,7 +6,7 @@
 //! 2. Else the job that is due first, or a shorter one that may overtake: the shortest of those for which every job that
 //!    they overtake would still have time for itself twice.
 //!
-//! Short jobs ([`SHORT`]) have a thread of their own beside the others: one that takes long, longer perhaps than was thought,
+//! Short jobs ([`SHORT`]) may have a thread of their own beside the others: one that takes long, longer perhaps than was thought,
 //! holds none of them up, but for the share of the processor that they take from each other.
 //!
 //! # What is given up
@@ -102,6 +102,7 @@ pub struct Load {
 
 /// The queue. Dropping it tells the waiting jobs [`JobOutcome::ShutDown`], stops the running ones and waits for them.
 pub struct Queue {
+	engine: Arc<dyn Engine>,
 	shared: Arc<Shared>,
 	workers: Vec<JoinHandle<()>>,
 }
@@ -122,6 +123,8 @@ struct State {
 	running: BTreeMap<JobId, Running>,
 	next: u64,
 	closed: bool,
+	/// Whether short jobs have a thread of their own.
+	are_short_jobs_apart: bool,
 }
 
 /// A job that has been given up, to be told once the lock is released.
@@ -146,7 +149,7 @@ impl Queue {
 			workers: workers.try_into().unwrap_or(u32::MAX),
 		};
 		// Should a later thread fail to start, the drop of the queue ends the earlier ones.
-		let mut queue = Self { shared: Arc::new(shared), workers: Vec::new() };
+		let mut queue = Self { engine: engine.clone(), shared: Arc::new(shared), workers: Vec::new() };
 		for index in 0..workers {
 			let (shared, engine) = (queue.shared.clone(), engine.clone());
 			let worker = thread::Builder::new().name(format!("engine-{index}")).spawn(move || {
@@ -154,12 +157,18 @@ impl Queue {
 			})?;
 			queue.workers.push(worker);
 		}
-		let (shared, engine) = (queue.shared.clone(), engine);
+		Ok(queue)
+	}
+
+	/// The same queue, with a thread beside the others for short jobs.
+	pub fn with_short_jobs_apart(mut self) -> io::Result<Self> {
+		self.shared.state().are_short_jobs_apart = true;
+		let (shared, engine) = (self.shared.clone(), self.engine.clone());
 		let worker = thread::Builder::new()
 			.name("engine-short".into())
 			.spawn(move || work(&shared, engine.as_ref(), |state, _| state.start_next_short(Instant::now())))?;
-		queue.workers.push(worker);
-		Ok(queue)
+		self.workers.push(worker);
+		Ok(self)
 	}
 
 	/// Adds a job, and gives up those that can't be done in time with it, which may be the job itself. Where there is no

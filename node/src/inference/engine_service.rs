@@ -56,6 +56,8 @@ pub struct Capacity {
 	pub timeout: Duration,
 	/// The time between two blocks.
 	pub block: Duration,
+	/// Whether short jobs have a thread of their own.
+	pub short_jobs_apart: bool,
 }
 
 /// What the engine is done with.
@@ -114,7 +116,10 @@ where
 		metrics: Metrics,
 	) -> io::Result<Self> {
 		let timed = Arc::new(Timed::new(engine, metrics.clone()));
-		let queue = Queue::new(timed, capacity.threads, capacity.queue.into())?;
+		let mut queue = Queue::new(timed, capacity.threads, capacity.queue.into())?;
+		if capacity.short_jobs_apart {
+			queue = queue.with_short_jobs_apart()?;
+		}
 		let (done, heard_done) = async_channel::unbounded();
 		let wanted = WantedJobs::new(client.info().best_number, capacity.block);
 		let started = StartedJobs::found(mailbox.clone());

@@ -75,6 +75,7 @@ impl EnginePlan {
 			queue: params.inference_queue,
 			timeout: Duration::from_millis(params.inference_job_timeout),
 			block,
+			short_jobs_apart: true,
 		};
 		Ok(Self { engine, models, capacity })
 	}

@@ -30,12 +30,16 @@ impl<T: Config> Pallet<T> {
 	/// Blocks by which a draw or a deadline may come late: there are no more entries than open jobs and what these left
 	/// behind, and each block does its share.
 	pub(crate) fn max_delay() -> BlockNumber {
-		let rate = |budget: Weight, each: Weight| budget.checked_div_per_component(&each).unwrap_or(1).max(1);
-		let slowest = rate(T::MaxDrawWeight::get(), Self::weight_of_largest_draw())
-			.min(rate(T::MaxDeadlineWeight::get(), Self::weight_of_largest_end()));
-		// A job leaves up to two deadlines behind that it did not wait for.
-		let entries = u64::from(T::MaxOpenJobs::get()).saturating_mul(3);
-		BlockNumber::try_from(entries / slowest + 1).unwrap_or(BlockNumber::MAX)
+		// A job has one entry, and leaves up to two behind that it did not wait for.
+		let jobs = u64::from(T::MaxOpenJobs::get());
+		let left_behind = <T as Config>::WeightInfo::pass_over().saturating_mul(jobs.saturating_mul(2));
+		let blocks = |budget: Weight, each: Weight| {
+			let all = each.saturating_mul(jobs).saturating_add(left_behind);
+			all.ref_time() / budget.ref_time().max(1)
+		};
+		let draws = blocks(T::MaxDrawWeight::get(), Self::weight_of_largest_draw());
+		let deadlines = blocks(T::MaxDeadlineWeight::get(), Self::weight_of_largest_end());
+		BlockNumber::try_from(draws.max(deadlines).saturating_add(1)).unwrap_or(BlockNumber::MAX)
 	}
 
 	/// Enters the job for the wanted block or the first one after it with room; returns which.

@@ -131,7 +131,7 @@ impl State {
 				late.push((*id, JobOutcome::TooLate));
 				continue;
 			}
-			if job.estimate <= SHORT {
+			if self.are_short_jobs_apart && job.estimate <= SHORT {
 				short_before += job.estimate;
 				if now + short_before > due {
 					short_before -= job.estimate;

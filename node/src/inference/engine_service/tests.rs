@@ -24,7 +24,8 @@ use std::{
 };
 
 const BLOCK: Duration = Duration::from_secs(3);
-const CAPACITY: Capacity = Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK };
+const CAPACITY: Capacity =
+	Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK, short_jobs_apart: false };
 
 struct Test {
 	service: EngineService<MockChain, SharedStorage>,

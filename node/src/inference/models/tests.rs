@@ -128,7 +128,8 @@ fn a_file_that_two_revisions_have_stays_loaded_for_the_one_that_is_left() {
 	let mut actions = models.update(vec![fake_model(), newer.clone()], 1);
 	let mut served = 0;
 	while let Some(action) = actions.pop() {
-		assert!(actions.is_empty(), "one at a time");
+		let loads = actions.iter().filter(|action| matches!(action, Action::Load { .. })).count();
+		assert!(loads + usize::from(matches!(action, Action::Load { .. })) <= 1, "one at a time");
 		match action {
 			Action::Load { model, revision } => actions.extend(models.loaded(model, source.load(&revision))),
 			Action::Check { model, golden, request } => {

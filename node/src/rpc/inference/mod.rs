@@ -111,7 +111,7 @@ fn account(text: &str) -> Result<AccountId, Error> {
 	match text.strip_prefix("0x") {
 		Some(digits) if digits.len() == 64 => digits.parse::<Hash>().map(|key| key.0.into()).map_err(|_| wrong),
 		Some(_) => Err(wrong),
-		None => AccountId::from_ss58check(text).map_err(|_| wrong),
+		None => AccountId::from_ss58check_with_version(text).map(|(account, _)| account).map_err(|_| wrong),
 	}
 }
 
