@@ -50,6 +50,11 @@ test: setup-tests ## Run all tests: Rust's, then end to end on real nodes
 test-rust: setup ## Run Rust's tests only
 	$(CARGO_ENV) cargo test --locked --release --workspace
 
+.PHONY: simulate
+simulate: setup ## Run the simulation on many seeds: SEEDS, BLOCKS, or SEED for one and its history
+	$(CARGO_ENV) cargo build --locked --release --workspace --bin simulate
+	$(TARGET_DIR)/release/simulate
+
 .PHONY: test-e2e
 test-e2e: setup-tests build ## Run the tests on real nodes only
 	cd tests && SIBYL_NODE=$(NODE) npm test
