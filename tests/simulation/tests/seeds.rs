@@ -1,7 +1,7 @@
-//! Many seeds of a hundred slots, and those that found something.
+//! Many seeds of a hundred slots, and some of which each found one of the ways in which the pallet was broken on purpose.
 
-/// Seeds that found a bug, each of the code under test or of the simulation.
-const KNOWN: &[(u64, u64)] = &[];
+/// Each of these seeds finds a broken pallet: see `docs/testing.md`.
+const TELLING: &[(u64, u64)] = &[(0, 100), (1, 100), (12, 100)];
 
 #[test]
 fn three_hundred_seeds_keep_every_promise() {
@@ -12,8 +12,8 @@ fn three_hundred_seeds_keep_every_promise() {
 }
 
 #[test]
-fn seeds_that_found_something_stay_repaired() {
-	for (seed, slots) in KNOWN {
+fn seeds_that_have_found_something_find_nothing_now() {
+	for (seed, slots) in TELLING {
 		if let Err(failure) = sibyl_simulation::run(*seed, *slots) {
 			panic!("{failure}");
 		}
