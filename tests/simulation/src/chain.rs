@@ -13,7 +13,7 @@ use crate::{
 use frame_support::{
 	inherent::ProvideInherent,
 	storage::unhashed,
-	traits::{fungible::InspectHold, Get, Hooks, OneSessionHandler, UnfilteredDispatchable},
+	traits::{fungible::InspectHold, Hooks, OneSessionHandler, UnfilteredDispatchable},
 };
 use pallet_inference::{Call, Event, HoldReason};
 use sibyl_primitives::{
@@ -26,7 +26,10 @@ use sibyl_primitives::{
 use sibyl_votes::Equivocation;
 use sp_core::Pair;
 use sp_inherents::InherentData;
-use sp_runtime::{traits::ValidateUnsigned, transaction_validity::TransactionSource, BuildStorage};
+// As the pallet does for its reports.
+#[allow(deprecated)]
+use sp_runtime::traits::ValidateUnsigned;
+use sp_runtime::{transaction_validity::TransactionSource, BuildStorage};
 
 /// What votes name the chain by.
 pub(crate) const GENESIS: Hash = Hash::repeat_byte(0x6e);
