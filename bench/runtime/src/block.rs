@@ -107,7 +107,8 @@ fn steady(validators: u32, open: u32, seats: u16, jobs: u32) -> Result<(Vec<Made
 fn summary(blocks: &[Made]) -> Value {
 	let middle =
 		|of: fn(&Made) -> Took, part: fn(Took) -> Duration| rounded(median(blocks.iter().map(|made| part(of(made)))));
-	let (wall, cpu): (fn(Took) -> Duration, fn(Took) -> Duration) = (|took| took.wall, |took| took.cpu);
+	let wall: fn(Took) -> Duration = |took| took.wall;
+	let cpu: fn(Took) -> Duration = |took| took.cpu;
 	let settled = blocks.iter().map(|made| made.settled as usize).sum::<usize>().max(1);
 	let declared = |class: Option<DispatchClass>| {
 		let of = |made: &Made| class.map_or(made.declared.total(), |class| *made.declared.get(class)).ref_time();

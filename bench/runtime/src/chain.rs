@@ -188,7 +188,7 @@ impl Chain {
 		import.body = Some(body);
 		import.state_action = StateAction::Execute;
 		import.fork_choice = Some(ForkChoiceStrategy::LongestChain);
-		let (imported, took) = timed(|| futures::executor::block_on((&*client).import_block(import)));
+		let (imported, took) = timed(|| futures::executor::block_on((*client).import_block(import)));
 		made.import = took;
 		if !matches!(imported?, ImportResult::Imported(_)) {
 			return Err("a block was not imported".into());

@@ -164,10 +164,7 @@ impl<Storage: OffchainStorage> Mailbox<Storage> {
 	pub fn started(&self) -> Option<Vec<Fingerprint>> {
 		match self.storage.get(STORAGE_PREFIX, STARTED) {
 			None => Some(Vec::new()),
-			Some(value) => match self.unreadable.read(STARTED, &value, "a list of jobs") {
-				Some(Started::V1(jobs)) => Some(jobs),
-				None => None,
-			},
+			Some(value) => self.unreadable.read(STARTED, &value, "a list of jobs").map(|Started::V1(jobs)| jobs),
 		}
 	}
 

@@ -181,14 +181,14 @@ fn begin_session(plan: &Plan, session: SessionIndex, is_genesis: bool) {
 
 fn begin(plan: &Plan, parent_hash: Hash, parent: &Block, content: &Content) {
 	let number = parent.number + 1;
-	System::initialize(&number.into(), &parent_hash, &Default::default());
+	System::initialize(&number, &parent_hash, &Default::default());
 	let mut rng = Rng::new(plan.seed ^ content.slot << 8 ^ (content.author as u64) << 40, "vrf");
 	Facts::set_vrf(rng.bytes());
 	let session = session_of(plan, parent, content.slot);
 	if session != parent.session {
 		begin_session(plan, session, false);
 	}
-	if plan.disables && (session != parent.session || number % 17 == 0) {
+	if plan.disables && (session != parent.session || number.is_multiple_of(17)) {
 		let mut rng = Rng::new(plan.seed ^ u64::from(number / 17) ^ u64::from(session) << 20, "disabled");
 		let count = plan.session(session).members.len() as u64;
 		let disabled = if rng.chance(600) { vec![rng.below(count) as u32] } else { Vec::new() };

@@ -238,7 +238,7 @@ mod tests {
 			storage::clear(&[1]);
 			storage::set(&[2], &[3]);
 			storage::commit_transaction();
-			assert_eq!(storage::exists(&[1]), false);
+			assert!(!storage::exists(&[1]));
 			storage::rollback_transaction();
 			assert_eq!((storage::exists(&[1]), storage::exists(&[2])), (true, false));
 		});

@@ -248,8 +248,7 @@ impl World {
 	fn ready_transactions(&mut self, parent: Hash) -> Vec<chain::Signed> {
 		let Some(parent) = self.blocks.get_mut(&parent) else { return Vec::new() };
 		let senders: Vec<_> = self.transactions.keys().cloned().collect();
-		let nonces: Vec<_> =
-			parent.state.look(Extensions::new(), || senders.iter().map(|sender| chain::nonce(sender)).collect());
+		let nonces: Vec<_> = parent.state.look(Extensions::new(), || senders.iter().map(chain::nonce).collect());
 		let mut ready = Vec::new();
 		for (sender, nonce) in senders.into_iter().zip(nonces) {
 			let of_sender = &self.transactions[&sender];

@@ -62,7 +62,7 @@ fn truth(id: JobId) -> OutputBytes {
 /// What the validator says about the job in this block, if anything.
 fn vote(dice: &mut Dice, votes: Votes, number: u8, id: JobId, seat: &Seat) -> Votes {
 	// The liar's work is always wrong.
-	let said = if number == LIAR && id % 2 == 0 { answer("lie") } else { truth(id) };
+	let said = if number == LIAR && id.is_multiple_of(2) { answer("lie") } else { truth(id) };
 	match (job(id).phase, seat.vote) {
 		(Phase::Committing, SeatVote::Missing) => match dice.roll(20) {
 			0 => votes.abstain(id),
