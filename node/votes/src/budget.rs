@@ -20,15 +20,16 @@ pub const PEER_BYTES: usize = 64 * 1024 * 1024;
 /// What of these bytes comes back with each new height.
 pub const PEER_BYTES_PER_HEIGHT: usize = 8 * 1024 * 1024;
 
-/// What a message costs its peer besides its bytes: about the time that a signature's check takes.
-pub(crate) const MESSAGE: usize = 8 * 1024;
+/// What a message costs its peer besides its bytes.
+pub(crate) const MESSAGE: usize = 256;
 
-/// The same, of a message that is not read.
-pub(crate) const UNREAD_MESSAGE: usize = 256;
+/// What a signature's check costs the peer instead, which takes about as long as reading so much.
+pub(crate) const CHECK: usize = 8 * 1024;
 
-/// How often a peer loses a little reputation at one height. It is so few that nobody is banned for it: what an honest peer
-/// passes on may be over this node's quotas, and of no use to it, for reasons that lie with others.
-pub const BLAMES_PER_HEIGHT: u32 = 16;
+/// How often a peer may lose a little reputation at once, of which one time comes back with each new height. It is so
+/// little that nobody is banned for it: what an honest peer passes on may be over this node's quotas, or of no use to it,
+/// for reasons that lie with others, or with this node where it is behind.
+pub const BLAMES: u32 = 16;
 
 /// Peers whose spending is remembered.
 const MAX_PEERS: usize = 1024;
@@ -95,20 +96,21 @@ impl<Peer: Ord + Clone> Peers<Peer> {
 		spending.bytes <= PEER_BYTES
 	}
 
-	/// Whether the peer may be blamed once more at this height; that is then counted.
+	/// Whether the peer may be blamed once more; that is then counted.
 	pub fn blame(&mut self, peer: &Peer) -> bool {
 		let spending = self.of(peer);
-		spending.blames += 1;
-		spending.blames <= BLAMES_PER_HEIGHT
+		let may_be_blamed = spending.blames < BLAMES;
+		spending.blames += u32::from(may_be_blamed);
+		may_be_blamed
 	}
 
 	/// Gives all peers back what comes back with a new height.
 	pub fn renew(&mut self) {
 		for spending in self.0.values_mut() {
 			spending.bytes = spending.bytes.min(PEER_BYTES).saturating_sub(PEER_BYTES_PER_HEIGHT);
-			spending.blames = 0;
+			spending.blames = spending.blames.saturating_sub(1);
 		}
-		self.0.retain(|_, spending| spending.bytes > 0);
+		self.0.retain(|_, spending| spending.bytes > 0 || spending.blames > 0);
 	}
 
 	fn of(&mut self, peer: &Peer) -> &mut Spending {
@@ -140,6 +142,19 @@ mod tests {
 		peers.renew();
 		assert!(!peers.have_spent_all(&1));
 		assert!(peers.pay(&1, PEER_BYTES_PER_HEIGHT) && !peers.pay(&1, 1));
+	}
+
+	#[test]
+	fn blames_come_back_one_by_one_however_fast_heights_pass() {
+		let mut peers = Peers::new();
+		for _ in 0..BLAMES {
+			assert!(peers.blame(&1));
+		}
+		assert!(!peers.blame(&1));
+		for _ in 0..10 {
+			peers.renew();
+			assert!(peers.blame(&1) && !peers.blame(&1));
+		}
 	}
 
 	#[test]

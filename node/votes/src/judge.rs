@@ -1,7 +1,7 @@
 //! Which ballots from other nodes are taken and passed on: the cheap questions first, the signature last.
 
 use crate::{
-	budget::{Peers, Validators, MESSAGE, UNREAD_MESSAGE},
+	budget::{Peers, Validators, CHECK, MESSAGE},
 	HashedBallot, News,
 };
 use sibyl_primitives::{
@@ -100,7 +100,7 @@ impl Cost {
 	pub fn reputation(self) -> i32 {
 		match self {
 			Self::Nothing => 0,
-			Self::Little => -(1 << 16),
+			Self::Little => -(1 << 14),
 			Self::Much => -(1 << 25),
 		}
 	}
@@ -221,12 +221,11 @@ impl<Peer: Ord + Clone> Judge<Peer> {
 		self.examine(peer, data, news).map_err(|fault| match fault {
 			Fault::Forged(why) => Refusal { why, cost: Cost::Much },
 			Fault::Doubtful(why) => {
-				self.peers.pay(peer, MESSAGE + data.len());
+				self.peers.pay(peer, price(why) + data.len());
 				Refusal { why, cost: self.blame(peer) }
 			}
 			Fault::Idle(why) => {
-				let price = if why == Rejection::UnknownVersion { UNREAD_MESSAGE } else { MESSAGE };
-				let could_pay = self.peers.pay(peer, price + data.len());
+				let could_pay = self.peers.pay(peer, price(why) + data.len());
 				Refusal { why, cost: if could_pay { Cost::Nothing } else { self.blame(peer) } }
 			}
 		})
@@ -254,7 +253,7 @@ impl<Peer: Ord + Clone> Judge<Peer> {
 			News::Ballot if self.validators.have_room(&account, data.len()) => Relay::Now,
 			// The newest ballot says most, so it is not what gives way: it is kept. Only it is not passed on at once, and its
 			// peer pays for it. Honest peers pass none of these on.
-			News::Ballot if self.peers.pay(peer, MESSAGE + data.len()) => Relay::Later,
+			News::Ballot if self.peers.pay(peer, CHECK + data.len()) => Relay::Later,
 			News::Ballot => return Err(Rejection::OverQuota.into()),
 		};
 		if !ballot.signed().is_signed_by(&self.genesis, &key) {
@@ -305,6 +304,14 @@ impl<Peer: Ord + Clone> Judge<Peer> {
 			true => Cost::Little,
 			false => Cost::Nothing,
 		}
+	}
+}
+
+/// What looking at such a message costs besides its bytes.
+fn price(why: Rejection) -> usize {
+	match why {
+		Rejection::BadSignature => CHECK,
+		_ => MESSAGE,
 	}
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::*;
-use crate::{Bounds, Insertion, Pool, BALLOTS_PER_HEIGHT, BLAMES_PER_HEIGHT, BYTES_PER_HEIGHT, PEER_BYTES};
+use crate::{Bounds, Insertion, Pool, BALLOTS_PER_HEIGHT, BLAMES, BYTES_PER_HEIGHT, PEER_BYTES, PEER_BYTES_PER_HEIGHT};
 use codec::Encode;
 use sibyl_primitives::{
 	job::OutputBytes,
@@ -375,10 +375,27 @@ fn who_repeats_itself_is_not_read_any_more_and_loses_a_little_until_the_next_hei
 		read += usize::from(test.judge(with_outputs(&whole, &shuffled)) == Err(Rejection::Known));
 	}
 	assert!(read > 1 && (read - 1) * bytes <= PEER_BYTES, "{read}");
-	assert_eq!(test.reputation, BLAMES_PER_HEIGHT as i32 * Cost::Little.reputation());
+	assert_eq!(test.reputation, BLAMES as i32 * Cost::Little.reputation());
 	assert_eq!(test.judge_of(2, ballot(1, BEST)), Ok(Relay::Now), "others are heard");
 	test.follow(BEST + 1);
 	assert_eq!(test.judge(ballot(2, BEST)), Ok(Relay::Now));
+}
+
+#[test]
+fn a_node_that_syncs_bans_nobody_for_what_is_ahead_of_it() {
+	let mut test = Test::new();
+	let commits: Vec<_> = (0..256).map(commit).collect();
+	let ahead = with_commits(1, BEST + 10_000, &commits);
+	// More than what comes back with a height.
+	let ballots = 2 * PEER_BYTES_PER_HEIGHT / VersionedBallot::V1(ahead.clone()).encoded_size();
+	for height in 0..50 {
+		test.follow(BEST + height);
+		for _ in 0..ballots {
+			assert!(test.judge(ahead.clone()).is_err());
+		}
+	}
+	assert!(test.reputation < 0, "the peer has spent all");
+	assert!(test.reputation > BANNED / 100, "{}", test.reputation);
 }
 
 #[test]

@@ -72,7 +72,7 @@ mod pool;
 mod testing;
 
 pub use ballot::HashedBallot;
-pub use budget::{BALLOTS_PER_HEIGHT, BLAMES_PER_HEIGHT, BYTES_PER_HEIGHT, PEER_BYTES, PEER_BYTES_PER_HEIGHT};
+pub use budget::{BALLOTS_PER_HEIGHT, BLAMES, BYTES_PER_HEIGHT, PEER_BYTES, PEER_BYTES_PER_HEIGHT};
 pub use evidence::Equivocation;
 pub use judge::{Accepted, Cost, Judge, Refusal, Rejection, Relay, AHEAD};
 pub use pool::{Bounds, Insertion, News, Pool, Questions};
