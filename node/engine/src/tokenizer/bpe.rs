@@ -15,6 +15,36 @@ pub(super) const USER_DEFINED: i128 = 4;
 const MAX_NAMES: usize = 1 << 12;
 const MAX_NAME: usize = 256;
 
+/// The control tokens that end a model's turn or its text, by their names. Files often name only one of those that their model
+/// ends with, at times another than its template's.
+const ENDS: [&str; 11] = [
+	"<|eot_id|>",
+	"<|eom_id|>",
+	"<|im_end|>",
+	"<|end|>",
+	"<|endoftext|>",
+	"<|end_of_text|>",
+	"<|end_of_turn|>",
+	"<end_of_turn>",
+	"<end_of_utterance>",
+	"<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
+	"<EOT>",
+];
+
+/// Control tokens that begin or end a turn, whatever type their files give them, beside those that are named as such.
+const TURNS: [&str; 3] = ["<start_of_turn>", "<end_of_turn>", "<end_of_utterance>"];
+
+/// Whether a token is written as only control tokens are: a word between `<|` and `|>`, or the same with wide bars.
+pub(super) fn is_named_as_control(token: &str) -> bool {
+	let inside = |begin, end| token.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+	let word = inside("<|", "|>").or_else(|| inside("<\u{ff5c}", "\u{ff5c}>"));
+	let is_word = |word: &str| {
+		word.starts_with(char::is_alphabetic)
+			&& word.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | '\u{2581}'))
+	};
+	word.is_some_and(is_word) || TURNS.contains(&token)
+}
+
 /// A part of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -26,7 +56,7 @@ pub enum Piece<'a> {
 
 /// The tokenizer of a GGUF file: byte-level BPE (`tokenizer.ggml.model` is `gpt2`) or SentencePiece's (`llama`).
 pub struct BpeTokenizer {
-	encoder: Encoder,
+	pub(super) encoder: Encoder,
 	vocabulary: Vocabulary,
 	begin: Option<u32>,
 	stops: Vec<u32>,
@@ -112,14 +142,27 @@ impl BpeTokenizer {
 			"llama" => sentence_piece::read(file)?,
 			model => return Err(unknown("model", model)),
 		};
+		if file.find("tokenizer.ggml.add_eos_token")?.unwrap_or(false) {
+			return Err(invalid(
+				"tokenizer.ggml.add_eos_token is true: it ends every prompt, which leaves nothing to answer",
+			));
+		}
+		let id = |vocabulary: &Vocabulary, key: &str, id: u32| {
+			let tokens = vocabulary.pieces.len();
+			vocabulary.checked(id).map_err(|_| invalid(format!("{key} is {id}, but there are {tokens} tokens")))
+		};
 		if file.find("tokenizer.ggml.add_bos_token")?.unwrap_or(begins) {
-			tokenizer.begin = Some(tokenizer.vocabulary.checked(file.get("tokenizer.ggml.bos_token_id")?)?);
+			let key = "tokenizer.ggml.bos_token_id";
+			tokenizer.begin = Some(id(&tokenizer.vocabulary, key, file.get(key)?)?);
 		}
 		for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"] {
-			if let Some(id) = file.find(key)? {
-				tokenizer.add_stops([tokenizer.vocabulary.checked(id)?]);
+			if let Some(found) = file.find(key)? {
+				let stop = id(&tokenizer.vocabulary, key, found)?;
+				tokenizer.add_stops([stop]);
 			}
 		}
+		let ends: Vec<u32> = ENDS.into_iter().filter_map(|name| tokenizer.control(name)).collect();
+		tokenizer.add_stops(ends);
 		Ok(tokenizer)
 	}
 
@@ -129,7 +172,7 @@ impl BpeTokenizer {
 	}
 
 	/// Has further tokens end an answer.
-	pub(super) fn add_stops(&mut self, stops: impl IntoIterator<Item = u32>) {
+	fn add_stops(&mut self, stops: impl IntoIterator<Item = u32>) {
 		self.stops.extend(stops);
 		self.stops.sort_unstable();
 		self.stops.dedup();
@@ -145,7 +188,14 @@ impl BpeTokenizer {
 		self.begin
 	}
 
-	/// The tokens that end an answer, in ascending order.
+	/// The tokens of a prompt behind the one that every prompt begins with, which is there once: a text may begin with it already.
+	pub fn begun(&self, ids: Vec<u32>) -> Vec<u32> {
+		let begin = self.begin.filter(|begin| ids.first() != Some(begin));
+		begin.into_iter().chain(ids).collect()
+	}
+
+	/// The tokens that end an answer, in ascending order: those that the file calls its end, and control tokens whose names say
+	/// that they end a turn.
 	pub fn stops(&self) -> &[u32] {
 		&self.stops
 	}

@@ -1,6 +1,6 @@
 //! Byte-level BPE: `tokenizer.ggml.model` is `gpt2`.
 
-use super::bpe::{typed_tokens, BpeTokenizer, Encoder, Vocabulary, CONTROL, USER_DEFINED};
+use super::bpe::{is_named_as_control, typed_tokens, BpeTokenizer, Encoder, Vocabulary, CONTROL, USER_DEFINED};
 use super::pieces::{byte_of, Surface};
 use super::{invalid, unknown, TokenizerError};
 use crate::gguf::{GgufFile, Strings};
@@ -18,9 +18,13 @@ const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{
 const QWEN2: &str =
 	r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
 /// How a text is split before its parts are merged: `tokenizer.ggml.pre`.
 struct PreTokenizer {
-	name: &'static str,
+	/// What files call it; models that split alike have names of their own.
+	names: &'static [&'static str],
 	/// Each splits what the ones before it have left.
 	patterns: &'static [&'static str],
 	/// Whether composed characters are composed first.
@@ -31,17 +35,33 @@ struct PreTokenizer {
 	begins: bool,
 }
 
-const PRE_TOKENIZERS: [PreTokenizer; 4] = [
-	PreTokenizer { name: "gpt-2", patterns: &[GPT2], compose: false, whole_parts: false, begins: false },
-	PreTokenizer { name: "smollm", patterns: &[DIGIT, GPT2], compose: false, whole_parts: false, begins: false },
-	PreTokenizer { name: "llama-bpe", patterns: &[LLAMA3], compose: false, whole_parts: true, begins: true },
-	PreTokenizer { name: "qwen2", patterns: &[QWEN2], compose: true, whole_parts: false, begins: false },
+const PRE_TOKENIZERS: [PreTokenizer; 7] = [
+	PreTokenizer { names: &["gpt-2"], patterns: &[GPT2], compose: false, whole_parts: false, begins: false },
+	PreTokenizer { names: &["smollm"], patterns: &[DIGIT, GPT2], compose: false, whole_parts: false, begins: false },
+	PreTokenizer {
+		names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
+		patterns: &[LLAMA3],
+		compose: false,
+		whole_parts: true,
+		begins: true,
+	},
+	PreTokenizer { names: &["smaug-bpe"], patterns: &[LLAMA3], compose: false, whole_parts: false, begins: false },
+	PreTokenizer { names: &["gpt-4o"], patterns: &[O200K], compose: false, whole_parts: false, begins: false },
+	PreTokenizer { names: &["tekken"], patterns: &[TEKKEN], compose: false, whole_parts: true, begins: true },
+	PreTokenizer {
+		names: &["qwen2", "deepseek-r1-qwen"],
+		patterns: &[QWEN2],
+		compose: true,
+		whole_parts: false,
+		begins: false,
+	},
 ];
 
 /// Reads the tokenizer of a file, and whether a text begins with the token of beginnings if the file does not say.
 pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), TokenizerError> {
 	let pre = file.get("tokenizer.ggml.pre")?;
-	let pre = PRE_TOKENIZERS.iter().find(|known| known.name == pre).ok_or_else(|| unknown("pre-tokenizer", pre))?;
+	let pre =
+		PRE_TOKENIZERS.iter().find(|known| known.names.contains(&pre)).ok_or_else(|| unknown("pre-tokenizer", pre))?;
 	let mut vocabulary = Vocabulary::default();
 	let mut ids = HashMap::new();
 	for (id, token, kind) in typed_tokens(file)? {
@@ -51,6 +71,8 @@ pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), Tokenize
 		match kind {
 			_ if token.is_empty() => return Err(invalid(format!("token {id} is empty"))),
 			CONTROL => vocabulary.push_control(token)?,
+			// Merges make no such name of letters, and a message could write it.
+			_ if is_named_as_control(token) => vocabulary.push_control(token)?,
 			USER_DEFINED => vocabulary.push_user_defined(token, Surface::Text, token)?,
 			_ => match token.chars().map(byte_of).collect::<Option<Vec<u8>>>() {
 				Some(bytes) => vocabulary.pieces.push(Surface::Text, &bytes),

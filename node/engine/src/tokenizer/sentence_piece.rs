@@ -3,7 +3,7 @@
 //! Spaces are made visible as U+2581. Of all neighbours that are a piece when joined, those with the highest score are
 //! joined first, and of equal scores the leftmost. What is no piece in the end, a character, is spelt in bytes.
 
-use super::bpe::{typed_tokens, BpeTokenizer, Encoder, Vocabulary, CONTROL, USER_DEFINED};
+use super::bpe::{is_named_as_control, typed_tokens, BpeTokenizer, Encoder, Vocabulary, CONTROL, USER_DEFINED};
 use super::pieces::Surface;
 use super::{invalid, TokenizerError};
 use crate::gguf::{Floats, GgufFile};
@@ -23,8 +23,6 @@ const BYTE: i128 = 6;
 
 /// Those of Phi-3's control tokens that do not take the white space after them. GGUF files do not say.
 const PHI3_NOT_STRIPPING: [&str; 3] = ["<s>", "<unk>", "<|endoftext|>"];
-/// Ends Phi-3's turns; its files call another token the end.
-const PHI3_END: &str = "<|end|>";
 
 /// Splits and merges.
 pub(super) struct SentencePiece {
@@ -53,9 +51,6 @@ type Candidate = (u32, Reverse<usize>, usize, usize);
 
 /// Reads the tokenizer of a file, and whether a text begins with the token of beginnings if the file does not say.
 pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), TokenizerError> {
-	if file.find("tokenizer.ggml.add_eos_token")?.unwrap_or(false) {
-		return Err(invalid("it ends every prompt, which leaves nothing to answer"));
-	}
 	let is_phi3 = file.find("general.architecture")? == Some("phi3");
 	let prefix = file.find("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
 	let tokens = typed_tokens(file)?;
@@ -69,9 +64,10 @@ pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), Tokenize
 			return Err(invalid(format!("token {token:?} occurs twice")));
 		}
 		let text = token.replace(SPACE, " ");
-		// Early files of Phi-3 call `<|user|>` and `<|end|>` the user's, and a message could write them.
-		let is_control = token.starts_with("<|") && token.ends_with("|>");
-		let kind = if kind == USER_DEFINED && is_control { CONTROL } else { kind };
+		// Early files of Phi-3 call `<|user|>` and `<|end|>` the user's, others call such names text; a message could write
+		// them.
+		let is_control = matches!(kind, NORMAL | USER_DEFINED) && is_named_as_control(token);
+		let kind = if is_control { CONTROL } else { kind };
 		let surface = if prefix && text.starts_with(' ') { Surface::Spaced } else { Surface::Text };
 		match kind {
 			_ if token.is_empty() => return Err(invalid(format!("token {id} is empty"))),
@@ -99,10 +95,7 @@ pub(super) fn read(file: &GgufFile<'_>) -> Result<(BpeTokenizer, bool), Tokenize
 		encoder.unknown = Some(vocabulary.checked(id)?);
 	}
 	encoder.bytes = bytes.into_iter().collect();
-	let end = vocabulary.control(PHI3_END);
-	let mut tokenizer = BpeTokenizer::new(Encoder::SentencePiece(encoder), vocabulary);
-	tokenizer.add_stops(end);
-	Ok((tokenizer, true))
+	Ok((BpeTokenizer::new(Encoder::SentencePiece(encoder), vocabulary), true))
 }
 
 /// Ranks in the order of scores, so that no float decides about ids later.

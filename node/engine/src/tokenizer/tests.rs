@@ -1,4 +1,4 @@
-use super::bpe::split_at_names;
+use super::bpe::{split_at_names, Encoder};
 use super::pieces::byte_of;
 use super::*;
 use crate::gguf::GgufFile;
@@ -6,6 +6,7 @@ use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installe
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
 use std::fs;
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
 const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 const MINILM_TOKENIZER: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
@@ -76,10 +77,22 @@ fn control_tokens_should_be_recognised_only_where_asked_for() {
 	assert!(ids(&tokenizer, text).iter().all(|id| *id > 2));
 	assert_eq!(tokenizer.decode(&[1, 3 + 256 + 4, 2]).unwrap(), "hell");
 	assert_eq!(tokenizer.control("<|im_end|>"), Some(2));
-	assert_eq!(tokenizer.stops(), [2]);
+	assert_eq!(tokenizer.stops(), [0, 2]);
 	assert_eq!(tokenizer.begin(), None);
 	let unknown = tokenizer.encode(&[Piece::Control("<|other|>")]).unwrap_err();
 	assert_eq!(unknown.to_string(), "the tokenizer's control token is \"<|other|>\", which is not known");
+}
+
+#[test]
+fn a_prompt_should_begin_once_whether_or_not_its_text_says_so() {
+	let file = bytes_tokenizer_file("smollm").value("tokenizer.ggml.add_bos_token", Item::Bool(true));
+	let tokenizer = from_file(&file).unwrap();
+	for text in ["hell", "<|im_start|>hell"] {
+		let ids = tokenizer.begun(tokenizer.encode_with_controls(text).unwrap());
+		assert_eq!(ids, [1, 3 + 256 + 4]);
+	}
+	assert_eq!(tokenizer.begun(Vec::new()), [1]);
+	assert_eq!(bytes_tokenizer().begun(vec![7]), [7], "a model that wants no such token");
 }
 
 #[test]
@@ -126,7 +139,7 @@ fn any_bytes_should_be_streamed_as_they_are_decoded_at_once() {
 
 #[test]
 fn tokenizers_that_are_not_known_should_be_refused() {
-	assert!(reason(&bytes_tokenizer_file("tekken")).contains("pre-tokenizer is \"tekken\""));
+	assert!(reason(&bytes_tokenizer_file("bloom")).contains("pre-tokenizer is \"bloom\""));
 	let unigram = Gguf::new().value("tokenizer.ggml.model", Item::String("t5"));
 	assert!(reason(&unigram).contains("model is \"t5\""));
 	assert!(reason(&Gguf::new()).contains("tokenizer.ggml.model"));
@@ -219,6 +232,83 @@ fn tokens_that_users_defined_should_be_recognised_in_any_text_and_shown() {
 	assert_eq!(ids(&tokenizer, "a<think é>b"), [97, 256, 98]);
 	assert_eq!(tokenizer.decode(&[97, 256, 98]).unwrap(), "a<think é>b");
 	assert_eq!(tokenizer.begin(), Some(65));
+}
+
+/// A tokenizer with a token per byte, two letters merged, and further tokens of these types.
+fn with_tokens(more: &[(&str, i32)]) -> Gguf {
+	let bytes: Vec<String> = (0..=u8::MAX).map(|byte| character_of(byte).to_string()).collect();
+	let tokens: Vec<&str> = bytes.iter().map(String::as_str).chain(more.iter().map(|(token, _)| *token)).collect();
+	let types: Vec<i32> = [1; 256].into_iter().chain(more.iter().map(|(_, kind)| *kind)).collect();
+	Gguf::new()
+		.value("tokenizer.ggml.model", Item::String("gpt2"))
+		.value("tokenizer.ggml.pre", Item::String("qwen2"))
+		.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
+		.value("tokenizer.ggml.token_type", Item::I32s(&types))
+		.value("tokenizer.ggml.merges", Item::Strings(&[]))
+}
+
+#[test]
+fn tokens_named_as_control_tokens_should_be_these_whatever_their_type_and_plain_text_in_messages() {
+	for kind in [1, 3, 4] {
+		for name in ["<|im_start|>", "<|User1|>", "<\u{ff5c}User\u{ff5c}>", "<start_of_turn>"] {
+			let tokenizer = from_file(&with_tokens(&[(name, kind)])).unwrap();
+			assert_eq!(tokenizer.control(name), Some(256), "{name} of type {kind}");
+			assert_eq!(tokenizer.encode_with_controls(name).unwrap(), [256]);
+			assert_eq!(ids(&tokenizer, name).len(), name.len(), "a message that says {name}");
+		}
+	}
+	for name in ["<think>", "<|>", "<||>", "<| |>", "<|a", "|a|>", "<|+|>"] {
+		let tokenizer = from_file(&with_tokens(&[(name, 4)])).unwrap();
+		assert_eq!((tokenizer.control(name), ids(&tokenizer, name)), (None, vec![256]), "{name}");
+	}
+}
+
+#[test]
+fn an_answer_should_end_with_the_files_tokens_and_those_that_are_known_to_end_a_turn() {
+	let tokens =
+		[("<|eot_id|>", 3), ("<|im_end|>", 1), ("<end_of_turn>", 4), ("<|end|>", 3), ("<|user|>", 3), ("x y", 3)];
+	let file = with_tokens(&tokens).value("tokenizer.ggml.eos_token_id", Item::U32(261));
+	assert_eq!(from_file(&file).unwrap().stops(), [256, 257, 258, 259, 261]);
+	assert_eq!(from_file(&with_tokens(&[("<|user|>", 3)])).unwrap().stops(), [0; 0]);
+}
+
+#[test]
+fn a_tokenizer_that_ends_prompts_or_names_no_token_should_be_refused_by_the_key() {
+	let ends = with_tokens(&[]).value("tokenizer.ggml.add_eos_token", Item::Bool(true));
+	assert!(reason(&ends).contains("tokenizer.ggml.add_eos_token"));
+	let absent = with_tokens(&[]).value("tokenizer.ggml.eos_token_id", Item::U32(256));
+	assert!(reason(&absent).contains("tokenizer.ggml.eos_token_id is 256, but there are 256 tokens"));
+}
+
+#[test]
+fn models_that_split_alike_should_have_one_pre_tokenizer() {
+	let text = "I'LL pay 12345 for\n\n  two na\u{ef}ve   caf\u{e9}s!\r\n";
+	for (name, alias) in
+		[("llama-bpe", "llama3"), ("llama-bpe", "llama-v3"), ("llama-bpe", "falcon3"), ("qwen2", "deepseek-r1-qwen")]
+	{
+		let [name, alias] = [name, alias].map(|pre| ids(&from_file(&bytes_tokenizer_file(pre)).unwrap(), text));
+		assert_eq!(name, alias);
+	}
+}
+
+/// The parts that a text is split into before these are merged.
+fn parts(tokenizer: &BpeTokenizer, text: &str) -> Vec<String> {
+	let Encoder::ByteLevel(encoder) = &tokenizer.encoder else { panic!("it is byte-level") };
+	let mut split = PreTokenizedString::from(text);
+	encoder.get_pre_tokenizer().unwrap().pre_tokenize(&mut split).unwrap();
+	let parts = split.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter();
+	parts.map(|(_, (from, to), _)| text[from..to].to_string()).collect()
+}
+
+#[test]
+fn texts_should_be_split_as_the_packages_of_their_makers_do() {
+	let cases: Value = serde_json::from_str(include_str!("../../tests/data/pre_tokenizers.json")).unwrap();
+	for case in cases.as_array().unwrap() {
+		let (pre, text) = (case["pre"].as_str().unwrap(), case["text"].as_str().unwrap());
+		let tokenizer = from_file(&bytes_tokenizer_file(pre)).unwrap();
+		let expected: Vec<&str> = case["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+		assert_eq!(parts(&tokenizer, text), expected, "{pre}: {text:?}");
+	}
 }
 
 #[test]

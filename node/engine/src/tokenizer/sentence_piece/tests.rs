@@ -243,7 +243,7 @@ fn values_that_are_missing_or_of_the_wrong_type_or_length_should_be_refused() {
 	};
 	assert!(with(2, Item::F32s(&[0.0])).contains("2 tokens and 1 scores"));
 	assert!(with(3, Item::I32s(&[1, 3, 3])).contains("2 tokens and 3 types"));
-	assert!(with(4, Item::U32(2)).contains("no token 2"));
+	assert!(with(4, Item::U32(2)).contains("tokenizer.ggml.bos_token_id is 2, but there are"));
 	for name in ["eos_token_id", "eot_token_id", "eom_token_id", "unknown_token_id"] {
 		let key = format!("tokenizer.ggml.{name}");
 		for id in [Item::U32(2), Item::U32(u32::MAX), Item::I32(-1), Item::Bool(true)] {
