@@ -76,6 +76,9 @@ pub enum ChatError {
 	/// There are no messages.
 	#[error("a conversation has at least one message")]
 	NoMessage,
+	/// The file's template has no text.
+	#[error("the file's chat template is empty, so it has none: give the prompt as it is, without a template")]
+	Empty,
 	/// The file has no template, or it is no string.
 	#[error(transparent)]
 	Gguf(#[from] GgufError),
@@ -89,8 +92,8 @@ pub enum ChatError {
 /// It has the variables that transformers gives it: `messages`, each with `role` and `content`, `add_generation_prompt`,
 /// which is true, `bos_token` and `eos_token`, `tools` and `documents`, which are none; and the functions
 /// `raise_exception`, `namespace` and `range`. There is no `strftime_now`, so that answers do not depend on the day;
-/// templates ask whether it is defined and have a date of their own. Unlike Jinja's, values that are not defined can be
-/// tested and compared, but not printed, looped over or looked into.
+/// templates ask whether it is defined and have a date of their own. As in Jinja, a value that is not defined is an empty text
+/// where it is printed and has no items, and cannot be looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatTemplate {
 	statements: Vec<Statement>,
@@ -99,9 +102,13 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-	/// The template that a file's `tokenizer.chat_template` is.
+	/// The template that a file's `tokenizer.chat_template` is. One of nothing but white space is none: every conversation
+	/// would be the same.
 	pub fn from_gguf(file: &GgufFile<'_>) -> Result<Self, ChatError> {
-		let source = file.get("tokenizer.chat_template")?;
+		let source: &str = file.get("tokenizer.chat_template")?;
+		if source.trim().is_empty() {
+			return Err(ChatError::Empty);
+		}
 		let token = |key| -> Result<&str, GgufError> {
 			let (id, tokens) = (file.find::<u32>(key)?, file.find::<Strings<'_>>("tokenizer.ggml.tokens")?);
 			Ok(id.zip(tokens).and_then(|(id, mut tokens)| tokens.nth(id as usize)).unwrap_or_default())
@@ -120,7 +127,7 @@ impl ChatTemplate {
 		}
 		let values = messages.iter().map(|Message { role, content }| {
 			let entries = [("role", Value::own(role.name())), ("content", Value::text(Text::said(content)))];
-			Value::Map(entries.into())
+			Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
 		});
 		let globals = [
 			("messages", Value::List(values.collect())),
@@ -167,8 +174,6 @@ impl ChatTemplate {
 			let text = Some(text.as_str()).filter(|text| !text.is_empty()).map(Piece::Text);
 			text.into_iter().chain(control.map(Piece::Control))
 		});
-		let ids = tokenizer.encode(&pieces.collect::<Vec<_>>())?;
-		let begin = tokenizer.begin().filter(|begin| ids.first() != Some(begin));
-		Ok(begin.into_iter().chain(ids).collect())
+		Ok(tokenizer.begun(tokenizer.encode(&pieces.collect::<Vec<_>>())?))
 	}
 }

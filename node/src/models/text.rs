@@ -85,7 +85,7 @@ fn tokens(
 	if question.is_raw {
 		let invalid = |error: &dyn Display| Error::NotAModel { name: name.into(), reason: error.to_string() };
 		let text = tokenizer.encode_with_controls(question.prompt).map_err(|error| invalid(&error))?;
-		return Ok(tokenizer.begin().into_iter().chain(text).collect());
+		return Ok(tokenizer.begun(text));
 	}
 	let system = question.system.map(|content| Message { role: Role::System, content });
 	let user = Message { role: Role::User, content: question.prompt };

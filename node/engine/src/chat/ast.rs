@@ -17,6 +17,10 @@ pub(super) enum Statement {
 	Set(usize, Target, Expr),
 	/// `set target`, up to `endset`
 	Capture(usize, Target, Vec<Statement>),
+	/// Ends the innermost loop.
+	Break,
+	/// Ends the innermost loop's turn.
+	Continue,
 }
 
 /// `for target in items if condition`, `else` if there are none
@@ -44,7 +48,10 @@ pub(super) enum Expr {
 	Int(i64),
 	Text(String),
 	Name(String),
+	/// A list, or a tuple, which only differ where they are printed.
 	List(Vec<Expr>),
+	/// Keys and values.
+	Map(Vec<(Expr, Expr)>),
 	/// Is an error when it is reached.
 	Unsupported(&'static str),
 	/// `name(arguments)`
@@ -76,7 +83,8 @@ pub(super) struct Choice {
 pub(super) enum Step {
 	Attribute(String),
 	Item(Expr),
-	Slice(Option<Expr>, Option<Expr>),
+	/// From, to, and every how many.
+	Slice(Option<Expr>, Option<Expr>, Option<Expr>),
 	Method(String, Arguments),
 	Filter(String, Arguments),
 	/// `is`, or `is not`

@@ -32,6 +32,11 @@ impl<'p> Renderer<'p> {
 				let items: Result<Vec<_>, _> = items.iter().map(|item| self.value(item)).collect();
 				self.list(items?)?
 			}
+			Expr::Map(entries) => {
+				let entries: Result<Vec<_>, _> =
+					entries.iter().map(|(key, value)| Ok((self.value(key)?, self.value(value)?))).collect();
+				self.map(entries?)?
+			}
 			Expr::Unsupported(what) => return self.unsupported(*what),
 			Expr::Call(name, arguments) => self.call(name, arguments)?,
 			Expr::Postfix(value, steps) => {
@@ -92,6 +97,23 @@ impl<'p> Renderer<'p> {
 		}
 	}
 
+	fn map(&mut self, entries: Vec<(Value, Value)>) -> Result<Value, TemplateError> {
+		self.spend(entries.len().saturating_mul(ITEM_FUEL))?;
+		let mut map: Vec<(Rc<str>, Value)> = Vec::new();
+		for (key, value) in entries {
+			let Value::Text(key) = key else { return self.unsupported(format!("a dictionary with {key} as a key")) };
+			if !value.is_scalar() {
+				return self.unsupported(format!("a dictionary with {value} in it"));
+			}
+			self.spend(map.len())?;
+			match map.iter_mut().find(|(name, _)| **name == *key.as_str()) {
+				Some((_, old)) => *old = value,
+				None => map.push((key.as_str().into(), value)),
+			}
+		}
+		Ok(Value::Map(map.into()))
+	}
+
 	pub fn given(&mut self, arguments: &'p Arguments) -> Result<Given<'p>, TemplateError> {
 		let positional: Result<_, _> = arguments.positional.iter().map(|value| self.value(value)).collect();
 		let named: Result<_, _> =
@@ -122,6 +144,7 @@ impl<'p> Renderer<'p> {
 				};
 				self.range(start.into(), end.into(), step.into())
 			}
+			("strftime_now", _) => self.unsupported("the clock (strftime_now), on which answers would depend"),
 			_ => self.unsupported(format!("the function {name} with these arguments")),
 		}
 	}
@@ -154,9 +177,13 @@ impl<'p> Renderer<'p> {
 				}
 				_ => Ok(Value::Undefined),
 			},
-			Step::Slice(start, end) => {
+			Step::Slice(start, end, step) => {
 				let start = start.as_ref().map(|start| self.value(start)).transpose()?;
 				let end = end.as_ref().map(|end| self.value(end)).transpose()?;
+				let step = step.as_ref().map(|step| self.value(step)).transpose()?;
+				if let Some(step) = step.filter(|step| !matches!(step, Value::None)) {
+					return self.every(&value, [start, end], &step);
+				}
 				match value {
 					Value::List(items) => {
 						let range = self.bounds(items.len(), start, end)?;
@@ -206,6 +233,53 @@ impl<'p> Renderer<'p> {
 		Ok(start..place(end, length)?.max(start))
 	}
 
+	/// A slice with a step: Python's.
+	fn every(&mut self, value: &Value, borders: [Option<Value>; 2], step: &Value) -> Result<Value, TemplateError> {
+		let Some(step) = step.as_int().filter(|step| *step != 0) else {
+			return self.error(format!("{step} is no step of a slice, or zero"));
+		};
+		let length = match value {
+			Value::List(items) => items.len(),
+			Value::Text(text) => {
+				self.spend(text.as_str().len())?;
+				text.as_str().chars().count()
+			}
+			other => return self.error(format!("{other} has no parts")),
+		} as i128;
+		// Backwards, the borders are one place before the first and the last item.
+		let (least, most) = if step > 0 { (0, length) } else { (-1, length - 1) };
+		let mut places = [0; 2];
+		let defaults = if step > 0 { [least, most] } else { [most, least] };
+		for ((place, border), default) in places.iter_mut().zip(borders).zip(defaults) {
+			*place = match border {
+				None | Some(Value::None) => default,
+				Some(border) => match border.as_int().map(i128::from) {
+					Some(at) if at < 0 => (at + length).clamp(least, most),
+					Some(at) => at.clamp(least, most),
+					None => return self.error(format!("{border} is no border of a slice")),
+				},
+			};
+		}
+		let [start, end] = places;
+		let step = i128::from(step);
+		let count = ((end - start) * step.signum()).max(0).unsigned_abs().div_ceil(step.unsigned_abs()) as usize;
+		self.spend(count.saturating_mul(ITEM_FUEL))?;
+		let chosen = (0..count as i128).map(|at| (start + at * step) as usize);
+		match value {
+			Value::List(items) => Ok(Value::List(chosen.filter_map(|at| items.get(at).cloned()).collect())),
+			Value::Text(text) => {
+				let ends = text.as_str().char_indices().map(|(at, char)| at..at + char.len_utf8());
+				let letters: Vec<Range<usize>> = ends.collect();
+				let mut every = Text::default();
+				for letter in chosen.filter_map(|at| letters.get(at)) {
+					every.push(&text.slice(letter.clone()));
+				}
+				Ok(Value::text(every))
+			}
+			other => self.error(format!("{other} has no parts")),
+		}
+	}
+
 	/// As [`Renderer::bounds`], in characters; returned in bytes.
 	fn letters(
 		&mut self,
@@ -223,6 +297,15 @@ impl<'p> Renderer<'p> {
 	fn operate(&mut self, left: Value, operator: Operator, right: Value) -> Result<Value, TemplateError> {
 		match (operator, left, right) {
 			(Operator::Add, Value::Text(left), Value::Text(right)) => self.joined(left, &right),
+			(Operator::Add, Value::List(left), Value::List(right)) => self.list([&*left, &*right].concat()),
+			(Operator::Multiply, Value::Text(text), Value::Int(count))
+			| (Operator::Multiply, Value::Int(count), Value::Text(text)) => {
+				let count = usize::try_from(count).unwrap_or(0);
+				self.spend(count.saturating_mul(text.as_str().len().max(1)))?;
+				let mut repeated = Text::default();
+				(0..count).for_each(|_| repeated.push(&text));
+				Ok(Value::text(repeated))
+			}
 			(Operator::Join, left, right) => {
 				let (left, right) = (self.printed(left)?, self.printed(right)?);
 				self.joined(left, &right)
@@ -305,9 +388,11 @@ impl<'p> Renderer<'p> {
 				true
 			}
 			(Value::Map(left), Value::Map(right)) if left.len() == right.len() => {
-				for ((left_key, left), (right_key, right)) in left.iter().zip(right.iter()) {
-					if left_key != right_key || !self.equal(left, right)? {
-						return Ok(false);
+				for (key, left) in left.iter() {
+					self.spend(right.len())?;
+					match right.iter().find(|(name, _)| name == key) {
+						Some((_, right)) if self.equal(left, right)? => (),
+						_ => return Ok(false),
 					}
 				}
 				true
@@ -330,7 +415,8 @@ impl<'p> Renderer<'p> {
 				}
 				Ok(false)
 			}
-			(Value::Map(entries), Value::Text(key)) => Ok(entries.iter().any(|(name, _)| *name == key.as_str())),
+			(Value::Map(entries), Value::Text(key)) => Ok(entries.iter().any(|(name, _)| **name == *key.as_str())),
+			(Value::Undefined, _) => Ok(false),
 			(container, value) => self.error(format!("{value} cannot be in {container}")),
 		}
 	}
@@ -342,7 +428,7 @@ impl<'p> Renderer<'p> {
 			Value::Int(value) => Rc::new(Text::own(&value.to_string())),
 			Value::Bool(value) => Rc::new(Text::own(if value { "True" } else { "False" })),
 			Value::None => Rc::new(Text::own("None")),
-			Value::Undefined => return self.error("a value that is not defined is printed"),
+			Value::Undefined => Rc::new(Text::default()),
 			other => return self.unsupported(format!("printing {other}")),
 		};
 		self.spend(text.as_str().len())?;

@@ -25,6 +25,8 @@ pub(super) enum Token {
 	Name(String),
 	Text(String),
 	Int(i64),
+	/// A number with a point or an exponent.
+	Float,
 	Symbol(&'static str),
 }
 
@@ -175,13 +177,8 @@ impl<'a> Lexer<'a> {
 			Some(quote @ ('"' | '\'')) => self.text(quote),
 			Some('0'..='9') => {
 				let digits = self.skip(length(|char| char.is_ascii_digit()));
-				if self.rest().starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_')
-					|| self.rest().starts_with('.') && self.rest()[1..].starts_with(|char: char| char.is_ascii_digit())
-				{
-					return Err(TemplateError::Unsupported {
-						line: self.line,
-						what: "a number that is not decimal and whole".into(),
-					});
+				if self.fraction()? {
+					return Ok(Token::Float);
 				}
 				digits.parse().map(Token::Int).or_else(|_| self.error("a number is too large"))
 			}
@@ -199,6 +196,28 @@ impl<'a> Lexer<'a> {
 				}
 				None => self.error(format!("{other:?} means nothing here")),
 			},
+		}
+	}
+
+	/// Skips what makes a float of the digits before it, if it is there.
+	fn fraction(&mut self) -> Result<bool, TemplateError> {
+		let digits = |rest: &str| rest.len() - rest.trim_start_matches(|char: char| char.is_ascii_digit()).len();
+		let mut length = 0;
+		if let Some(decimals) = self.rest().strip_prefix('.').map(digits).filter(|decimals| *decimals > 0) {
+			length += 1 + decimals;
+		}
+		let rest = &self.rest()[length..];
+		if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+			let sign = usize::from(exponent.starts_with(['+', '-']));
+			match digits(&exponent[sign..]) {
+				0 => (),
+				count => length += 1 + sign + count,
+			}
+		}
+		self.skip(length);
+		match self.rest().starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_') {
+			true => Err(TemplateError::Unsupported { line: self.line, what: "a number that is not decimal".into() }),
+			false => Ok(length > 0),
 		}
 	}
 

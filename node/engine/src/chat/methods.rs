@@ -12,6 +12,17 @@ use std::rc::Rc;
 
 impl<'p> Renderer<'p> {
 	pub fn filter(&mut self, value: Value, name: &str, given: Given<'p>) -> Result<Value, TemplateError> {
+		// What is not defined has no items and no letters.
+		let value = match (value, name) {
+			(Value::Undefined, "string" | "trim" | "upper" | "lower" | "capitalize" | "replace" | "safe") => {
+				Value::own("")
+			}
+			(
+				Value::Undefined,
+				"list" | "first" | "last" | "length" | "count" | "join" | "selectattr" | "rejectattr",
+			) => Value::List([].into()),
+			(value, _) => value,
+		};
 		let Given { positional, named } = &given;
 		match (name, &value, &positional[..], &named[..]) {
 			("default" | "d", _, [] | [_] | [_, _], [] | [("boolean", _)]) => {
@@ -23,7 +34,7 @@ impl<'p> Renderer<'p> {
 				let default = || positional.first().cloned().unwrap_or(Value::own(""));
 				Ok(if missing { default() } else { value })
 			}
-			("string", Value::Undefined, ..) => self.error("a value that is not defined is made a text"),
+			("tojson", _, [], [] | [("ensure_ascii", Value::Bool(false))]) => self.json(&value),
 			("string", _, [], []) => self.printed(value).map(Value::Text),
 			("safe", Value::Text(_), [], []) | ("list", Value::List(_), [], []) => Ok(value),
 			("first", Value::List(items), [], []) => Ok(items.first().cloned().unwrap_or(Value::Undefined)),
@@ -52,6 +63,66 @@ impl<'p> Renderer<'p> {
 			("upper" | "lower" | "capitalize" | "replace", Value::Text(_), ..) => self.method(value, name, given),
 			_ => self.unsupported(format!("the filter {name} of {value} with these arguments")),
 		}
+	}
+
+	/// A value as JSON, as transformers has Python write it. If a message said any of it, it counts as having said all.
+	fn json(&mut self, value: &Value) -> Result<Value, TemplateError> {
+		let mut json = String::new();
+		let mut said = false;
+		self.write_json(value, &mut json, &mut said)?;
+		Ok(Value::text(if said { Text::said(&json) } else { Text::own(&json) }))
+	}
+
+	fn write_json(&mut self, value: &Value, json: &mut String, said: &mut bool) -> Result<(), TemplateError> {
+		self.spend(ITEM_FUEL)?;
+		match value {
+			Value::None => json.push_str("null"),
+			Value::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+			Value::Int(value) => json.push_str(&value.to_string()),
+			Value::Text(text) => {
+				*said |= text.runs().any(|(_, said)| said);
+				self.write_json_text(text.as_str(), json)?;
+			}
+			Value::List(items) => {
+				json.push('[');
+				for (at, item) in items.iter().enumerate() {
+					json.push_str(if at > 0 { ", " } else { "" });
+					self.write_json(item, json, said)?;
+				}
+				json.push(']');
+			}
+			Value::Map(entries) => {
+				json.push('{');
+				for (at, (key, value)) in entries.iter().enumerate() {
+					json.push_str(if at > 0 { ", " } else { "" });
+					self.write_json_text(key, json)?;
+					json.push_str(": ");
+					self.write_json(value, json, said)?;
+				}
+				json.push('}');
+			}
+			other => return self.error(format!("{other} has no JSON")),
+		}
+		Ok(())
+	}
+
+	fn write_json_text(&mut self, text: &str, json: &mut String) -> Result<(), TemplateError> {
+		self.spend(text.len().saturating_mul(2))?;
+		json.push('"');
+		for char in text.chars() {
+			match char {
+				'"' | '\\' => json.extend(['\\', char]),
+				'\n' => json.push_str("\\n"),
+				'\r' => json.push_str("\\r"),
+				'\t' => json.push_str("\\t"),
+				'\u{8}' => json.push_str("\\b"),
+				'\u{c}' => json.push_str("\\f"),
+				'\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", u32::from(char))),
+				_ => json.push(char),
+			}
+		}
+		json.push('"');
+		Ok(())
 	}
 
 	/// The items with, or without, an attribute that passes a test, or is true.
@@ -176,7 +247,9 @@ impl<'p> Renderer<'p> {
 			"number" => value.as_int().is_some(),
 			"string" => matches!(value, Value::Text(_)),
 			"mapping" => matches!(value, Value::Map(_)),
-			"sequence" | "iterable" => matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_)),
+			"sequence" | "iterable" => {
+				matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_) | Value::Undefined)
+			}
 			"odd" | "even" => match value.as_int() {
 				Some(value) => (value % 2 != 0) == (name == "odd"),
 				None => return self.error(format!("{value} is neither odd nor even")),

@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 48;
 
 /// The statements of a source.
 pub(super) fn parse(source: &str) -> Result<Vec<Statement>, TemplateError> {
-	let mut parser = Parser { tokens: tokens(source)?.into_iter().peekable(), line: 1, depth: 0 };
+	let mut parser = Parser { tokens: tokens(source)?.into_iter().peekable(), line: 1, depth: 0, loops: 0 };
 	let (statements, end) = parser.statements(&[])?;
 	debug_assert_eq!(end, "");
 	Ok(statements)
@@ -25,6 +25,8 @@ struct Parser {
 	/// Of the last token.
 	line: usize,
 	depth: usize,
+	/// How many loops are open.
+	loops: usize,
 }
 
 type Parsed<T> = Result<T, TemplateError>;
@@ -137,13 +139,22 @@ impl Parser {
 				self.expect_symbol("(")?;
 				self.arguments()?;
 				self.end_block()?;
+				let outer = std::mem::take(&mut self.loops);
 				self.statements(&["endmacro"])?;
+				self.loops = outer;
 				self.end_block()?;
 			}
 			"generation" => {
 				self.end_block()?;
 				statements.extend(self.statements(&["endgeneration"])?.0);
 				self.end_block()?;
+			}
+			"break" | "continue" => {
+				if self.loops == 0 {
+					return self.error(format!("{tag} stands outside of loops"));
+				}
+				self.end_block()?;
+				statements.push(if tag == "break" { Statement::Break } else { Statement::Continue });
 			}
 			"elif" | "else" | "endif" | "endfor" | "endset" | "endmacro" | "endgeneration" => {
 				return self.error(format!("{tag} has no beginning"))
@@ -190,7 +201,9 @@ impl Parser {
 			return self.unsupported("recursive loops");
 		}
 		self.end_block()?;
+		self.loops += 1;
 		let (body, end) = self.statements(&["else", "endfor"])?;
+		self.loops -= 1;
 		let otherwise = match end.as_str() {
 			"else" => {
 				self.end_block()?;
@@ -313,12 +326,13 @@ impl Parser {
 	}
 
 	fn unary(&mut self, with_filters: bool) -> Parsed<Expr> {
-		if self.symbol("+") {
-			return self.unsupported("the sign +");
-		}
-		let value = match self.symbol("-") {
-			true => self.deeper(|parser| Ok(Expr::Negative(Box::new(parser.unary(false)?))))?,
-			false => self.primary()?,
+		let value = if self.symbol("-") {
+			self.deeper(|parser| Ok(Expr::Negative(Box::new(parser.unary(false)?))))?
+		} else if self.symbol("+") {
+			let value = self.deeper(|parser| parser.unary(false))?;
+			Expr::Chain(Box::new(Expr::Int(0)), vec![(Operator::Add, value)])
+		} else {
+			self.primary()?
 		};
 		self.steps(value, with_filters)
 	}
@@ -334,6 +348,7 @@ impl Parser {
 	fn primary(&mut self) -> Parsed<Expr> {
 		match self.next() {
 			Some(Token::Int(value)) => Ok(Expr::Int(value)),
+			Some(Token::Float) => Ok(Expr::Unsupported("numbers that are not whole")),
 			Some(Token::Text(mut text)) => {
 				while let Some(Token::Text(more)) = self.peek() {
 					text.push_str(more);
@@ -350,28 +365,30 @@ impl Parser {
 			},
 			Some(Token::Symbol("(")) => {
 				if self.symbol(")") {
-					return Ok(Expr::Unsupported("tuples"));
+					return Ok(Expr::List(Vec::new()));
 				}
 				let value = self.expression()?;
 				if self.symbol(",") {
-					self.list(")")?;
-					return Ok(Expr::Unsupported("tuples"));
+					let mut values = vec![value];
+					values.extend(self.list(")")?);
+					return Ok(Expr::List(values));
 				}
 				self.expect_symbol(")")?;
 				Ok(value)
 			}
 			Some(Token::Symbol("[")) => Ok(Expr::List(self.list("]")?)),
 			Some(Token::Symbol("{")) => {
+				let mut entries = Vec::new();
 				while !self.symbol("}") {
-					self.expression()?;
+					let key = self.expression()?;
 					self.expect_symbol(":")?;
-					self.expression()?;
+					entries.push((key, self.expression()?));
 					if !self.symbol(",") {
 						self.expect_symbol("}")?;
 						break;
 					}
 				}
-				Ok(Expr::Unsupported("dictionaries"))
+				Ok(Expr::Map(entries))
 			}
 			found => self.error(format!("{found:?} stands where a value should")),
 		}
@@ -441,10 +458,7 @@ impl Parser {
 		let end = border(self)?;
 		let step = if self.symbol(":") { border(self)? } else { None };
 		self.expect_symbol("]")?;
-		Ok(match step {
-			None => Step::Slice(start, end),
-			Some(_) => Step::Unsupported("slices with a step"),
-		})
+		Ok(Step::Slice(start, end, step))
 	}
 
 	fn test(&mut self) -> Parsed<Step> {

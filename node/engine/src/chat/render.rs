@@ -22,6 +22,16 @@ pub(super) fn render<'p>(
 	Ok(renderer.out)
 }
 
+/// Where it goes on behind statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+	Next,
+	/// Behind the innermost loop.
+	Break,
+	/// At the next turn of the innermost loop.
+	Continue,
+}
+
 pub(super) struct Renderer<'p> {
 	/// The innermost last.
 	scopes: Vec<BTreeMap<&'p str, Value>>,
@@ -48,7 +58,7 @@ impl<'p> Renderer<'p> {
 		self.scopes.iter().rev().find_map(|scope| scope.get(name).cloned()).unwrap_or(Value::Undefined)
 	}
 
-	fn run(&mut self, statements: &'p [Statement]) -> Result<(), TemplateError> {
+	fn run(&mut self, statements: &'p [Statement]) -> Result<Flow, TemplateError> {
 		for statement in statements {
 			self.spend(1)?;
 			match statement {
@@ -71,12 +81,20 @@ impl<'p> Renderer<'p> {
 							break;
 						}
 					}
-					self.run(chosen)?;
+					let flow = self.run(chosen)?;
+					if flow != Flow::Next {
+						return Ok(flow);
+					}
 				}
 				Statement::For(line, statement) => {
 					self.line = *line;
-					self.run_for(statement)?;
+					let flow = self.run_for(statement)?;
+					if flow != Flow::Next {
+						return Ok(flow);
+					}
 				}
+				Statement::Break => return Ok(Flow::Break),
+				Statement::Continue => return Ok(Flow::Continue),
 				Statement::Set(line, target, value) => {
 					self.line = *line;
 					let value = self.value(value)?;
@@ -84,27 +102,36 @@ impl<'p> Renderer<'p> {
 				}
 				Statement::Capture(line, target, body) => {
 					let outer = std::mem::take(&mut self.out);
-					self.run_scoped(BTreeMap::new(), body)?;
+					let flow = self.run_scoped(BTreeMap::new(), body)?;
 					let captured = std::mem::replace(&mut self.out, outer);
 					self.line = *line;
+					if flow != Flow::Next {
+						return self.unsupported("a set that does not come to its end");
+					}
 					self.assign(target, Value::text(captured))?;
 				}
 			}
 		}
-		Ok(())
+		Ok(Flow::Next)
 	}
 
-	fn run_scoped(&mut self, scope: BTreeMap<&'p str, Value>, body: &'p [Statement]) -> Result<(), TemplateError> {
+	fn run_scoped(&mut self, scope: BTreeMap<&'p str, Value>, body: &'p [Statement]) -> Result<Flow, TemplateError> {
 		self.scopes.push(scope);
-		self.run(body)?;
+		let flow = self.run(body)?;
 		self.scopes.pop();
-		Ok(())
+		Ok(flow)
 	}
 
-	fn run_for(&mut self, statement: &'p For) -> Result<(), TemplateError> {
+	/// Goes on behind the loop, unless what stands there if it has no items ends one around it.
+	fn run_for(&mut self, statement: &'p For) -> Result<Flow, TemplateError> {
 		let [target] = &statement.targets[..] else { return self.unsupported("a loop with several variables") };
 		let mut items = match self.value(&statement.items)? {
 			Value::List(items) => items,
+			Value::Undefined => [].into(),
+			Value::Map(entries) => {
+				self.spend(entries.len().saturating_mul(ITEM_FUEL))?;
+				entries.iter().map(|(key, _)| Value::own(key)).collect()
+			}
 			other => return self.error(format!("{other} has no items")),
 		};
 		if let Some(condition) = &statement.condition {
@@ -119,14 +146,21 @@ impl<'p> Renderer<'p> {
 			}
 			items = kept.into();
 		}
+		// As in Jinja, a loop none of whose turns came to its end counts as one without items.
+		let mut is_empty = true;
 		for (at, item) in items.iter().enumerate() {
 			self.spend(ITEM_FUEL)?;
 			let state = Value::Loop(Rc::new(Loop { items: items.clone(), at }));
-			self.run_scoped(BTreeMap::from([("loop", state), (target.as_str(), item.clone())]), &statement.body)?;
+			let scope = BTreeMap::from([("loop", state), (target.as_str(), item.clone())]);
+			match self.run_scoped(scope, &statement.body)? {
+				Flow::Next => is_empty = false,
+				Flow::Continue => (),
+				Flow::Break => break,
+			}
 		}
-		match items.is_empty() {
+		match is_empty {
 			true => self.run(&statement.otherwise),
-			false => Ok(()),
+			false => Ok(Flow::Next),
 		}
 	}
 

@@ -17,8 +17,8 @@ pub(super) enum Value {
 	Text(Rc<Text>),
 	/// Of values that [`Value::is_item`] lets in.
 	List(Rc<[Value]>),
-	/// A message: its keys and values, which are texts.
-	Map(Rc<[(&'static str, Value)]>),
+	/// A message, or what a template wrote: keys and values, neither lists nor dictionaries.
+	Map(Rc<[(Rc<str>, Value)]>),
 	/// Holds no namespace.
 	Namespace(Rc<RefCell<BTreeMap<String, Value>>>),
 	/// The variable `loop`.
@@ -39,6 +39,11 @@ impl Value {
 
 	pub fn own(text: &str) -> Self {
 		Self::text(Text::own(text))
+	}
+
+	/// Whether a dictionary may contain it.
+	pub fn is_scalar(&self) -> bool {
+		self.is_item() && !matches!(self, Self::Map(_))
 	}
 
 	/// Whether a list may contain it.
@@ -69,7 +74,7 @@ impl Value {
 
 	pub fn get(&self, key: &str) -> Self {
 		let found = match self {
-			Self::Map(entries) => entries.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone()),
+			Self::Map(entries) => entries.iter().find(|(name, _)| **name == *key).map(|(_, value)| value.clone()),
 			Self::Namespace(entries) => entries.borrow().get(key).cloned(),
 			Self::Loop(state) => state.get(key),
 			_ => None,

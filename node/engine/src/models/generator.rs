@@ -43,7 +43,7 @@ impl Generator {
 		}
 		let template = match ChatTemplate::from_gguf(&file) {
 			Ok(template) => Some(template),
-			Err(ChatError::Gguf(GgufError::MissingKey(_))) => None,
+			Err(ChatError::Empty | ChatError::Gguf(GgufError::MissingKey(_))) => None,
 			Err(error) => return Err(invalid(&error)),
 		};
 		// A template that has no text for the simplest of questions would fail at each.

@@ -22,6 +22,7 @@ TOKENS = {
     "phi-3.5": ("<s>", "<|endoftext|>"),
     "gemma-2": ("<bos>", "<eos>"),
     "mistral-nemo": ("<s>", "</s>"),
+    "qwen3": ("<|endoftext|>", "<|im_end|>"),
     "deepseek-r1-distill-qwen": ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
 }
 
@@ -114,6 +115,28 @@ SNIPPETS = [
     "{{ 'a' + ' b ' | trim + 'c' }} {{ ('a' + ' b ') | trim }} {{ [1, 'a', true] | join('-') }} {{ [] | join }}|",
     "{{ strftime_now is defined }} {{ tools is none }} {{ documents is none }} {{ add_generation_prompt }} {{ bos_token }}{{ eos_token }}",
     "{% generation %}{{ 'x' }}{% endgeneration %}",
+    # what is not defined
+    "[{{ nope }}] [{{ nope ~ 'a' }}] [{{ nope | string }}] [{{ nope | trim }}] [{{ nope | upper }}] [{{ nope | join }}] {{ nope | length }}",
+    "{% for a in nope %}x{% else %}none{% endfor %}{{ 'a' in nope }}{{ nope | list | length }}{{ nope is iterable }}{{ nope is sequence }}",
+    "{% if nope %}x{% else %}y{% endif %}{{ nope or 'z' }}",
+    # slices with a step
+    "{% for m in messages[::-1] %}{{ m.role }} {% endfor %}{{ 'añcd'[::-1] }} {{ 'abcdef'[::2] }} {{ 'abcdef'[4:1:-2] }} {{ 'abcdef'[-1:-7:-1] }} {{ 'abcdef'[::-9] }}",
+    "{{ 'abc'[::1] }} [{{ 'abc'[2:0] }}] [{{ 'abc'[0:2:-1] }}] {{ 'abcdef'[:-3:-1] }} {{ 'abcdef'[-2::-3] }} {{ 'abcdef'[100:-100:-1] }} {{ 'abc'[::none] }} {{ ''[::-1] }}",
+    "{% for i in range(7)[5:0:-2] %}{{ i }}{% endfor %}{% for i in range(7)[1::3] %}{{ i }}{% endfor %}",
+    # literals and operators that few templates need
+    "{{ 'a' in ('a', 'b') }} {{ 1 in (2,) }} {{ () | length }} {% for x in (1, 'b') %}{{ x }}{% endfor %} {{ (1, 2)[1] }}",
+    "{% for m in messages + messages %}{{ m.role[0] }}{% endfor %} {{ ([1] + [2, 3]) | join('-') }} {{ ([] + []) | length }}",
+    "{{ 'ab' * 3 }} {{ 2 * 'ab' }} [{{ 'ab' * 0 }}] [{{ 'ab' * -1 }}] {{ '-' * 3 ~ '>' }} {{ +1 }} {{ 2 + +3 }}",
+    "{% set d = {'a': 1, 'b': 'x', 'a': 2} %}{{ d.a }}{{ d['b'] }}{{ d.c is defined }}{{ d | length }}{{ 'b' in d }}{{ d.get('c', 7) }}{% for k in d %}{{ k }}{% endfor %}",
+    "{{ {'a': 1, 'b': 2} == {'b': 2, 'a': 1} }} {{ {'a': 1} == {'a': 2} }} {{ {} is mapping }} {{ {} | length }}",
+    "{% if false %}{{ 1.5 + 2e3 - 1.0e-7 }}{% endif %}ok",
+    # loops that end early
+    "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i > 4 %}{% break %}{% endif %}{{ i }}{% endfor %}.",
+    "{% for i in range(3) %}{% for j in range(3) %}{% if j > i %}{% break %}{% endif %}{{ i }}{{ j }} {% endfor %}{% endfor %}",
+    "{% for i in range(3) %}{% if true %}{% break %}{% endif %}{% else %}none{% endfor %}.",
+    # JSON
+    "{{ 'a\"b\\\\c\\n\\t<é🦀>\\x01\\x7f/' | tojson }} {{ 1 | tojson }} {{ true | tojson }} {{ none | tojson }} {{ [1, 'a', false] | tojson }} {{ [] | tojson }}",
+    "{{ messages | tojson }} {{ messages[0] | tojson }} {{ {'k': 1, 'é': none} | tojson }} {{ {} | tojson(ensure_ascii=false) }}",
 ]
 
 
@@ -136,6 +159,8 @@ def render(source, tokens, messages):
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
     )
     environment.globals["raise_exception"] = raise_exception
+    # transformers has this one, which unlike Jinja's own escapes nothing for HTML.
+    environment.filters["tojson"] = lambda value, ensure_ascii=False: json.dumps(value, ensure_ascii=ensure_ascii)
     return environment.from_string(source).render(
         messages=messages,
         tools=None,

@@ -30,9 +30,15 @@ fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
 
 #[test]
 fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
-	for template in ["{{", "{{ messages | tojson }}", "{{ raise_exception('no') }}", "{{ range(99999999) }}"] {
+	for template in ["{{", "{{ strftime_now('%Y') }}", "{{ raise_exception('no') }}", "{{ range(99999999) }}"] {
 		assert!(matches!(load(template), Err(EngineError::InvalidModel(_))), "{template}");
 	}
+}
+
+#[test]
+fn an_empty_template_should_be_none() {
+	let model = load("").unwrap();
+	assert_eq!(model.prompt("ab", Prompt::Chat), Ok(vec![0, 1]), "the text alone");
 }
 
 fn model() -> Generator {
