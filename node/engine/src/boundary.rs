@@ -94,8 +94,12 @@ pub enum Architecture {
 	Llama,
 	/// As Llama, with biases on queries, keys and values.
 	Qwen2,
+	/// As Qwen2, with a norm of each head of queries and keys.
+	Qwen3,
 	/// As Llama, with joined matrices.
 	Phi3,
+	/// As Llama, with layers in which nothing rotates.
+	SmolLm3,
 	/// Attention in both directions, a mean over the tokens: a sentence's vector.
 	Bert,
 	/// The deterministic fake of [`testing`](crate::testing).
@@ -114,7 +118,8 @@ pub enum Task {
 }
 
 impl Architecture {
-	const ALL: [Self; 6] = [Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Phi3, Self::Bert, Self::Fake];
+	const ALL: [Self; 7] =
+		[Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::Bert, Self::Fake];
 
 	/// The architecture of this name, which is what it is displayed as.
 	pub fn find(name: &str) -> Option<Self> {
@@ -125,7 +130,7 @@ impl Architecture {
 	pub fn task(self) -> Task {
 		match self {
 			Self::CommonLingua | Self::Fake => Task::Classification,
-			Self::Llama | Self::Qwen2 | Self::Phi3 => Task::Generation,
+			Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Phi3 | Self::SmolLm3 => Task::Generation,
 			Self::Bert => Task::Embedding,
 		}
 	}
@@ -137,7 +142,9 @@ impl fmt::Display for Architecture {
 			Self::CommonLingua => "common-lingua",
 			Self::Llama => "llama",
 			Self::Qwen2 => "qwen2",
+			Self::Qwen3 => "qwen3",
 			Self::Phi3 => "phi3",
+			Self::SmolLm3 => "smollm3",
 			Self::Bert => "bert",
 			Self::Fake => "fake",
 		})

@@ -8,11 +8,15 @@
 //! Versions 2 and 3, little-endian. Arrays of arrays do not occur in models and are refused. The values of tensors are
 //! the model's matter.
 
+mod dtype;
 mod error;
+mod header;
 mod reader;
 mod value;
 
+pub use dtype::GgufDtype;
 pub use error::GgufError;
+pub use header::check_header;
 pub use value::{Floats, FromValue, Integers, Strings, Value};
 
 use reader::Reader;
@@ -58,91 +62,6 @@ impl Default for GgufLimits {
 	}
 }
 
-/// The types of tensors that the engine computes with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum GgufDtype {
-	/// 32-bit floats.
-	F32,
-	/// 16-bit floats, IEEE.
-	F16,
-	/// 16-bit floats, the upper half of 32-bit ones.
-	Bf16,
-	/// 4 bits, 32 with one scale.
-	Q4_0,
-	/// 4 bits, 32 with one scale and one minimum.
-	Q4_1,
-	/// 5 bits, 32 with one scale.
-	Q5_0,
-	/// 5 bits, 32 with one scale and one minimum.
-	Q5_1,
-	/// 8 bits, 32 with one scale.
-	Q8_0,
-	/// 4 bits, 256 with a scale and a minimum, and 8 × 32 with theirs.
-	Q4K,
-	/// 6 bits, 256 with a scale, and 16 × 16 with theirs.
-	Q6K,
-}
-
-impl GgufDtype {
-	/// Every type.
-	pub const ALL: [Self; 10] = [
-		Self::F32,
-		Self::F16,
-		Self::Bf16,
-		Self::Q4_0,
-		Self::Q4_1,
-		Self::Q5_0,
-		Self::Q5_1,
-		Self::Q8_0,
-		Self::Q4K,
-		Self::Q6K,
-	];
-
-	/// The type's number in a file.
-	pub const fn id(self) -> u32 {
-		match self {
-			Self::F32 => 0,
-			Self::F16 => 1,
-			Self::Q4_0 => 2,
-			Self::Q4_1 => 3,
-			Self::Q5_0 => 6,
-			Self::Q5_1 => 7,
-			Self::Q8_0 => 8,
-			Self::Q4K => 12,
-			Self::Q6K => 14,
-			Self::Bf16 => 30,
-		}
-	}
-
-	/// How many weights a block has. A row is a whole number of blocks.
-	pub const fn block_weights(self) -> usize {
-		match self {
-			Self::F32 | Self::F16 | Self::Bf16 => 1,
-			Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => 32,
-			Self::Q4K | Self::Q6K => 256,
-		}
-	}
-
-	/// How many bytes a block has.
-	pub const fn block_bytes(self) -> usize {
-		match self {
-			Self::F32 => 4,
-			Self::F16 | Self::Bf16 => 2,
-			Self::Q4_0 => 18,
-			Self::Q4_1 => 20,
-			Self::Q5_0 => 22,
-			Self::Q5_1 => 24,
-			Self::Q8_0 => 34,
-			Self::Q4K => 144,
-			Self::Q6K => 210,
-		}
-	}
-
-	fn from_id(id: u32) -> Option<Self> {
-		Self::ALL.into_iter().find(|dtype| dtype.id() == id)
-	}
-}
-
 /// A tensor in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorView<'a> {
@@ -165,27 +84,22 @@ pub struct GgufFile<'a> {
 	tensor_bytes: u64,
 }
 
-/// A tensor as the header describes it.
-struct Described<'a> {
-	name: &'a str,
-	dtype: GgufDtype,
-	shape: Vec<usize>,
-	offset: u64,
-	size: u64,
+/// What is before the tensors' bytes.
+struct Header<'a> {
+	values: BTreeMap<&'a str, Value<'a>>,
+	described: Vec<Described<'a>>,
+	/// Where the tensors' bytes begin.
+	start: u64,
 }
 
-impl<'a> GgufFile<'a> {
-	/// Reads and checks the header, with the usual limits.
-	pub fn parse(bytes: &'a [u8]) -> Result<Self, GgufError> {
-		Self::parse_within(bytes, &GgufLimits::default())
-	}
-
-	/// Reads and checks the header.
-	pub fn parse_within(bytes: &'a [u8], limits: &GgufLimits) -> Result<Self, GgufError> {
+impl<'a> Header<'a> {
+	fn read(bytes: &'a [u8], limits: &GgufLimits) -> Result<Self, GgufError> {
 		let mut reader = Reader::new(bytes, limits);
-		if reader.take(MAGIC.len(), "the magic number")? != MAGIC {
+		// A short file of another kind should not be called cut off.
+		if !MAGIC.starts_with(bytes) && !bytes.starts_with(MAGIC) {
 			return Err(GgufError::NotGguf);
 		}
+		reader.take(MAGIC.len(), "the magic number")?;
 		let version = reader.u32("the version")?;
 		if !(2..=3).contains(&version) {
 			return Err(GgufError::Version(version));
@@ -204,14 +118,49 @@ impl<'a> GgufFile<'a> {
 			}
 		}
 		let alignment = alignment(&values)?;
-		let described = (0..tensors).map(|_| describe(&mut reader, alignment)).collect::<Result<Vec<_>, _>>()?;
+		let described = (0..tensors).map(|_| describe(&mut reader, alignment)).collect::<Result<Vec<_>, _>>();
+		let described = described.map_err(|error| match (error, values.get("general.architecture")) {
+			// Which types another architecture has is not what its user needs to know.
+			(GgufError::TensorType { .. }, Some(Value::String(name))) if !is_known(name) => {
+				GgufError::Architecture((*name).into())
+			}
+			(error, _) => error,
+		})?;
+		Ok(Self { values, described, start: (reader.position() as u64).next_multiple_of(alignment) })
+	}
+}
 
-		let tensor_bytes = described
-			.iter()
-			.try_fold(0_u64, |total, tensor| total.checked_add(tensor.size))
-			.filter(|total| *total <= limits.tensor_bytes)
-			.ok_or(GgufError::TooMuchMemory { limit: limits.tensor_bytes })?;
-		let start = (reader.position() as u64).next_multiple_of(alignment);
+fn is_known(architecture: &str) -> bool {
+	crate::Architecture::find(architecture).is_some()
+}
+
+fn tensor_bytes(described: &[Described<'_>], limits: &GgufLimits) -> Result<u64, GgufError> {
+	described
+		.iter()
+		.try_fold(0_u64, |total, tensor| total.checked_add(tensor.size))
+		.filter(|total| *total <= limits.tensor_bytes)
+		.ok_or(GgufError::TooMuchMemory { limit: limits.tensor_bytes })
+}
+
+/// A tensor as the header describes it.
+struct Described<'a> {
+	name: &'a str,
+	dtype: GgufDtype,
+	shape: Vec<usize>,
+	offset: u64,
+	size: u64,
+}
+
+impl<'a> GgufFile<'a> {
+	/// Reads and checks the header, with the usual limits.
+	pub fn parse(bytes: &'a [u8]) -> Result<Self, GgufError> {
+		Self::parse_within(bytes, &GgufLimits::default())
+	}
+
+	/// Reads and checks the header.
+	pub fn parse_within(bytes: &'a [u8], limits: &GgufLimits) -> Result<Self, GgufError> {
+		let Header { values, described, start } = Header::read(bytes, limits)?;
+		let tensor_bytes = tensor_bytes(&described, limits)?;
 		refuse_overlaps(&described)?;
 		let tensors: Vec<_> =
 			described.into_iter().map(|tensor| tensor.locate(bytes, start)).collect::<Result<_, _>>()?;

@@ -1,7 +1,7 @@
 use crate::kernels::{check_float_environment, Kernels};
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
-use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Tier};
+use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Task, Tier};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -79,7 +79,7 @@ impl LocalEngine {
 		let model: Arc<dyn Model> = match (architecture, files) {
 			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
 			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),
-			(Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3, [file]) => {
+			(architecture, [file]) if architecture.task() == Task::Generation => {
 				let model = Generator::load(file.bytes)?;
 				if model.architecture() != architecture {
 					let actual = model.architecture();
@@ -153,7 +153,7 @@ impl Engine for LocalEngine {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{Limits, Refusal, Task};
+	use crate::{Limits, Refusal};
 
 	fn request(model: [u8; 32]) -> Request {
 		Request::new(model, "hello", Limits { max_input_bytes: 512, max_output_units: 0 })

@@ -1,3 +1,6 @@
+use super::dtype;
+use std::fmt;
+
 /// Why a file is not read. The strings are the file's and may hold anything; a message shows them escaped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GgufError {
@@ -69,12 +72,21 @@ pub enum GgufError {
 	#[error("the alignment {0} is not a power of two from 8 to 65536")]
 	Alignment(u64),
 	/// A tensor's type is not one that the engine computes with.
-	#[error("the tensor {tensor:?} has type {id}, which this engine does not compute with")]
+	#[error("the tensor {tensor:?} has type {}, which this engine does not compute with", TypeName(*id))]
 	TensorType {
 		/// The tensor.
 		tensor: String,
 		/// The type's number.
 		id: u32,
+	},
+	/// A tensor has a type that the engine does not compute with, as the architecture is one that it does not know.
+	#[error("architecture {0:?} is not known")]
+	Architecture(String),
+	/// Much of the file belongs to no tensor.
+	#[error("{bytes} bytes of the file belong to no tensor")]
+	Unused {
+		/// How many.
+		bytes: u64,
 	},
 	/// A tensor's shape is impossible.
 	#[error("the shape of tensor {tensor:?} is not valid: {reason}")]
@@ -124,4 +136,13 @@ pub enum GgufError {
 		/// What the value is.
 		found: &'static str,
 	},
+}
+
+/// A type's name by its number.
+struct TypeName(u32);
+
+impl fmt::Display for TypeName {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		dtype::name(f, self.0)
+	}
 }

@@ -267,8 +267,36 @@ fn the_files_names_should_be_escaped_in_messages() {
 	let bytes = Gguf::new().described("\u{1b}[2J\n", &[1], 99, 0).bytes();
 	assert_eq!(
 		error(&bytes).to_string(),
-		"the tensor \"\\u{1b}[2J\\n\" has type 99, which this engine does not compute with"
+		"the tensor \"\\u{1b}[2J\\n\" has type number 99, which this engine does not compute with"
 	);
+}
+
+/// A file as it is read from a disk, and how much of it was read.
+fn checked(bytes: &[u8], size: u64) -> (Result<(), GgufError>, usize) {
+	let mut source = bytes;
+	let checked = check_header(&mut source, size).unwrap();
+	(checked, bytes.len() - source.len())
+}
+
+#[test]
+fn a_header_should_be_checked_without_what_is_behind_it() {
+	let bytes = small().bytes();
+	assert_eq!(checked(&bytes, bytes.len() as u64).0, Ok(()));
+	assert_eq!(checked(&bytes, bytes.len() as u64 - 1).0, Err(GgufError::OutsideFile("c".into())));
+	let hole = 12 << 30;
+	assert_eq!(checked(&bytes, bytes.len() as u64 + 100).0, Ok(()));
+	assert!(matches!(checked(&bytes, bytes.len() as u64 + hole).0, Err(GgufError::Unused { bytes }) if bytes >= hole));
+	let zeros = vec![0; 4 << 20];
+	let (refused, read) = checked(&zeros, 4 << 30);
+	assert_eq!(refused, Err(GgufError::NotGguf));
+	assert!(read <= 1 << 20, "{read} bytes were read");
+	assert_eq!(checked(&[], 0).0, Err(GgufError::Truncated { reading: "the magic number", at: 0 }));
+	let long = "x".repeat(3 << 20);
+	let file = small().value("long", Item::String(&long)).data(&vec![0; 8 << 20]).bytes();
+	assert!(matches!(checked(&file, file.len() as u64), (Err(GgufError::Unused { .. }), read) if read <= 4 << 20));
+	let whole = small().value("long", Item::String(&long)).bytes();
+	assert_eq!(checked(&whole, whole.len() as u64).0, Ok(()));
+	assert!(checked(&whole[..2 << 20], whole.len() as u64).0.is_err());
 }
 
 #[test]

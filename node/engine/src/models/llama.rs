@@ -1,4 +1,5 @@
-//! Decoder-only language models of the Llama family, from GGUF: Llama (SmolLM2, TinyLlama, Llama 3.2), Qwen2, Phi-3.
+//! Decoder-only language models of the Llama family, from GGUF: Llama (SmolLM2, TinyLlama, Llama 3.2), Qwen2 and 3,
+//! Phi-3, SmolLM3.
 //!
 //! Tokens are embedded; each layer adds an attention over all positions so far and a gated feed-forward part, both on the
 //! root-mean-square norm of their input; the last norm is multiplied with the output matrix, which may be the embedding.
@@ -42,6 +43,9 @@ struct Layer {
 	attention_norm: Vec<f32>,
 	/// Queries, keys and values.
 	query_key_value: Linear,
+	/// The norms of every head of the queries and of the keys, if there are any.
+	query_norm: Option<Vec<f32>>,
+	key_norm: Option<Vec<f32>>,
 	attention_out: Linear,
 	feed_forward_norm: Vec<f32>,
 	/// Gates, then ups.
@@ -130,20 +134,21 @@ impl Llama {
 		let loader = Loader::new(file, &config, progress);
 		let embedding = Linear::new(vec![(loader.matrix("token_embd", config.vocabulary, config.width)?, None)]);
 		let output = match file.tensor("output.weight") {
-			Some(_) => Some(Linear::new(vec![(loader.matrix("output", config.vocabulary, config.width)?, None)])),
+			Some(_) => Some(loader.only("output", config.vocabulary, config.width)?),
 			None => None,
 		};
 		let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_, _>>()?;
 		let norm = loader.vector("output_norm.weight", config.width)?;
 		let factors = match config.rope.factors {
-			Some(name) => loader.vector(name, config.head / 2)?,
+			Some(name) => loader.vector(name, config.rotated / 2)?,
 			None => Vec::new(),
 		};
+		loader.finish()?;
 		if factors.iter().any(|factor| *factor < f32::MIN_POSITIVE) {
 			return Err(invalid("a rope factor is not positive".into()));
 		}
 		let scaling = RopeScaling { factor: config.rope.factor, factors, amplitude: config.rope.amplitude };
-		let rope = RopeTables::scaled(config.context, config.head, config.rope_base, &scaling);
+		let rope = RopeTables::scaled(config.context, config.rotated, config.rope_base, &scaling);
 		let score_scale = 1.0 / (config.head as f32).sqrt();
 		Ok(Self { embedding, layers, norm, output, rope, score_scale, config })
 	}
@@ -158,7 +163,9 @@ impl Llama {
 		match self.config.family {
 			Family::Llama => Architecture::Llama,
 			Family::Qwen2 => Architecture::Qwen2,
+			Family::Qwen3 => Architecture::Qwen3,
 			Family::Phi3 => Architecture::Phi3,
+			Family::SmolLm3 => Architecture::SmolLm3,
 		}
 	}
 
@@ -284,11 +291,25 @@ impl Llama {
 		layer.query_key_value.multiply(kernels, pool, &on.input, &mut on.query_key_value);
 		let stride = layer.query_key_value.width();
 		let (query_width, kv_width) = (heads * head, kv_heads * head);
+		let norm_heads = |norm: &Option<Vec<f32>>, values: &mut [f32]| {
+			let Some(norm) = norm else { return };
+			let mut normed = vec![0.0; head];
+			for head in values.chunks_exact_mut(head) {
+				kernels.root_mean_square(head, &mut normed, norm, self.config.epsilon);
+				head.copy_from_slice(&normed);
+			}
+		};
 		pool.parts(&mut on.query_key_value, QUERY_ROWS * stride, |first, rows| {
 			for (row, values) in rows.chunks_exact_mut(stride).enumerate() {
+				let (queries, keys) = values[..query_width + kv_width].split_at_mut(query_width);
+				norm_heads(&layer.query_norm, queries);
+				norm_heads(&layer.key_norm, keys);
+				if !self.config.rotates(index) {
+					continue;
+				}
 				let (cos, sin) = self.rope.at(positions[first / stride + row]);
 				for head in values[..query_width + kv_width].chunks_exact_mut(head) {
-					kernels.rotate(head, cos, sin);
+					kernels.rotate(&mut head[..self.config.rotated], cos, sin);
 				}
 			}
 		});

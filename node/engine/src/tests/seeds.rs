@@ -137,7 +137,7 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 	const WIDTH: u64 = 32;
 	const VOCABULARY: u64 = 5;
 	let key = |name: &str| format!("{family}.{name}");
-	let heads = if family == "qwen2" { 2 } else { 1 };
+	let heads = if family.starts_with("qwen") { 2 } else { 1 };
 	let mut file = Gguf::new()
 		.value("general.architecture", Item::String(family))
 		.value(&key("attention.layer_norm_rms_epsilon"), Item::F32(1e-5))
@@ -179,10 +179,18 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 	for (name, shape) in [("attn_output", [query, WIDTH]), ("ffn_down", [hidden, WIDTH])].iter().chain(matrices) {
 		file = add(file, &format!("blk.0.{name}.weight"), shape, dtype);
 	}
-	if family == "qwen2" {
-		for (name, columns) in [("attn_q", query), ("attn_k", 32), ("attn_v", 32)] {
-			file = add(file, &format!("blk.0.{name}.bias"), &[columns], floats);
+	match family {
+		"qwen2" => {
+			for (name, columns) in [("attn_q", query), ("attn_k", 32), ("attn_v", 32)] {
+				file = add(file, &format!("blk.0.{name}.bias"), &[columns], floats);
+			}
 		}
+		"qwen3" => {
+			for name in ["attn_q_norm", "attn_k_norm"] {
+				file = add(file, &format!("blk.0.{name}.weight"), &[32], floats);
+			}
+		}
+		_ => (),
 	}
 	file
 }
@@ -214,6 +222,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		("language_model", "llama-f32", tiny_model("llama", GgufDtype::F32).bytes()),
 		("language_model", "phi3-f16", tiny_model("phi3", GgufDtype::F16).bytes()),
 		("language_model", "qwen2-bf16", tiny_model("qwen2", GgufDtype::Bf16).bytes()),
+		("language_model", "qwen3-iq4_nl", tiny_model("qwen3", GgufDtype::Iq4Nl).bytes()),
 		("safetensors", "three", safetensors(SAFETENSORS, 27)),
 		("safetensors", "none", safetensors("{}", 0)),
 	];

@@ -36,6 +36,12 @@ pub(crate) trait Columns {
 	/// Bits `2 · pair` and the next of each byte of the second argument, as the fifth and sixth bit of each byte of the
 	/// first, which has only four.
 	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes;
+	/// Bits `2 · pair` and the next of each byte.
+	fn two_bits(bits: Self::Bytes, pair: usize) -> Self::Bytes;
+	/// Bit `bit` of each byte of the second argument, as the third bit of each byte of the first, which has only two.
+	fn with_third_bit(low: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes;
+	/// The table's byte at the place that each byte, which has only four bits, names.
+	fn from_table(table: &[i8; 16], nibbles: Self::Bytes) -> Self::Bytes;
 	/// Signed bytes as [`Columns::dot_signed`] wants them.
 	fn signed(bytes: Self::Bytes) -> Self::Bytes;
 
@@ -121,6 +127,18 @@ impl Columns for Scalar {
 
 	fn with_two_bits(nibbles: Self::Bytes, bits: Self::Bytes, pair: usize) -> Self::Bytes {
 		std::array::from_fn(|at| nibbles[at] | (bits[at] >> (2 * pair) & 3) << 4)
+	}
+
+	fn two_bits(bits: Self::Bytes, pair: usize) -> Self::Bytes {
+		map(bits, |byte| byte >> (2 * pair) & 3)
+	}
+
+	fn with_third_bit(low: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes {
+		std::array::from_fn(|at| low[at] | (bits[at] >> bit & 1) << 2)
+	}
+
+	fn from_table(table: &[i8; 16], nibbles: Self::Bytes) -> Self::Bytes {
+		map(nibbles, |nibble| table[usize::from(nibble)].cast_unsigned())
 	}
 
 	fn signed(bytes: Self::Bytes) -> Self::Bytes {

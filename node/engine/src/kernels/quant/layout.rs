@@ -3,11 +3,19 @@
 //! A tile is sixteen columns, a block 32 terms. A [`Line`] has four bytes of each column: with eight bits, line u has
 //! terms 4u to 4u + 3. With four bits, line u has terms 8u to 8u + 3 in the lower halves and the next four in the upper
 //! ones. Fifth bits are one more line: term 4u + j has bit u of byte j. Fifth and sixth bits are two more lines: term
-//! 16v + 4u + j has bits 2u and 2u + 1 of byte j of line v.
+//! 16v + 4u + j has bits 2u and 2u + 1 of byte j of line v. With two bits, these two lines are all; third bits are one
+//! more line, as fifth bits are.
 
 use super::columns::Columns;
 use super::input::InputBlock;
 use super::{Factors, Halves, Line};
+
+/// What the nibbles of IQ4_NL and IQ4_XS stand for: the values of ggml's `kvalues_iq4nl`.
+pub(super) const IQ4_VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/// The floats that a block's sums are multiplied by: scales, then minimums if the format has them. Those that a format
+/// does not need are anything.
+type Scales<C> = [<C as Columns>::Floats; 4];
 
 /// A format.
 pub(super) trait Layout {
@@ -22,20 +30,54 @@ pub(super) trait Layout {
 	/// The block's weights, as integers.
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8];
 
-	/// The block's scale d, and its minimum m if it has one; or the scales of its halves.
+	/// The block's scale d, and its minimum m if it has one; or the scales of its halves, and their minimums.
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], _factors: &[Factors], part: usize) -> [C::Floats; 2] {
-		[C::halves(&halves[0].0, part), C::halves(&halves[Self::HALVES - 1].0, part)]
+	fn scales<C: Columns>(halves: &[Halves], _factors: &[Factors], part: usize) -> Scales<C> {
+		let [first, last] = [C::halves(&halves[0].0, part), C::halves(&halves[Self::HALVES - 1].0, part)];
+		[first, last, last, last]
 	}
 
 	/// The block's step.
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats;
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats;
 }
 
 /// `fma(dot, d · a.scale, sum)`
 #[inline(always)]
 fn scaled<C: Columns>(dot: C::Sums, scale: C::Floats, a: &InputBlock, sum: C::Floats) -> C::Floats {
 	C::fma(C::floats(dot), C::mul(scale, C::splat(a.scale)), sum)
+}
+
+/// The scales of a block's halves: the superblock's times signed factors.
+#[inline(always)]
+fn signed_scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+	let scale = C::halves(&halves[0].0, part);
+	let of = |which: usize| C::mul(scale, C::signed_floats(&factors[which].0, part));
+	let [first, last] = [of(0), of(factors.len() - 1)];
+	[first, last, last, last]
+}
+
+/// The steps of a block's halves, `zero` being the integer that stands for zero.
+#[inline(always)]
+fn signed_halves<C: Columns>(
+	w: &[C::Bytes; 8],
+	zero: i32,
+	scales: &Scales<C>,
+	a: &InputBlock,
+	sum: C::Floats,
+) -> C::Floats {
+	let sum = scaled::<C>(C::add(C::dot_6_bits::<0>(w, a), -zero * a.first_sum), scales[0], a, sum);
+	scaled::<C>(C::add(C::dot_6_bits::<1>(w, a), -zero * (a.sum - a.first_sum)), scales[1], a, sum)
+}
+
+#[inline(always)]
+fn two_bits<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+	let bits = [C::bytes(&lines[0], part), C::bytes(&lines[1], part)];
+	std::array::from_fn(|group| C::two_bits(bits[group / 4], group % 4))
+}
+
+#[inline(always)]
+fn from_table<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+	nibbles::<C>(lines, part).map(|nibbles| C::signed(C::from_table(&IQ4_VALUES, nibbles)))
 }
 
 #[inline(always)]
@@ -71,7 +113,7 @@ impl Layout for Q4_0 {
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		scaled::<C>(C::add(C::dot_4_bits(w, a), -8 * a.sum), scales[0], a, sum)
 	}
 }
@@ -89,7 +131,7 @@ impl Layout for Q4_1 {
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		let sum = scaled::<C>(C::dot_4_bits(w, a), scales[0], a, sum);
 		C::fma(scales[1], C::splat(a.scaled_sum), sum)
 	}
@@ -108,7 +150,7 @@ impl Layout for Q5_0 {
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		scaled::<C>(C::add(C::dot_5_bits(w, a), -16 * a.sum), scales[0], a, sum)
 	}
 }
@@ -126,7 +168,7 @@ impl Layout for Q5_1 {
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		let sum = scaled::<C>(C::dot_5_bits(w, a), scales[0], a, sum);
 		C::fma(scales[1], C::splat(a.scaled_sum), sum)
 	}
@@ -145,8 +187,72 @@ impl Layout for Q8_0 {
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		scaled::<C>(C::dot_signed(w, a), scales[0], a, sum)
+	}
+}
+
+/// Of the first and then the second sixteen terms, `sum = fma(Σ n·a, d · a.scale, sum)`; then of the two again,
+/// `sum = fma(m, a.scale · Σ a, sum)`. Scales and minimums are products as those of [`Q4_K`].
+#[allow(non_camel_case_types)]
+pub(super) struct Q2_K;
+
+impl Layout for Q2_K {
+	const LINES: usize = 2;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 2;
+	const FACTORS: usize = 4;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		two_bits::<C>(lines, part)
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		let [scale, minimum] = [C::halves(&halves[0].0, part), C::halves(&halves[1].0, part)];
+		let of = |half: C::Floats, which: usize| C::mul(half, C::unsigned_floats(&factors[which].0, part));
+		[of(scale, 0), of(scale, 1), of(minimum, 2), of(minimum, 3)]
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		let sum = scaled::<C>(C::dot_6_bits::<0>(w, a), scales[0], a, sum);
+		let sum = scaled::<C>(C::dot_6_bits::<1>(w, a), scales[1], a, sum);
+		let [first, second] = [a.first_sum, a.sum - a.first_sum].map(|sum| a.scale * sum as f32);
+		let sum = C::fma(scales[2], C::splat(first), sum);
+		C::fma(scales[3], C::splat(second), sum)
+	}
+}
+
+/// As [`Q6_K`], with 4 in the place of 32.
+#[allow(non_camel_case_types)]
+pub(super) struct Q3_K;
+
+impl Layout for Q3_K {
+	const LINES: usize = 3;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 1;
+	const FACTORS: usize = 2;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		let mut weights = two_bits::<C>(lines, part);
+		let bits = C::bytes(&lines[2], part);
+		for (bit, weight) in weights.iter_mut().enumerate() {
+			*weight = C::with_third_bit(*weight, bits, bit);
+		}
+		weights
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		signed_scales::<C>(halves, factors, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		signed_halves::<C>(w, 4, scales, a, sum)
 	}
 }
 
@@ -167,16 +273,41 @@ impl Layout for Q4_K {
 	}
 
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> [C::Floats; 2] {
-		[
-			C::mul(C::halves(&halves[0].0, part), C::unsigned_floats(&factors[0].0, part)),
-			C::mul(C::halves(&halves[1].0, part), C::unsigned_floats(&factors[1].0, part)),
-		]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		let scale = C::mul(C::halves(&halves[0].0, part), C::unsigned_floats(&factors[0].0, part));
+		let minimum = C::mul(C::halves(&halves[1].0, part), C::unsigned_floats(&factors[1].0, part));
+		[scale, minimum, minimum, minimum]
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
 		Q4_1::step::<C>(w, scales, a, sum)
+	}
+}
+
+/// As [`Q4_K`], with five bits.
+#[allow(non_camel_case_types)]
+pub(super) struct Q5_K;
+
+impl Layout for Q5_K {
+	const LINES: usize = 5;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 2;
+	const FACTORS: usize = 2;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		five_bits::<C>(lines, part)
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		Q4_K::scales::<C>(halves, factors, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		Q5_1::step::<C>(w, scales, a, sum)
 	}
 }
 
@@ -202,15 +333,57 @@ impl Layout for Q6_K {
 	}
 
 	#[inline(always)]
-	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> [C::Floats; 2] {
-		let scale = C::halves(&halves[0].0, part);
-		[C::mul(scale, C::signed_floats(&factors[0].0, part)), C::mul(scale, C::signed_floats(&factors[1].0, part))]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		signed_scales::<C>(halves, factors, part)
 	}
 
 	#[inline(always)]
-	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &[C::Floats; 2], a: &InputBlock, sum: C::Floats) -> C::Floats {
-		let first = C::add(C::dot_6_bits::<0>(w, a), -32 * a.first_sum);
-		let sum = scaled::<C>(first, scales[0], a, sum);
-		scaled::<C>(C::add(C::dot_6_bits::<1>(w, a), -32 * (a.sum - a.first_sum)), scales[1], a, sum)
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		signed_halves::<C>(w, 32, scales, a, sum)
+	}
+}
+
+/// As [`Q8_0`], with bytes of a table.
+#[allow(non_camel_case_types)]
+pub(super) struct IQ4_NL;
+
+impl Layout for IQ4_NL {
+	const LINES: usize = 4;
+	const HALVES: usize = 1;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		from_table::<C>(lines, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		Q8_0::step::<C>(w, scales, a, sum)
+	}
+}
+
+/// As [`IQ4_NL`], with a scale that is a product as those of [`Q6_K`].
+#[allow(non_camel_case_types)]
+pub(super) struct IQ4_XS;
+
+impl Layout for IQ4_XS {
+	const LINES: usize = 4;
+	const SUPERBLOCK: usize = 8;
+	const HALVES: usize = 1;
+	const FACTORS: usize = 1;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		from_table::<C>(lines, part)
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
+		signed_scales::<C>(halves, factors, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		Q8_0::step::<C>(w, scales, a, sum)
 	}
 }

@@ -2,7 +2,7 @@
 
 use super::columns::half_to_f32;
 use super::input::BLOCK;
-use super::layout::{self, Layout};
+use super::layout::{self, Layout, IQ4_VALUES};
 use super::{Factors, Format, Halves, Line};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::memory::{Stored, WeightMemory};
@@ -38,7 +38,7 @@ struct Unpacked {
 	/// Their scale, and their minimum if the format has one.
 	halves: [u16; 2],
 	/// What these are multiplied by, if the format has it.
-	factors: [u8; 2],
+	factors: [u8; 4],
 	/// The integers, those with a sign in two's complement.
 	values: [u8; BLOCK],
 }
@@ -70,8 +70,13 @@ impl Format {
 			Self::Q5_0 => 22,
 			Self::Q5_1 => 24,
 			Self::Q8_0 => 34,
+			Self::Q2_K => 84,
+			Self::Q3_K => 110,
 			Self::Q4_K => 144,
+			Self::Q5_K => 176,
 			Self::Q6_K => 210,
+			Self::IQ4_NL => 18,
+			Self::IQ4_XS => 136,
 		}
 	}
 
@@ -87,65 +92,126 @@ impl Format {
 			Self::Q5_0 => Sizes::of::<layout::Q5_0>(),
 			Self::Q5_1 => Sizes::of::<layout::Q5_1>(),
 			Self::Q8_0 => Sizes::of::<layout::Q8_0>(),
+			Self::Q2_K => Sizes::of::<layout::Q2_K>(),
+			Self::Q3_K => Sizes::of::<layout::Q3_K>(),
 			Self::Q4_K => Sizes::of::<layout::Q4_K>(),
+			Self::Q5_K => Sizes::of::<layout::Q5_K>(),
 			Self::Q6_K => Sizes::of::<layout::Q6_K>(),
+			Self::IQ4_NL => Sizes::of::<layout::IQ4_NL>(),
+			Self::IQ4_XS => Sizes::of::<layout::IQ4_XS>(),
 		}
 	}
 
-	/// Part `part` of a file's block. Those of 256 weights are ggml's `block_q4_K` and `block_q6_K`.
+	/// Part `part` of a file's block. Those of 256 weights are ggml's `block_q2_K` and so on.
 	fn unpack(self, bytes: &[u8], part: usize) -> Unpacked {
 		let half = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
 		let nibble = |from: usize, at: usize| bytes[from + at % 16] >> (at / 16 * 4) & 15;
 		let fifth = |from: usize, at: usize| (bytes[from + at / 8] >> (at % 8) & 1) << 4;
-		let plain = |halves: [u16; 2], values| Unpacked { halves, factors: [0; 2], values };
+		let plain = |halves: [u16; 2], values| Unpacked { halves, factors: [0; 4], values };
 		match self {
-			Self::Q4_0 => plain([half(0); 2], std::array::from_fn(|at| nibble(2, at))),
+			Self::Q4_0 | Self::IQ4_NL => plain([half(0); 2], std::array::from_fn(|at| nibble(2, at))),
 			Self::Q4_1 => plain([half(0), half(2)], std::array::from_fn(|at| nibble(4, at))),
 			Self::Q5_0 => plain([half(0); 2], std::array::from_fn(|at| nibble(6, at) | fifth(2, at))),
 			Self::Q5_1 => plain([half(0), half(2)], std::array::from_fn(|at| nibble(8, at) | fifth(4, at))),
 			Self::Q8_0 => plain([half(0); 2], std::array::from_fn(|at| bytes[2 + at])),
+			// Four parts share 32 bytes. A byte has the factors of sixteen weights.
+			Self::Q2_K => {
+				let [first, second] = [bytes[2 * part], bytes[2 * part + 1]];
+				Unpacked {
+					halves: [half(80), half(82) ^ 0x8000],
+					factors: [first & 15, second & 15, first >> 4, second >> 4],
+					values: std::array::from_fn(|at| bytes[16 + part / 4 * 32 + at] >> (part % 4 * 2) & 3),
+				}
+			}
+			// A bit of each weight, then two of each, then the factors.
+			Self::Q3_K => {
+				let factor = |which: usize| {
+					let low = bytes[96 + which % 8] >> (which / 8 * 4) & 15;
+					(low | (bytes[104 + which % 4] >> (which / 4 * 2) & 3) << 4).wrapping_sub(32)
+				};
+				Unpacked {
+					halves: [half(108); 2],
+					factors: [factor(2 * part), factor(2 * part + 1), 0, 0],
+					values: std::array::from_fn(|at| {
+						let low = bytes[32 + part / 4 * 32 + at] >> (part % 4 * 2) & 3;
+						low | (bytes[at] >> part & 1) << 2
+					}),
+				}
+			}
 			// Two parts have the lower and the upper halves of the same bytes.
 			Self::Q4_K => Unpacked {
 				halves: [half(0), half(2) ^ 0x8000],
 				factors: six_bit_factors(&bytes[4..16], part),
 				values: std::array::from_fn(|at| bytes[16 + part / 2 * 32 + at] >> (part % 2 * 4) & 15),
 			},
+			// As those of Q4_K, behind a bit of each weight.
+			Self::Q5_K => Unpacked {
+				halves: [half(0), half(2) ^ 0x8000],
+				factors: six_bit_factors(&bytes[4..16], part),
+				values: std::array::from_fn(|at| {
+					let low = bytes[48 + part / 2 * 32 + at] >> (part % 2 * 4) & 15;
+					low | (bytes[16 + at] >> part & 1) << 4
+				}),
+			},
 			// Four bits of each weight, then two of each, then the factors; in both, four parts share 64 or 32 bytes.
 			Self::Q6_K => {
 				let (low, high) = (part / 4 * 64 + part % 2 * 32, 128 + part / 4 * 32);
 				Unpacked {
 					halves: [half(208); 2],
-					factors: [bytes[192 + 2 * part], bytes[193 + 2 * part]],
+					factors: [bytes[192 + 2 * part], bytes[193 + 2 * part], 0, 0],
 					values: std::array::from_fn(|at| {
 						let low = bytes[low + at] >> (part % 4 / 2 * 4) & 15;
 						low | (bytes[high + at] >> (part % 4 * 2) & 3) << 4
 					}),
 				}
 			}
+			// Two bits of each factor, then four of each.
+			Self::IQ4_XS => {
+				let low = bytes[4 + part / 2] >> (part % 2 * 4) & 15;
+				let factor = low | ((half(2) >> (2 * part) & 3) << 4) as u8;
+				Unpacked {
+					halves: [half(0); 2],
+					factors: [factor.wrapping_sub(32), 0, 0, 0],
+					values: std::array::from_fn(|at| nibble(8 + 16 * part, at)),
+				}
+			}
+		}
+	}
+
+	/// The scales of a block, and its minimums if it has them.
+	fn scales(self, [first, second]: [f32; 2], factor: impl Fn(usize) -> f32) -> [f32; 4] {
+		match self {
+			Self::Q2_K => [first * factor(0), first * factor(1), second * factor(2), second * factor(3)],
+			_ => [first * factor(0), second * factor(1), 0.0, 0.0],
 		}
 	}
 
 	/// The float that a block's integer, that of term `term`, stands for.
-	fn value(self, integer: u8, term: usize, [first, second]: [f32; 2]) -> f32 {
+	fn value(self, integer: u8, term: usize, scales: [f32; 4]) -> f32 {
 		let n = f32::from(integer);
+		let [first, second, ..] = scales;
+		let half = term / (BLOCK / 2);
 		match self {
 			Self::Q4_0 => (n - 8.0) * first,
 			Self::Q5_0 => (n - 16.0) * first,
-			Self::Q4_1 | Self::Q5_1 | Self::Q4_K => n * first + second,
+			Self::Q4_1 | Self::Q5_1 | Self::Q4_K | Self::Q5_K => n * first + second,
+			Self::Q2_K => n * scales[half] + scales[2 + half],
 			Self::Q8_0 => f32::from(integer.cast_signed()) * first,
-			Self::Q6_K => (n - 32.0) * if term < BLOCK / 2 { first } else { second },
+			Self::Q3_K => (n - 4.0) * scales[half],
+			Self::Q6_K => (n - 32.0) * scales[half],
+			Self::IQ4_NL | Self::IQ4_XS => f32::from(IQ4_VALUES[usize::from(integer)]) * first,
 		}
 	}
 }
 
 /// A part's factors of six bits each: those of the first four parts in the lower bits of eight bytes, those of the others
 /// half in four more bytes and half in the upper bits of the first eight.
-fn six_bit_factors(bytes: &[u8], part: usize) -> [u8; 2] {
+fn six_bit_factors(bytes: &[u8], part: usize) -> [u8; 4] {
 	match part {
-		0..4 => [bytes[part] & 63, bytes[part + 4] & 63],
+		0..4 => [bytes[part] & 63, bytes[part + 4] & 63, 0, 0],
 		_ => {
 			let low = bytes[part + 4];
-			[low & 15 | bytes[part - 4] >> 6 << 4, low >> 4 | bytes[part] >> 6 << 4]
+			[low & 15 | bytes[part - 4] >> 6 << 4, low >> 4 | bytes[part] >> 6 << 4, 0, 0]
 		}
 	}
 }
@@ -171,6 +237,7 @@ impl QuantMatrix {
 		let mut lines = vec![Line([0; 64]); tiles * blocks * sizes.lines];
 		let mut halves = vec![Halves([0; WIDTH]); tiles * superblocks * sizes.halves];
 		let mut factors = vec![Factors([0; WIDTH]); tiles * blocks * sizes.factors];
+		let places = std::array::from_fn(|term| Places::of(format).parts(term));
 		for column in 0..columns {
 			let file = data.get(order(column) * column_bytes..).and_then(|data| data.get(..column_bytes));
 			let file = file.ok_or(MatrixError::Size)?;
@@ -189,7 +256,7 @@ impl QuantMatrix {
 				for (to, factor) in factors[at * sizes.factors..][..sizes.factors].iter_mut().zip(unpacked.factors) {
 					to.0[column % WIDTH] = factor;
 				}
-				pack(format, &unpacked.values, &mut lines[at * sizes.lines..][..sizes.lines], column % WIDTH);
+				pack(&places, &unpacked.values, &mut lines[at * sizes.lines..][..sizes.lines], column % WIDTH);
 			}
 		}
 		let (lines, halves, factors) = (memory.store(&lines)?, memory.store(&halves)?, memory.store(&factors)?);
@@ -217,10 +284,12 @@ impl QuantMatrix {
 			let factors = &self.factors[at * sizes.factors..][..sizes.factors];
 			let factor = |which: usize| match (self.format, factors.get(which)) {
 				(_, None) => 1.0,
-				(Format::Q6_K, Some(factor)) => f32::from(factor.0[column].cast_signed()),
+				(Format::Q3_K | Format::Q6_K | Format::IQ4_XS, Some(factor)) => {
+					f32::from(factor.0[column].cast_signed())
+				}
 				(_, Some(factor)) => f32::from(factor.0[column]),
 			};
-			let scales = [half(0) * factor(0), half(1) * factor(1)];
+			let scales = self.format.scales([half(0), half(1)], factor);
 			let lines = &self.lines[at * sizes.lines..][..sizes.lines];
 			for (term, out) in out.iter_mut().enumerate() {
 				*out = self.format.value(integer(self.format, lines, column, term), term, scales);
@@ -229,43 +298,61 @@ impl QuantMatrix {
 	}
 }
 
-/// Writes a column's integers into the lines of a tile's block.
-fn pack(format: Format, values: &[u8; BLOCK], lines: &mut [Line], column: usize) {
-	if format == Format::Q8_0 {
-		for (line, four) in lines.iter_mut().zip(values.as_chunks::<4>().0) {
-			line.0[4 * column..][..4].copy_from_slice(four);
+/// Where the lines of a block have the bits of its integers.
+struct Places {
+	/// The bits that lines from the first one on have: eight, four or two.
+	low: usize,
+	/// The bits of the further lines: none, one or two.
+	high: usize,
+}
+
+impl Places {
+	const fn of(format: Format) -> Self {
+		match format {
+			Format::Q8_0 => Self { low: 8, high: 0 },
+			Format::Q2_K => Self { low: 2, high: 0 },
+			Format::Q3_K => Self { low: 2, high: 1 },
+			Format::Q5_0 | Format::Q5_1 | Format::Q5_K => Self { low: 4, high: 1 },
+			Format::Q6_K => Self { low: 4, high: 2 },
+			Format::Q4_0 | Format::Q4_1 | Format::Q4_K | Format::IQ4_NL | Format::IQ4_XS => Self { low: 4, high: 0 },
 		}
-		return;
 	}
-	for (line, eight) in lines.iter_mut().zip(values.as_chunks::<8>().0) {
-		for (at, byte) in line.0[4 * column..][..4].iter_mut().enumerate() {
-			*byte = eight[at] & 15 | (eight[at + 4] & 15) << 4;
-		}
+
+	/// Of each part of an integer: its lowest bit there, how many it has, its line, and its place in the line's byte.
+	fn parts(&self, term: usize) -> [[usize; 4]; 2] {
+		let group = term / 4;
+		let share = 8 / self.low;
+		let first_high = 8 / share;
+		let low = [0, self.low, group / share, group % share * self.low];
+		let high = match self.high {
+			0 => [0; 4],
+			1 => [self.low, 1, first_high, group],
+			_ => [self.low, 2, first_high + group / 4, group % 4 * 2],
+		};
+		[low, high]
 	}
-	for (term, value) in values.iter().enumerate() {
+}
+
+/// Writes a column's integers into the lines of a tile's block, which are zero there.
+fn pack(places: &[[[usize; 4]; 2]; BLOCK], values: &[u8; BLOCK], lines: &mut [Line], column: usize) {
+	for (term, (value, [low, high])) in values.iter().zip(places).enumerate() {
 		let byte = 4 * column + term % 4;
-		match &mut lines[4..] {
-			[bits] => bits.0[byte] |= (value >> 4) << (term / 4),
-			[first, second] => {
-				let bits = if term < BLOCK / 2 { first } else { second };
-				bits.0[byte] |= (value >> 4) << (term / 4 % 4 * 2);
-			}
-			_ => (),
+		let mut write = |[from, count, line, place]: [usize; 4]| {
+			let bits = u16::from(*value) >> from & ((1 << count) - 1);
+			lines[line].0[byte] |= (bits << place) as u8;
+		};
+		write(*low);
+		if high[1] > 0 {
+			write(*high);
 		}
 	}
 }
 
 /// Reads an integer back.
 fn integer(format: Format, lines: &[Line], column: usize, term: usize) -> u8 {
-	let byte = 4 * column + term % 4;
-	if format == Format::Q8_0 {
-		return lines[term / 4].0[byte];
-	}
-	let nibble = lines[term / 8].0[byte] >> (term / 4 % 2 * 4) & 15;
-	let above = match &lines[4..] {
-		[bits] => bits.0[byte] >> (term / 4) & 1,
-		[first, second] => (if term < BLOCK / 2 { first } else { second }).0[byte] >> (term / 4 % 4 * 2) & 3,
-		_ => 0,
-	};
-	nibble | above << 4
+	let parts = Places::of(format).parts(term).into_iter().filter(|[_, count, ..]| *count > 0);
+	let bits = parts.map(|[from, count, line, place]| {
+		(u16::from(lines[line].0[4 * column + term % 4]) >> place & ((1 << count) - 1)) << from
+	});
+	bits.fold(0, |bits, more| bits | more) as u8
 }

@@ -57,16 +57,39 @@ pub(crate) enum Format {
 	Q5_1,
 	/// n · d for n of eight bits, signed.
 	Q8_0,
+	/// n · d · f − m · g for n of two bits, where 256 weights share d and m, and 16 share f and g, of four bits.
+	Q2_K,
+	/// (n − 4) · d · f for n of three bits, where 256 weights share d, and 16 share f, of six bits, signed.
+	Q3_K,
 	/// n · d · f − m · g for n of four bits, where 256 weights share d and m, and 32 share f and g, of six bits.
 	Q4_K,
+	/// As Q4_K, for n of five bits.
+	Q5_K,
 	/// (n − 32) · d · f for n of six bits, where 256 weights share d, and 16 share f, of eight bits, signed.
 	Q6_K,
+	/// t · d for t of a table of sixteen signed bytes.
+	IQ4_NL,
+	/// t · d · f for t of the same table, where 256 weights share d, and 32 share f, of six bits, signed.
+	IQ4_XS,
 }
 
 impl Format {
 	/// Every format.
 	#[cfg(test)]
-	pub const ALL: [Self; 7] = [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0, Self::Q4_K, Self::Q6_K];
+	pub const ALL: [Self; 12] = [
+		Self::Q4_0,
+		Self::Q4_1,
+		Self::Q5_0,
+		Self::Q5_1,
+		Self::Q8_0,
+		Self::Q2_K,
+		Self::Q3_K,
+		Self::Q4_K,
+		Self::Q5_K,
+		Self::Q6_K,
+		Self::IQ4_NL,
+		Self::IQ4_XS,
+	];
 }
 
 /// Some tiles of a product.
@@ -169,8 +192,13 @@ impl Kernels {
 			Format::Q5_0 => self.multiply::<layout::Q5_0>(input, matrix, from..to, out, first_column),
 			Format::Q5_1 => self.multiply::<layout::Q5_1>(input, matrix, from..to, out, first_column),
 			Format::Q8_0 => self.multiply::<layout::Q8_0>(input, matrix, from..to, out, first_column),
+			Format::Q2_K => self.multiply::<layout::Q2_K>(input, matrix, from..to, out, first_column),
+			Format::Q3_K => self.multiply::<layout::Q3_K>(input, matrix, from..to, out, first_column),
 			Format::Q4_K => self.multiply::<layout::Q4_K>(input, matrix, from..to, out, first_column),
+			Format::Q5_K => self.multiply::<layout::Q5_K>(input, matrix, from..to, out, first_column),
 			Format::Q6_K => self.multiply::<layout::Q6_K>(input, matrix, from..to, out, first_column),
+			Format::IQ4_NL => self.multiply::<layout::IQ4_NL>(input, matrix, from..to, out, first_column),
+			Format::IQ4_XS => self.multiply::<layout::IQ4_XS>(input, matrix, from..to, out, first_column),
 		}
 	}
 

@@ -138,6 +138,24 @@ impl<D: Dot> Columns for Neon<D> {
 	}
 
 	#[inline(always)]
+	fn two_bits(bits: uint8x16_t, pair: usize) -> uint8x16_t {
+		unsafe { vandq_u8(vshlq_u8(bits, vdupq_n_s8(-2 * pair as i8)), vdupq_n_u8(3)) }
+	}
+
+	#[inline(always)]
+	fn with_third_bit(low: uint8x16_t, bits: uint8x16_t, bit: usize) -> uint8x16_t {
+		unsafe {
+			let is_set = vtstq_u8(bits, vdupq_n_u8(1 << bit));
+			vorrq_u8(low, vandq_u8(is_set, vdupq_n_u8(4)))
+		}
+	}
+
+	#[inline(always)]
+	fn from_table(table: &[i8; 16], nibbles: uint8x16_t) -> uint8x16_t {
+		unsafe { vqtbl1q_u8(vreinterpretq_u8_s8(vld1q_s8(table.as_ptr())), nibbles) }
+	}
+
+	#[inline(always)]
 	fn signed(bytes: uint8x16_t) -> uint8x16_t {
 		bytes
 	}

@@ -13,9 +13,26 @@ fn tiers() -> Vec<Kernels> {
 	there.into_iter().filter_map(Kernels::new).collect()
 }
 
+/// How many half-precision floats a block has.
+fn halves_of(format: Format) -> usize {
+	match format {
+		Format::Q4_1 | Format::Q5_1 | Format::Q2_K | Format::Q4_K | Format::Q5_K => 2,
+		_ => 1,
+	}
+}
+
+/// Where they are: at a block's beginning or at its end.
+fn scale_at(format: Format) -> usize {
+	match format {
+		Format::Q2_K | Format::Q3_K | Format::Q6_K => format.block_bytes() - 2 * halves_of(format),
+		_ => 0,
+	}
+}
+
 /// A file's matrix of random blocks; integers are extreme and scales are zero, denormal, negative or large at times.
 fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<u8> {
-	let halves = if matches!(format, Format::Q4_1 | Format::Q5_1 | Format::Q4_K) { 2 } else { 1 };
+	let halves = halves_of(format);
+	let is_last = scale_at(format) > 0;
 	let mut data = Vec::new();
 	for _ in 0..columns * depth / format.block_weights() {
 		let scales = (0..halves).flat_map(|_| {
@@ -30,7 +47,7 @@ fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<
 			half.to_le_bytes()
 		});
 		let scales: Vec<u8> = scales.collect();
-		if format != Format::Q6_K {
+		if !is_last {
 			data.extend(&scales);
 		}
 		let extreme = noise.bits() % 4;
@@ -41,7 +58,7 @@ fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<
 				_ => noise.bits() as u8,
 			});
 		}
-		if format == Format::Q6_K {
+		if is_last {
 			data.extend(scales);
 		}
 	}
@@ -89,38 +106,75 @@ fn quantised_by_hand(x: &[f32]) -> InputBlock {
 	block
 }
 
+/// What a block of 256 weights says of one of them, read as ggml's `dequantize_row_*` do: its integer, the place of its
+/// scale, and its factors.
+fn weight_of_256(format: Format, block: &[u8], at: usize) -> (i32, [i32; 2]) {
+	let (half, in_half) = (at / 128, at % 128);
+	let two = |from: usize| i32::from(block[from + half * 32 + in_half % 32] >> (in_half / 32 * 2) & 3);
+	let four = |from: usize| i32::from(block[from + at / 64 * 32 + at % 32] >> (at % 64 / 32 * 4) & 15);
+	// Twelve bytes have eight scales and eight minimums of six bits.
+	let packed = &block[4..16];
+	let six = |at: usize| {
+		i32::from(match at % 8 {
+			low @ 0..4 => packed[at / 8 * 4 + low] & 63,
+			low => packed[4 + low] >> (at / 8 * 4) & 15 | packed[low - 4 + at / 8 * 4] >> 6 << 4,
+		})
+	};
+	match format {
+		Format::Q2_K => {
+			let factors = i32::from(block[at / 16]);
+			(two(16), [factors % 16, factors / 16])
+		}
+		Format::Q3_K => {
+			let which = at / 16;
+			let scales = &block[96..108];
+			let low = if which < 8 { scales[which] & 15 } else { scales[which - 8] >> 4 };
+			let high = scales[8 + which % 4] >> (which / 4 * 2) & 3;
+			let is_low = block[at % 32] & 1 << (at / 32) == 0;
+			(two(32) - if is_low { 4 } else { 0 }, [i32::from(low + 16 * high) - 32, 0])
+		}
+		Format::Q4_K => (four(16), [six(at / 32), six(8 + at / 32)]),
+		Format::Q5_K => {
+			let fifth = i32::from(block[16 + at % 32] >> (at / 32) & 1);
+			(four(48) + 16 * fifth, [six(at / 32), six(8 + at / 32)])
+		}
+		Format::IQ4_XS => {
+			const TABLE: [i32; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+			let part = at / 32;
+			let nibble = block[8 + 16 * part + at % 16] >> (at % 32 / 16 * 4) & 15;
+			let low = block[4 + part / 2] >> (part % 2 * 4) & 15;
+			let high = block[2 + part / 4] >> (part % 4 * 2) & 3;
+			(TABLE[usize::from(nibble)], [i32::from(low + 16 * high) - 32, 0])
+		}
+		_ => {
+			let low = i32::from(block[64 * half + in_half % 64] >> (in_half / 64 * 4) & 15);
+			let high = i32::from(block[128 + 32 * half + in_half % 32] >> (in_half / 32 * 2) & 3);
+			(low + 16 * high - 32, [i32::from(block[192 + at / 16].cast_signed()), 0])
+		}
+	}
+}
+
 /// Rule by rule: one output, from the bytes of a file's blocks of 256 weights.
 fn by_hand_of_256(format: Format, column: &[u8], x: &[f32]) -> f32 {
+	let shared = if matches!(format, Format::Q4_K | Format::Q5_K | Format::IQ4_XS) { 32 } else { 16 };
 	let mut sum = 0.0;
 	for (block, x) in column.chunks_exact(format.block_bytes()).zip(x.chunks_exact(256)) {
 		let half = |at: usize| half_to_f32(u16::from_le_bytes([block[at], block[at + 1]]));
+		let [scale, minimum] = [0, 2].map(|at| half((scale_at(format) + at).min(format.block_bytes() - 2)));
 		for (part, x) in x.chunks_exact(BLOCK).enumerate() {
 			let a = quantised_by_hand(x);
 			let term = |at: usize| 128 * i32::from(a.high[at]) + i32::from(a.low[at]);
-			if format == Format::Q4_K {
-				// Twelve bytes have eight scales and eight minimums of six bits.
-				let packed = &block[4..16];
-				let six = |at: usize| match at % 8 {
-					low @ 0..4 => packed[at / 8 * 4 + low] & 63,
-					low => packed[4 + low] >> (at / 8 * 4) & 15 | packed[low - 4 + at / 8 * 4] >> 6 << 4,
-				};
-				let dot = (0..BLOCK).fold(0, |dot, at| {
-					dot + i32::from(block[16 + part / 2 * 32 + at] >> (part % 2 * 4) & 15) * term(at)
-				});
-				sum = soft_fma(dot as f32, half(0) * f32::from(six(part)) * a.scale, sum);
-				sum = soft_fma(-(half(2) * f32::from(six(8 + part))), a.scaled_sum, sum);
-				continue;
+			let mut minimums = Vec::new();
+			for first in (0..BLOCK).step_by(shared) {
+				let weight = |at: usize| weight_of_256(format, block, part * BLOCK + at);
+				let dot = (first..first + shared).fold(0, |dot, at| dot + weight(at).0 * term(at));
+				let [factor, of_minimum] = weight(first).1;
+				sum = soft_fma(dot as f32, scale * factor as f32 * a.scale, sum);
+				let terms: i32 = (first..first + shared).map(term).sum();
+				minimums.push((-(minimum * of_minimum as f32), a.scale * terms as f32));
 			}
-			for first in [0, 16] {
-				let dot = (first..first + 16).fold(0, |dot, at| {
-					let weight = 128 * (part / 4) + 32 * (part % 4) + at;
-					let (in_half, upper) = (weight % 128, weight / 128);
-					let low = block[64 * upper + in_half % 64] >> (in_half / 64 * 4) & 15;
-					let high = block[128 + 32 * upper + in_half % 32] >> (in_half / 32 * 2) & 3;
-					dot + (i32::from(low | high << 4) - 32) * term(at)
-				});
-				let scale = half(208) * f32::from(block[192 + 2 * part + first / 16].cast_signed());
-				sum = soft_fma(dot as f32, scale * a.scale, sum);
+			if halves_of(format) == 2 {
+				sum = minimums.into_iter().fold(sum, |sum, (minimum, terms)| soft_fma(minimum, terms, sum));
 			}
 		}
 	}
@@ -144,6 +198,9 @@ fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
 			Format::Q4_1 => nibble(at),
 			Format::Q5_0 => (nibble(at) | fifth(2, at)) - 16,
 			Format::Q5_1 => nibble(at) | fifth(4, at),
+			Format::IQ4_NL => {
+				[-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113][nibble(at) as usize]
+			}
 			_ => i32::from(block[2 + at].cast_signed()),
 		};
 		let dot = (0..BLOCK).fold(0, |dot, at| dot + weight(at) * (128 * i32::from(a.high[at]) + i32::from(a.low[at])));
@@ -254,6 +311,18 @@ impl Columns for EmulatedVnni {
 		Scalar::with_two_bits(nibbles, bits, pair)
 	}
 
+	fn two_bits(bits: Self::Bytes, pair: usize) -> Self::Bytes {
+		Scalar::two_bits(bits, pair)
+	}
+
+	fn with_third_bit(low: Self::Bytes, bits: Self::Bytes, bit: usize) -> Self::Bytes {
+		Scalar::with_third_bit(low, bits, bit)
+	}
+
+	fn from_table(table: &[i8; 16], nibbles: Self::Bytes) -> Self::Bytes {
+		Scalar::from_table(table, nibbles)
+	}
+
 	fn signed(bytes: Self::Bytes) -> Self::Bytes {
 		bytes.map(|byte| byte ^ 0x80)
 	}
@@ -342,8 +411,13 @@ fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
 				Format::Q5_0 => emulated::<layout::Q5_0>(&input, &matrix, count),
 				Format::Q5_1 => emulated::<layout::Q5_1>(&input, &matrix, count),
 				Format::Q8_0 => emulated::<layout::Q8_0>(&input, &matrix, count),
+				Format::Q2_K => emulated::<layout::Q2_K>(&input, &matrix, count),
+				Format::Q3_K => emulated::<layout::Q3_K>(&input, &matrix, count),
 				Format::Q4_K => emulated::<layout::Q4_K>(&input, &matrix, count),
+				Format::Q5_K => emulated::<layout::Q5_K>(&input, &matrix, count),
 				Format::Q6_K => emulated::<layout::Q6_K>(&input, &matrix, count),
+				Format::IQ4_NL => emulated::<layout::IQ4_NL>(&input, &matrix, count),
+				Format::IQ4_XS => emulated::<layout::IQ4_XS>(&input, &matrix, count),
 			};
 			let bits = |value: &f32| if value.is_nan() { u32::MAX } else { value.to_bits() };
 			assert_eq!(actual.iter().map(bits).collect::<Vec<_>>(), expected, "{format:?}, {count} rows");
@@ -402,7 +476,7 @@ fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 		};
 		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
 		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data[1..], [20, depth], |column| column).is_err());
-		let scale = if format == Format::Q6_K { 208 } else { 0 };
+		let scale = scale_at(format);
 		data[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
 		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| column).is_err());
 	}
@@ -410,17 +484,23 @@ fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 
 #[test]
 fn weights_should_be_what_ggmls_own_python_package_reads() {
+	macro_rules! reference {
+		($format:ident, $name:literal) => {
+			(
+				Format::$format,
+				&include_bytes!(concat!("../../../tests/data/", $name, ".bin"))[..],
+				&include_bytes!(concat!("../../../tests/data/", $name, ".f32"))[..],
+			)
+		};
+	}
 	for (format, data, expected) in [
-		(
-			Format::Q4_K,
-			&include_bytes!("../../../tests/data/q4_k.bin")[..],
-			include_bytes!("../../../tests/data/q4_k.f32"),
-		),
-		(
-			Format::Q6_K,
-			&include_bytes!("../../../tests/data/q6_k.bin")[..],
-			include_bytes!("../../../tests/data/q6_k.f32"),
-		),
+		reference!(Q2_K, "q2_k"),
+		reference!(Q3_K, "q3_k"),
+		reference!(Q4_K, "q4_k"),
+		reference!(Q5_K, "q5_k"),
+		reference!(Q6_K, "q6_k"),
+		reference!(IQ4_NL, "iq4_nl"),
+		reference!(IQ4_XS, "iq4_xs"),
 	] {
 		let matrix = QuantMatrix::new(&WeightMemory::default(), format, data, [2, 256], |column| column).unwrap();
 		let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();

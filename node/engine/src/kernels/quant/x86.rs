@@ -146,6 +146,44 @@ macro_rules! eight_columns {
 		}
 
 		#[inline(always)]
+		fn two_bits(bits: __m256i, pair: usize) -> __m256i {
+			unsafe {
+				let shifted = match pair {
+					0 => bits,
+					1 => _mm256_srli_epi16::<2>(bits),
+					2 => _mm256_srli_epi16::<4>(bits),
+					_ => _mm256_srli_epi16::<6>(bits),
+				};
+				_mm256_and_si256(shifted, _mm256_set1_epi8(3))
+			}
+		}
+
+		#[inline(always)]
+		fn with_third_bit(low: __m256i, bits: __m256i, bit: usize) -> __m256i {
+			unsafe {
+				let shifted = match bit {
+					0 => _mm256_slli_epi16::<2>(bits),
+					1 => _mm256_slli_epi16::<1>(bits),
+					2 => bits,
+					3 => _mm256_srli_epi16::<1>(bits),
+					4 => _mm256_srli_epi16::<2>(bits),
+					5 => _mm256_srli_epi16::<3>(bits),
+					6 => _mm256_srli_epi16::<4>(bits),
+					_ => _mm256_srli_epi16::<5>(bits),
+				};
+				_mm256_or_si256(low, _mm256_and_si256(shifted, _mm256_set1_epi8(4)))
+			}
+		}
+
+		#[inline(always)]
+		fn from_table(table: &[i8; 16], nibbles: __m256i) -> __m256i {
+			unsafe {
+				let table = _mm_loadu_si128(table.as_ptr().cast());
+				_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), nibbles)
+			}
+		}
+
+		#[inline(always)]
 		fn add(sums: __m256i, addend: i32) -> __m256i {
 			unsafe { _mm256_add_epi32(sums, _mm256_set1_epi32(addend)) }
 		}
@@ -386,6 +424,44 @@ impl Columns for Avx512Vnni {
 				_ => _mm512_srli_epi16::<2>(bits),
 			};
 			_mm512_or_si512(nibbles, _mm512_and_si512(shifted, _mm512_set1_epi8(48)))
+		}
+	}
+
+	#[inline(always)]
+	fn two_bits(bits: __m512i, pair: usize) -> __m512i {
+		unsafe {
+			let shifted = match pair {
+				0 => bits,
+				1 => _mm512_srli_epi16::<2>(bits),
+				2 => _mm512_srli_epi16::<4>(bits),
+				_ => _mm512_srli_epi16::<6>(bits),
+			};
+			_mm512_and_si512(shifted, _mm512_set1_epi8(3))
+		}
+	}
+
+	#[inline(always)]
+	fn with_third_bit(low: __m512i, bits: __m512i, bit: usize) -> __m512i {
+		unsafe {
+			let shifted = match bit {
+				0 => _mm512_slli_epi16::<2>(bits),
+				1 => _mm512_slli_epi16::<1>(bits),
+				2 => bits,
+				3 => _mm512_srli_epi16::<1>(bits),
+				4 => _mm512_srli_epi16::<2>(bits),
+				5 => _mm512_srli_epi16::<3>(bits),
+				6 => _mm512_srli_epi16::<4>(bits),
+				_ => _mm512_srli_epi16::<5>(bits),
+			};
+			_mm512_or_si512(low, _mm512_and_si512(shifted, _mm512_set1_epi8(4)))
+		}
+	}
+
+	#[inline(always)]
+	fn from_table(table: &[i8; 16], nibbles: __m512i) -> __m512i {
+		unsafe {
+			let table = _mm_loadu_si128(table.as_ptr().cast());
+			_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), nibbles)
 		}
 	}
 

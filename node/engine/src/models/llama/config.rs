@@ -1,5 +1,7 @@
 //! What a file says about its model.
 
+mod meaning;
+
 use super::linear::invalid;
 use crate::gguf::{GgufError, GgufFile, Strings};
 use crate::EngineError;
@@ -20,8 +22,48 @@ pub(super) enum Family {
 	Llama,
 	/// As Llama, with biases on queries, keys and values; rotates pairs that are half a head apart.
 	Qwen2,
+	/// As Qwen2, mostly without biases, with a norm of each head of queries and keys.
+	Qwen3,
 	/// Queries, keys and values in one matrix, as are gate and up; rotates as Qwen2.
 	Phi3,
+	/// As Llama, but for every fourth layer, where nothing rotates.
+	SmolLm3,
+}
+
+/// Of so many layers of SmolLM3, the last has no rotation. Its files do not say.
+const SMOLLM3_STEP: usize = 4;
+
+impl Family {
+	/// Every family.
+	pub const ALL: [Self; 5] = [Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::SmolLm3];
+
+	/// What files call it.
+	pub const fn name(self) -> &'static str {
+		match self {
+			Self::Llama => "llama",
+			Self::Qwen2 => "qwen2",
+			Self::Qwen3 => "qwen3",
+			Self::Phi3 => "phi3",
+			Self::SmolLm3 => "smollm3",
+		}
+	}
+
+	/// Whether files have pairs of neighbours rotate.
+	pub const fn rotates_neighbours(self) -> bool {
+		matches!(self, Self::Llama | Self::SmolLm3)
+	}
+
+	/// The family that a file says it is of.
+	pub fn of(file: &GgufFile<'_>) -> Result<Self, EngineError> {
+		let name: &str = file.get("general.architecture").map_err(|error| invalid(error.to_string()))?;
+		Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| unknown_architecture(name))
+	}
+}
+
+/// No model of this architecture is computed here.
+fn unknown_architecture(name: &str) -> EngineError {
+	let known = Family::ALL.map(Family::name).join(", ");
+	invalid(format!("architecture {name:?} is not known: only {known} are"))
 }
 
 /// The shape of a model, by the names of GGUF.
@@ -34,6 +76,8 @@ pub(super) struct Config {
 	pub heads: usize,
 	pub kv_heads: usize,
 	pub head: usize,
+	/// How many values of a head rotate, from the first one on.
+	pub rotated: usize,
 	pub vocabulary: usize,
 	pub context: usize,
 	pub epsilon: f32,
@@ -89,14 +133,9 @@ impl Config {
 	/// Reads the metadata and makes sure that the forward pass can compute such a shape.
 	pub fn read(file: &GgufFile<'_>) -> Result<Self, EngineError> {
 		let error = |error: GgufError| invalid(error.to_string());
-		let architecture: &str = file.get("general.architecture").map_err(error)?;
-		let family = match architecture {
-			"llama" => Family::Llama,
-			"qwen2" => Family::Qwen2,
-			"phi3" => Family::Phi3,
-			other => return Err(invalid(format!("architecture {other:?} is not known"))),
-		};
-		let key = |name: &str| format!("{architecture}.{name}");
+		meaning::check_kind(file)?;
+		let family = Family::of(file)?;
+		let key = |name: &str| format!("{}.{name}", family.name());
 		let size = |name: &str, limit: u32| -> Result<usize, EngineError> {
 			let value: u32 = file.get(&key(name)).map_err(error)?;
 			match (1..=limit).contains(&value) {
@@ -124,9 +163,13 @@ impl Config {
 		for limit in [window.map(|window| window as usize), original].into_iter().flatten() {
 			context = context.min(limit);
 		}
-		let vocabulary = match file.find::<Strings<'_>>("tokenizer.ggml.tokens").map_err(error)? {
-			Some(tokens) => tokens.len(),
-			None => size("vocab_size", 1 << 22)?,
+		let tokens = file.find::<Strings<'_>>("tokenizer.ggml.tokens").map_err(error)?.map(|tokens| tokens.len());
+		let vocabulary = match (tokens, optional("vocab_size")?) {
+			(Some(tokens), Some(size)) if tokens != size as usize => {
+				return Err(invalid(format!("{} is {size}, but there are {tokens} tokens", key("vocab_size"))));
+			}
+			(Some(tokens), _) => tokens,
+			(None, _) => size("vocab_size", 1 << 22)?,
 		};
 		let epsilon = float("attention.layer_norm_rms_epsilon")?
 			.ok_or_else(|| invalid(format!("{} is missing", key("attention.layer_norm_rms_epsilon"))))?;
@@ -138,13 +181,15 @@ impl Config {
 			heads,
 			kv_heads,
 			head,
+			rotated: optional("rope.dimension_count")?.map_or(head, |rotated| rotated as usize),
 			vocabulary,
 			context,
 			epsilon,
 			rope_base: f64::from(float("rope.freq_base")?.unwrap_or(10_000.0)),
 			rope,
 		};
-		config.check(optional("rope.dimension_count")?)?;
+		config.check(&key)?;
+		meaning::check_keys(file, &key, config.head)?;
 		let table_bytes = (config.context * config.head * size_of::<f32>()) as u64;
 		if table_bytes > TABLE_BYTES.max(file.tensor_bytes()) {
 			return Err(invalid(format!(
@@ -155,22 +200,48 @@ impl Config {
 		Ok(config)
 	}
 
-	fn check(&self, rotated: Option<u32>) -> Result<(), EngineError> {
-		let multiples = [self.width, self.hidden, self.head].iter().all(|size| *size != 0 && size.is_multiple_of(32));
-		if !multiples {
-			return Err(invalid(format!("widths that are not multiples of 32: {self:?}")));
+	fn check(&self, key: &dyn Fn(&str) -> String) -> Result<(), EngineError> {
+		let &Self { width, hidden, heads, kv_heads, head, rotated, epsilon, rope_base, .. } = self;
+		for (name, size) in [("embedding_length", width), ("feed_forward_length", hidden)] {
+			if !size.is_multiple_of(32) {
+				return Err(invalid(format!("{} is {size}, expected a multiple of 32", key(name))));
+			}
 		}
-		if !self.heads.is_multiple_of(self.kv_heads) || self.head > 1 << 10 {
-			return Err(invalid(format!("heads that do not fit: {self:?}")));
+		if !head.is_multiple_of(32) || !(1..=1 << 10).contains(&head) {
+			let shares = [key("attention.key_length"), key("embedding_length"), key("attention.head_count")];
+			let [own, width, heads] = shares;
+			return Err(invalid(format!(
+				"a head has {head} values ({own}, or {width} by {heads}), expected a multiple of 32 up to 1024"
+			)));
 		}
-		if rotated.is_some_and(|rotated| rotated as usize != self.head) {
-			return Err(invalid("only whole heads are rotated".into()));
+		if !heads.is_multiple_of(kv_heads) {
+			let [all, shared] = ["attention.head_count", "attention.head_count_kv"].map(key);
+			return Err(invalid(format!("{all} is {heads}, not a multiple of {shared}, which is {kv_heads}")));
 		}
-		let epsilon_fits = self.epsilon.is_finite() && self.epsilon > 0.0;
-		if !epsilon_fits || !self.rope_base.is_finite() || self.rope_base < 1.0 {
-			return Err(invalid(format!("epsilon or base out of range: {self:?}")));
+		let fits = rotated.is_multiple_of(32) && (32..=head).contains(&rotated);
+		if !fits || (self.family.rotates_neighbours() && rotated != head) {
+			let name = key("rope.dimension_count");
+			let expected = if self.family.rotates_neighbours() { "all" } else { "a multiple of 32" };
+			return Err(invalid(format!("{name} is {rotated} of the {head} values of a head, expected {expected}")));
+		}
+		if !epsilon.is_finite() || epsilon <= 0.0 {
+			let name = key("attention.layer_norm_rms_epsilon");
+			return Err(invalid(format!("{name} is {epsilon}, expected a positive number")));
+		}
+		if !rope_base.is_finite() || rope_base < 1.0 {
+			return Err(invalid(format!("{} is {rope_base}, expected at least 1", key("rope.freq_base"))));
 		}
 		Ok(())
+	}
+
+	/// Whether queries and keys of a layer rotate.
+	pub fn rotates(&self, layer: usize) -> bool {
+		self.family != Family::SmolLm3 || (layer + 1) % SMOLLM3_STEP != 0
+	}
+
+	/// Whether a tensor may be left over: within the original context, the factors of longer ones are not used.
+	pub fn has_no_use_for(&self, tensor: &str) -> bool {
+		tensor == LONG_FACTORS && self.rope.factors == Some(SHORT_FACTORS)
 	}
 }
 

@@ -42,7 +42,7 @@ pub(super) fn floats(tensor: &TensorView<'_>) -> Result<Vec<f32>, EngineError> {
 		GgufDtype::Bf16 => {
 			data.as_chunks().0.iter().map(|bytes| f32::from_bits(u32::from(half(bytes)) << 16)).collect()
 		}
-		other => return Err(invalid(format!("tensor {} has type {other:?}, expected floats", tensor.name))),
+		other => return Err(invalid(format!("tensor {} has type {other}, expected floats", tensor.name))),
 	};
 	match all_finite(&values) {
 		true => Ok(values),
@@ -74,8 +74,13 @@ impl Matrix {
 			GgufDtype::Q5_0 => Format::Q5_0,
 			GgufDtype::Q5_1 => Format::Q5_1,
 			GgufDtype::Q8_0 => Format::Q8_0,
+			GgufDtype::Q2K => Format::Q2_K,
+			GgufDtype::Q3K => Format::Q3_K,
 			GgufDtype::Q4K => Format::Q4_K,
+			GgufDtype::Q5K => Format::Q5_K,
 			GgufDtype::Q6K => Format::Q6_K,
+			GgufDtype::Iq4Nl => Format::IQ4_NL,
+			GgufDtype::Iq4Xs => Format::IQ4_XS,
 			GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => {
 				let values = floats(tensor)?;
 				let mut packed = PackedMatrix::zeros(depth, columns);

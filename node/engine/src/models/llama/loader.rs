@@ -8,6 +8,7 @@ use crate::kernels::WeightMemory;
 use crate::store::Progress;
 use crate::EngineError;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// Takes a file's tensors.
 pub(super) struct Loader<'a, 'p> {
@@ -17,24 +18,30 @@ pub(super) struct Loader<'a, 'p> {
 	/// The bytes of the tensors that are loaded or being loaded.
 	begun: Cell<u64>,
 	progress: RefCell<Progress<'p>>,
+	/// The names of the tensors that were looked up.
+	taken: RefCell<BTreeSet<&'a str>>,
 }
+
+/// A matrix and its bias, if it has one.
+type Biased = (Matrix, Option<Vec<f32>>);
 
 impl<'a, 'p> Loader<'a, 'p> {
 	/// Tells how many bytes of how many are begun.
 	pub fn new(file: &'a GgufFile<'a>, config: &'a Config, progress: Progress<'p>) -> Self {
-		let (memory, begun) = (WeightMemory::default(), Cell::default());
-		Self { file, config, memory, begun, progress: RefCell::new(progress) }
+		let (memory, begun, taken) = (WeightMemory::default(), Cell::default(), RefCell::default());
+		Self { file, config, memory, begun, progress: RefCell::new(progress), taken }
 	}
 
-	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorView<'_>, EngineError> {
+	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&'a TensorView<'a>, EngineError> {
 		let tensor = self.file.tensor(name).ok_or_else(|| invalid(format!("tensor {name} is missing")))?;
 		if tensor.shape != shape {
 			return Err(invalid(format!("tensor {name} has shape {:?}, expected {shape:?}", tensor.shape)));
 		}
-		let total = self.file.tensor_bytes();
 		// Joined matrices are looked up once for each of their parts.
-		self.begun.set(total.min(self.begun.get() + tensor.data.len() as u64));
-		(self.progress.borrow_mut())(self.begun.get(), total);
+		if self.taken.borrow_mut().insert(tensor.name) {
+			self.begun.set(self.begun.get() + tensor.data.len() as u64);
+		}
+		(self.progress.borrow_mut())(self.begun.get(), self.file.tensor_bytes());
 		Ok(tensor)
 	}
 
@@ -43,60 +50,95 @@ impl<'a, 'p> Loader<'a, 'p> {
 		floats(self.tensor(name, &[length])?)
 	}
 
-	/// The matrix `name.weight`.
+	/// The matrix `name.weight` without a bias.
 	pub fn matrix(&self, name: &str, columns: usize, depth: usize) -> Result<Matrix, EngineError> {
 		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
 		Matrix::new(&self.memory, tensor, [0, columns], depth, |column| column)
 	}
 
+	/// The matrix `name.weight`, and `name.bias` if the file has it; column j is the file's `order(j)`.
+	fn biased(
+		&self,
+		name: &str,
+		columns: usize,
+		depth: usize,
+		order: impl Fn(usize) -> usize,
+	) -> Result<Biased, EngineError> {
+		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
+		let bias_name = format!("{name}.bias");
+		let bias = match self.file.tensor(&bias_name) {
+			Some(_) => {
+				let bias = self.vector(&bias_name, columns)?;
+				Some((0..columns).map(|column| bias[order(column)]).collect())
+			}
+			None => None,
+		};
+		Ok((Matrix::new(&self.memory, tensor, [0, columns], depth, order)?, bias))
+	}
+
+	/// The matrix `name.weight` on its own, with its bias if it has one.
+	pub fn only(&self, name: &str, columns: usize, depth: usize) -> Result<Linear, EngineError> {
+		Ok(Linear::new(vec![self.biased(name, columns, depth, |column| column)?]))
+	}
+
 	/// The weights of a layer.
 	pub fn layer(&self, layer: usize) -> Result<Layer, EngineError> {
-		let Config { width, hidden, heads, head, .. } = *self.config;
+		let Config { width, hidden, heads, head, family, .. } = *self.config;
 		let name = |part: &str| format!("blk.{layer}.{part}");
-		let only = |part: &str, columns, depth| -> Result<Linear, EngineError> {
-			Ok(Linear::new(vec![(self.matrix(&name(part), columns, depth)?, None)]))
+		let plain = |part: &str| self.biased(&name(part), hidden, width, |column| column);
+		let gate_up = match family {
+			Family::Phi3 => self.only(&name("ffn_up"), 2 * hidden, width)?,
+			Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::SmolLm3 => {
+				Linear::new(vec![plain("ffn_gate")?, plain("ffn_up")?])
+			}
 		};
-		let gate_up = match self.config.family {
-			Family::Phi3 => only("ffn_up", 2 * hidden, width)?,
-			Family::Llama | Family::Qwen2 => Linear::new(vec![
-				(self.matrix(&name("ffn_gate"), hidden, width)?, None),
-				(self.matrix(&name("ffn_up"), hidden, width)?, None),
-			]),
+		let head_norm = |part: &str| match family {
+			Family::Qwen3 => self.vector(&name(&format!("attn_{part}_norm.weight")), head).map(Some),
+			Family::Llama | Family::Qwen2 | Family::Phi3 | Family::SmolLm3 => Ok(None),
 		};
 		Ok(Layer {
 			attention_norm: self.vector(&name("attn_norm.weight"), width)?,
 			query_key_value: self.query_key_value(layer)?,
-			attention_out: only("attn_output", width, heads * head)?,
+			query_norm: head_norm("q")?,
+			key_norm: head_norm("k")?,
+			attention_out: self.only(&name("attn_output"), width, heads * head)?,
 			feed_forward_norm: self.vector(&name("ffn_norm.weight"), width)?,
 			gate_up,
-			down: only("ffn_down", width, hidden)?,
+			down: self.only(&name("ffn_down"), width, hidden)?,
 		})
 	}
 
 	fn query_key_value(&self, layer: usize) -> Result<Linear, EngineError> {
 		let Config { width, heads, kv_heads, head, family, .. } = *self.config;
 		if family == Family::Phi3 {
-			let columns = (heads + 2 * kv_heads) * head;
-			return Ok(Linear::new(vec![(self.matrix(&format!("blk.{layer}.attn_qkv"), columns, width)?, None)]));
+			return self.only(&format!("blk.{layer}.attn_qkv"), (heads + 2 * kv_heads) * head, width);
 		}
 		let half = head / 2;
 		// Pairs of neighbours become pairs half a head apart.
 		let apart = |column: usize| column / head * head + column % half * 2 + column % head / half;
-		let part = |part: &str, heads: usize, reordered: bool| -> Result<_, EngineError> {
-			let name = format!("blk.{layer}.attn_{part}");
-			let tensor = self.tensor(&format!("{name}.weight"), &[width, heads * head])?;
+		let part = |part: &str, heads: usize, reordered: bool| {
 			let order = |column: usize| if reordered { apart(column) } else { column };
-			let bias_name = format!("{name}.bias");
-			let bias = match self.file.tensor(&bias_name) {
-				Some(_) => {
-					let bias = self.vector(&bias_name, heads * head)?;
-					Some((0..bias.len()).map(|column| bias[order(column)]).collect())
-				}
-				None => None,
-			};
-			Ok((Matrix::new(&self.memory, tensor, [0, heads * head], width, order)?, bias))
+			self.biased(&format!("blk.{layer}.attn_{part}"), heads * head, width, order)
 		};
-		let llama = family == Family::Llama;
-		Ok(Linear::new(vec![part("q", heads, llama)?, part("k", kv_heads, llama)?, part("v", kv_heads, false)?]))
+		let neighbours = family.rotates_neighbours();
+		let [query, key] = [part("q", heads, neighbours)?, part("k", kv_heads, neighbours)?];
+		Ok(Linear::new(vec![query, key, part("v", kv_heads, false)?]))
+	}
+
+	/// Makes sure that all tensors were taken: with one left over, the model is another than the one that is computed.
+	pub fn finish(&self) -> Result<(), EngineError> {
+		let taken = self.taken.borrow();
+		let left = |name: &str| !taken.contains(name) && !self.config.has_no_use_for(name);
+		match self.file.tensors().find(|tensor| left(tensor.name)) {
+			None => {
+				let total = self.file.tensor_bytes();
+				(self.progress.borrow_mut())(total, total);
+				Ok(())
+			}
+			Some(TensorView { name, .. }) => Err(invalid(format!(
+				"it has the tensor {name:?}, which architecture {} does not compute with here",
+				self.config.family.name()
+			))),
+		}
 	}
 }

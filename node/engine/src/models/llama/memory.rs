@@ -19,6 +19,8 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize) -> Result<u64
 	let weights = |shape: &[usize], bytes: u64, dtype| match dtype {
 		// Become 32-bit floats.
 		GgufDtype::F16 | GgufDtype::Bf16 => product(shape),
+		// Their factors of four or six bits become bytes: of 84 bytes, 100.
+		GgufDtype::Q2K | GgufDtype::Q3K | GgufDtype::Q4K | GgufDtype::Q5K => bytes.saturating_add(bytes / 5),
 		_ => bytes,
 	};
 	let (mut all, mut largest) = (0_u64, 0);

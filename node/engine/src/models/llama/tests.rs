@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 mod candle;
 mod random_model;
+mod support;
 
-use random_model::{Shape, HEAD, LAYERS};
+use random_model::{Shape, HEAD};
 
 const WIDTH: usize = 64;
 const HIDDEN: usize = 96;
@@ -19,19 +20,30 @@ const VOCABULARY: usize = 70;
 
 /// A small model of random weights.
 pub(super) fn made_up(family: &'static str, dtype: GgufDtype) -> Vec<u8> {
-	let shape = Shape {
+	shape(family, dtype).file()
+}
+
+fn shape(family: &'static str, dtype: GgufDtype) -> Shape {
+	Shape {
 		family,
 		dtype,
 		width: WIDTH,
 		hidden: HIDDEN,
 		heads: HEADS,
 		kv_heads: KV_HEADS,
+		head: HEAD,
+		rotated: HEAD,
 		vocabulary: VOCABULARY,
 		epsilon: 1e-5,
 		rope_base: 10_000.0,
 		tied: true,
-	};
-	shape.file()
+		biased: false,
+	}
+}
+
+/// The shape of a model whose rows are whole blocks of any format.
+fn wide(family: &'static str, dtype: GgufDtype) -> Shape {
+	Shape { width: 256, hidden: 256, heads: 8, ..shape(family, dtype) }
 }
 
 fn load(bytes: &[u8]) -> Result<Llama, EngineError> {
@@ -99,7 +111,7 @@ fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
 
 #[test]
 fn loading_should_tell_of_more_and_more_bytes_up_to_all() {
-	for family in ["llama", "qwen2", "phi3"] {
+	for family in ["llama", "qwen2", "qwen3", "phi3"] {
 		let bytes = made_up(family, GgufDtype::Q4_1);
 		let file = GgufFile::parse(&bytes).unwrap();
 		let mut told = Vec::new();
@@ -125,7 +137,10 @@ fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_seque
 	for dtype in formats {
 		check(&load(&made_up("llama", dtype)).unwrap(), &tokens[..40], true);
 	}
-	for family in ["qwen2", "phi3"] {
+	for dtype in [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs] {
+		check(&load(&wide("llama", dtype).file()).unwrap(), &tokens[..20], true);
+	}
+	for family in ["qwen2", "qwen3", "phi3", "smollm3"] {
 		check(&load(&made_up(family, GgufDtype::Q4_1)).unwrap(), &tokens, true);
 	}
 }
@@ -302,10 +317,13 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 		let scale = 1.0 / (dot(x, x) / x.len() as f64 + f64::from(1e-5_f32)).sqrt();
 		x.iter().zip(w).map(|(x, w)| x * scale * w).collect()
 	};
+	let size_of = |name: &str| file.get::<u32>(&format!("{family}.{name}")).unwrap() as usize;
+	let (rotated, head_size) = (size_of("rope.dimension_count"), size_of("attention.key_length"));
 	let rotate = |head: &mut [f64], position: usize| {
-		for i in 0..HEAD / 2 {
-			let angle = position as f64 / 10_000.0_f64.powf(2.0 * i as f64 / HEAD as f64);
-			let (a, b) = if family == "llama" { (2 * i, 2 * i + 1) } else { (i, i + HEAD / 2) };
+		for i in 0..rotated / 2 {
+			let angle = position as f64 / 10_000.0_f64.powf(2.0 * i as f64 / rotated as f64);
+			let neighbours = matches!(family, "llama" | "smollm3");
+			let (a, b) = if neighbours { (2 * i, 2 * i + 1) } else { (i, i + rotated / 2) };
 			let (x, y) = (head[a], head[b]);
 			head[a] = x * angle.cos() - y * angle.sin();
 			head[b] = x * angle.sin() + y * angle.cos();
@@ -314,57 +332,76 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 	let embedding = weights("token_embd.weight");
 	let mut rows: Vec<Vec<f64>> =
 		tokens.iter().map(|token| embedding[*token as usize * WIDTH..][..WIDTH].to_vec()).collect();
-	for layer in 0..LAYERS {
+	for layer in 0..size_of("block_count") {
 		let name = |part: &str| format!("blk.{layer}.{part}");
+		let times = |x: &[f64], part: &str| -> Vec<f64> {
+			let mut out = times(x, &weights(&name(&format!("{part}.weight"))));
+			let bias = name(&format!("{part}.bias"));
+			if file.tensor(&bias).is_some() {
+				out.iter_mut().zip(weights(&bias)).for_each(|(out, bias)| *out += bias);
+			}
+			out
+		};
+		let norm_heads = |values: &mut [f64], part: &str| {
+			let name = name(&format!("attn_{part}_norm.weight"));
+			if file.tensor(&name).is_some() {
+				values.chunks_exact_mut(head_size).for_each(|head| head.copy_from_slice(&norm(head, &weights(&name))));
+			}
+		};
 		let mut seen: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
 		for (position, x) in rows.iter_mut().enumerate() {
 			let h = norm(x, &weights(&name("attn_norm.weight")));
 			let [mut q, mut k, v] = if family == "phi3" {
-				let all = times(&h, &weights(&name("attn_qkv.weight")));
-				let (q, rest) = all.split_at(HEADS * HEAD);
-				let (k, v) = rest.split_at(KV_HEADS * HEAD);
+				let all = times(&h, "attn_qkv");
+				let (q, rest) = all.split_at(HEADS * head_size);
+				let (k, v) = rest.split_at(KV_HEADS * head_size);
 				[q.to_vec(), k.to_vec(), v.to_vec()]
 			} else {
-				["q", "k", "v"].map(|part| {
-					let mut out = times(&h, &weights(&name(&format!("attn_{part}.weight"))));
-					if family == "qwen2" {
-						let bias = weights(&name(&format!("attn_{part}.bias")));
-						out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
-					}
-					out
-				})
+				["q", "k", "v"].map(|part| times(&h, &format!("attn_{part}")))
 			};
-			q.chunks_exact_mut(HEAD).chain(k.chunks_exact_mut(HEAD)).for_each(|head| rotate(head, position));
+			norm_heads(&mut q, "q");
+			norm_heads(&mut k, "k");
+			if family != "smollm3" || layer % 4 != 3 {
+				q.chunks_exact_mut(head_size)
+					.chain(k.chunks_exact_mut(head_size))
+					.for_each(|head| rotate(head, position));
+			}
 			seen.push((k, v));
-			let mut mixed = vec![0.0; HEADS * HEAD];
+			let mut mixed = vec![0.0; HEADS * head_size];
 			for head in 0..HEADS {
-				let of = |values: &[f64]| values[head / (HEADS / KV_HEADS) * HEAD..][..HEAD].to_vec();
-				let query = &q[head * HEAD..][..HEAD];
+				let of = |values: &[f64]| values[head / (HEADS / KV_HEADS) * head_size..][..head_size].to_vec();
+				let query = &q[head * head_size..][..head_size];
 				let terms: Vec<f64> =
-					seen.iter().map(|(k, _)| (dot(query, &of(k)) / (HEAD as f64).sqrt()).exp()).collect();
+					seen.iter().map(|(k, _)| (dot(query, &of(k)) / (head_size as f64).sqrt()).exp()).collect();
 				let total = terms.iter().sum::<f64>();
 				for (term, (_, v)) in terms.iter().zip(&seen) {
-					let out = &mut mixed[head * HEAD..][..HEAD];
+					let out = &mut mixed[head * head_size..][..head_size];
 					out.iter_mut().zip(of(v)).for_each(|(out, v)| *out += term / total * v);
 				}
 			}
-			let out = times(&mixed, &weights(&name("attn_output.weight")));
+			let out = times(&mixed, "attn_output");
 			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
 			let h = norm(x, &weights(&name("ffn_norm.weight")));
 			let (gate, up) = if family == "phi3" {
-				let mut gate = times(&h, &weights(&name("ffn_up.weight")));
+				let mut gate = times(&h, "ffn_up");
 				let up = gate.split_off(HIDDEN);
 				(gate, up)
 			} else {
-				(times(&h, &weights(&name("ffn_gate.weight"))), times(&h, &weights(&name("ffn_up.weight"))))
+				(times(&h, "ffn_gate"), times(&h, "ffn_up"))
 			};
 			let h: Vec<f64> = gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up).collect();
-			let out = times(&h, &weights(&name("ffn_down.weight")));
+			let out = times(&h, "ffn_down");
 			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
 		}
 	}
 	let hidden = norm(&rows[tokens.len() - 1], &weights("output_norm.weight"));
-	let logits = times(&hidden, &embedding);
+	let mut logits = match file.tensor("output.weight") {
+		Some(_) => times(&hidden, &weights("output.weight")),
+		None => times(&hidden, &embedding),
+	};
+	if file.tensor("output.bias").is_some() {
+		logits.iter_mut().zip(weights("output.bias")).for_each(|(logit, bias)| *logit += bias);
+	}
 	[hidden, logits]
 }
 
@@ -372,8 +409,13 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 fn each_family_should_compute_what_a_plain_forward_pass_does() {
 	let pool = Pool::new(1).unwrap();
 	let tokens: Vec<u32> = (0..21).map(|at| (at * at * 7 + at * 3 + 1) % VOCABULARY as u32).collect();
-	for family in ["llama", "qwen2", "phi3"] {
-		let bytes = made_up(family, GgufDtype::F32);
+	let families = ["llama", "qwen2", "qwen3", "phi3", "smollm3"];
+	let plainly = families.map(|family| shape(family, GgufDtype::F32));
+	let biased = plainly.map(|shape| Shape { tied: false, biased: true, ..shape });
+	// As in Phi-4-mini, a part of each head rotates.
+	let partial = ["qwen2", "qwen3", "phi3"].map(|family| Shape { head: 2 * HEAD, ..shape(family, GgufDtype::F32) });
+	for shape in plainly.into_iter().chain(biased).chain(partial) {
+		let (family, bytes) = (shape.family, shape.file());
 		let file = GgufFile::parse(&bytes).unwrap();
 		let model = Llama::load(&file, &mut |_, _| ()).unwrap();
 		let mut on = Workspace::new(Kernels::best(), &pool);
@@ -384,7 +426,7 @@ fn each_family_should_compute_what_a_plain_forward_pass_does() {
 			for (value, expected) in actual.iter().zip(&expected) {
 				assert!(
 					(f64::from(*value) - expected).abs() < 1e-5 * largest,
-					"{family}: {value}, expected {expected}"
+					"{shape:?}: {value}, expected {expected}"
 				);
 			}
 		}

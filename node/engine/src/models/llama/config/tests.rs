@@ -31,7 +31,7 @@ fn is_invalid(loaded: Result<LanguageModel, EngineError>) -> bool {
 
 #[test]
 fn sizes_that_are_zero_giant_or_do_not_fit_the_others_should_be_refused() {
-	for family in ["llama", "qwen2", "phi3"] {
+	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
 		with(family, "context_length", 40_u32.to_le_bytes()).unwrap();
 		for name in SIZES {
 			for size in [0, 3, 33, 64, 1 << 10, 1 << 16, 1 << 18, 1 << 20, 1 << 31, u32::MAX] {
@@ -48,7 +48,9 @@ fn a_long_context_should_need_a_file_that_is_not_small() {
 	let longest = 1 << 15;
 	assert_eq!(with("llama", "context_length", [0, 0x80, 0, 0]).unwrap().context_length(), longest);
 	assert!(is_invalid(with("llama", "context_length", [1, 0x80, 0, 0])));
-	let ballast = tiny_model("llama", GgufDtype::Q8_0).tensor("x", &[1 << 22], GgufDtype::Bf16, &vec![0; 1 << 23]);
+	let ballast = factors(tiny_model("llama", GgufDtype::Q8_0), "rope_factors_short.weight", 1.0)
+		.value("llama.rope.scaling.original_context_length", Item::U32(1 << 20))
+		.tensor("rope_factors_long.weight", &[1 << 22], GgufDtype::Bf16, &vec![0; 1 << 23]);
 	let mut file = ballast.bytes();
 	set_value(&mut file, "llama.context_length", (1_u32 << 16).to_le_bytes());
 	assert_eq!(LanguageModel::load(&file, 1).unwrap().context_length(), 2 * longest);
@@ -80,7 +82,9 @@ fn what_the_forward_pass_does_not_compute_should_be_refused() {
 		};
 		assert!(reason.contains(&format!("{scaling:?} is not supported")), "{reason}");
 	}
-	assert!(is_invalid(and("llama.rope.dimension_count", Item::U32(16))));
+	for rotated in [0, 16, 64, u32::MAX] {
+		assert!(is_invalid(and("llama.rope.dimension_count", Item::U32(rotated))), "{rotated}");
+	}
 	assert!(and("llama.rope.scaling.type", Item::String("none")).is_ok());
 	assert!(and("llama.rope.dimension_count", Item::U32(32)).is_ok());
 }
@@ -105,7 +109,7 @@ fn values_of_the_wrong_type_should_be_refused() {
 
 #[test]
 fn a_model_without_any_one_of_its_tensors_should_be_refused() {
-	for family in ["llama", "qwen2", "phi3"] {
+	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
 		let file = tiny_model(family, GgufDtype::Q8_0).bytes();
 		for name in ["token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_down.weight"] {
 			let mut broken = file.clone();
@@ -114,6 +118,99 @@ fn a_model_without_any_one_of_its_tensors_should_be_refused() {
 			assert!(is_invalid(LanguageModel::load(&broken, 1)), "{family} without {name}");
 		}
 	}
+}
+
+fn reason(loaded: Result<LanguageModel, EngineError>) -> String {
+	match loaded.err() {
+		Some(EngineError::InvalidModel(reason)) => reason,
+		other => panic!("{other:?}"),
+	}
+}
+
+#[test]
+fn a_tensor_that_is_not_computed_with_should_be_refused_by_its_name() {
+	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
+		for name in [
+			"blk.0.attn_q.scale",
+			"blk.0.attn_sinks.weight",
+			"blk.0.post_attention_norm.weight",
+			"blk.0.attn_norm.bias",
+			"blk.1.attn_norm.weight",
+			"output.bias",
+			"token_embd_norm.weight",
+			"anything",
+		] {
+			let file = tiny_model(family, GgufDtype::Q8_0).tensor(name, &[32], GgufDtype::F32, &[0; 128]);
+			let reason = reason(load(&file));
+			assert!(reason.contains(&format!("{name:?}")) && reason.contains(family), "{reason}");
+		}
+	}
+	let normed =
+		tiny_model("llama", GgufDtype::Q8_0).tensor("blk.0.attn_q_norm.weight", &[32], GgufDtype::F32, &[0; 128]);
+	assert!(reason(load(&normed)).contains("attn_q_norm"));
+}
+
+#[test]
+fn keys_that_change_what_a_model_computes_should_be_refused_by_their_names() {
+	let half = 0.5_f32;
+	for (name, refused, neutral) in [
+		("attention.scale", Item::F32(half), Item::F32(1.0 / 32_f32.sqrt())),
+		("attention.causal", Item::Bool(false), Item::Bool(true)),
+		("attention.value_length", Item::U32(64), Item::U32(32)),
+		("logit_scale", Item::F32(half), Item::F32(1.0)),
+		("residual_scale", Item::F32(half), Item::F32(1.0)),
+		("embedding_scale", Item::F32(half), Item::F32(0.0)),
+		("attn_logit_softcapping", Item::F32(50.0), Item::F32(0.0)),
+		("final_logit_softcapping", Item::F32(30.0), Item::F32(0.0)),
+		("expert_count", Item::U32(8), Item::U32(0)),
+		("use_parallel_residual", Item::Bool(true), Item::Bool(false)),
+	] {
+		let name = format!("llama.{name}");
+		assert!(and(&name, neutral).is_ok(), "{name}");
+		for refused in [refused, Item::F32(f32::NAN), Item::String("x")] {
+			let reason = reason(and(&name, refused));
+			assert!(reason.contains(&name), "{name} is {refused:?}: {reason}");
+		}
+	}
+}
+
+#[test]
+fn files_that_are_no_whole_model_should_be_refused_by_what_they_are() {
+	let part = tiny_model("llama", GgufDtype::Q8_0).value("split.count", Item::U32(3)).value("split.no", Item::U32(1));
+	assert!(reason(load(&part)).contains("part 2 of 3"));
+	assert!(and("split.count", Item::U32(1)).is_ok());
+	assert!(reason(and("general.type", Item::String("adapter"))).contains("adapter"));
+	assert!(reason(and("general.type", Item::String("mmproj"))).contains("mmproj"));
+	assert!(and("general.type", Item::String("model")).is_ok());
+	let reason = reason(and("tokenizer.ggml.tokens", Item::Strings(&["a", "b"])));
+	assert!(reason.contains("llama.vocab_size is 5") && reason.contains("2 tokens"), "{reason}");
+}
+
+#[test]
+fn a_size_that_does_not_fit_should_be_told_in_a_line_that_names_its_key() {
+	for (name, value, said) in [
+		("embedding_length", 48_u32.to_le_bytes(), "llama.embedding_length is 48"),
+		("feed_forward_length", 33_u32.to_le_bytes(), "llama.feed_forward_length is 33"),
+		("attention.key_length", 80_u32.to_le_bytes(), "llama.attention.key_length"),
+		("attention.head_count_kv", 3_u32.to_le_bytes(), "llama.attention.head_count_kv"),
+		("attention.layer_norm_rms_epsilon", 0_f32.to_le_bytes(), "llama.attention.layer_norm_rms_epsilon is 0"),
+		("rope.freq_base", 0_f32.to_le_bytes(), "llama.rope.freq_base is 0"),
+	] {
+		let reason = reason(with("llama", name, value));
+		assert!(reason.contains(said) && !reason.contains(['{', '}', '\n']), "{reason}");
+	}
+	assert!(reason(and("llama.rope.dimension_count", Item::U32(16))).contains("llama.rope.dimension_count is 16"));
+}
+
+#[test]
+fn the_architecture_should_be_told_before_a_type_of_tensors() {
+	let file = |architecture| {
+		let file = Gguf::new().value("general.architecture", Item::String(architecture));
+		LanguageModel::load(&file.described("t", &[256], 16, 0).bytes(), 1)
+	};
+	assert_eq!(reason(file("mamba")), "architecture \"mamba\" is not known");
+	let reason = reason(file("llama"));
+	assert!(reason.contains("IQ2_XXS") && reason.contains("\"t\""), "{reason}");
 }
 
 /// What each frequency is divided by, as a tensor.
@@ -134,7 +231,7 @@ fn logits(file: &Gguf) -> Vec<u32> {
 
 #[test]
 fn linear_scaling_should_slow_all_frequencies() {
-	for family in ["llama", "qwen2", "phi3"] {
+	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
 		let model = || tiny_model(family, GgufDtype::Q8_0);
 		let scaled = |kind: Option<&str>, name: &str| {
 			let file = model().value(&format!("{family}.{name}"), Item::F32(4.0));

@@ -21,10 +21,13 @@ fn models() -> Vec<(&'static str, Shape)> {
 		hidden: 96,
 		heads: 4,
 		kv_heads: 2,
+		head: HEAD,
+		rotated: HEAD,
 		vocabulary: 96,
 		epsilon: 1e-5,
 		rope_base: 10_000.0,
 		tied: false,
+		biased: false,
 	};
 	let tied = Shape { kv_heads: 1, rope_base: 500_000.0, tied: true, ..llama };
 	let qwen2 = Shape { family: "qwen2", epsilon: 1e-6, rope_base: 1e6, tied: true, ..llama };

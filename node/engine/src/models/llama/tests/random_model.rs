@@ -5,8 +5,8 @@ use crate::tests::{Gguf, Item, Noise};
 
 /// The size of a head.
 pub(super) const HEAD: usize = 32;
-/// The number of layers.
-pub(super) const LAYERS: usize = 2;
+/// The number of layers of most models.
+const LAYERS: usize = 2;
 
 /// What a model is made of.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +18,16 @@ pub(super) struct Shape {
 	pub hidden: usize,
 	pub heads: usize,
 	pub kv_heads: usize,
+	pub head: usize,
+	/// How many values of a head rotate.
+	pub rotated: usize,
 	pub vocabulary: usize,
 	pub epsilon: f32,
 	pub rope_base: f32,
 	/// Whether the embedding is also the output matrix.
 	pub tied: bool,
+	/// Whether every matrix of the layers has a bias.
+	pub biased: bool,
 }
 
 impl Noise {
@@ -30,7 +35,32 @@ impl Noise {
 		(0..count).flat_map(|_| (middle + self.unit() * 0.2).to_le_bytes()).collect()
 	}
 
+	/// Blocks of random bytes whose half-precision floats make weights of about 0.05.
+	fn blocks(&mut self, dtype: GgufDtype, count: usize) -> Option<Vec<u8>> {
+		let (scale, minimum, at) = match dtype {
+			GgufDtype::Q2K => (0x1c00, Some(0x1c00), 80),
+			GgufDtype::Q3K => (0x1400, None, 108),
+			GgufDtype::Q5K => (0x0800, Some(0x1800), 0),
+			GgufDtype::Iq4Nl => (0x1000, None, 0),
+			GgufDtype::Iq4Xs => (0x0400, None, 0),
+			_ => return None,
+		};
+		let mut bytes = Vec::new();
+		for _ in 0..count / dtype.block_weights() {
+			let mut block: Vec<u8> = (0..dtype.block_bytes()).map(|_| self.bits() as u8).collect();
+			for (which, half) in [Some(scale), minimum].into_iter().flatten().enumerate() {
+				let half: u16 = half + (self.bits() % 0x100) as u16;
+				block[at + 2 * which..][..2].copy_from_slice(&half.to_le_bytes());
+			}
+			bytes.extend(block);
+		}
+		Some(bytes)
+	}
+
 	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
+		if let Some(blocks) = self.blocks(dtype, count) {
+			return blocks;
+		}
 		// A scale of about 0.001 for eight bits and 0.01 for fewer, a minimum of about −0.08.
 		let scale = if dtype == GgufDtype::Q8_0 { 0x1400 } else { 0x2000 };
 		let halves = if matches!(dtype, GgufDtype::Q4_1 | GgufDtype::Q5_1) { 2 } else { 1 };
@@ -40,6 +70,22 @@ impl Noise {
 			GgufDtype::Bf16 => {
 				(0..count).flat_map(|_| ((self.bits() & 0x807f) as u16 | 0x3d80).to_le_bytes()).collect()
 			}
+			GgufDtype::Q4K => (0..count / 256)
+				.flat_map(|_| {
+					let scale = (0x0c00 + (self.bits() % 0x200) as u16).to_le_bytes();
+					let minimum = (0x1800 + (self.bits() % 0x100) as u16).to_le_bytes();
+					let mut block = [scale, minimum].concat();
+					block.resize_with(dtype.block_bytes(), || self.bits() as u8);
+					block
+				})
+				.collect(),
+			GgufDtype::Q6K => (0..count / 256)
+				.flat_map(|_| {
+					let mut block: Vec<u8> = (2..dtype.block_bytes()).map(|_| self.bits() as u8).collect();
+					block.extend((0x0400 + (self.bits() % 0x200) as u16).to_le_bytes());
+					block
+				})
+				.collect(),
 			_ => (0..count / 32)
 				.flat_map(|_| {
 					let mut block = (scale + (self.bits() % 0x200) as u16).to_le_bytes().to_vec();
@@ -55,9 +101,19 @@ impl Noise {
 }
 
 impl Shape {
+	/// The number of layers: enough for one of each kind.
+	pub fn layers(&self) -> usize {
+		if self.family == "smollm3" {
+			2 * LAYERS
+		} else {
+			LAYERS
+		}
+	}
+
 	/// The model's file, always the same.
 	pub fn file(&self) -> Vec<u8> {
-		let Self { family, dtype, width, hidden, heads, kv_heads, vocabulary, .. } = *self;
+		let Self { family, dtype, width, hidden, heads, kv_heads, head, vocabulary, .. } = *self;
+		let layers = self.layers();
 		let mut noise = Noise(11);
 		let key = |name: &str| format!("{family}.{name}");
 		let tokens: Vec<String> = (0..vocabulary).map(|token| format!("t{token}")).collect();
@@ -65,16 +121,23 @@ impl Shape {
 		let mut file = Gguf::new()
 			.value("general.architecture", Item::String(family))
 			.value("tokenizer.ggml.tokens", Item::Strings(&tokens))
+			.value("tokenizer.ggml.model", Item::String("gpt2"))
+			.value("tokenizer.ggml.pre", Item::String("gpt-2"))
+			.value("tokenizer.ggml.token_type", Item::I32s(&vec![1; vocabulary]))
+			.value("tokenizer.ggml.merges", Item::Strings(&["t 0"]))
+			.value("tokenizer.ggml.bos_token_id", Item::U32(0))
+			.value("tokenizer.ggml.eos_token_id", Item::U32(0))
 			.value(&key("attention.layer_norm_rms_epsilon"), Item::F32(self.epsilon))
 			.value(&key("rope.freq_base"), Item::F32(self.rope_base));
 		let sizes = [
-			("block_count", LAYERS),
+			("block_count", layers),
 			("embedding_length", width),
 			("feed_forward_length", hidden),
 			("attention.head_count", heads),
 			("attention.head_count_kv", kv_heads),
-			("attention.key_length", HEAD),
-			("rope.dimension_count", HEAD),
+			("attention.key_length", head),
+			("attention.value_length", head),
+			("rope.dimension_count", self.rotated),
 			("context_length", 400),
 		];
 		for (name, size) in sizes {
@@ -92,9 +155,12 @@ impl Shape {
 		if !self.tied {
 			add("output.weight".into(), outer, &[width, vocabulary]);
 		}
-		for layer in 0..LAYERS {
+		if self.biased && !self.tied {
+			add("output.bias".into(), GgufDtype::F32, &[vocabulary]);
+		}
+		for layer in 0..layers {
 			let name = |part: &str| format!("blk.{layer}.{part}.weight");
-			let (query, kv) = (heads * HEAD, kv_heads * HEAD);
+			let (query, kv) = (heads * head, kv_heads * head);
 			add(name("attn_norm"), GgufDtype::F32, &[width]);
 			add(name("ffn_norm"), GgufDtype::F32, &[width]);
 			if family == "phi3" {
@@ -103,7 +169,7 @@ impl Shape {
 			} else {
 				for (part, columns) in [("q", query), ("k", kv), ("v", kv)] {
 					add(name(&format!("attn_{part}")), dtype, &[width, columns]);
-					if family == "qwen2" {
+					if family == "qwen2" || self.biased {
 						add(format!("blk.{layer}.attn_{part}.bias"), GgufDtype::F32, &[columns]);
 					}
 				}
@@ -112,6 +178,19 @@ impl Shape {
 			}
 			add(name("attn_output"), dtype, &[query, width]);
 			add(name("ffn_down"), dtype, &[hidden, width]);
+			if family == "qwen3" {
+				add(name("attn_q_norm"), GgufDtype::F32, &[head]);
+				add(name("attn_k_norm"), GgufDtype::F32, &[head]);
+			}
+			if self.biased {
+				let joined: &[(&str, usize)] = match family {
+					"phi3" => &[("attn_qkv", query + 2 * kv), ("ffn_up", 2 * hidden)],
+					_ => &[("ffn_gate", hidden), ("ffn_up", hidden)],
+				};
+				for (part, columns) in joined.iter().chain(&[("attn_output", width), ("ffn_down", width)]) {
+					add(format!("blk.{layer}.{part}.bias"), GgufDtype::F32, &[*columns]);
+				}
+			}
 		}
 		file.bytes()
 	}

@@ -1,0 +1,105 @@
+//! Keys that change what a model computes, and that no forward pass here follows.
+//!
+//! A file that has one with a value that matters is refused by the key's name: it would be computed as another model.
+
+use super::invalid;
+use crate::gguf::{GgufError, GgufFile, Value};
+use crate::EngineError;
+
+/// What a key may say without a meaning.
+enum Neutral {
+	/// No: the number is zero or the truth value false.
+	No,
+	/// Nothing is multiplied: the number is one, or zero, which files write where they have none.
+	One,
+	/// The truth value is true.
+	Yes,
+	/// The number is the size of a head.
+	Head,
+	/// The number is what scores are multiplied by anyway, one by the root of the size of a head, or zero.
+	ScoreScale,
+}
+
+/// The keys behind the architecture's name.
+const KEYS: [(&str, Neutral); 24] = [
+	("attention.scale", Neutral::ScoreScale),
+	("attention.value_length", Neutral::Head),
+	("attention.causal", Neutral::Yes),
+	("attention.clamp_kqv", Neutral::No),
+	("attention.max_alibi_bias", Neutral::No),
+	("attention.alibi_bias_max", Neutral::No),
+	("attention.temperature_scale", Neutral::No),
+	("attention.temperature_length", Neutral::No),
+	("attention.shared_kv_layers", Neutral::No),
+	("attn_logit_softcapping", Neutral::No),
+	("router_logit_softcapping", Neutral::No),
+	("final_logit_softcapping", Neutral::No),
+	("logit_scale", Neutral::One),
+	("residual_scale", Neutral::One),
+	("embedding_scale", Neutral::One),
+	("rope.scaling.yarn_log_multiplier", Neutral::No),
+	("rope.scaling.alpha", Neutral::No),
+	("expert_count", Neutral::No),
+	("expert_used_count", Neutral::No),
+	("expert_shared_count", Neutral::No),
+	("nextn_predict_layers", Neutral::No),
+	("use_parallel_residual", Neutral::No),
+	("swin_norm", Neutral::No),
+	("pooling_type", Neutral::No),
+];
+
+fn number(value: &Value<'_>) -> Option<f64> {
+	Some(match value {
+		Value::U8(value) => f64::from(*value),
+		Value::I8(value) => f64::from(*value),
+		Value::U16(value) => f64::from(*value),
+		Value::I16(value) => f64::from(*value),
+		Value::U32(value) => f64::from(*value),
+		Value::I32(value) => f64::from(*value),
+		Value::U64(value) => *value as f64,
+		Value::I64(value) => *value as f64,
+		Value::F32(value) => f64::from(*value),
+		Value::F64(value) => *value,
+		Value::Bool(value) => f64::from(u8::from(*value)),
+		_ => return None,
+	})
+}
+
+/// Refuses a file with a key that changes what is computed; `head` is the size of a head.
+pub(super) fn check_keys(file: &GgufFile<'_>, key: &dyn Fn(&str) -> String, head: usize) -> Result<(), EngineError> {
+	for (name, neutral) in KEYS {
+		let name = key(name);
+		let Some((_, value)) = file.values().find(|(key, _)| *key == name) else { continue };
+		let Some(number) = number(value) else {
+			return Err(invalid(format!("the value of {name:?} is neither a number nor a truth value")));
+		};
+		let is_neutral = match neutral {
+			Neutral::No => number == 0.0,
+			Neutral::One => number == 0.0 || number == 1.0,
+			Neutral::Yes => number == 1.0,
+			Neutral::Head => number == head as f64,
+			Neutral::ScoreScale => number == 0.0 || number as f32 == 1.0 / (head as f32).sqrt(),
+		};
+		if !is_neutral {
+			return Err(invalid(format!("{name} is {number}, which is not computed here")));
+		}
+	}
+	Ok(())
+}
+
+/// Refuses a file that is no whole model.
+pub(super) fn check_kind(file: &GgufFile<'_>) -> Result<(), EngineError> {
+	let error = |error: GgufError| invalid(error.to_string());
+	let parts = file.find::<u32>("split.count").map_err(error)?.unwrap_or(1);
+	if parts > 1 {
+		let part = file.find::<u32>("split.no").map_err(error)?.unwrap_or(0).saturating_add(1);
+		return Err(invalid(format!(
+			"it is part {part} of {parts}: join them to one file first, with llama-gguf-split --merge"
+		)));
+	}
+	match file.find::<&str>("general.type").map_err(error)? {
+		None | Some("model") => Ok(()),
+		Some("adapter") => Err(invalid("it is an adapter, which changes another model: merge the two first".into())),
+		Some(other) => Err(invalid(format!("general.type is {other:?}, expected \"model\""))),
+	}
+}
