@@ -1,15 +1,15 @@
 //! A folder of model files that are named by their SHA-256.
 //!
 //! Nothing is in the store that was not hashed on its way in, and nothing is given out that was not hashed again:
-//! [`ModelStore::open_verified`] opens a file once, hashes what it reads through the descriptor and maps the same
-//! descriptor into memory. A store belongs to the user that the node runs as; whoever can write to its files can do
-//! worse.
+//! [`ModelStore::open_verified`] reads a file once into memory of its own and hashes what it has there, so that whatever
+//! becomes of the file meanwhile, what is loaded is what was hashed.
 //!
 //! The store knows no network. [`known`] says which models there are and in which packages; what fetches a package is
 //! the caller's.
 
 mod error;
 mod hashing;
+mod kind;
 pub mod known;
 mod wheel;
 
@@ -17,7 +17,7 @@ pub use error::StoreError;
 pub use hashing::Sha256Hash;
 
 use error::Attempt;
-use hashing::copy_and_hash;
+use hashing::{copy_and_hash, read_and_hash};
 use memmap2::Mmap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -64,11 +64,13 @@ impl ModelStore {
 		self.folder.join(sha256.to_string())
 	}
 
-	/// Copies a file into the store and returns its hash.
+	/// Copies a file into the store and returns its hash. It must begin as a model's files do: GGUF, whose header is checked,
+	/// safetensors, or JSON.
 	///
 	/// The copy appears in the store when it is complete, at once. A file that is there already is replaced by its like.
 	pub fn add(&self, path: impl AsRef<Path>, progress: Progress<'_>) -> Result<Sha256Hash, StoreError> {
 		let (mut source, size) = open(path.as_ref())?;
+		kind::check(&mut source, path.as_ref(), size)?;
 		self.receive(&mut source, path.as_ref(), size, None, progress)
 	}
 
@@ -135,26 +137,26 @@ impl ModelStore {
 
 	/// Hashes a file of the store and compares.
 	pub fn verify(&self, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<(), StoreError> {
-		self.open_and_hash(sha256, progress).map(|_| ())
+		let (mut file, size, path) = self.open_stored(sha256)?;
+		let (actual, _) = copy_and_hash(&mut file, &path, None, size, progress)?;
+		expect(path, *sha256, actual)
 	}
 
-	/// Opens a file whose bytes are those of its hash.
+	/// Reads a file whose bytes are those of its hash into memory.
 	pub fn open_verified(&self, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<VerifiedFile, StoreError> {
-		let file = self.open_and_hash(sha256, progress)?;
-		VerifiedFile::map(&file, *sha256, &self.path(sha256))
+		let (mut file, size, path) = self.open_stored(sha256)?;
+		let (bytes, actual) = read_and_hash(&mut file, &path, size, progress)?;
+		expect(path, *sha256, actual)?;
+		Ok(VerifiedFile { bytes, sha256: *sha256 })
 	}
 
-	fn open_and_hash(&self, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<File, StoreError> {
+	fn open_stored(&self, sha256: &Sha256Hash) -> Result<(File, u64, PathBuf), StoreError> {
 		let path = self.path(sha256);
 		if !self.contains(sha256) {
 			return Err(StoreError::Absent { sha256: *sha256, folder: self.folder.clone() });
 		}
-		let (mut file, size) = open(&path)?;
-		let (actual, _) = copy_and_hash(&mut file, &path, None, size, progress)?;
-		match actual == *sha256 {
-			true => Ok(file),
-			false => Err(StoreError::Hash { path, expected: *sha256, actual }),
-		}
+		let (file, size) = open(&path)?;
+		Ok((file, size, path))
 	}
 
 	/// Removes a file from the store.
@@ -181,23 +183,21 @@ fn open(path: &Path) -> Result<(File, u64), StoreError> {
 	Ok((file, size))
 }
 
-/// The bytes of a file that were hashed, mapped into memory and not to be written.
+fn expect(path: PathBuf, expected: Sha256Hash, actual: Sha256Hash) -> Result<(), StoreError> {
+	match actual == expected {
+		true => Ok(()),
+		false => Err(StoreError::Hash { path, expected, actual }),
+	}
+}
+
+/// The bytes of a file that were hashed, in memory of its own. None for an empty one, as no system maps no bytes.
 #[derive(Debug)]
 pub struct VerifiedFile {
-	map: Mmap,
+	bytes: Option<Mmap>,
 	sha256: Sha256Hash,
 }
 
 impl VerifiedFile {
-	#[allow(unsafe_code)]
-	fn map(file: &File, sha256: Sha256Hash, path: &Path) -> Result<Self, StoreError> {
-		// SAFETY: the file must not change while it is mapped. It is the store's: written once, under another name,
-		// complete and protected against writing before it got this one, and from then on only replaced or removed as
-		// a whole, neither of which changes what is mapped.
-		let map = unsafe { Mmap::map(file) }.attempt("map", path)?;
-		Ok(Self { map, sha256 })
-	}
-
 	/// The hash that the file was found to have.
 	pub fn sha256(&self) -> Sha256Hash {
 		self.sha256
@@ -208,7 +208,7 @@ impl Deref for VerifiedFile {
 	type Target = [u8];
 
 	fn deref(&self) -> &[u8] {
-		&self.map
+		self.bytes.as_deref().unwrap_or_default()
 	}
 }
 

@@ -166,7 +166,7 @@ mod tests {
 	fn a_file_that_is_no_model_is_refused_by_what_is_wrong_with_it() {
 		let folder = tempfile::tempdir().expect("a folder can be made");
 		let source = source(&folder);
-		let mut revision = added(&folder, &source, "no GGUF file");
+		let mut revision = added(&folder, &source, "{} is no GGUF file");
 		let error = |revision: &ModelRevision| source.load(revision).expect_err("it is no model").to_string();
 		assert!(error(&revision).contains("GGUF"), "{}", error(&revision));
 		revision.architecture = "mamba".try_into().expect("it is short");
@@ -194,7 +194,7 @@ mod tests {
 	fn a_file_that_was_changed_is_not_read() {
 		let folder = tempfile::tempdir().expect("a folder can be made");
 		let source = source(&folder);
-		let revision = added(&folder, &source, "some bytes");
+		let revision = added(&folder, &source, "{} and some bytes");
 		let path = source.store.path(&Sha256Hash(revision.files[0].sha256.0));
 		std::fs::remove_file(&path).expect("it can be removed");
 		std::fs::write(&path, "other bytes").expect("it can be written");

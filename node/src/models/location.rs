@@ -47,6 +47,7 @@ impl Location {
 				"make room or change its permissions, or choose another folder with --models-path".into()
 			}
 			StoreError::Io { .. } | StoreError::NotAFile(_) => "name a file that can be read".into(),
+			StoreError::NotAModel { .. } => "name a GGUF file, or a model's safetensors file or tokenizer".into(),
 			StoreError::Absent { .. } => format!("'{}' shows what it has", self.command("list")),
 			StoreError::Hash { .. } => format!("'{}' says how to mend it", self.command("verify")),
 			StoreError::Size { .. } | StoreError::Wheel { .. } => "fetch it again".into(),

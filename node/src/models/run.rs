@@ -3,6 +3,7 @@
 use super::names::Named;
 use super::progress::Progress;
 use super::{labels, memory, text, vector, Error, Location};
+use sibyl_engine::gguf::check_header;
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
@@ -128,6 +129,10 @@ fn read(name: &str, path: &Path) -> Result<Vec<u8>, Error> {
 	if !metadata.is_file() {
 		return Err(Error::NotAModel { name: name.into(), reason: "it is not a regular file".into() });
 	}
+	// Before all of it is read, which may be gigabytes.
+	let mut file = fs::File::open(path).map_err(unreadable)?;
+	let header = check_header(&mut file, metadata.len()).map_err(unreadable)?;
+	header.map_err(|error| Error::NotAModel { name: name.into(), reason: error.to_string() })?;
 	memory::check(name, metadata.len())?;
 	fs::read(path).map_err(unreadable)
 }

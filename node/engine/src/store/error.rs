@@ -46,6 +46,14 @@ pub enum StoreError {
 	/// A path leads to something that is no regular file.
 	#[error("{} is not a regular file", .0.display())]
 	NotAFile(PathBuf),
+	/// A file begins as none of a model's does.
+	#[error("{} is not a model's file: {reason}", path.display())]
+	NotAModel {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong.
+		reason: String,
+	},
 	/// A package is not to be read.
 	#[error("{} is not a wheel with {member:?}: {reason}", path.display())]
 	Wheel {

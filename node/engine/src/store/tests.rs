@@ -36,7 +36,7 @@ fn damage(store: &ModelStore, sha256: &Sha256Hash, bytes: &[u8]) {
 fn a_file_should_be_found_under_its_hash() {
 	let (folder, store) = new_store();
 	let source = folder.path().join("model");
-	let bytes = vec![7; 3_000_000];
+	let bytes = vec![b'{'; 3_000_000];
 	fs::write(&source, &bytes).unwrap();
 	let sha256 = store.add(&source, &mut quiet).unwrap();
 	assert_eq!(sha256, hash(&bytes));
@@ -62,19 +62,19 @@ fn the_folder_should_be_made_when_something_is_added() {
 	let folder = tempfile::tempdir().unwrap();
 	let store = ModelStore::new(folder.path().join("made/for/models"));
 	assert_eq!(store.list().unwrap(), []);
-	assert!(!store.contains(&hash(b"x")));
+	assert!(!store.contains(&hash(b"{}")));
 	assert!(!folder.path().join("made").exists());
 	let source = folder.path().join("model");
-	fs::write(&source, b"x").unwrap();
-	assert_eq!(store.add(&source, &mut quiet).unwrap(), hash(b"x"));
-	assert!(store.contains(&hash(b"x")));
+	fs::write(&source, b"{}").unwrap();
+	assert_eq!(store.add(&source, &mut quiet).unwrap(), hash(b"{}"));
+	assert!(store.contains(&hash(b"{}")));
 }
 
 #[test]
 fn a_file_that_was_changed_should_not_be_given_out() {
 	let (folder, store) = new_store();
 	let source = folder.path().join("model");
-	fs::write(&source, b"the right bytes").unwrap();
+	fs::write(&source, b"{the right bytes}").unwrap();
 	let sha256 = store.add(&source, &mut quiet).unwrap();
 	for changed in [&b"the wrong bytes"[..], b"the right byte", b"the right bytes!", b""] {
 		damage(&store, &sha256, changed);
@@ -90,19 +90,85 @@ fn a_file_that_was_changed_should_not_be_given_out() {
 }
 
 #[test]
-fn an_empty_file_should_be_a_file() {
+fn what_is_mapped_should_stay_what_was_hashed_whatever_becomes_of_the_file() {
 	let (folder, store) = new_store();
-	let source = folder.path().join("empty");
-	fs::write(&source, b"").unwrap();
+	let source = folder.path().join("model");
+	let bytes = vec![b'{'; 3_000_000];
+	fs::write(&source, &bytes).unwrap();
 	let sha256 = store.add(&source, &mut quiet).unwrap();
-	assert!(store.open_verified(&sha256, &mut quiet).unwrap().is_empty());
+	let open = || fs::OpenOptions::new().write(true).open(store.path(&sha256)).unwrap();
+	let mut permissions = fs::metadata(store.path(&sha256)).unwrap().permissions();
+	#[allow(clippy::permissions_set_readonly_false)]
+	permissions.set_readonly(false);
+	fs::set_permissions(store.path(&sha256), permissions).unwrap();
+
+	let file = store.open_verified(&sha256, &mut quiet).unwrap();
+	open().write_all(&[0; 100]).unwrap();
+	assert!(file[..] == bytes[..], "after other bytes were written");
+	open().set_len(10).unwrap();
+	assert!(file[..] == bytes[..], "after the file was cut off");
+
+	fs::write(store.path(&sha256), &bytes).unwrap();
+	let mut lengths = [1_500_000, 3_000_001].into_iter();
+	for expected in [1_500_000, 3_000_001] {
+		let mut change = |done, _| {
+			if done == 1 << 20 {
+				open().set_len(lengths.next().unwrap()).unwrap();
+			}
+		};
+		match store.open_verified(&sha256, &mut change) {
+			Err(StoreError::Size { actual, .. }) => assert_eq!(actual, expected),
+			other => panic!("{other:?}"),
+		}
+		fs::write(store.path(&sha256), &bytes).unwrap();
+	}
+	let mut change = |done, _| {
+		if done == 1 << 20 {
+			open().write_all(&vec![0; 3_000_000]).unwrap();
+		}
+	};
+	assert!(matches!(store.open_verified(&sha256, &mut change), Err(StoreError::Hash { .. })));
+}
+
+#[test]
+fn only_files_that_begin_as_a_models_should_be_added() {
+	let (folder, store) = new_store();
+	let source = folder.path().join("model");
+	let add = |bytes: &[u8]| {
+		fs::write(&source, bytes).unwrap();
+		store.add(&source, &mut quiet)
+	};
+	let whole = crate::tests::tiny_model("llama", crate::gguf::GgufDtype::Q8_0).bytes();
+	let safetensors = [&2_u64.to_le_bytes()[..], b"{}"].concat();
+	for bytes in [&whole, &safetensors, &b" \n{\"version\": \"1.0\"}".to_vec()] {
+		let sha256 = add(bytes).unwrap();
+		assert_eq!(store.open_verified(&sha256, &mut quiet).unwrap()[..], bytes[..]);
+	}
+	let before = entries(&store);
+	let long = 99_u64.to_le_bytes();
+	for (bytes, reason) in [
+		(&b""[..], "it is empty"),
+		(b"x", "neither GGUF"),
+		(b"no model at all", "neither GGUF"),
+		(&[0; 5_000_000], "neither GGUF"),
+		(&[&long[..], b"{}"].concat(), "neither GGUF"),
+		(&whole[..whole.len() - 1], "reaches beyond the file's end"),
+		(&whole[..100], "for which it is too small"),
+		(&[&whole[..], &vec![0; 5_000_000]].concat(), "belong to no tensor"),
+	] {
+		let mut told = 0;
+		fs::write(&source, bytes).unwrap();
+		let error = store.add(&source, &mut |_, _| told += 1).unwrap_err();
+		assert!(matches!(error, StoreError::NotAModel { .. }) && error.to_string().contains(reason), "{error}");
+		assert_eq!((told, entries(&store)), (0, before), "nothing is copied");
+	}
 }
 
 #[test]
 fn progress_should_begin_at_nothing_and_end_at_everything() {
 	let (folder, store) = new_store();
 	let source = folder.path().join("model");
-	fs::write(&source, vec![1; 2_500_000]).unwrap();
+	fs::write(&source, vec![b'{'; 2_500_000]).unwrap();
 	let mut reports = Vec::new();
 	let sha256 = store.add(&source, &mut |done, total| reports.push((done, total))).unwrap();
 	let check = |reports: &[(u64, u64)]| {
