@@ -236,7 +236,7 @@ impl Config {
 
 	/// Whether queries and keys of a layer rotate.
 	pub fn rotates(&self, layer: usize) -> bool {
-		self.family != Family::SmolLm3 || (layer + 1) % SMOLLM3_STEP != 0
+		self.family != Family::SmolLm3 || !(layer + 1).is_multiple_of(SMOLLM3_STEP)
 	}
 
 	/// Whether a tensor may be left over: within the original context, the factors of longer ones are not used.

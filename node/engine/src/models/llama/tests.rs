@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 mod candle;
+mod llama_cpp;
 mod random_model;
 mod support;
 
