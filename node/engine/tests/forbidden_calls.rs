@@ -91,7 +91,6 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 			"kernels/memory.rs",
 			"kernels/quant/neon.rs",
 			"kernels/quant/x86.rs",
-			"store.rs",
 		],
 	),
 	("is_x86_feature_detected", &["kernels/mod.rs"]),
