@@ -35,6 +35,21 @@ fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
 	}
 }
 
+#[test]
+fn a_template_that_fails_on_a_text_should_be_a_refusal() {
+	let raising = "{% if messages[0].content == 'a' %}{{ raise_exception('no') }}{% endif %}b";
+	let lower = "{{ messages[0].content | lower }}";
+	let endless = "{% if messages[0].content == 'a' %}{% for i in range(99999999) %}b{% endfor %}{% endif %}b";
+	for (template, text) in [(raising, "a"), (lower, "É"), (endless, "a")] {
+		let model = load(template).unwrap();
+		let refused = Inference::refused(Refusal::Template);
+		assert_eq!(model.run(&request(text, 1, 2), Kernels::best(), 1), Ok(refused), "{template}");
+		let raw = Request { prompt: Prompt::Raw, ..request(text, 1, 2) };
+		assert!(model.run(&raw, Kernels::best(), 1).unwrap().outcome.is_ok(), "there is no template in it");
+		assert!(model.run(&request("b", 1, 2), Kernels::best(), 1).unwrap().outcome.is_ok(), "{template}");
+	}
+}
+
 fn model() -> Generator {
 	load("{{ bos_token }}a{{ messages[0].content }}c").unwrap()
 }
