@@ -127,9 +127,9 @@ fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
 	assert_eq!(
 		expected.map(|inference| hex(inference.trace)),
 		[
-			"249781bddaaa789ae520f7c444517f6c2a3f34aea38fe55886b7c79a56454957",
-			"04bfa0a631f51167bef7647a08fca3e339cafeca27e0e70b7e6eb947b326c54c",
-			"66ca579deef5c8bdb935803f6f29802269d0b20202380681dc731afaa47d694c",
+			"ca93de0f9f9ef09ca89da5ee8cc5c87760a36de9391e752e8379edd9ff43b057",
+			"8d636796e1b7e55143fe552be4daef4af92953640894305f76c04c8ea39c6ab9",
+			"ea70ff29ab269449a4571cd079075f4d5d3f671d27d32d1532ed96c00da70868",
 		]
 	);
 }
