@@ -28,6 +28,12 @@ pub enum EngineError {
 	/// The CPU lacks the instructions that were asked for.
 	#[error("this CPU cannot compute on tier {0}")]
 	TierUnavailable(&'static str),
+	/// This build has other tables or functions than the semantics: [`self_test`](crate::self_test) has found some.
+	#[error(
+		"this build would disagree with others: {0} differ from semantics version 1; build it with the toolchain of \
+		rust-toolchain.toml, the versions of Cargo.lock and no feature \"onig\" of the crate tokenizers"
+	)]
+	SelfTest(&'static str),
 	/// Something in this process has changed the rounding mode or the treatment of denormals.
 	#[error("the floating-point environment of this thread is not the default one")]
 	FloatEnvironment,

@@ -108,13 +108,8 @@ impl Sampler {
 		let terms = &mut self.terms;
 		terms.clear();
 		terms.extend(logits.iter().map(|logit| logit * scale));
-		if !all_finite(terms) {
-			return Err(Refusal::NotFinite);
-		}
-		// Whole lanes: a copy of a token changes no other one's weight.
-		let last = terms.last().copied().unwrap_or_default();
-		terms.resize(terms.len().next_multiple_of(LANES), last);
-		self.kernels.softmax_terms(terms, 1.0);
+		terms.resize(terms.len().next_multiple_of(LANES), 0.0);
+		self.kernels.softmax_of(terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
 		let candidates = (0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
 			let weight = weight(*term);
 			(weight > 0).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })

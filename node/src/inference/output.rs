@@ -62,6 +62,7 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 	match refusal {
 		EngineRefusal::ContextExceeded { .. } => Some(Refusal::ContextExceeded),
 		EngineRefusal::NotFinite => Some(Refusal::NotFinite),
+		EngineRefusal::Template => Some(Refusal::Template),
 		// The runtime takes no such input.
 		EngineRefusal::EmptyInput | EngineRefusal::InputTooLong { .. } | EngineRefusal::NotUtf8 => None,
 	}
@@ -138,6 +139,7 @@ mod tests {
 		for (engine, chain) in [
 			(EngineRefusal::ContextExceeded { limit: 512 }, Refusal::ContextExceeded),
 			(EngineRefusal::NotFinite, Refusal::NotFinite),
+			(EngineRefusal::Template, Refusal::Template),
 		] {
 			let bytes = canonical_bytes(&Err(engine)).expect("the chain knows these refusals");
 			let output = VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");

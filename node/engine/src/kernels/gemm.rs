@@ -4,6 +4,7 @@
 
 use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
+use super::sums::{close_block, BLOCK};
 use super::{Kernels, Panels, Pass, Tier};
 
 /// How many panels the widest tile has.
@@ -37,7 +38,7 @@ impl Rows for Block<'_> {
 	}
 }
 
-/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
+/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, in chains of [`BLOCK`] terms.
 pub(super) struct Gemm<'a, C> {
 	/// The rows of the left matrix, `a_stride` floats apart.
 	pub a: &'a [f32],
@@ -113,23 +114,29 @@ impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
 			*b = &data[(panel + p) * depth..][..depth];
 		}
 		let ahead = data.get(ahead * depth..).and_then(|data| data.get(..depth)).unwrap_or(b[0]);
-		let mut sums = [[L::splat(0.0); P]; M];
-		for q in 0..depth {
-			let mut columns = [L::splat(0.0); P];
-			for (column, b) in columns.iter_mut().zip(&b) {
-				*column = L::load(&b[q]);
-			}
-			L::prefetch(&ahead[q]);
-			for (sums, a) in sums.iter_mut().zip(&a) {
-				let x = L::splat(a[q]);
-				for (sum, column) in sums.iter_mut().zip(columns) {
-					*sum = x.fma(column, *sum);
+		let mut totals = [[L::splat(0.0); P]; M];
+		for first in (0..depth).step_by(BLOCK) {
+			let end = depth.min(first + BLOCK);
+			let (a, b, ahead) = (a.map(|a| &a[first..end]), b.map(|b| &b[first..end]), &ahead[first..end]);
+			let mut sums = [[L::splat(0.0); P]; M];
+			for q in 0..end - first {
+				let mut columns = [L::splat(0.0); P];
+				for (column, b) in columns.iter_mut().zip(&b) {
+					*column = L::load(&b[q]);
+				}
+				L::prefetch(&ahead[q]);
+				for (sums, a) in sums.iter_mut().zip(&a) {
+					let x = L::splat(a[q]);
+					for (sum, column) in sums.iter_mut().zip(columns) {
+						*sum = x.fma(column, *sum);
+					}
 				}
 			}
+			close_block(end, totals.as_flattened_mut(), sums.as_flattened_mut());
 		}
-		for (r, sums) in sums.iter().enumerate() {
-			for (sum, cell) in sums.iter().zip(c.cells(row + r, panel * WIDTH, P)) {
-				sum.store(cell);
+		for (r, totals) in totals.iter().enumerate() {
+			for (total, cell) in totals.iter().zip(c.cells(row + r, panel * WIDTH, P)) {
+				total.store(cell);
 			}
 		}
 	}

@@ -59,8 +59,8 @@ impl Generator {
 		self.model.architecture()
 	}
 
-	fn prompt(&self, text: &str, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
-		let tokens = match (&self.template, prompt) {
+	fn prompt(&self, text: &str, prompt: Prompt) -> Result<Vec<u32>, ChatError> {
+		match (&self.template, prompt) {
 			(Some(template), Prompt::Chat) => {
 				template.encode(&self.tokenizer, &[Message { role: Role::User, content: text }])
 			}
@@ -68,8 +68,7 @@ impl Generator {
 				let begin = self.tokenizer.begin();
 				begin.into_iter().chain(tokens).collect()
 			}),
-		};
-		tokens.map_err(|error| EngineError::Internal(error.to_string()))
+		}
 	}
 
 	fn answer(
@@ -79,7 +78,7 @@ impl Generator {
 		threads: usize,
 		tracer: &mut Tracer,
 	) -> Result<Response, Stop> {
-		let prompt = self.prompt(check_text(request, usize::MAX)?, request.prompt)?;
+		let prompt = self.prompt(check_text(request, usize::MAX)?, request.prompt).map_err(no_prompt)?;
 		let max_tokens = request.limits.max_output_units as usize;
 		let context = self.model.context();
 		if prompt.len().saturating_add(max_tokens) > context {
@@ -134,6 +133,14 @@ impl Generator {
 		if kept.tokens.len() <= KEPT_POSITIONS {
 			*self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
 		}
+	}
+}
+
+/// That a template fails on a text depends on nothing else, so all engines say the same.
+fn no_prompt(error: ChatError) -> Stop {
+	match error {
+		ChatError::Template(_) => Refusal::Template.into(),
+		error => EngineError::Internal(error.to_string()).into(),
 	}
 }
 

@@ -9,6 +9,8 @@ const TOKENIZER_BYTES: u64 = 512;
 /// How many floats of each width a row of a pass has at once, at most.
 const ROW_COPIES: u64 = 4;
 const FLOAT_BYTES: u64 = 4;
+/// Keys and values are kept in half precision.
+const HALVES_OF_FLOAT: usize = 2;
 
 /// How many bytes a file's model takes at most while it is loaded and reads so many positions: its weights, keys and
 /// values, the rows of a pass, and a tokenizer. The file's own bytes are not counted.
@@ -34,7 +36,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize) -> Result<u64
 		all,
 		// A matrix is in its file's order and in its own for a moment.
 		largest,
-		product(&[2, positions, config.layers, config.kv_heads, config.head]),
+		product(&[2, positions, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[2, config.vocabulary]),
