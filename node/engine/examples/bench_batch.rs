@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::sampling::Sampling;
 use sibyl_engine::{
-	Architecture, BatchLimits, CheckedFile, Engine, Inference, Limits, LocalEngine, Prompt, Request, Response,
+	Architecture, BatchLimits, CheckedFile, Engine, Inference, LanguageModel, Limits, LocalEngine, Prompt, Request,
+	Response,
 };
 use std::error::Error;
 use std::thread;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "usage: bench_batch FILE.gguf [RUNS] [THREADS] [TOKENS]";
 const JOBS: [usize; 4] = [1, 4, 10, 16];
+/// The numbers of sequences whose passes are timed.
+const ROWS: [usize; 10] = [1, 2, 3, 4, 5, 8, 10, 12, 16, 32];
 /// The number of jobs that are also asked one after the other.
 const COMPARED: usize = 10;
 const TOPICS: [&str; 8] = ["the sea", "bread", "a lost key", "winter", "two brothers", "the moon", "a bridge", "rain"];
@@ -33,12 +36,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 	let name = GgufFile::parse(&bytes)?.get::<&str>("general.architecture")?;
 	let architecture = Architecture::find(name).ok_or("no architecture of a language model")?;
 	let limits = BatchLimits { places: JOBS[JOBS.len() - 1], ..BatchLimits::default() };
+	let mut model = LanguageModel::load(&bytes, 1)?;
 	let mut engine = LocalEngine::new(1).with_batch_limits(limits);
 	engine.load("model", architecture, &[CheckedFile::check(&bytes, sha256)?])?;
 	drop(bytes);
 	let mut result = format!("\"tier\":\"{}\"", engine.tier().name());
 
 	for threads in threads {
+		model = model.with_threads(threads)?;
+		for rows in ROWS {
+			let passes = (0..runs).map(|_| pass(&model, rows)).collect::<Result<Vec<f64>, _>>()?;
+			println!("{threads} threads: a pass of {rows} rows {:.2} ms (median of {runs})", median(&passes));
+			result += &format!(",\"pass_ms_{rows}_rows_{threads}t\":{passes:.2?}");
+		}
 		engine = engine.with_threads(threads);
 		let (mut gains, mut speeds) = (Vec::new(), JOBS.map(|_| Vec::new()));
 		// One more, to warm up.
@@ -68,6 +78,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 	}
 	println!("RESULT {{{result}}}");
 	Ok(())
+}
+
+/// How many milliseconds it takes to read a token of so many sequences at once.
+fn pass(model: &LanguageModel, rows: usize) -> Result<f64, Box<dyn Error>> {
+	const STEPS: u32 = 16;
+	let mut contexts: Vec<_> = (0..rows).map(|_| model.context()).collect();
+	let mut read = |step: u32| -> Result<(), Box<dyn Error>> {
+		let tokens: Vec<u32> = (0..rows as u32).map(|row| 100 + (step * 7_919 + row * 97) % 1_000).collect();
+		let mut sequences: Vec<_> = contexts.iter_mut().zip(tokens.chunks(1)).collect();
+		let logits = model.read_all(&mut sequences)?;
+		Ok(logits.into_iter().try_for_each(|logits| logits.map(drop))?)
+	};
+	read(0)?;
+	let start = Instant::now();
+	(1..=STEPS).try_for_each(read)?;
+	Ok(start.elapsed().as_secs_f64() * 1e3 / f64::from(STEPS))
 }
 
 /// A text that is continued by chance, so that few answers end before they must.

@@ -50,6 +50,8 @@ pub struct Sampler {
 	stream: KeyStream,
 	kernels: Kernels,
 	terms: Vec<f32>,
+	/// Room for those of the last draw, which is a megabyte or more for most vocabularies.
+	candidates: Vec<Candidate>,
 }
 
 /// A token that may be drawn.
@@ -64,7 +66,13 @@ struct Candidate {
 impl Sampler {
 	/// Begins an answer. The seed comes with the request.
 	pub fn new(sampling: Sampling, seed: [u8; 32]) -> Self {
-		Self { sampling, stream: KeyStream::new(seed), kernels: Kernels::best(), terms: Vec::new() }
+		Self {
+			sampling,
+			stream: KeyStream::new(seed),
+			kernels: Kernels::best(),
+			terms: Vec::new(),
+			candidates: Vec::new(),
+		}
 	}
 
 	/// The same sampler on another tier, for tests and benchmarks.
@@ -86,24 +94,31 @@ impl Sampler {
 		if self.sampling.temperature == 0 || self.sampling.top_k == 1 {
 			return Ok(greedy);
 		}
-		let mut candidates = self.candidates(logits)?;
-		self.keep_top_k(&mut candidates);
-		self.keep_top_p(&mut candidates);
-		candidates.sort_unstable_by_key(|candidate| candidate.id);
-		let total = total(&candidates);
-		let mut point = (u128::from(self.stream.next_u64()) * u128::from(total)) >> 64;
-		for candidate in &candidates {
-			match point.checked_sub(candidate.weight.into()) {
-				Some(rest) => point = rest,
-				None => return Ok(candidate.id),
-			}
-		}
+		let mut candidates = std::mem::take(&mut self.candidates);
+		let drawn = self.fill(&mut candidates, logits).map(|()| self.draw(&mut candidates));
+		self.candidates = candidates;
 		// The point is below the sum of the weights, of which the likeliest token has some.
-		Ok(greedy)
+		Ok(drawn?.unwrap_or(greedy))
 	}
 
-	/// The tokens whose weight is not zero, in the order of their ids.
-	fn candidates(&mut self, logits: &[f32]) -> Result<Vec<Candidate>, Refusal> {
+	/// The token at a point among the weights of those that are left.
+	fn draw(&mut self, candidates: &mut Vec<Candidate>) -> Option<u32> {
+		self.keep_top_k(candidates);
+		self.keep_top_p(candidates);
+		candidates.sort_unstable_by_key(|candidate| candidate.id);
+		let mut point = (u128::from(self.stream.next_u64()) * u128::from(total(candidates))) >> 64;
+		let at_point = candidates.iter().find(|candidate| match point.checked_sub(candidate.weight.into()) {
+			Some(rest) => {
+				point = rest;
+				false
+			}
+			None => true,
+		});
+		at_point.map(|candidate| candidate.id)
+	}
+
+	/// Fills in the tokens whose weight is not zero, in the order of their ids.
+	fn fill(&mut self, candidates: &mut Vec<Candidate>, logits: &[f32]) -> Result<(), Refusal> {
 		let scale = TEMPERATURE_ONE as f32 / self.sampling.temperature as f32;
 		let terms = &mut self.terms;
 		terms.clear();
@@ -115,11 +130,13 @@ impl Sampler {
 		let last = terms.last().copied().unwrap_or_default();
 		terms.resize(terms.len().next_multiple_of(LANES), last);
 		self.kernels.softmax_terms(terms, 1.0);
-		let candidates = (0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
+		candidates.clear();
+		candidates.reserve(logits.len());
+		candidates.extend((0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
 			let weight = weight(*term);
 			(weight > 0).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })
-		});
-		Ok(candidates.collect())
+		}));
+		Ok(())
 	}
 
 	fn keep_top_k(&self, candidates: &mut Vec<Candidate>) {
@@ -148,13 +165,18 @@ impl Sampler {
 
 /// The id of the largest logit, of equals the lowest; none if there are no logits. Zeros are equal, whatever their sign.
 pub fn greedy(logits: &[f32]) -> Option<u32> {
-	let mut best: Option<(u32, f32)> = None;
-	for (id, logit) in (0_u32..).zip(logits) {
-		if best.is_none_or(|(_, most)| *logit > most) {
-			best = Some((id, *logit));
+	let first = *logits.first()?;
+	let (lanes, rest) = logits.as_chunks::<LANES>();
+	// Lane by lane, which compilers make wide.
+	let mut most = [first; LANES];
+	for logits in lanes {
+		for (most, logit) in most.iter_mut().zip(logits) {
+			*most = if logit > most { *logit } else { *most };
 		}
 	}
-	best.map(|(id, _)| id)
+	let most = most.iter().chain(rest).fold(first, |most, logit| if *logit > most { *logit } else { most });
+	// No logit equals one that is not a number, as which the first may be.
+	Some(logits.iter().position(|logit| *logit == most).unwrap_or(0) as u32)
 }
 
 fn total(candidates: &[Candidate]) -> u64 {

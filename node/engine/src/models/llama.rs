@@ -91,7 +91,7 @@ pub(crate) struct LastRows<'a> {
 }
 
 impl<'a> LastRows<'a> {
-	/// A row of [`Workspace::hidden`].
+	/// What was multiplied with the output matrix: the last hidden state behind the last norm.
 	pub fn hidden(&self, row: usize) -> &'a [f32] {
 		let width = self.input.width();
 		&self.input.floats()[row * width..][..width]
@@ -135,8 +135,8 @@ impl<'a> Workspace<'a> {
 		}
 	}
 
-	/// What the last forward pass multiplied with the output matrix: the last hidden states behind the last norm, a row per
-	/// sequence that wanted its logits and was not refused before.
+	/// The hidden rows of the last pass, one after the other.
+	#[cfg(test)]
 	pub fn hidden(&self) -> &[f32] {
 		self.input.floats()
 	}

@@ -131,7 +131,8 @@ impl<F: Layout> Multiply<'_, '_, F> {
 			for (block, lines) in lines.chunks_exact(F::LINES).enumerate() {
 				let halves = &halves[block / F::SUPERBLOCK * F::HALVES..][..F::HALVES];
 				let factors = &factors[block * F::FACTORS..][..F::FACTORS];
-				if N * G == 1 && part == 0 {
+				// Further rows find them in the cache.
+				if row == 0 && part == 0 {
 					lines.iter().for_each(C::prefetch);
 				}
 				let weights = F::unpack::<C>(lines, part);
