@@ -27,6 +27,8 @@ pub const SHARE_ONE: u32 = 1_000_000;
 const WEIGHT_ONE: f32 = (1_u32 << 30) as f32;
 /// How many floats a kernel takes at once.
 const LANES: usize = 16;
+/// How many of the likeliest tokens are looked at first.
+const FEW: usize = 128;
 
 /// How to choose among tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,11 +133,25 @@ impl Sampler {
 		terms.resize(terms.len().next_multiple_of(LANES), last);
 		self.kernels.softmax_terms(terms, 1.0);
 		candidates.clear();
-		candidates.reserve(logits.len());
-		candidates.extend((0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
+		// Most tokens are known to be no candidates as soon as `top_k` others are there.
+		let most = if self.sampling.top_k == 0 { usize::MAX } else { (2 * self.sampling.top_k as usize).max(FEW) };
+		candidates.reserve(logits.len().min(most));
+		let mut least = i32::MIN;
+		for (id, (logit, term)) in (0_u32..).zip(logits.iter().zip(&self.terms)) {
+			let order = order(*logit);
+			if order <= least {
+				continue;
+			}
 			let weight = weight(*term);
-			(weight > 0).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })
-		}));
+			if weight > 0 {
+				candidates.push(Candidate { id, rank: (order, std::cmp::Reverse(id)), weight });
+			}
+			if candidates.len() == most {
+				self.keep_top_k(candidates);
+				// Of equals the lowest id first: all that are kept come before an equal one.
+				least = candidates.iter().map(|candidate| candidate.rank.0).min().unwrap_or(least);
+			}
+		}
 		Ok(())
 	}
 
@@ -152,14 +168,27 @@ impl Sampler {
 		if share == 0 || share >= u128::from(SHARE_ONE) {
 			return;
 		}
-		candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.rank));
 		let wanted = u128::from(total(candidates)) * share;
-		let mut reached = 0_u128;
-		let enough = candidates.iter().position(|candidate| {
-			reached += u128::from(candidate.weight) * u128::from(SHARE_ONE);
-			reached >= wanted
-		});
-		candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
+		// As a rule the likeliest few have the share, so that the others need no order.
+		let mut sorted = FEW;
+		loop {
+			let by_rank = |candidate: &Candidate| std::cmp::Reverse(candidate.rank);
+			if sorted < candidates.len() {
+				candidates.select_nth_unstable_by_key(sorted, by_rank);
+			}
+			sorted = sorted.min(candidates.len());
+			candidates[..sorted].sort_unstable_by_key(by_rank);
+			let mut reached = 0_u128;
+			let enough = candidates[..sorted].iter().position(|candidate| {
+				reached += u128::from(candidate.weight) * u128::from(SHARE_ONE);
+				reached >= wanted
+			});
+			if enough.is_some() || sorted == candidates.len() {
+				candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
+				return;
+			}
+			sorted *= 8;
+		}
 	}
 }
 
