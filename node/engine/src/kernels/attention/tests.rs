@@ -30,7 +30,7 @@ impl Made {
 		let width = KV_HEADS * self.dimension;
 		let rows = self.keys.chunks_exact(width).zip(self.values.chunks_exact(width));
 		for (position, (keys, values)) in rows.enumerate() {
-			cache.reserve(position + 1);
+			cache.reserve(position + 1).expect("there is memory");
 			cache.put(0, position, keys, values);
 		}
 		cache
