@@ -35,17 +35,22 @@ pub struct InferenceParams {
 	#[arg(long, value_name = "PATH")]
 	pub models_path: Option<PathBuf>,
 
-	/// Inferences that run at a time, in a thread each. The pace that the chain is told is that of all of them together, so
-	/// more threads than cores are left for them are a promise that can't be kept.
-	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-	pub inference_threads: u16,
+	/// Threads that inferences are computed in, all jobs together; all cores but one where no number is given. More threads
+	/// than cores are left for them make the pace that the chain is told a promise that can't be kept.
+	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+	pub inference_threads: Option<u16>,
 
-	/// Longest run of an inference whose answer is used, its wait for a thread not counted. A validator whose run took
+	/// Jobs that run at once. A model's weights are read once for all of its jobs, so that together they are done sooner than
+	/// one after the other. Each takes memory for all that it may read and write.
+	#[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=64))]
+	pub inference_places: u16,
+
+	/// Longest run of an inference whose answer is used, its wait for a place not counted. A validator whose run took
 	/// longer abstains from the job. With 0 it abstains from every job at once.
 	#[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000)]
 	pub inference_job_timeout: u64,
 
-	/// Inferences that may wait for a thread, whatever time there is for them; beyond them the validator abstains. It bounds
+	/// Jobs that may wait for a place, whatever time there is for them; beyond them the validator abstains. It bounds
 	/// memory and is not told to the chain: the chain seats a validator by the pace that its node has measured.
 	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
 	pub inference_queue: u16,

@@ -64,7 +64,7 @@ pub enum Error {
 	Engine(#[from] sibyl_engine::EngineError),
 
 	/// The engine's threads can't be started.
-	#[error("the engine's threads can't be started ({0}): lower --inference-threads or the load of this machine")]
+	#[error("the engine's threads can't be started ({0}): lower --inference-threads, --inference-places or the load of this machine")]
 	EngineThreads(std::io::Error),
 
 	/// A model can't be installed or run.

@@ -48,8 +48,8 @@ const LOG_TARGET: &str = "inference::engine";
 /// How much this node takes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-	/// Inferences that run at a time.
-	pub threads: usize,
+	/// Jobs that run at once, and share the machine.
+	pub places: usize,
 	/// Inferences that wait at most.
 	pub queue: u16,
 	/// Longest run whose answer is used.
@@ -116,7 +116,7 @@ where
 		metrics: Metrics,
 	) -> io::Result<Self> {
 		let timed = Arc::new(Timed::new(engine, metrics.clone()));
-		let mut queue = Queue::new(timed, capacity.threads, capacity.queue.into())?;
+		let mut queue = Queue::new(timed, capacity.places, capacity.queue.into())?;
 		if capacity.short_jobs_apart {
 			queue = queue.with_short_jobs_apart()?;
 		}

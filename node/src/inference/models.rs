@@ -397,7 +397,7 @@ impl Models {
 		}
 		entry.state = State::Served(measured);
 		entry.failures = 0;
-		self.announce(id, Ok(measured.attested(times.threads)))
+		self.announce(id, Ok(measured.attested()))
 	}
 
 	/// What a run that was measured came to, and how long it took.

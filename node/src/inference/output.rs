@@ -162,7 +162,7 @@ mod tests {
 			served_by: Vec::new(),
 		};
 		let views: Vec<_> = views.map(view).collect();
-		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+		let times = Times { block: Duration::from_secs(3), commit_window: 12 };
 		let mut models = Models::new(source.clone(), Choice::All, times);
 		let mut actions = models.update(views, 1);
 		let mut checked = 0;

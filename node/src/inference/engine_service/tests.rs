@@ -25,7 +25,7 @@ use std::{
 
 const BLOCK: Duration = Duration::from_secs(3);
 const CAPACITY: Capacity =
-	Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK, short_jobs_apart: false };
+	Capacity { places: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK, short_jobs_apart: false };
 
 struct Test {
 	service: EngineService<MockChain, SharedStorage>,
@@ -44,7 +44,7 @@ impl Test {
 		let (chain, metrics) = (Arc::new(MockChain::new()), metrics());
 		chain.state().models = vec![fake_model()];
 		let (waker, wakes) = waker(metrics.clone());
-		let times = Times { threads: capacity.threads as u32, block: BLOCK, commit_window: 12 };
+		let times = Times { block: BLOCK, commit_window: 12 };
 		let models = Models::new(Arc::new(FakeSource::default()), Choice::All, times);
 		let mailbox = Mailbox::new(storage.clone());
 		let syncing = Arc::new(AtomicBool::new(false));

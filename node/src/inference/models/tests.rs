@@ -4,7 +4,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
 use sibyl_primitives::model::ModelFile;
 use std::sync::atomic::Ordering;
 
-const TIMES: Times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+const TIMES: Times = Times { block: Duration::from_secs(3), commit_window: 12 };
 
 fn models() -> Models {
 	with_source(Arc::new(FakeSource::default()))
