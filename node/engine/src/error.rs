@@ -37,6 +37,9 @@ pub enum EngineError {
 	/// The engine panicked.
 	#[error("the engine panicked: {0}")]
 	Panicked(String),
+	/// The process that the engine runs in ended, or was ended, and why: what it did, as the rest of a sentence about it.
+	#[error("the engine's process {0}")]
+	Process(String),
 	/// A fault of the engine's.
 	#[error("internal error: {0}")]
 	Internal(String),
