@@ -98,7 +98,7 @@ fn what_ends_the_child_should_end_what_runs_in_it_and_the_next_should_have_the_s
 		let pid = engine.pid();
 		let beside = engine.clone();
 		let beside = thread::spawn(move || beside.infer(&question("wait")));
-		let error = process_error(engine.infer(&question(input)));
+		let error = process_error(engine.infer(&question(&format!("beside {input}"))));
 		assert!(error.contains(reason), "{input}: {error}");
 		assert_eq!(process_error(beside.join().expect("it does not panic")), error, "what ran beside it");
 		let of_model = Request { model: model.files.files[0].sha256, ..question("a") };
@@ -111,10 +111,10 @@ fn what_ends_the_child_should_end_what_runs_in_it_and_the_next_should_have_the_s
 #[test]
 fn a_child_that_is_killed_in_the_middle_of_a_question_should_be_followed_by_another() {
 	let engine = Arc::new(engine());
-	engine.start().expect("it starts");
-	let pid = engine.pid().expect("there is one");
 	let running = engine.clone();
 	let running = thread::spawn(move || running.infer(&question("spin")));
+	answer_of(&engine, "beside a");
+	let pid = engine.pid().expect("there is one");
 	kill(pid, "KILL");
 	assert_eq!(process_error(running.join().expect("it does not panic")), "was killed by signal 9");
 	answer_of(&engine, "a");
@@ -124,19 +124,14 @@ fn a_child_that_is_killed_in_the_middle_of_a_question_should_be_followed_by_anot
 #[test]
 fn a_child_that_does_not_stop_a_question_should_be_killed() {
 	let engine = engine_with(|settings| settings.patience.grace = Duration::from_millis(100));
-	answer_of(&engine, "a");
-	let (pid, spinning) = (engine.pid().expect("there is one"), question("spin"));
-	let stop = spinning.stop.clone();
+	let spinning = question("spin");
 	let error = thread::scope(|scope| {
 		let running = scope.spawn(|| engine.infer(&spinning));
-		stop.stop();
+		answer_of(&engine, "beside a");
+		spinning.stop.stop();
 		running.join().expect("it does not panic")
 	});
-	// It may have been stopped before it was asked.
-	if error != Err(EngineError::Stopped) {
-		assert_eq!(process_error(error), "did not stop an inference within 100ms");
-		assert!(!is_alive(pid));
-	}
+	assert_eq!(process_error(error), "did not stop an inference within 100ms");
 	answer_of(&engine, "b");
 }
 
@@ -219,7 +214,12 @@ fn a_child_that_never_gets_ready_should_be_an_error_that_says_why() {
 				command.arg(argument);
 				command
 			}),
-			patience: Patience { start: Duration::from_millis(200), wait: Duration::from_secs(5), ..patient() },
+			patience: Patience {
+				start: Duration::from_millis(200),
+				first_pause: Duration::from_secs(3600),
+				longest_pause: Duration::from_secs(3600),
+				..patient()
+			},
 			..Settings::this_program(&[])
 		};
 		let engine = EngineProcess::new(settings).expect("its thread starts");
@@ -269,9 +269,28 @@ fn a_child_should_end_with_its_parent() {
 #[test]
 fn a_child_should_have_no_files_no_network_and_no_other_programs() {
 	let engine = engine();
-	for what in ["open /etc/passwd", "open /proc/self/environ", "write", "connect", "listen", "execute", "signal"] {
+	let signal = format!("signal {}", std::process::id());
+	let acts = ["open /etc/passwd", "open /proc/self/environ", "write", "connect", "listen", "execute", &signal];
+	for what in acts {
 		let answer = answer_of(&engine, what);
 		assert!(answer.starts_with("refused: "), "{what}: {answer}");
 	}
-	assert_eq!(answer_of(&engine, "memory"), "may be had");
+	assert_eq!(answer_of(&engine, "memory"), "1048576");
+}
+
+/// Prints what a question costs beside the engine's own time.
+#[test]
+#[ignore = "a measurement, which wants a machine that does nothing else"]
+fn what_a_question_costs() {
+	const QUESTIONS: u32 = 5_000;
+	let time_of = |engine: &dyn Engine| {
+		let start = std::time::Instant::now();
+		for n in 0..QUESTIONS {
+			engine.infer(&question(&n.to_string())).expect("it is answered");
+		}
+		start.elapsed() / QUESTIONS
+	};
+	let engine = engine();
+	answer_of(&engine, "a");
+	println!("{:?} a question in the child, {:?} in this process", time_of(&engine), time_of(&FakeEngine::new()));
 }

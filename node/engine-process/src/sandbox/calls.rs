@@ -4,10 +4,10 @@
 //! than this list knows still works.
 
 use seccompiler::{
-	apply_filter, BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+	sock_filter, BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
 	SeccompFilter, SeccompRule,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::c_ushort, io};
 
 /// Those that are open whatever they are called with.
 const OPEN: &[i64] = &[
@@ -64,14 +64,53 @@ type Condition = (u8, u64, u64);
 
 const ALL_BITS: u64 = u64::MAX;
 
+/// Why calls can't be closed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FilterError {
+	/// The filter can't be made, as for a CPU of another kind.
+	#[error(transparent)]
+	Made(#[from] BackendError),
+	/// The kernel does not take it.
+	#[error(transparent)]
+	Taken(#[from] io::Error),
+}
+
 /// Closes all others to this thread and those that it starts.
-pub(super) fn filter() -> Result<(), Error> {
-	let failed = |error: BackendError| Error::Backend(error);
-	let architecture = std::env::consts::ARCH.try_into().map_err(failed)?;
+pub(super) fn filter() -> Result<(), FilterError> {
 	let missing = SeccompAction::Errno(libc::ENOSYS as u32);
-	let filter = SeccompFilter::new(rules().map_err(failed)?, missing, SeccompAction::Allow, architecture);
-	let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(failed)?;
-	apply_filter(&program)
+	let filter = SeccompFilter::new(rules()?, missing, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
+	let program: BpfProgram = filter.try_into()?;
+	// The kernel wants to be sure that no program that has other rights is misled by the filter.
+	rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
+	Ok(install(&program)?)
+}
+
+/// What the kernel calls `struct sock_fprog`.
+#[repr(C)]
+struct Program {
+	length: c_ushort,
+	filter: *const sock_filter,
+}
+
+/// Installs a filter. The crate that made it would do so too, without the flag: kernels before 5.16 then slow the thread down,
+/// by closing a side channel that is of use to who runs others' code in a process, which nobody does here.
+#[allow(unsafe_code)]
+fn install(program: &[sock_filter]) -> io::Result<()> {
+	let length = c_ushort::try_from(program.len()).map_err(io::Error::other)?;
+	let program = Program { length, filter: program.as_ptr() };
+	// SAFETY: the kernel reads `length` instructions at `filter`, which lives until the call is over, and keeps a copy.
+	let installed = unsafe {
+		libc::syscall(
+			libc::SYS_seccomp,
+			libc::SECCOMP_SET_MODE_FILTER,
+			libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			&raw const program,
+		)
+	};
+	match installed {
+		0 => Ok(()),
+		_ => Err(io::Error::last_os_error()),
+	}
 }
 
 fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {

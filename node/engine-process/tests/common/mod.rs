@@ -11,12 +11,16 @@ use sibyl_engine_process::{
 };
 use std::{
 	fs::{self, File},
+	hint::black_box,
 	io::{self, Read, Write},
 	net::{TcpListener, TcpStream},
 	os::{fd::AsFd, unix::net::UnixStream},
 	path::Path,
 	process::Command,
-	sync::Mutex,
+	sync::{
+		atomic::{AtomicU32, Ordering},
+		Mutex,
+	},
 	thread,
 	time::{Duration, Instant},
 };
@@ -34,7 +38,7 @@ const TRACE: [u8; 32] = [7; 32];
 /// Is a child where this process is one.
 pub fn be_a_child() {
 	if std::env::var_os(IN_CHILD).is_some() {
-		let odd = |_| Ok(Odd { fake: FakeEngine::new(), loaded: Mutex::default() });
+		let odd = |_| Ok(Odd { fake: FakeEngine::new(), loaded: Mutex::default(), busy: AtomicU32::new(0) });
 		child::run(odd).expect("the parent ends it");
 	}
 }
@@ -43,6 +47,8 @@ pub fn be_a_child() {
 struct Odd {
 	fake: FakeEngine,
 	loaded: Mutex<Vec<ModelDescription>>,
+	/// Questions that are being spun or waited over.
+	busy: AtomicU32,
 }
 
 impl Host for Odd {
@@ -85,23 +91,41 @@ impl Engine for Odd {
 			return Ok(said("from a file"));
 		}
 		let input = std::str::from_utf8(&request.input).expect("tests ask in UTF-8");
+		self.answer(input, request)
+	}
+}
+
+impl Odd {
+	fn answer(&self, input: &str, request: &Request) -> Result<Inference, EngineError> {
 		let (word, rest) = input.split_once(' ').unwrap_or((input, ""));
 		let refused = |tried: io::Result<()>| {
 			Ok(said(&tried.map_or_else(|error| format!("refused: {error}"), |()| "done".into())))
 		};
 		match (word, rest) {
+			("beside", what) => {
+				while self.busy.load(Ordering::Relaxed) == 0 {
+					thread::sleep(Duration::from_millis(1));
+				}
+				self.answer(what, request)
+			}
 			("panic", _) => panic!("on purpose"),
 			("abort", _) => std::process::abort(),
 			("exit", code) => std::process::exit(code.parse().expect("a number")),
 			("eat", _) => Ok(said(&eat())),
 			("overflow", _) => Ok(said(&overflow(1).to_string())),
-			("spin", _) => loop {
-				std::hint::spin_loop();
-			},
-			("wait", _) => loop {
-				request.stop.check()?;
-				thread::sleep(Duration::from_millis(1));
-			},
+			("spin", _) => {
+				self.busy.fetch_add(1, Ordering::Relaxed);
+				loop {
+					std::hint::spin_loop();
+				}
+			}
+			("wait", _) => {
+				self.busy.fetch_add(1, Ordering::Relaxed);
+				loop {
+					request.stop.check()?;
+					thread::sleep(Duration::from_millis(1));
+				}
+			}
 			("garbage", _) => say_and_wait(&[[2, 0, 0, 0], [250, 250, 0, 0]].concat()[..6]),
 			("too", _) => say_and_wait(&u32::MAX.to_le_bytes()),
 			("wrong", _) => answer_and_wait(&FromChild::Loaded { id: 1 << 40, loaded: Err(no_model()) }),
@@ -110,11 +134,11 @@ impl Engine for Odd {
 			("connect", _) => refused(TcpStream::connect("127.0.0.1:1").map(|_| ()).or_else(refused_by_nobody)),
 			("listen", _) => refused(TcpListener::bind("127.0.0.1:0").map(|_| ())),
 			("execute", _) => refused(Command::new("/bin/true").status().map(|_| ())),
-			("signal", _) => {
-				let parent = rustix::process::getppid().expect("there is one");
-				refused(rustix::process::test_kill_process(parent).map_err(Into::into))
+			("signal", pid) => {
+				let pid = rustix::process::Pid::from_raw(pid.parse().expect("a number")).expect("a process");
+				refused(rustix::process::test_kill_process(pid).map_err(Into::into))
 			}
-			("memory", _) => Ok(said(if vec![1_u8; 1 << 20].len() > 1 { "may be had" } else { "" })),
+			("memory", _) => Ok(said(&black_box(vec![1_u8; 1 << 20]).len().to_string())),
 			_ => self.fake.infer(request),
 		}
 	}
@@ -140,7 +164,7 @@ fn said(text: &str) -> Inference {
 fn eat() -> String {
 	let mut eaten = Vec::new();
 	loop {
-		eaten.push(vec![1_u8; 16 << 20]);
+		eaten.push(black_box(vec![1_u8; 16 << 20]));
 		if eaten.len() > 1 << 10 {
 			return format!("{} blocks", eaten.len());
 		}
@@ -149,7 +173,7 @@ fn eat() -> String {
 
 #[allow(unconditional_recursion)]
 fn overflow(n: u64) -> u64 {
-	let block = std::hint::black_box([n; 64]);
+	let block = black_box([n; 64]);
 	overflow(n + 1) + block[n as usize % 64]
 }
 
