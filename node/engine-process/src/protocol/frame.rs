@@ -145,7 +145,7 @@ mod tests {
 		send(&one, &1_u8, &[]).expect("it is sent");
 		send(&one, &2_u8, &[file.as_fd(), file.as_fd()]).expect("it is sent");
 		send(&one, &3_u8, &[]).expect("it is sent");
-		let mut next = || receive_with_files::<u8>(&other).expect("it comes").expect("it is not the end");
+		let next = || receive_with_files::<u8>(&other).expect("it comes").expect("it is not the end");
 		let (first, second, third) = (next(), next(), next());
 		assert_eq!([first.0, second.0, third.0], [1, 2, 3]);
 		assert_eq!([first.1.len(), second.1.len(), third.1.len()], [0, 2, 0]);
