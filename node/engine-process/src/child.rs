@@ -2,6 +2,7 @@
 
 mod local;
 mod own;
+mod workers;
 
 pub use local::LocalHost;
 pub use own::{Memory, Resources};
@@ -25,6 +26,7 @@ use std::{
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	thread,
 };
+use workers::Workers;
 
 /// The most questions at a time: far more than a parent asks.
 const MOST_RUNNING: usize = 4096;
@@ -82,7 +84,7 @@ pub fn run<H: Host + 'static>(make: impl FnOnce(Resources) -> Result<H, EngineEr
 	let host = host.inspect_err(|error| answers.give(&FromChild::Failed(error.to_string())))?;
 	let models = host.models().into_iter().map(Description::from).collect();
 	answers.give(&FromChild::Ready { models, missing });
-	let desk = Arc::new(Desk { host, answers, running: Mutex::default() });
+	let desk = Arc::new(Desk { host, answers, running: Mutex::default(), workers: Workers::default() });
 	while let Some((question, files)) = receive_with_files(&socket)? {
 		desk.take(question, files)?;
 	}
@@ -109,6 +111,7 @@ struct Desk<H> {
 	host: H,
 	answers: Answers,
 	running: Mutex<BTreeMap<Id, Stop>>,
+	workers: Workers,
 }
 
 impl<H: Host + 'static> Desk<H> {
@@ -169,7 +172,7 @@ impl<H: Host + 'static> Desk<H> {
 		match is_full {
 			true => self.answer(id, Err(Failure::Internal("too many questions at a time".into()))),
 			false => {
-				if let Err(error) = thread::Builder::new().name("inference".into()).spawn(infer) {
+				if let Err(error) = self.workers.run(Box::new(infer)) {
 					self.answer(id, Err(no_thread(&error)));
 				}
 			}
