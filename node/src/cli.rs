@@ -4,6 +4,9 @@ use crate::models::ModelsCommand;
 use clap::Parser;
 use std::path::PathBuf;
 
+/// The sub-command that a node runs its engine by.
+pub const ENGINE_PROCESS: &str = "engine-process";
+
 /// What follows `sibyl-node`.
 #[derive(Debug, Parser)]
 pub struct Cli {
@@ -54,6 +57,11 @@ pub struct InferenceParams {
 	/// memory and is not told to the chain: the chain seats a validator by the pace that its node has measured.
 	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
 	pub inference_queue: u16,
+
+	/// The most memory that the engine's process may take, its models' files not counted; by default three quarters of what
+	/// the machine or the container has left when the node starts. A job that lacks memory ends that process and not the node.
+	#[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
+	pub inference_memory: Option<u64>,
 }
 
 /// What the program does beside running a node.
@@ -87,4 +95,8 @@ pub enum Subcommand {
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),
+
+	/// The engine of a node that runs: the node starts this itself.
+	#[command(hide = true, name = ENGINE_PROCESS)]
+	EngineProcess,
 }

@@ -75,9 +75,10 @@ mod tests {
 		installed_models::{InstalledModels, ModelSource},
 		models::{Action, Choice, Models, WhyNot},
 		pace::Times,
+		test_engine::engine_process,
 	};
 	use codec::DecodeAll;
-	use sibyl_engine::{queue::JobOutcome, Engine, LocalEngine};
+	use sibyl_engine::{queue::JobOutcome, Engine};
 	use sibyl_primitives::{
 		api::ModelView,
 		model::ModelRevision,
@@ -149,7 +150,7 @@ mod tests {
 
 	#[test]
 	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
-		let engine = Arc::new(LocalEngine::embedded(1).expect("the compiled-in model loads"));
+		let engine = engine_process();
 		let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from).unwrap_or_else(|| {
 			PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache/sibyl/models")
 		});

@@ -315,6 +315,28 @@ fn a_job_that_the_process_died_on_is_abstained_from_and_not_tried_again() {
 }
 
 #[test]
+fn a_job_that_the_engines_process_died_on_is_abstained_from_and_the_next_is_answered() {
+	let runs = Arc::new(AtomicU32::new(0));
+	let counted = runs.clone();
+	let dying = FakeEngine::new().answering(move |request| match &request.input[..] {
+		b"deadly" => {
+			counted.fetch_add(1, Ordering::SeqCst);
+			Err(EngineError::Process("was killed by signal 9".into()))
+		}
+		_ => Ok(Ok(FakeEngine::made_up(request, 0))),
+	});
+	let mut test = Test::serving(dying, CAPACITY);
+	let job = test.ask(&with_input(fake_request(1), "deadly"));
+	test.chain.open_job(job);
+	assert_eq!(test.answer(&job), Err(AbstainReason::EngineFailed));
+	test.follow(2);
+	let other = test.ask(&fake_request(2));
+	assert!(test.answer(&other).is_ok());
+	assert_eq!(runs.load(Ordering::SeqCst), 1);
+	assert_eq!(Mailbox::new(test.storage.clone()).started(), Some(vec![]), "the response is enough");
+}
+
+#[test]
 fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
 	let mut test = Test::serving(panicking(), CAPACITY);
 	for (n, text) in [(1, "panic"), (2, "fail"), (3, "x")] {

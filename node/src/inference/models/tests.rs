@@ -280,6 +280,17 @@ fn a_failing_engine_keeps_a_model_from_being_served() {
 }
 
 #[test]
+fn an_engine_that_dies_of_a_golden_is_asked_again_some_blocks_later() {
+	let dying = FakeEngine::new().answering(|_| Err(EngineError::Process("was killed by signal 9".into())));
+	let mut models = models();
+	let verdict = verdict(&mut models, &dying, fake_model());
+	assert!(matches!(&verdict, Err(why @ WhyNot::EngineDied(_)) if why.may_pass()), "{verdict:?}");
+	assert_eq!(models.update(vec![fake_model()], 2), []);
+	let verdict = verdict_at(&mut models, &FakeEngine::new(), fake_model(), 1 + TRY_AGAIN_AFTER, MILLISECOND);
+	assert_eq!(verdict, Ok(PACE));
+}
+
+#[test]
 fn a_golden_that_found_no_room_is_asked_for_at_the_next_block() {
 	let mut models = models();
 	let id = fake_model().id;
