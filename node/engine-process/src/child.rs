@@ -76,8 +76,9 @@ pub fn run<H: Host + 'static>(make: impl FnOnce(Resources) -> Result<H, EngineEr
 		Some(_) => return Err(ChildError::Version),
 		None => return Ok(()),
 	};
-	let Setup { version: _, threads, memory } = setup;
-	let resources = Resources { threads: threads as usize, memory: Memory::new(memory) };
+	let Setup { version: _, threads, places, memory } = setup;
+	let (threads, places) = (threads as usize, places as usize);
+	let resources = Resources { threads, places, memory: Memory::new(memory) };
 	let missing = sandbox::confine(memory);
 	let host = make(resources);
 	let answers = Answers(Mutex::new(socket.try_clone()?));

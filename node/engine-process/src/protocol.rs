@@ -59,6 +59,8 @@ pub struct Setup {
 	pub version: u16,
 	/// Threads that one inference is divided among.
 	pub threads: u32,
+	/// Requests of one model that run at once.
+	pub places: u32,
 	/// The most bytes of memory that it may take, mapped files not counted.
 	pub memory: Option<u64>,
 }

@@ -19,6 +19,9 @@
 //! # Ok::<(), sibyl_engine::EngineError>(())
 //! ```
 //!
+//! [`Engine::infer`] may be called in many threads. Requests for the same language model share passes over its weights, as
+//! many at once as [`BatchLimits`] allows, on all of the threads that the engine was given.
+//!
 //! ## Semantics, version 1
 //!
 //! Sums of floats depend on their order, and libraries choose the order by the CPU they find. This crate fixes it:

@@ -66,9 +66,7 @@ impl Measured {
 	/// What to attest, with the safety factor, on the chain's coarse scale. Several jobs at once are done sooner than one
 	/// after the other, which is not counted on.
 	pub fn attested(&self) -> Pace {
-		let safe = |one: u32, floor: u32| {
-			u32::try_from(u64::from(one) * SAFETY).unwrap_or(u32::MAX).max(floor)
-		};
+		let safe = |one: u32, floor: u32| u32::try_from(u64::from(one) * SAFETY).unwrap_or(u32::MAX).max(floor);
 		let Pace { job, input_unit, output_unit } = self.0;
 		Pace {
 			job: safe(job, FLOOR.job),

@@ -46,9 +46,6 @@ const LOG_TARGET: &str = "inference";
 /// The tasks' group in the metrics.
 const GROUP: &str = "inference";
 
-/// Threads that one inference is divided among; more threads run more inferences.
-const THREADS_OF_AN_INFERENCE: u32 = 1;
-
 /// The least that an inference may take before it is stopped, whatever the operator allows an answer that is used: the runs
 /// by which a slow machine finds out that it is one end by themselves.
 const LEAST_LONGEST_RUN: Duration = Duration::from_secs(120);
@@ -72,7 +69,8 @@ impl EnginePlan {
 	/// what there may be.
 	pub fn new(params: &InferenceParams, folder: PathBuf) -> Result<Self, Error> {
 		let settings = Settings {
-			threads: THREADS_OF_AN_INFERENCE,
+			threads: params.inference_threads.map_or_else(all_cores_but_one, u32::from),
+			places: params.inference_places.into(),
 			memory: params.inference_memory.map(|mib| mib * MIB).or_else(memory::share),
 			available: memory::available,
 			patience: Patience {
@@ -86,10 +84,10 @@ impl EnginePlan {
 		let source = InstalledModels::new(engine.clone(), folder);
 		let choice = Choice::new(&params.models, &source.known_names())?;
 		let block = Duration::from_millis(SLOT_DURATION);
-		let times = Times { threads: params.inference_threads.into(), block, commit_window: CommitWindow::get() };
+		let times = Times { block, commit_window: CommitWindow::get() };
 		let models = Models::new(Arc::new(source), choice, times);
 		let capacity = Capacity {
-			threads: params.inference_threads.into(),
+			places: params.inference_places.into(),
 			queue: params.inference_queue,
 			timeout: Duration::from_millis(params.inference_job_timeout),
 			block,
@@ -97,6 +95,12 @@ impl EnginePlan {
 		};
 		Ok(Self { engine, models, capacity })
 	}
+}
+
+/// What inferences leave of the machine is for the chain.
+fn all_cores_but_one() -> u32 {
+	let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+	u32::try_from(cores.saturating_sub(1)).unwrap_or(u32::MAX).max(1)
 }
 
 /// The protocol that votes travel by, before there is a network.

@@ -5,23 +5,30 @@ use crate::{LoadError, LoadOrder};
 use sibyl_engine::{
 	gguf::GgufFile,
 	store::{Sha256Hash, StoreError, VerifiedFile},
-	CheckedFile, Engine, EngineError, Inference, LanguageModel, LocalEngine, ModelDescription, Request, Task,
+	BatchLimits, CheckedFile, Engine, EngineError, Inference, LanguageModel, LocalEngine, ModelDescription, Request,
+	Task,
 };
 use std::{fs::File, sync::Mutex};
+
+/// What a model may keep of the tokens of all requests that run at once; a single one may take more. SmolLM2 has room for
+/// 22,000 tokens.
+const CACHE_BYTES: u64 = 512 << 20;
 
 /// [`LocalEngine`], from open files and within the child's memory.
 pub struct LocalHost {
 	engine: LocalEngine,
 	memory: Memory,
+	places: usize,
 	/// One model at a time: what is left of the memory is only known when the one before has taken its own.
 	loading: Mutex<()>,
 }
 
 impl LocalHost {
 	/// With the model that is compiled in.
-	pub fn new(Resources { threads, memory }: Resources) -> Result<Self, EngineError> {
-		let engine = LocalEngine::embedded(threads)?;
-		Ok(Self { engine, memory, loading: Mutex::default() })
+	pub fn new(Resources { threads, places, memory }: Resources) -> Result<Self, EngineError> {
+		let limits = BatchLimits { places, cache_bytes: CACHE_BYTES };
+		let engine = LocalEngine::embedded(threads)?.with_batch_limits(limits);
+		Ok(Self { engine, memory, places, loading: Mutex::default() })
 	}
 }
 
@@ -33,7 +40,8 @@ impl Host for LocalHost {
 		let needed = match (architecture.task(), &files[..]) {
 			(Task::Generation, [file]) => {
 				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
-				LanguageModel::memory_needed(&file, context as usize)?
+				let one = LanguageModel::memory_needed(&file, context as usize)?;
+				LanguageModel::memory_needed_for(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
 			}
 			// The weights are repacked, beside what is mapped.
 			(Task::Embedding, files) => files.iter().map(|file| 2 * file.len() as u64).sum(),

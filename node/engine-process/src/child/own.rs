@@ -5,8 +5,10 @@ use std::{fs::File, os::unix::fs::FileExt};
 /// What a host may take.
 #[derive(Debug)]
 pub struct Resources {
-	/// Threads that one inference is divided among.
+	/// Threads that inferences are computed in.
 	pub threads: usize,
+	/// Requests of one model that run at once.
+	pub places: usize,
 	/// Its memory.
 	pub memory: Memory,
 }

@@ -71,7 +71,12 @@ impl Running {
 				return Err(error);
 			}
 		};
-		connection.set_up(Setup { version: VERSION, threads: settings.threads, memory: settings.memory });
+		connection.set_up(Setup {
+			version: VERSION,
+			threads: settings.threads,
+			places: settings.places,
+			memory: settings.memory,
+		});
 		Ok(Self { process, connection, reader, begun, words })
 	}
 

@@ -6,8 +6,10 @@ use std::{process::Command, time::Duration};
 pub struct Settings {
 	/// Makes the command that runs [`child::run`](crate::child::run). Its standard streams and its process group are set here.
 	pub program: Box<dyn Fn() -> Command + Send + Sync>,
-	/// Threads that one inference is divided among.
+	/// Threads that inferences are computed in.
 	pub threads: u32,
+	/// Requests of one model that run at once.
+	pub places: u32,
 	/// The most bytes of memory that the child may take, the models' mapped files not counted; as much as it likes where there
 	/// is none.
 	pub memory: Option<u64>,
@@ -29,7 +31,14 @@ impl Settings {
 			}
 			command
 		};
-		Self { program: Box::new(program), threads: 1, memory: None, available: || None, patience: Patience::default() }
+		Self {
+			program: Box::new(program),
+			threads: 1,
+			places: 1,
+			memory: None,
+			available: || None,
+			patience: Patience::default(),
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ enum Outcome {
 	ContextExceeded { limit: u32 },
 	NotUtf8,
 	NotFinite,
+	Template,
 }
 
 impl From<engine::Inference> for Inference {
@@ -84,6 +85,7 @@ impl From<engine::Inference> for Inference {
 			Err(Refusal::ContextExceeded { limit }) => Outcome::ContextExceeded { limit },
 			Err(Refusal::NotUtf8) => Outcome::NotUtf8,
 			Err(Refusal::NotFinite) => Outcome::NotFinite,
+			Err(Refusal::Template) => Outcome::Template,
 		};
 		Self { outcome, trace }
 	}
@@ -106,6 +108,7 @@ impl From<Inference> for engine::Inference {
 			Outcome::ContextExceeded { limit } => Err(Refusal::ContextExceeded { limit }),
 			Outcome::NotUtf8 => Err(Refusal::NotUtf8),
 			Outcome::NotFinite => Err(Refusal::NotFinite),
+			Outcome::Template => Err(Refusal::Template),
 		};
 		Self { outcome, trace }
 	}
@@ -134,6 +137,11 @@ pub enum Failure {
 	InvalidModel(String),
 	/// [`EngineError::FloatEnvironment`].
 	FloatEnvironment,
+	/// [`EngineError::NoMemory`].
+	NoMemory {
+		/// The bytes that were asked for.
+		bytes: u64,
+	},
 	/// [`EngineError::Stopped`].
 	Stopped,
 	/// [`EngineError::Panicked`].
@@ -150,11 +158,14 @@ impl From<EngineError> for Failure {
 			EngineError::FileTooLarge { size, limit } => Self::FileTooLarge { size, limit },
 			EngineError::InvalidModel(why) => Self::InvalidModel(why),
 			EngineError::FloatEnvironment => Self::FloatEnvironment,
+			EngineError::NoMemory { bytes } => Self::NoMemory { bytes },
 			EngineError::Stopped => Self::Stopped,
 			EngineError::Panicked(message) => Self::Panicked(message),
 			EngineError::Internal(why) => Self::Internal(why),
-			// A child has no child, and its tier is the CPU's best.
-			error @ (EngineError::Process(_) | EngineError::TierUnavailable(_)) => Self::Internal(error.to_string()),
+			// A child has no child, its tier is the CPU's best, and what is wrong with its build is for people.
+			error @ (EngineError::Process(_) | EngineError::TierUnavailable(_) | EngineError::SelfTest(_)) => {
+				Self::Internal(error.to_string())
+			}
 		}
 	}
 }
@@ -167,6 +178,7 @@ impl From<Failure> for EngineError {
 			Failure::FileTooLarge { size, limit } => Self::FileTooLarge { size, limit },
 			Failure::InvalidModel(why) => Self::InvalidModel(why),
 			Failure::FloatEnvironment => Self::FloatEnvironment,
+			Failure::NoMemory { bytes } => Self::NoMemory { bytes },
 			Failure::Stopped => Self::Stopped,
 			Failure::Panicked(message) => Self::Panicked(message),
 			Failure::Internal(why) => Self::Internal(why),
@@ -264,6 +276,7 @@ mod tests {
 			Err(Refusal::ContextExceeded { limit: 2 }),
 			Err(Refusal::NotUtf8),
 			Err(Refusal::NotFinite),
+			Err(Refusal::Template),
 		];
 		for outcome in outcomes {
 			let inference = engine::Inference { outcome, trace: [7; 32] };
@@ -279,6 +292,7 @@ mod tests {
 			EngineError::FileTooLarge { size: 1, limit: 2 },
 			EngineError::InvalidModel("x".into()),
 			EngineError::FloatEnvironment,
+			EngineError::NoMemory { bytes: 3 },
 			EngineError::Stopped,
 			EngineError::Panicked("x".into()),
 			EngineError::Internal("x".into()),

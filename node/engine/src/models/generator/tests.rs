@@ -136,6 +136,20 @@ fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
 }
 
 #[test]
+fn callers_at_once_should_each_get_what_they_get_alone() {
+	let texts = ["a", "ab", "abc", "cab", "bbb", "?", "aaaaaaaaaa", "c"];
+	let requests: Vec<Request> = (0..24).map(|at| request(texts[at % 8], at as u8, 1 + at as u32 % 9)).collect();
+	let expected: Vec<Inference> = requests.iter().map(|request| run(&model(), request)).collect();
+	let model = model();
+	std::thread::scope(|scope| {
+		for (request, expected) in requests.iter().zip(&expected) {
+			let model = &model;
+			scope.spawn(move || assert_eq!(model.run(request, Kernels::best(), 2).as_ref(), Ok(expected)));
+		}
+	});
+}
+
+#[test]
 fn another_prompt_seed_or_length_should_have_another_trace() {
 	let model = model();
 	let requests = [
