@@ -41,7 +41,7 @@ impl Host for LocalHost {
 			(Task::Generation, [file]) => {
 				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
 				let one = LanguageModel::memory_needed(&file, context as usize)?;
-				LanguageModel::memory_needed_for(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
+				LanguageModel::memory_needed_at_once(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
 			}
 			// The weights are repacked, beside what is mapped.
 			(Task::Embedding, files) => files.iter().map(|file| 2 * file.len() as u64).sum(),
