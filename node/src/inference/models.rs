@@ -392,7 +392,7 @@ impl Models {
 			return Some(Action::Measure { model: id, request });
 		}
 		let measured = measurement.measured();
-		let (largest, limit) = (measured.largest_job(&entry.revision.limits, &times), times.limit(&entry.revision));
+		let (largest, limit) = (measured.largest_job(&entry.revision.limits), times.limit(&entry.revision));
 		if largest > limit {
 			return self.refuse(id, WhyNot::TooSlow { largest, limit });
 		}
