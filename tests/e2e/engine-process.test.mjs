@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { account } from '../lib/accounts.mjs';
-import { engineOf, waitUntilItRuns } from '../lib/engine.mjs';
+import { engineOf, waitUntilItRuns, waitUntilItSays } from '../lib/engine.mjs';
 import { ask, voteOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
@@ -65,9 +65,11 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
 
     const view = await waitForEnd(api, job);
     assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${job}: ${view.phase}`);
-    assert.ok(voteOf(view, 'dave').isAbstained, `${voteOf(view, 'dave')}`);
+    // The others may not have waited until its node was sure.
+    const vote = voteOf(view, 'dave');
+    assert.ok(vote.isAbstained || vote.isMissing, `${vote}`);
+    await waitUntilItSays(dave, /engine's process did not (answer|stop)/);
     await assertNextIsSettledByAll();
-    assert.match(dave.log(), /engine's process did not (answer|stop)/);
   });
 
   it('ends a job that all four engines die of, once each, gives its price back, and settles the next', async () => {

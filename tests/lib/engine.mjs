@@ -31,12 +31,25 @@ export function engineOf(node) {
  * Waits until a node's engine has something to do, as the node tells it.
  * @param {import('./node.mjs').Node} node
  */
-export async function waitUntilItRuns(node) {
-  const deadline = Date.now() + TIMEOUT;
-  for (;;) {
+export function waitUntilItRuns(node) {
+  return waitUntil(`an inference of ${node.name}`, async () => {
     const running = /^inference_queue_length(?:\{[^}]*\})? (\d+)/m.exec(await node.metrics());
-    if (running !== null && Number(running[1]) > 0) return;
-    if (Date.now() > deadline) throw new Error(`${node.name} ran nothing for ${TIMEOUT / SECONDS} s`);
+    return running !== null && Number(running[1]) > 0;
+  });
+}
+
+/**
+ * Waits until a node's log has a line like this.
+ * @param {import('./node.mjs').Node} node
+ * @param {RegExp} pattern
+ */
+export const waitUntilItSays = (node, pattern) =>
+  waitUntil(`${pattern} in the log of ${node.name}`, () => pattern.test(node.log()));
+
+async function waitUntil(what, isSo) {
+  const deadline = Date.now() + TIMEOUT;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}: ${TIMEOUT / SECONDS} s are over`);
     await sleep(POLL);
   }
 }
