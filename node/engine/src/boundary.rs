@@ -297,6 +297,9 @@ pub enum Refusal {
 	/// The computation came to a value that is infinite or not a number.
 	#[error("the model computed a value that is not finite")]
 	NotFinite,
+	/// The model's chat template fails on this input, so that there is no prompt that could be too long.
+	#[error("the model's chat template cannot write this input")]
+	Template,
 }
 
 impl Response {
@@ -360,6 +363,7 @@ impl Refusal {
 			Self::ContextExceeded { limit } => (2, Some(*limit)),
 			Self::NotUtf8 => (3, None),
 			Self::NotFinite => (4, None),
+			Self::Template => (5, None),
 		};
 		let mut bytes = vec![0, reason];
 		if let Some(limit) = limit {
@@ -493,5 +497,6 @@ mod tests {
 		assert_eq!(bytes(Refusal::ContextExceeded { limit: 512 }), [0, 2, 0, 2, 0, 0]);
 		assert_eq!(bytes(Refusal::NotUtf8), [0, 3]);
 		assert_eq!(bytes(Refusal::NotFinite), [0, 4]);
+		assert_eq!(bytes(Refusal::Template), [0, 5]);
 	}
 }

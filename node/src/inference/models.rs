@@ -10,7 +10,7 @@ use super::{
 	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, EngineError, Inference, Limits, ModelDescription,
 	Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
@@ -370,6 +370,7 @@ impl Models {
 				Ok(Some((part, expected, actual))) => WhyNot::GoldenDiffers { index, part, expected, actual },
 				Err(reason) => failed(reason),
 			},
+			JobOutcome::Failed(EngineError::Process(reason)) => WhyNot::EngineDied(reason),
 			JobOutcome::Failed(error) => failed(error.to_string()),
 			// Says nothing of the model; it is asked for again at the next block.
 			JobOutcome::Overloaded | JobOutcome::TooLate | JobOutcome::Cancelled | JobOutcome::ShutDown => {
@@ -397,7 +398,7 @@ impl Models {
 		}
 		entry.state = State::Served(measured);
 		entry.failures = 0;
-		self.announce(id, Ok(measured.attested(times.threads)))
+		self.announce(id, Ok(measured.attested()))
 	}
 
 	/// What a run that was measured came to, and how long it took.
@@ -414,6 +415,7 @@ impl Models {
 				*is_asked = false;
 				None
 			}
+			JobOutcome::Failed(EngineError::Process(reason)) => self.refuse(id, WhyNot::EngineDied(reason.clone())),
 			JobOutcome::Done(_) | JobOutcome::Failed(_) => match measurement.note(outcome, ran) {
 				Ok(()) => self.measure_next(id),
 				Err(reason) => self.refuse(id, WhyNot::NotMeasured(reason)),

@@ -62,6 +62,7 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 	match refusal {
 		EngineRefusal::ContextExceeded { .. } => Some(Refusal::ContextExceeded),
 		EngineRefusal::NotFinite => Some(Refusal::NotFinite),
+		EngineRefusal::Template => Some(Refusal::Template),
 		// The runtime takes no such input.
 		EngineRefusal::EmptyInput | EngineRefusal::InputTooLong { .. } | EngineRefusal::NotUtf8 => None,
 	}
@@ -74,9 +75,10 @@ mod tests {
 		installed_models::{InstalledModels, ModelSource},
 		models::{Action, Choice, Models, WhyNot},
 		pace::Times,
+		test_engine::engine_process,
 	};
 	use codec::DecodeAll;
-	use sibyl_engine::{queue::JobOutcome, Engine, LocalEngine};
+	use sibyl_engine::{queue::JobOutcome, Engine};
 	use sibyl_primitives::{
 		api::ModelView,
 		model::ModelRevision,
@@ -138,6 +140,7 @@ mod tests {
 		for (engine, chain) in [
 			(EngineRefusal::ContextExceeded { limit: 512 }, Refusal::ContextExceeded),
 			(EngineRefusal::NotFinite, Refusal::NotFinite),
+			(EngineRefusal::Template, Refusal::Template),
 		] {
 			let bytes = canonical_bytes(&Err(engine)).expect("the chain knows these refusals");
 			let output = VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");
@@ -147,7 +150,7 @@ mod tests {
 
 	#[test]
 	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
-		let engine = Arc::new(LocalEngine::embedded(1).expect("the compiled-in model loads"));
+		let engine = engine_process();
 		let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from).unwrap_or_else(|| {
 			PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache/sibyl/models")
 		});
@@ -160,7 +163,7 @@ mod tests {
 			served_by: Vec::new(),
 		};
 		let views: Vec<_> = views.map(view).collect();
-		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+		let times = Times { block: Duration::from_secs(3), commit_window: 12 };
 		let mut models = Models::new(source.clone(), Choice::All, times);
 		let mut actions = models.update(views, 1);
 		let mut checked = 0;

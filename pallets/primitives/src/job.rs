@@ -182,6 +182,8 @@ pub enum Refusal {
 	NotFinite,
 	/// The output is longer than a job's output may be.
 	OutputTooLong,
+	/// The model's chat template fails on the input.
+	Template,
 }
 
 /// How a job ended.

@@ -4,7 +4,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
 use sibyl_primitives::model::ModelFile;
 use std::sync::atomic::Ordering;
 
-const TIMES: Times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+const TIMES: Times = Times { block: Duration::from_secs(3), commit_window: 12 };
 
 fn models() -> Models {
 	with_source(Arc::new(FakeSource::default()))
@@ -277,6 +277,17 @@ fn a_failing_engine_keeps_a_model_from_being_served() {
 	let failing = FakeEngine::new().answering(|_| Err(EngineError::FloatEnvironment));
 	let verdict = verdict(&mut models(), &failing, fake_model());
 	assert!(matches!(verdict, Err(WhyNot::GoldenFailed { index: 0, .. })), "{verdict:?}");
+}
+
+#[test]
+fn an_engine_that_dies_of_a_golden_is_asked_again_some_blocks_later() {
+	let dying = FakeEngine::new().answering(|_| Err(EngineError::Process("was killed by signal 9".into())));
+	let mut models = models();
+	let verdict = verdict(&mut models, &dying, fake_model());
+	assert!(matches!(&verdict, Err(why @ WhyNot::EngineDied(_)) if why.may_pass()), "{verdict:?}");
+	assert_eq!(models.update(vec![fake_model()], 2), []);
+	let verdict = verdict_at(&mut models, &FakeEngine::new(), fake_model(), 1 + TRY_AGAIN_AFTER, MILLISECOND);
+	assert_eq!(verdict, Ok(PACE));
 }
 
 #[test]

@@ -11,6 +11,8 @@ const CHOICE_NUMBERS: usize = 8;
 /// How many floats of each width a row of a pass has at once, at most.
 const ROW_COPIES: u64 = 4;
 const FLOAT_BYTES: u64 = 4;
+/// Keys and values are kept in half precision.
+const HALVES_OF_FLOAT: usize = 2;
 
 /// How many bytes a file's model takes at most while it is loaded and serves so many requests at once, each of so many
 /// positions: its weights, keys and values, those of a template's head, the rows of a pass, what chooses tokens, and a
@@ -38,7 +40,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		all,
 		// A matrix is in its file's order and in its own for a moment.
 		largest,
-		product(&[2, cached, config.layers, config.kv_heads, config.head]),
+		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
