@@ -63,7 +63,7 @@ impl KvCache {
 
 	/// How many bytes so many positions take.
 	pub fn bytes(&self, positions: usize) -> usize {
-		self.lanes(positions).saturating_mul(2 * self.layers.len() * size_of::<Lane>())
+		self.lanes(positions).saturating_mul(2 * self.layers.len() * size_of::<HalfLanes>())
 	}
 
 	/// Makes room for positions in every layer, if the system gives the memory.

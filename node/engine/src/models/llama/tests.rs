@@ -315,10 +315,10 @@ fn a_cache_that_begins_as_another_should_go_on_as_it_does() {
 #[test]
 fn a_cache_should_take_as_many_bytes_as_it_says() {
 	let model = load(&made_up("llama", GgufDtype::Q8_0)).unwrap();
-	let floats = 2 * LAYERS * KV_HEADS * HEAD;
-	assert_eq!(model.cache_bytes(1), CACHE_STEP * floats * size_of::<f32>());
+	let halves = 2 * LAYERS * KV_HEADS * HEAD;
+	assert_eq!(model.cache_bytes(1), CACHE_STEP * halves * size_of::<u16>());
 	assert_eq!(model.cache_bytes(CACHE_STEP), model.cache_bytes(1), "room is made in steps");
-	assert_eq!(model.cache_bytes(CACHE_STEP + 1), 400 * floats * size_of::<f32>(), "up to the model's context");
+	assert_eq!(model.cache_bytes(CACHE_STEP + 1), 400 * halves * size_of::<u16>(), "up to the model's context");
 	assert_eq!(model.cache_bytes(usize::MAX), model.cache_bytes(400));
 }
 
