@@ -124,12 +124,12 @@ fn check_mix(
 	let mut asked = Vec::new();
 	let mut leader = Leader::new(&batch, &mut batch.state());
 	while asked.len() < 25 || !leader.running.is_empty() {
-		if asked.len() < 25 && noise.bits() % 3 == 0 {
+		if asked.len() < 25 && noise.bits().is_multiple_of(3) {
 			let (which, stop) = (noise.bits() as usize % questions.len(), crate::Stop::default());
 			let ticket = batch.enter(questions[which].question_until(&stop)).unwrap();
 			asked.push((ticket, which, stop, false));
 		}
-		if noise.bits() % 25 == 0 && !asked.is_empty() {
+		if noise.bits().is_multiple_of(25) && !asked.is_empty() {
 			let at = noise.bits() as usize % asked.len();
 			asked[at].2.stop();
 			asked[at].3 = true;
