@@ -11,9 +11,13 @@
 //!
 //! The random numbers are a ChaCha20 key stream (RFC 8439), the seed its key, the nonce zero and the block counter from
 //! zero; the n-th draw reads its n-th eight bytes, little-endian. The likeliest token is found without a draw.
+//!
+//! Where an answer has a format, only some tokens may come next. The others have no part in any of this, as if the model
+//! did not know them: the maximum is that of the tokens that may come, and so are the weights' sums.
 
 mod chacha;
 
+use crate::format::vocabulary::TokenSet;
 use crate::kernels::{all_finite, Kernels};
 use crate::{EngineError, Refusal, Tier};
 use chacha::KeyStream;
@@ -26,7 +30,7 @@ pub const SHARE_ONE: u32 = 1_000_000;
 /// 2³⁰: the weight of the likeliest token.
 const WEIGHT_ONE: f32 = (1_u32 << 30) as f32;
 /// How many floats a kernel takes at once.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// How to choose among tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,14 +83,31 @@ impl Sampler {
 	/// The engine refuses logits that are not finite, and such whose quotient by the temperature is not. No logits at
 	/// all are refused likewise.
 	pub fn choose(&mut self, logits: &[f32]) -> Result<u32, Refusal> {
+		let likeliest = greedy(logits);
+		self.choose_from(logits, likeliest, None)
+	}
+
+	/// The next token of those in a set, which must not be empty.
+	pub(crate) fn choose_among(&mut self, logits: &[f32], allowed: &TokenSet) -> Result<u32, Refusal> {
+		let known = allowed.iter().filter_map(|id| Some((id, logits.get(id as usize)?)));
+		let likeliest = greedy_of(known);
+		self.choose_from(logits, likeliest, Some(allowed))
+	}
+
+	fn choose_from(
+		&mut self,
+		logits: &[f32],
+		likeliest: Option<u32>,
+		allowed: Option<&TokenSet>,
+	) -> Result<u32, Refusal> {
 		if !all_finite(logits) {
 			return Err(Refusal::NotFinite);
 		}
-		let greedy = greedy(logits).ok_or(Refusal::NotFinite)?;
+		let likeliest = likeliest.ok_or(Refusal::NotFinite)?;
 		if self.sampling.temperature == 0 || self.sampling.top_k == 1 {
-			return Ok(greedy);
+			return Ok(likeliest);
 		}
-		let mut candidates = self.candidates(logits)?;
+		let mut candidates = self.candidates(logits, allowed)?;
 		self.keep_top_k(&mut candidates);
 		self.keep_top_p(&mut candidates);
 		candidates.sort_unstable_by_key(|candidate| candidate.id);
@@ -99,15 +120,22 @@ impl Sampler {
 			}
 		}
 		// The point is below the sum of the weights, of which the likeliest token has some.
-		Ok(greedy)
+		Ok(likeliest)
 	}
 
-	/// The tokens whose weight is not zero, in the order of their ids.
-	fn candidates(&mut self, logits: &[f32]) -> Result<Vec<Candidate>, Refusal> {
+	/// The tokens that may come whose weight is not zero, in the order of their ids.
+	fn candidates(&mut self, logits: &[f32], allowed: Option<&TokenSet>) -> Result<Vec<Candidate>, Refusal> {
 		let scale = TEMPERATURE_ONE as f32 / self.sampling.temperature as f32;
 		let terms = &mut self.terms;
+		let may_come = |id: u32| allowed.is_none_or(|allowed| allowed.contains(id));
 		terms.clear();
-		terms.extend(logits.iter().map(|logit| logit * scale));
+		match allowed {
+			None => terms.extend(logits.iter().map(|logit| logit * scale)),
+			// What may not come must not be the maximum.
+			Some(_) => {
+				terms.extend((0..).zip(logits).map(|(id, logit)| if may_come(id) { logit * scale } else { f32::MIN }))
+			}
+		}
 		if !all_finite(terms) {
 			return Err(Refusal::NotFinite);
 		}
@@ -117,7 +145,7 @@ impl Sampler {
 		self.kernels.softmax_terms(terms, 1.0);
 		let candidates = (0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
 			let weight = weight(*term);
-			(weight > 0).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })
+			(weight > 0 && may_come(id)).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })
 		});
 		Ok(candidates.collect())
 	}
@@ -148,8 +176,12 @@ impl Sampler {
 
 /// The id of the largest logit, of equals the lowest; none if there are no logits. Zeros are equal, whatever their sign.
 pub fn greedy(logits: &[f32]) -> Option<u32> {
+	greedy_of((0..).zip(logits))
+}
+
+fn greedy_of<'a>(logits: impl Iterator<Item = (u32, &'a f32)>) -> Option<u32> {
 	let mut best: Option<(u32, f32)> = None;
-	for (id, logit) in (0_u32..).zip(logits) {
+	for (id, logit) in logits {
 		if best.is_none_or(|(_, most)| *logit > most) {
 			best = Some((id, *logit));
 		}

@@ -32,8 +32,8 @@ impl Likelihood {
 	pub const ONE: Self = Self { mantissa: 1 << 63, exponent: -63 };
 
 	/// The likelihood that a token follows too, by the terms of all tokens.
-	pub fn and(self, terms: &[f32], token: usize) -> Self {
-		let bits = terms[token].to_bits();
+	pub fn and(self, terms: &[f32], token: u32) -> Self {
+		let bits = terms[token as usize].to_bits();
 		let mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000);
 		let term = Self::normal(mantissa.into(), i64::from(bits >> 23) - 150);
 		self.times(term, terms)
@@ -127,9 +127,9 @@ mod tests {
 			let total: f64 = terms.iter().map(|term| f64::from(*term)).sum();
 			let (mut likelihood, mut logarithm) = (Likelihood::ONE, 0.0);
 			for _ in 0..128 {
-				let token = noise.bits() as usize % terms.len();
+				let token = noise.bits() % terms.len() as u32;
 				likelihood = likelihood.and(&terms, token);
-				logarithm += (f64::from(terms[token]) / total).log2();
+				logarithm += (f64::from(terms[token as usize]) / total).log2();
 			}
 			let found = (likelihood.mantissa as f64).log2() + likelihood.exponent as f64;
 			assert!((found - logarithm).abs() < 1e-8, "{found} {logarithm}");

@@ -4,7 +4,7 @@ use super::expr::{ByteSet, Expr};
 use super::FormatError;
 
 /// The most positions of an expression ([`Expr::positions`]), its end not counted.
-pub(super) const MAX_POSITIONS: u64 = 1 << 14;
+pub(super) const MAX_POSITIONS: u64 = 1 << 15;
 /// The most pairs of positions of which one may follow the other, the end among them.
 pub(super) const MAX_PAIRS: u64 = 1 << 18;
 

@@ -55,8 +55,8 @@ fn a_format_should_be_refused_for_what_is_wrong_with_it() {
 	assert_eq!(error.to_string(), "the schema at /items: the type \"text\" is not known");
 	let error = check_format(&Format::Regex("a**".into())).unwrap_err();
 	assert_eq!(error.to_string(), "the pattern at byte 2: what is repeated is repeated again; set a group around it");
-	let error = check_format(&Format::Regex("(.{300}){100}".into())).unwrap_err();
-	let expected = "the format is too large: it needs more than 16384 positions; make its bounds or its lists smaller";
+	let error = check_format(&Format::Regex("(.{300}){300}".into())).unwrap_err();
+	let expected = "the format is too large: it needs more than 32768 positions; make its bounds or its lists smaller";
 	assert_eq!(error.to_string(), expected);
 }
 

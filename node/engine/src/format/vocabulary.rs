@@ -61,6 +61,17 @@ pub(crate) enum TokenText<'a> {
 	Spaced(&'a [u8]),
 }
 
+impl<'a> TokenText<'a> {
+	/// The bytes, at the beginning of an answer or behind it.
+	pub fn bytes(self, begins: bool) -> &'a [u8] {
+		match self {
+			Self::None => &[],
+			Self::Spaced(bytes) if begins => bytes.strip_prefix(b" ").unwrap_or(bytes),
+			Self::Bytes(bytes) | Self::Spaced(bytes) => bytes,
+		}
+	}
+}
+
 /// The tokens of a model.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
@@ -101,11 +112,7 @@ impl Vocabulary {
 		let texts: Vec<TokenText<'a>> = texts.into_iter().collect();
 		let of = |begins: bool| {
 			let bytes = (0..).zip(&texts).filter_map(|(id, text)| {
-				let bytes = match text {
-					TokenText::None => return None,
-					TokenText::Spaced(bytes) if begins => bytes.strip_prefix(b" ").unwrap_or(bytes),
-					TokenText::Bytes(bytes) | TokenText::Spaced(bytes) => bytes,
-				};
+				let bytes = text.bytes(begins);
 				(!bytes.is_empty() && !stops.contains(&id)).then_some((bytes, id))
 			});
 			bytes.collect::<Vec<_>>()
