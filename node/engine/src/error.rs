@@ -31,6 +31,20 @@ pub enum EngineError {
 	/// Something in this process has changed the rounding mode or the treatment of denormals.
 	#[error("the floating-point environment of this thread is not the default one")]
 	FloatEnvironment,
+	/// What the model keeps of a request's tokens takes more memory than the engine may use for it.
+	#[error("the request's tokens take {needed} bytes, more than the {limit} that the engine has for them: give it more or ask for fewer")]
+	CacheTooSmall {
+		/// The bytes that they take.
+		needed: u64,
+		/// The bytes that the engine may use for all requests.
+		limit: u64,
+	},
+	/// The system has no more memory for what the model keeps of its requests' tokens.
+	#[error("the system gives no memory for the {bytes} bytes that a request's tokens take: let the engine run fewer at once")]
+	NoMemory {
+		/// The bytes that were asked for.
+		bytes: u64,
+	},
 	/// The request's [`Stop`](crate::Stop) said that nobody wants the answer.
 	#[error("the inference was stopped")]
 	Stopped,

@@ -76,6 +76,7 @@ pub use format::{check_format, Format, FormatError};
 pub use kernels::Tier;
 pub use language_model::{Context, LanguageModel, ModelStop};
 pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
+pub use models::batch::BatchLimits;
 pub use models::bert::fixed_point;
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
 pub use sentence_embedder::SentenceEmbedder;

@@ -1,4 +1,5 @@
 use crate::kernels::{check_float_environment, Kernels};
+use crate::models::batch::BatchLimits;
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
 use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Tier};
@@ -40,6 +41,7 @@ pub struct LocalEngine {
 	models: RwLock<Vec<Loaded>>,
 	kernels: Kernels,
 	threads: usize,
+	limits: BatchLimits,
 }
 
 #[derive(Clone)]
@@ -49,10 +51,19 @@ struct Loaded {
 }
 
 impl LocalEngine {
-	/// An engine without models that computes each request in the given number of threads (at least one), on the
-	/// fastest tier of this CPU.
+	/// An engine without models that computes in the given number of threads (at least one), on the fastest tier of this
+	/// CPU. A model that generates serves all requests for it together in these threads, each other model each of its
+	/// requests.
 	pub fn new(threads: usize) -> Self {
-		Self { models: RwLock::default(), kernels: Kernels::best(), threads: threads.max(1) }
+		let (kernels, limits) = (Kernels::best(), BatchLimits::default());
+		Self { models: RwLock::default(), kernels, threads: threads.max(1), limits }
+	}
+
+	/// The same engine with other limits on the requests that each model that generates runs at once. They count for models
+	/// that are loaded later.
+	pub fn with_batch_limits(mut self, limits: BatchLimits) -> Self {
+		self.limits = limits;
+		self
 	}
 
 	/// An engine with the model that is compiled in.
@@ -80,7 +91,7 @@ impl LocalEngine {
 			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
 			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),
 			(Architecture::Llama | Architecture::Qwen2 | Architecture::Phi3, [file]) => {
-				let model = Generator::load(file.bytes)?;
+				let model = Generator::load(file.bytes, self.limits)?;
 				if model.architecture() != architecture {
 					let actual = model.architecture();
 					return Err(EngineError::InvalidModel(format!(

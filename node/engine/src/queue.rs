@@ -283,7 +283,8 @@ fn tell(jobs: impl IntoIterator<Item = GivenUp>) {
 	}
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 	let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
 	text.unwrap_or("no message").into()
 }

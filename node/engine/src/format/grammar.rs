@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many bytes of sets of tokens are kept.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 1 << 20;
 
 /// Which tokens may come next, for one format and one model.
 ///
@@ -29,6 +29,11 @@ impl Grammar {
 		let alike = alike(&automaton);
 		let grammar = Self { vocabulary, automaton, alike, kept: Mutex::default() };
 		(grammar.may_end(START) || !grammar.allowed(START, true).is_empty()).then_some(grammar)
+	}
+
+	/// How many bytes of memory it takes at most.
+	pub fn bytes(&self) -> usize {
+		size_of_val(&self.automaton.next[..]) + size_of_val(&self.alike[..]) + self.automaton.states() + KEPT_BYTES
 	}
 
 	/// Where texts begin.

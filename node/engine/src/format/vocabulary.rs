@@ -23,6 +23,7 @@ impl TokenSet {
 	}
 
 	/// Whether a token is in the set.
+	#[cfg(test)]
 	pub fn contains(&self, token: u32) -> bool {
 		self.words.get(token as usize / 64).is_some_and(|word| word >> (token % 64) & 1 == 1)
 	}
@@ -128,11 +129,6 @@ impl Vocabulary {
 			first: is_spaced.then(|| Tree::new(of(true))),
 			own,
 		}
-	}
-
-	/// The tokens that end an answer.
-	pub fn stops(&self) -> &[u32] {
-		&self.stops
 	}
 
 	/// The tokens of up to [`DEPTH`] bytes that `next` leads somewhere from a state; it gets a state and a byte. With those

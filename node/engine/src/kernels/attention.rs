@@ -8,6 +8,7 @@
 use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
 use super::{math, Kernels, Pass, Tier};
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 type Lane = [f32; WIDTH];
@@ -49,16 +50,42 @@ impl KvCache {
 		self.length = length;
 	}
 
-	/// Makes room for positions in every layer.
-	pub fn reserve(&mut self, positions: usize) {
-		let lanes = positions.div_ceil(WIDTH) * self.heads * self.dimension;
+	/// How many lanes the keys of a layer take, and its values, for so many positions.
+	fn lanes(&self, positions: usize) -> usize {
+		positions.div_ceil(WIDTH) * self.heads * self.dimension
+	}
+
+	/// How many bytes so many positions take.
+	pub fn bytes(&self, positions: usize) -> usize {
+		self.lanes(positions).saturating_mul(2 * self.layers.len() * size_of::<Lane>())
+	}
+
+	/// Makes room for positions in every layer, if the system gives the memory.
+	pub fn reserve(&mut self, positions: usize) -> Result<(), TryReserveError> {
+		let lanes = self.lanes(positions);
 		for layer in &mut self.layers {
 			for part in [&mut layer.keys, &mut layer.values] {
 				if part.len() < lanes {
+					// No more than was counted.
+					part.try_reserve_exact(lanes - part.len())?;
 					part.resize(lanes, [0.0; WIDTH]);
 				}
 			}
 		}
+		Ok(())
+	}
+
+	/// Fills the cache with what another one of the same shape has in its first positions.
+	pub fn begin_as(&mut self, other: &Self, length: usize) -> Result<(), TryReserveError> {
+		let length = length.min(other.length);
+		self.reserve(length)?;
+		let lanes = self.lanes(length);
+		for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
+			layer.keys[..lanes].copy_from_slice(&other.keys[..lanes]);
+			layer.values[..lanes].copy_from_slice(&other.values[..lanes]);
+		}
+		self.length = length;
+		Ok(())
 	}
 
 	/// Puts a position's keys and values, of all heads, into a layer.

@@ -6,12 +6,12 @@ mod scorer;
 mod tests;
 mod writer;
 
-pub(crate) use grammars::Grammars;
+pub(crate) use grammars::{Grammars, KEPT_BYTES};
 pub(crate) use scorer::Scorer;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Writer, Written};
 
 use crate::trace::Tracer;
-use crate::{Refusal, Response};
+use crate::Refusal;
 
 /// What a model reads next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +40,5 @@ impl Answering {
 		};
 		tracer.add(hidden);
 		Ok(next)
-	}
-
-	/// What was answered.
-	pub fn response(self) -> Result<Response, Refusal> {
-		match self {
-			Self::Writing(writer) => writer.response(),
-			Self::Scoring(scorer) => Ok(scorer.response()),
-		}
 	}
 }

@@ -7,8 +7,9 @@ use crate::tokenizer::BpeTokenizer;
 use crate::{Format, Refusal};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// How many formats are kept. Programs ask in the same ones again and again.
+/// How many formats are kept, and how many bytes of memory they may take. Programs ask in the same ones again and again.
 const KEPT: usize = 8;
+pub(crate) const KEPT_BYTES: usize = 16 << 20;
 
 type Found = Result<Option<Arc<Grammar>>, Refusal>;
 
@@ -30,10 +31,13 @@ impl Grammars {
 		// Another thread may make the same one meanwhile, which is then kept twice.
 		let found = known.unwrap_or_else(|| self.make(format, tokenizer));
 		let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-		if kept.len() >= KEPT {
-			kept.remove(0);
-		}
 		kept.push((format.clone(), found.clone()));
+		let bytes = |(_, found): &(Format, Found)| {
+			found.as_ref().map_or(0, |grammar| grammar.as_ref().map_or(0, |grammar| grammar.bytes()))
+		};
+		while kept.len() > KEPT || kept.iter().map(bytes).fold(0, usize::saturating_add) > KEPT_BYTES {
+			drop(kept.drain(..1));
+		}
 		found
 	}
 

@@ -74,7 +74,7 @@ impl Scorer {
 	}
 
 	/// The likeliest text.
-	pub fn response(self) -> Response {
+	pub fn response(&self) -> Response {
 		let (index, probabilities) = shares(&self.likelihoods);
 		Response::Choice { index: index as u8, probabilities }
 	}

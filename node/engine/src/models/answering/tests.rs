@@ -1,10 +1,10 @@
 use super::*;
-use crate::format::compile;
+use crate::format::{compile, parse_number};
 use crate::kernels::{Kernels, Tier};
 use crate::sampling::{Sampler, Sampling};
 use crate::tests::{bytes_tokenizer, Noise};
 use crate::tokenizer::BpeTokenizer;
-use crate::{Finish, Format};
+use crate::{Finish, Format, Response};
 use std::sync::Arc;
 
 const SAMPLED: Sampling = Sampling { temperature: 1_000, top_k: 0, top_p: 0 };
@@ -14,21 +14,21 @@ const END: u32 = 2;
 fn writer(format: &Format, sampling: Sampling, max_tokens: usize) -> Writer {
 	let tokenizer = Arc::new(bytes_tokenizer());
 	let grammar = Grammars::default().of(format, &tokenizer).unwrap();
-	Writer::new(format, grammar, tokenizer, Sampler::new(sampling, [1; 32]), max_tokens)
+	Writer::new(Sampler::new(sampling, [1; 32]), tokenizer.stops(), max_tokens).held_to(format, grammar, &tokenizer)
 }
 
 /// Writes with logits that noise chooses; those of the given tokens are greater.
-fn write(mut writer: Writer, noise: &mut Noise, favoured: &[u32]) -> Result<Response, Refusal> {
+fn write(mut writer: Writer, noise: &mut Noise, favoured: &[u32]) -> Result<Written, Refusal> {
 	while !writer.is_complete() {
 		let mut logits: Vec<f32> = (0..267).map(|_| noise.unit() * 8.0).collect();
 		favoured.iter().for_each(|token| logits[*token as usize] += 4.0);
 		writer.take(&logits)?;
 	}
-	writer.response()
+	Ok(writer.written())
 }
 
 /// Writes the given tokens, as far as the format and its end allow.
-fn write_tokens(format: &Format, tokens: &[u32], max_tokens: usize) -> Result<Response, Refusal> {
+fn write_tokens(format: &Format, tokens: &[u32], max_tokens: usize) -> Result<Written, Refusal> {
 	let mut writer = writer(format, Sampling::GREEDY, max_tokens);
 	for token in tokens {
 		if writer.is_complete() {
@@ -38,16 +38,15 @@ fn write_tokens(format: &Format, tokens: &[u32], max_tokens: usize) -> Result<Re
 		logits[*token as usize] = 1.0;
 		writer.take(&logits)?;
 	}
-	writer.response()
+	Ok(writer.written())
 }
 
 fn bytes(text: &str) -> Vec<u32> {
 	text.bytes().map(|byte| u32::from(byte) + 3).collect()
 }
 
-fn text_of(response: Response) -> (String, usize, Finish) {
-	let Response::Generation { text, tokens, finish } = response else { panic!("no text: {response:?}") };
-	(text, tokens.len(), finish)
+fn text_of(written: Written) -> (String, usize, Finish) {
+	(written.text.unwrap(), written.tokens.len(), written.finish)
 }
 
 fn stops(stops: &[&str]) -> Format {
@@ -59,9 +58,9 @@ fn a_text_should_be_the_tokenizers_whatever_its_bytes() {
 	let mut noise = Noise(31);
 	let tokenizer = bytes_tokenizer();
 	for _ in 0..50 {
-		let written = write(writer(&Format::default(), SAMPLED, 40), &mut noise, &[END]).unwrap();
-		let Response::Generation { text, tokens, finish } = written else { panic!("a text") };
-		assert_eq!(text, tokenizer.decode(&tokens).unwrap());
+		let written = write(writer(&stops(&["never"]), SAMPLED, 40), &mut noise, &[0, 1, END]).unwrap();
+		let Written { text, tokens, finish } = written;
+		assert_eq!(text, Some(tokenizer.decode(&tokens).unwrap()));
 		assert_eq!(finish == Finish::Length, tokens.len() == 40);
 	}
 }
@@ -136,16 +135,16 @@ fn a_number_should_be_its_value_and_always_end_within_its_units() {
 		for favoured in [&[][..], &[END], &[u32::from(b' ') + 3, u32::from(b'0') + 3]] {
 			for _ in 0..50 {
 				let written = write(writer(&format, SAMPLED, units), &mut noise, favoured).unwrap();
-				let Response::Number { value, decimals: found } = written else { panic!("{written:?}") };
-				assert!((min..=max).contains(&value) && found == decimals, "{value} of {format:?}");
+				let (text, _, finish) = text_of(written);
+				let value = parse_number(&text, decimals).unwrap();
+				assert!((min..=max).contains(&value) && finish == Finish::Stop, "{text} of {format:?}");
 			}
 		}
 	}
 	let format = Format::Number { min: -10_000, max: 10_000, decimals: 2 };
-	let number = |text: &str| write_tokens(&format, &[bytes(text), vec![END]].concat(), 9);
-	assert_eq!(number(" -1.5"), Ok(Response::Number { value: -150, decimals: 2 }));
-	assert_eq!(number("42"), Ok(Response::Number { value: 4_200, decimals: 2 }));
-	assert_eq!(write_tokens(&format, &bytes("-4"), 9), Err(Refusal::Format), "it was given up");
+	let number = |text: &str| text_of(write_tokens(&format, &[bytes(text), vec![END]].concat(), 9).unwrap());
+	assert_eq!(number(" -1.5"), (" -1.5".into(), 5, Finish::Stop));
+	assert_eq!(number("42"), ("42".into(), 2, Finish::Stop));
 }
 
 #[test]
@@ -153,8 +152,7 @@ fn a_control_token_should_never_come_within_a_format() {
 	let format = Format::Regex("[^a]{3}".into());
 	for control in [0, 1, 2] {
 		let written = write_tokens(&format, &[control; 3], 9).unwrap();
-		let Response::Generation { text, tokens, .. } = written else { panic!("a text") };
-		assert!(tokens.iter().all(|token| *token > 2) && text.chars().count() <= 3, "{tokens:?}");
+		assert!(written.tokens.len() == 3 && written.tokens.iter().all(|token| *token > 2), "{written:?}");
 	}
 }
 
@@ -241,7 +239,7 @@ fn a_logit_that_is_not_finite_should_be_refused() {
 	assert_eq!(scorer.take(&[1.0, f32::INFINITY]), Err(Refusal::NotFinite));
 	let mut writer = writer(&Format::Regex("a".into()), Sampling::GREEDY, 4);
 	let mut logits = vec![0.0; 267];
-	logits[0] = f32::NAN;
+	logits[usize::from(b'a') + 3] = f32::NAN;
 	assert_eq!(writer.take(&logits), Err(Refusal::NotFinite));
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::gguf::GgufDtype;
+use crate::kernels::pool::Pool;
 use crate::kernels::Tier;
+use crate::models::llama::Workspace;
 use crate::sampling::Sampling;
 use crate::tests::{hex, tiny_model, Item};
 use crate::trace::blake2b_256;
@@ -18,14 +20,14 @@ fn load(template: &str) -> Result<Generator, EngineError> {
 		.value("tokenizer.ggml.bos_token_id", Item::U32(2))
 		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
 		.value("tokenizer.chat_template", Item::String(template));
-	Generator::load(&file.bytes())
+	Generator::load(&file.bytes(), BatchLimits::default())
 }
 
 #[test]
 fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
 	let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
-	assert_eq!(model.prompt("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
-	assert_eq!(model.prompt("ab", Prompt::Raw), Ok(vec![0, 1]));
+	assert_eq!(model.prompts.of("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
+	assert_eq!(model.prompts.of("ab", Prompt::Raw), Ok(vec![0, 1]));
 }
 
 #[test]
@@ -58,12 +60,12 @@ fn answer(inference: &Inference) -> (&[u32], Finish) {
 /// The trace of an answer as one finds it who reads prompt and answer: no sampler, and each token on its own.
 fn expected_trace(model: &Generator, request: &Request, (tokens, finish): (&[u32], Finish)) -> [u8; 32] {
 	let text = std::str::from_utf8(&request.input).unwrap();
-	let prompt = model.prompt(text, request.prompt).unwrap();
+	let prompt = model.prompts.of(text, request.prompt).unwrap();
 	let pool = Pool::new(1).unwrap();
-	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.model.cache());
+	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.batch.model().cache());
 	let mut rows = Vec::new();
 	for token in prompt.iter().chain(tokens) {
-		model.model.forward(&mut on, &[*token], &mut cache).unwrap();
+		model.batch.model().forward(&mut on, &[*token], &mut cache).unwrap();
 		rows.push(on.hidden().to_vec());
 	}
 	let chosen = tokens.len() + usize::from(finish == Finish::Stop);
@@ -105,7 +107,6 @@ fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
 			for at in [0, 0, 1, 2, 1, 0, 2] {
 				let inference = asked_before.run(&requests[at], kernels, threads).unwrap();
 				assert_eq!(inference, expected[at], "{at} on {:?} with {threads} threads", kernels.tier());
-				assert!(asked_before.kept.lock().unwrap().is_some());
 			}
 		}
 	}
@@ -157,3 +158,5 @@ fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
 	assert_eq!(model.run(&stopped, Kernels::best(), 1), Err(EngineError::Stopped));
 	assert_eq!(run(&model, &request("ab", 1, 6)).outcome.map(|_| ()), Ok(()), "another one runs");
 }
+
+mod formats;
