@@ -58,6 +58,7 @@ mod boundary;
 pub mod candle_ops;
 pub mod chat;
 mod error;
+pub mod format;
 pub mod gguf;
 mod kernels;
 mod language_model;
@@ -81,6 +82,7 @@ pub use boundary::{
 	Refusal, Request, Response, Score, Stop, Task, SCORE_ONE, TOP_SCORES,
 };
 pub use error::EngineError;
+pub use format::{check_format, Format, FormatError};
 pub use kernels::Tier;
 pub use language_model::{Context, LanguageModel, ModelStop};
 pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};

@@ -11,9 +11,13 @@
 //!
 //! The random numbers are a ChaCha20 key stream (RFC 8439), the seed its key, the nonce zero and the block counter from
 //! zero; the n-th draw reads its n-th eight bytes, little-endian. The likeliest token is found without a draw.
+//!
+//! Where an answer has a format, only some tokens may come next. The others have no part in any of this, as if the model
+//! did not know them: the maximum is that of the tokens that may come, and so are the weights' sums.
 
 mod chacha;
 
+use crate::format::vocabulary::TokenSet;
 use crate::kernels::{all_finite, Kernels};
 use crate::{EngineError, Refusal, Tier};
 use chacha::KeyStream;
@@ -26,7 +30,7 @@ pub const SHARE_ONE: u32 = 1_000_000;
 /// 2³⁰: the weight of the likeliest token.
 const WEIGHT_ONE: f32 = (1_u32 << 30) as f32;
 /// How many floats a kernel takes at once.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// How many of the likeliest tokens are looked at first.
 const FEW: usize = 128;
 
@@ -54,6 +58,8 @@ pub struct Sampler {
 	terms: Vec<f32>,
 	/// Room for those of the last draw, which is a megabyte or more for most vocabularies.
 	candidates: Vec<Candidate>,
+	/// Room for the tokens that may come, and their logits.
+	left: (Vec<u32>, Vec<f32>),
 }
 
 /// A token that may be drawn.
@@ -74,6 +80,7 @@ impl Sampler {
 			kernels: Kernels::best(),
 			terms: Vec::new(),
 			candidates: Vec::new(),
+			left: Default::default(),
 		}
 	}
 
@@ -101,6 +108,22 @@ impl Sampler {
 		self.candidates = candidates;
 		// The point is below the sum of the weights, of which the likeliest token has some.
 		Ok(drawn?.unwrap_or(greedy))
+	}
+
+	/// The next token of those in a set, which must not be empty.
+	pub(crate) fn choose_among(&mut self, logits: &[f32], allowed: &TokenSet) -> Result<u32, Refusal> {
+		let (mut ids, mut left) = std::mem::take(&mut self.left);
+		ids.clear();
+		left.clear();
+		for id in allowed.iter() {
+			if let Some(logit) = logits.get(id as usize) {
+				ids.push(id);
+				left.push(*logit);
+			}
+		}
+		let chosen = self.choose(&left).map(|index| ids[index as usize]);
+		self.left = (ids, left);
+		chosen
 	}
 
 	/// The token at a point among the weights of those that are left.

@@ -14,13 +14,13 @@ mod leader;
 #[cfg(test)]
 mod tests;
 
+use super::answering::Answering;
 use super::llama::Llama;
 use super::Stop;
 use crate::kernels::pool::Pool;
 use crate::kernels::Kernels;
-use crate::sampling::Sampler;
 use crate::trace::Tracer;
-use crate::{EngineError, Finish};
+use crate::EngineError;
 use head::Head;
 use job::Job;
 use leader::Leader;
@@ -51,30 +51,25 @@ impl Default for BatchLimits {
 pub(crate) struct Question {
 	/// The prompt, at least one token and so few that all of the answer fits into the model's context.
 	pub prompt: Vec<u32>,
-	/// The longest answer, at least one token.
-	pub max_tokens: usize,
-	/// What chooses its tokens.
-	pub sampler: Sampler,
+	/// How many tokens are read behind it at most.
+	pub longest: usize,
+	/// What is made of the logits behind it. It is not complete yet.
+	pub answering: Answering,
 	/// Whether it is still wanted.
 	pub stop: crate::Stop,
 }
 
 /// What a model answers.
-#[derive(Debug)]
 pub(crate) struct Answer {
-	/// The tokens, without the one that ended them.
-	pub tokens: Vec<u32>,
-	/// Why it ends.
-	pub finish: Finish,
-	/// The rows that chose the tokens.
+	/// The question's, complete.
+	pub answering: Answering,
+	/// The rows whose logits it took.
 	pub tracer: Tracer,
 }
 
 /// A model that serves many requests at once.
 pub(crate) struct Batch {
 	model: Llama,
-	/// The tokens that end an answer.
-	stops: Vec<u32>,
 	limits: BatchLimits,
 	head: Head,
 	state: Mutex<State>,
@@ -107,11 +102,10 @@ struct State {
 }
 
 impl Batch {
-	/// A model, the tokens that end its answers, and the tokens that most prompts begin with, which it reads once.
-	pub fn new(model: Llama, stops: Vec<u32>, head: Vec<u32>, limits: BatchLimits) -> Self {
+	/// A model, and the tokens that most prompts begin with, which it reads once.
+	pub fn new(model: Llama, head: Vec<u32>, limits: BatchLimits) -> Self {
 		Self {
 			model,
-			stops,
 			limits: BatchLimits { places: limits.places.clamp(1, MOST_PLACES), ..limits },
 			head: Head::new(head),
 			state: Mutex::default(),
@@ -161,7 +155,7 @@ impl Batch {
 	}
 
 	fn cache_bytes(&self, question: &Question) -> u64 {
-		self.model.cache_bytes(question.prompt.len().saturating_add(question.max_tokens)) as u64
+		self.model.cache_bytes(question.prompt.len().saturating_add(question.longest)) as u64
 	}
 
 	/// Threads to compute in. They stay until a leader wants another number of them.

@@ -1,16 +1,19 @@
 //! Texts that a language model generates.
 
-use super::batch::{Answer, Batch, BatchLimits, Question};
+use super::answering::{Answering, Grammars, Scorer, Writer, Written};
+use super::batch::{Batch, BatchLimits, Question};
 use super::llama::Llama;
 use super::{settle, Model, Stop};
 use crate::boundary::check_text;
 use crate::chat::{ChatError, ChatTemplate, Message, Role};
+use crate::format::parse_number;
 use crate::gguf::{GgufError, GgufFile};
 use crate::kernels::Kernels;
 use crate::sampling::Sampler;
 use crate::tokenizer::{BpeTokenizer, Piece, TokenizerError};
 use crate::trace::Tracer;
-use crate::{Architecture, EngineError, Finish, Inference, Prompt, Refusal, Request, Response};
+use crate::{Architecture, EngineError, Finish, Format, Inference, Prompt, Refusal, Request, Response};
+use std::sync::Arc;
 
 /// Questions that begin differently: what their prompts have in common is the constant part of the template.
 const QUESTIONS: [&str; 2] = ["?", "What"];
@@ -19,11 +22,12 @@ const QUESTIONS: [&str; 2] = ["?", "What"];
 pub(crate) struct Generator {
 	batch: Batch,
 	prompts: Prompts,
+	grammars: Grammars,
 }
 
 /// What makes prompts of texts.
 struct Prompts {
-	tokenizer: BpeTokenizer,
+	tokenizer: Arc<BpeTokenizer>,
 	template: Option<ChatTemplate>,
 }
 
@@ -42,11 +46,10 @@ impl Generator {
 			Err(ChatError::Gguf(GgufError::MissingKey(_))) => None,
 			Err(error) => return Err(invalid(&error)),
 		};
-		let prompts = Prompts { tokenizer, template };
+		let prompts = Prompts { tokenizer: Arc::new(tokenizer), template };
 		// A template that has no text for the simplest of questions would fail at each.
 		let head = prompts.head().map_err(|error| invalid(&error))?;
-		let stops = prompts.tokenizer.stops().to_vec();
-		Ok(Self { batch: Batch::new(model, stops, head, limits), prompts })
+		Ok(Self { batch: Batch::new(model, head, limits), prompts, grammars: Grammars::default() })
 	}
 
 	/// What the file says that it is.
@@ -61,29 +64,69 @@ impl Generator {
 		threads: usize,
 		tracer: &mut Tracer,
 	) -> Result<Response, Stop> {
-		let prompt = self.prompts.of(check_text(request, usize::MAX)?, request.prompt).map_err(no_prompt)?;
+		let (text, format) = (check_text(request, usize::MAX)?, &request.format);
+		let grammar = self.grammars.of(format, &self.prompts.tokenizer)?;
+		if request.limits.max_output_units < format.min_output_units() {
+			return Err(Refusal::Format.into());
+		}
+		let prompt = self.prompts.of(text, request.prompt).map_err(no_prompt)?;
 		let max_tokens = request.limits.max_output_units as usize;
+		let (longest, answering) = match format {
+			Format::Choice(choices) => {
+				let texts = self.prompts.continuations(&prompt, choices)?;
+				let ends = self.prompts.ends(request.prompt);
+				let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+				(longest, Answering::Scoring(Scorer::new(texts, ends, kernels)))
+			}
+			_ => {
+				let sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
+				let writer = Writer::new(sampler, self.prompts.tokenizer.stops(), max_tokens);
+				let writer = writer.held_to(format, grammar, &self.prompts.tokenizer);
+				(max_tokens, Answering::Writing(writer))
+			}
+		};
 		let context = self.batch.model().context();
-		if prompt.len().saturating_add(max_tokens) > context {
+		if prompt.len().saturating_add(longest) > context {
 			return Err(Refusal::ContextExceeded { limit: context as u32 }.into());
 		}
 		if prompt.is_empty() {
 			// The text has only bytes that no token stands for.
-			return self.response(Vec::new(), Finish::Stop);
+			return match format {
+				Format::Text { .. } => self.text(Vec::new(), Finish::Stop, None),
+				_ => Err(Refusal::Format.into()),
+			};
 		}
-		if max_tokens == 0 {
-			return self.response(Vec::new(), Finish::Length);
-		}
-		let sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
-		let question = Question { prompt, max_tokens, sampler, stop: request.stop.clone() };
-		let Answer { tokens, finish, tracer: rows } = self.batch.answer(question, kernels, threads)?;
-		*tracer = rows;
-		self.response(tokens, finish)
+		let answering = match answering {
+			Answering::Writing(writer) if writer.is_complete() => Answering::Writing(writer),
+			answering => {
+				let question = Question { prompt, longest, answering, stop: request.stop.clone() };
+				let answer = self.batch.answer(question, kernels, threads)?;
+				*tracer = answer.tracer;
+				answer.answering
+			}
+		};
+		self.response(answering, format)
 	}
 
-	fn response(&self, tokens: Vec<u32>, finish: Finish) -> Result<Response, Stop> {
+	fn response(&self, answering: Answering, format: &Format) -> Result<Response, Stop> {
+		let Written { tokens, finish, text } = match answering {
+			Answering::Scoring(scorer) => return Ok(scorer.response()),
+			Answering::Writing(writer) => writer.written(),
+		};
+		if let Format::Number { decimals, .. } = format {
+			// It has units enough, so that it is complete.
+			let value = text.filter(|_| finish == Finish::Stop).and_then(|text| parse_number(&text, *decimals));
+			let value = value.ok_or_else(|| EngineError::Internal("a number is not complete".into()))?;
+			return Ok(Response::Number { value, decimals: *decimals });
+		}
+		self.text(tokens, finish, text)
+	}
+
+	/// A text, that of the tokens if there is no other.
+	fn text(&self, tokens: Vec<u32>, finish: Finish, text: Option<String>) -> Result<Response, Stop> {
 		let failed = |error: TokenizerError| EngineError::Internal(error.to_string());
-		Ok(Response::Generation { text: self.prompts.tokenizer.decode(&tokens).map_err(failed)?, tokens, finish })
+		let text = text.map_or_else(|| self.prompts.tokenizer.decode(&tokens).map_err(failed), Ok)?;
+		Ok(Response::Generation { text, tokens, finish })
 	}
 }
 
@@ -95,6 +138,21 @@ impl Prompts {
 		}
 		let tokens = self.tokenizer.encode(&[Piece::Text(text)])?;
 		Ok(self.tokenizer.begin().into_iter().chain(tokens).collect())
+	}
+
+	/// The tokens of texts behind a prompt. Refused if the model cannot write one of them.
+	fn continuations(&self, prompt: &[u32], texts: &[String]) -> Result<Vec<Vec<u32>>, Stop> {
+		let continuation = |text: &String| match self.tokenizer.encode_behind(prompt, text) {
+			Ok(tokens) => tokens.ok_or(Stop::Refused(Refusal::Format)),
+			Err(error) => Err(EngineError::Internal(error.to_string()).into()),
+		};
+		texts.iter().map(continuation).collect()
+	}
+
+	/// The tokens that end an answer in the template, if there are both.
+	fn ends(&self, prompt: Prompt) -> Option<Vec<u32>> {
+		let is_chat = self.template.is_some() && prompt == Prompt::Chat;
+		Some(self.tokenizer.stops().to_vec()).filter(|stops| is_chat && !stops.is_empty())
 	}
 
 	/// The tokens that the prompts of all questions begin with, as far as one can tell; for this, nothing depends on it but

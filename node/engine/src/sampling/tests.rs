@@ -200,3 +200,42 @@ fn the_order_should_be_that_of_floats() {
 	assert!(ascending.map(order).is_sorted_by(|a, b| a < b));
 	assert_eq!(order(-0.0), order(0.0));
 }
+
+#[test]
+fn tokens_that_may_not_come_should_count_as_if_the_model_lacked_them() {
+	let logits = logits(1_000);
+	for (step, first) in [(1, 0), (3, 1), (64, 7), (1_000, 999)] {
+		let mut allowed = TokenSet::none(logits.len());
+		(first..1_000).step_by(step).for_each(|id| allowed.insert(id));
+		let ids: Vec<u32> = allowed.iter().collect();
+		let left: Vec<f32> = ids.iter().map(|id| logits[*id as usize]).collect();
+		for sampling in [
+			Sampling::GREEDY,
+			sampling(1_000, 0, 0),
+			sampling(5_000, 0, 0),
+			sampling(700, 5, 0),
+			sampling(1_300, 0, 400_000),
+			sampling(2_000, 40, 900_000),
+		] {
+			for seed in 0..20 {
+				let expected = draws(sampling, seed, &left, 5).into_iter().map(|index| ids[index as usize]);
+				let mut sampler = Sampler::new(sampling, [seed; 32]);
+				let found = (0..5).map(|_| sampler.choose_among(&logits, &allowed).unwrap());
+				assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "every {step} with {sampling:?}");
+			}
+		}
+	}
+}
+
+#[test]
+fn a_set_of_extreme_logits_should_be_kept_to() {
+	let logits = [f32::MAX, -3e38, 0.0, f32::MIN];
+	for id in [1, 3] {
+		let mut allowed = TokenSet::none(4);
+		allowed.insert(id);
+		let mut sampler = Sampler::new(sampling(1_000, 0, 0), [0; 32]);
+		assert_eq!(sampler.choose_among(&logits, &allowed), Ok(id));
+	}
+	let mut sampler = Sampler::new(sampling(1_000, 0, 0), [0; 32]);
+	assert!(sampler.choose_among(&logits, &TokenSet::none(4)).is_err(), "nothing may come");
+}

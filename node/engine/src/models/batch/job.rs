@@ -2,11 +2,11 @@
 
 use super::{Answer, Outcome, Question, Ticket};
 use crate::kernels::attention::KvCache;
+use crate::models::answering::{Answering, Next};
 use crate::models::llama::{LastRows, Llama, Passed, Sequence};
 use crate::models::Stop;
-use crate::sampling::Sampler;
 use crate::trace::Tracer;
-use crate::{EngineError, Finish};
+use crate::EngineError;
 
 /// A request, how far it has come and what it needs to go on.
 pub(super) struct Job {
@@ -17,27 +17,26 @@ pub(super) struct Job {
 	pub cache: KvCache,
 	/// How many bytes the cache will take at most.
 	pub cache_bytes: u64,
-	max_tokens: usize,
-	answer: Vec<u32>,
-	sampler: Sampler,
+	answering: Answering,
+	/// Whether all of the prompt was read.
+	is_decoding: bool,
 	tracer: Tracer,
 	stop: crate::Stop,
 	has_begun: bool,
-	ended: Option<Result<Finish, Stop>>,
+	ended: Option<Result<(), Stop>>,
 }
 
 impl Job {
 	/// A question that nothing is read of yet.
 	pub fn new(ticket: Ticket, question: Question, cache: KvCache, cache_bytes: u64) -> Self {
-		let Question { prompt, max_tokens, sampler, stop } = question;
+		let Question { prompt, answering, stop, .. } = question;
 		Self {
 			ticket,
 			unread: prompt,
 			cache,
 			cache_bytes,
-			max_tokens,
-			answer: Vec::new(),
-			sampler,
+			answering,
+			is_decoding: false,
 			tracer: Tracer::new(),
 			stop,
 			has_begun: false,
@@ -47,7 +46,7 @@ impl Job {
 
 	/// Whether its answer has begun, so that it reads a token in each pass.
 	pub fn is_decoding(&self) -> bool {
-		!self.answer.is_empty()
+		self.is_decoding
 	}
 
 	/// Ends it if nobody wants its answer any more.
@@ -63,30 +62,24 @@ impl Job {
 	}
 
 	/// Takes what a pass that read so many of its tokens made of it.
-	pub fn advance(&mut self, read: usize, passed: Passed, rows: LastRows<'_>, stops: &[u32]) {
+	pub fn advance(&mut self, read: usize, passed: Passed, rows: LastRows<'_>) {
 		self.ended = match passed {
 			Err(refusal) => Some(Err(refusal.into())),
 			Ok(None) => {
 				self.unread.drain(..read);
 				None
 			}
-			Ok(Some(row)) => match self.sampler.choose(rows.logits(row)) {
+			Ok(Some(row)) => match self.answering.take(rows.logits(row), rows.hidden(row), &mut self.tracer) {
 				Err(refusal) => Some(Err(refusal.into())),
-				Ok(token) => {
-					self.tracer.add(rows.hidden(row));
-					self.push(token, stops)
+				Ok(None) => Some(Ok(())),
+				Ok(Some(Next { forget, token })) => {
+					self.is_decoding = true;
+					self.cache.set_length(self.cache.length() - forget);
+					self.unread = vec![token];
+					None
 				}
 			},
 		};
-	}
-
-	fn push(&mut self, token: u32, stops: &[u32]) -> Option<Result<Finish, Stop>> {
-		if stops.contains(&token) {
-			return Some(Ok(Finish::Stop));
-		}
-		self.answer.push(token);
-		self.unread = vec![token];
-		(self.answer.len() >= self.max_tokens).then_some(Ok(Finish::Length))
 	}
 
 	/// Lets `fill` put into the cache what is known of the prompt before any of it is read.
@@ -121,7 +114,7 @@ impl Job {
 
 	/// What it came to, for whoever has its ticket. One that has not ended was given up.
 	pub fn outcome(self) -> (Ticket, Outcome) {
-		let finish = self.ended.unwrap_or(Err(EngineError::Stopped.into()));
-		(self.ticket, finish.map(|finish| Answer { tokens: self.answer, finish, tracer: self.tracer }))
+		let ended = self.ended.unwrap_or(Err(EngineError::Stopped.into()));
+		(self.ticket, ended.map(|()| Answer { answering: self.answering, tracer: self.tracer }))
 	}
 }

@@ -80,7 +80,7 @@ impl<'a> Leader<'a> {
 	}
 
 	fn pass(&mut self, on: &mut Workspace<'_>) {
-		let Batch { model, head, stops, .. } = self.batch;
+		let Batch { model, head, .. } = self.batch;
 		for job in &mut self.running {
 			job.begin(|prompt, cache| head.begin(model, on, prompt, cache));
 		}
@@ -102,7 +102,7 @@ impl<'a> Leader<'a> {
 				// To choose a token takes as long as some layers do.
 				on.pool().parts(&mut members, 1, |_, members| {
 					for Member { job, read, passed } in members {
-						job.advance(*read, *passed, rows, stops);
+						job.advance(*read, *passed, rows);
 					}
 				});
 			}

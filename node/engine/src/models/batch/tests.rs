@@ -1,10 +1,11 @@
 use super::*;
 use crate::gguf::GgufDtype;
+use crate::models::answering::{Writer, Written};
 use crate::models::llama::tests::{load, made_up, refusing, tiers, OVERFLOWS, REFUSED};
 use crate::models::llama::Workspace;
-use crate::sampling::Sampling;
+use crate::sampling::{Sampler, Sampling};
 use crate::tests::Noise;
-use crate::Refusal;
+use crate::{Finish, Refusal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -39,7 +40,8 @@ impl Asked {
 
 	fn question_until(&self, stop: &crate::Stop) -> Question {
 		let Self { prompt, max_tokens, .. } = self.clone();
-		Question { prompt, max_tokens, sampler: self.sampler(), stop: stop.clone() }
+		let answering = Answering::Writing(Writer::new(self.sampler(), &STOPS, max_tokens));
+		Question { prompt, longest: max_tokens, answering, stop: stop.clone() }
 	}
 
 	/// The answer as one finds it who knows of no other question.
@@ -56,7 +58,7 @@ impl Asked {
 			};
 			let token = match token {
 				Ok(token) => token,
-				Err(stop) => return told(Err(stop)),
+				Err(stop) => return Err(told_of(stop)),
 			};
 			tracer.add(on.hidden());
 			if STOPS.contains(&token) {
@@ -68,7 +70,7 @@ impl Asked {
 			}
 			unread = vec![token];
 		};
-		told(Ok(Answer { tokens, finish, tracer }))
+		Ok((tokens, finish, tracer.finish()))
 	}
 }
 
@@ -77,14 +79,24 @@ type Told = Result<(Vec<u32>, Finish, [u8; 32]), Result<Refusal, EngineError>>;
 
 fn told(outcome: Outcome) -> Told {
 	match outcome {
-		Ok(Answer { tokens, finish, tracer }) => Ok((tokens, finish, tracer.finish())),
-		Err(Stop::Refused(refusal)) => Err(Ok(refusal)),
-		Err(Stop::Failed(error)) => Err(Err(error)),
+		Ok(Answer { answering: Answering::Writing(writer), tracer }) => {
+			let Written { tokens, finish, .. } = writer.written();
+			Ok((tokens, finish, tracer.finish()))
+		}
+		Ok(Answer { answering: Answering::Scoring(_), .. }) => panic!("a text was asked for"),
+		Err(stop) => Err(told_of(stop)),
+	}
+}
+
+fn told_of(stop: Stop) -> Result<Refusal, EngineError> {
+	match stop {
+		Stop::Refused(refusal) => Ok(refusal),
+		Stop::Failed(error) => Err(error),
 	}
 }
 
 fn batch(file: &[u8], limits: BatchLimits) -> Batch {
-	Batch::new(load(file).unwrap(), STOPS.to_vec(), head(), limits)
+	Batch::new(load(file).unwrap(), head(), limits)
 }
 
 fn limits(places: usize) -> BatchLimits {
@@ -257,7 +269,7 @@ fn what_prompts_begin_with_should_be_read_once_and_shared() {
 #[test]
 fn a_beginning_that_is_refused_should_not_be_kept_and_refuse_as_it_does_alone() {
 	let head = vec![4, REFUSED, 5];
-	let batch = Batch::new(load(&refusing(OVERFLOWS[0])).unwrap(), STOPS.to_vec(), head.clone(), limits(8));
+	let batch = Batch::new(load(&refusing(OVERFLOWS[0])).unwrap(), head.clone(), limits(8));
 	let asked = Asked { prompt: [head, vec![6]].concat(), max_tokens: 2, seed: 1 };
 	for _ in 0..2 {
 		let outcome = told(batch.answer(asked.question(), Kernels::best(), 1));

@@ -187,3 +187,5 @@ fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
 	assert_eq!(model.run(&stopped, Kernels::best(), 1), Err(EngineError::Stopped));
 	assert_eq!(run(&model, &request("ab", 1, 6)).outcome.map(|_| ()), Ok(()), "another one runs");
 }
+
+mod formats;

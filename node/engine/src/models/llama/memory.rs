@@ -2,10 +2,12 @@
 
 use super::{Config, CACHE_STEP, MAX_ROWS};
 use crate::gguf::{GgufDtype, GgufFile};
+use crate::models::answering::KEPT_BYTES;
 use crate::EngineError;
 
-/// What a token of the vocabulary takes in a tokenizer, with its merges, in bytes; measured, and rounded up.
-const TOKENIZER_BYTES: u64 = 512;
+/// What a token of the vocabulary takes in a tokenizer, with its merges, and in the tree that formats of answers need, in
+/// bytes; measured, and rounded up.
+const TOKENIZER_BYTES: u64 = 512 + 64;
 /// How many numbers of four bytes per token of the vocabulary a request has: its logits, their terms, and candidates.
 const CHOICE_NUMBERS: usize = 8;
 /// How many floats of each width a row of a pass has at once, at most.
@@ -45,6 +47,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
+		KEPT_BYTES as u64,
 	];
 	Ok(parts.into_iter().fold(0, u64::saturating_add))
 }
