@@ -347,9 +347,9 @@ fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
 }
 
 fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
-	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, seed, deadline, .. } = request;
+	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, format, seed, deadline, .. } = request;
 	let input = text.as_bytes().to_vec().try_into().expect("it is short");
-	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline }
+	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline }
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn with_source(source: Arc<FakeSource>) -> Models {
 
 fn asked(input: &str) -> Asked {
 	let (prompt, sampling) = (Prompt::Raw, Sampling { temperature: 700, top_k: 40, top_p: 950_000 });
-	Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32] }
+	Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32], format: Format::default() }
 }
 
 fn names(names: &[&str]) -> Vec<String> {

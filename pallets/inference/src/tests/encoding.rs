@@ -4,6 +4,7 @@ use crate::{agenda::Duty, mock::*, *};
 use codec::Encode;
 use sibyl_primitives::{
 	api::ServiceRecord,
+	format::Format,
 	job::{AbstainReason, Prompt, Sampling, Seats},
 	mailbox::{
 		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote,
@@ -37,6 +38,7 @@ fn options() -> JobOptions {
 		prompt: Prompt::Raw,
 		sampling: Sampling { temperature: 700, top_k: 40, top_p: 900_000 },
 		seed: Some(7),
+		format: Format::Number { min: -1, max: 100, decimals: 2 },
 	}
 }
 
@@ -187,6 +189,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 		max_output_units: 3,
 		prompt: Prompt::Raw,
 		sampling: options().sampling,
+		format: options().format,
 		seed: [4; 32],
 		deadline: 5,
 	};
