@@ -296,7 +296,8 @@ where
 	}
 
 	fn take(&mut self, request: InferenceRequest) {
-		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline } = request;
+		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline } =
+			request;
 		if !self.has_begun || self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
 			return;
 		}

@@ -18,6 +18,7 @@ use sibyl_primitives::{
 		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
 		ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
+	format::Format,
 	inference_key::InferencePair,
 	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
 	mailbox::InferenceRequest,

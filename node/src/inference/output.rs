@@ -4,7 +4,9 @@ use codec::Encode;
 use sibyl_engine::{Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score};
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
-	output::{Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, VersionedOutput},
+	output::{
+		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, VersionedOutput,
+	},
 	Text,
 };
 

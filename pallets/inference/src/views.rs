@@ -22,7 +22,7 @@ impl<T: Config> Pallet<T> {
 			fingerprint: job.fingerprint,
 			model: job.model,
 			input: Inputs::<T>::get(id).unwrap_or_default().into_inner(),
-			options: job.options,
+			options: job.options.clone(),
 			quote: job.quote,
 			submitted_at: job.submitted_at,
 			phase: job.phase_view(),

@@ -117,17 +117,7 @@ pub struct Sampling {
 
 /// What a user may choose about a job.
 #[derive(
-	Clone,
-	Debug,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-	Serialize,
-	Deserialize,
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
 )]
 #[serde(rename_all = "camelCase")]
 pub struct JobOptions {

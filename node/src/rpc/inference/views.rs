@@ -4,7 +4,7 @@
 mod answer;
 mod validator;
 
-pub use answer::{Answer, Finish, LabelScore};
+pub use answer::Answer;
 pub use validator::Validator;
 
 use serde::{Deserialize, Serialize};

@@ -125,7 +125,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["394 fe42ea2168193aec", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["412 9bb714eaa2bfd2d5", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),
@@ -206,7 +206,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 	assert_eq!(
 		samples,
 		[
-			"120 8681b7ab549509a5",
+			"138 13473f5c20280001",
 			"43 edaf7acc902efe81",
 			"3 08cce3cf72392da5",
 			"14 65b823bb9be7e60b",

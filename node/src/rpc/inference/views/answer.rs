@@ -88,11 +88,9 @@ impl From<ChainAnswer> for Answer {
 			ChainAnswer::Choice(choice) => {
 				Self::Choice { index: choice.index, probabilities: choice.probabilities.into_inner() }
 			}
-			ChainAnswer::Number(number) => Self::Number {
-				value: number.to_string(),
-				units: number.value.to_string(),
-				decimals: number.decimals,
-			},
+			ChainAnswer::Number(number) => {
+				Self::Number { value: number.to_string(), units: number.value.to_string(), decimals: number.decimals }
+			}
 		}
 	}
 }
