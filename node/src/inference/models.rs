@@ -11,8 +11,7 @@ use super::{
 };
 use sibyl_engine::{
 	queue::JobOutcome, sampling::Sampling as EngineSampling, EngineError, Format as EngineFormat, Inference, Limits,
-	ModelDescription,
-	Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
+	ModelDescription, Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,

@@ -577,7 +577,7 @@ pub mod pallet {
 		/// `maxOutputUnits` is more than the model gives: its limit is `limits.outputUnits` in `inference_listModels`.
 		OutputTooLong,
 		/// The model generates text, and `maxOutputUnits` is 0 or less than the format needs: say how many tokens you want at
-		/// most. A number needs as many as its longest text has characters.
+		/// most. A number needs one more than its longest text has characters.
 		NoOutputUnits,
 		/// The format is none: a choice has 2 to 32 different texts, a number a `min` that is not above its `max` and at most
 		/// 9 decimals, and no text of a format is empty.

@@ -10,7 +10,7 @@ use sp_runtime::BoundedVec;
 /// Texts that end an answer, at most.
 pub const MAX_STOPS: u32 = 4;
 /// Bytes of a text that ends an answer.
-pub const MAX_STOP_BYTES: u32 = 32;
+pub const MAX_STOP_BYTES: u32 = 64;
 /// Choices that a model has at least.
 pub const MIN_CHOICES: u32 = 2;
 /// Choices that a model has at most.
@@ -97,7 +97,10 @@ impl Format {
 	pub fn least_output_units(&self) -> u32 {
 		match self {
 			Self::Choice(_) => 0,
-			Self::Number { min, max, decimals } => number_length(*min, *decimals).max(number_length(*max, *decimals)),
+			// A space may stand before it.
+			Self::Number { min, max, decimals } => {
+				number_length(*min, *decimals).max(number_length(*max, *decimals)).saturating_add(1)
+			}
 			Self::Text { .. } | Self::Json(_) | Self::Regex(_) => 1,
 		}
 	}
@@ -172,7 +175,7 @@ mod tests {
 		for (value, decimals, text) in cases {
 			assert_eq!(number_length(value, decimals) as usize, text.len(), "{text}");
 		}
-		assert_eq!(Format::Number { min: -100, max: 9, decimals: 0 }.least_output_units(), 4);
+		assert_eq!(Format::Number { min: -100, max: 9, decimals: 0 }.least_output_units(), 5, "and a space");
 		assert_eq!([Format::default(), choices(&["a", "b"])].map(|format| format.least_output_units()), [1, 0]);
 	}
 

@@ -19,29 +19,66 @@ pub struct Request {
 	top_k: u32,
 	top_p: u32,
 	seed: [u8; 32],
+	format: Format,
+}
+
+/// A [`sibyl_engine::Format`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+enum Format {
+	Text { stops: Vec<String> },
+	Choice(Vec<String>),
+	Number { min: i64, max: i64, decimals: u8 },
+	Json(String),
+	Regex(String),
+}
+
+impl From<engine::Format> for Format {
+	fn from(format: engine::Format) -> Self {
+		match format {
+			engine::Format::Text { stops } => Self::Text { stops },
+			engine::Format::Choice(choices) => Self::Choice(choices),
+			engine::Format::Number { min, max, decimals } => Self::Number { min, max, decimals },
+			engine::Format::Json(schema) => Self::Json(schema),
+			engine::Format::Regex(pattern) => Self::Regex(pattern),
+		}
+	}
+}
+
+impl From<Format> for engine::Format {
+	fn from(format: Format) -> Self {
+		match format {
+			Format::Text { stops } => Self::Text { stops },
+			Format::Choice(choices) => Self::Choice(choices),
+			Format::Number { min, max, decimals } => Self::Number { min, max, decimals },
+			Format::Json(schema) => Self::Json(schema),
+			Format::Regex(pattern) => Self::Regex(pattern),
+		}
+	}
 }
 
 impl From<&engine::Request> for Request {
 	fn from(request: &engine::Request) -> Self {
-		let engine::Request { model, input, limits, prompt, sampling, seed, stop: _ } = request;
+		let engine::Request { model, input, limits, prompt, format, sampling, seed, stop: _ } = request;
 		let Limits { max_input_bytes, max_output_units } = *limits;
 		let Sampling { temperature, top_k, top_p } = *sampling;
 		let is_chat = match prompt {
 			Prompt::Chat => true,
 			Prompt::Raw => false,
 		};
-		let (model, input, seed) = (*model, input.clone(), *seed);
-		Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed }
+		let (model, input, seed, format) = (*model, input.clone(), *seed, format.clone().into());
+		Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format }
 	}
 }
 
 impl Request {
 	/// The request, which is given up when `stop` says so.
 	pub fn into_engine(self, stop: Stop) -> engine::Request {
-		let Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed } = self;
+		let Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format } =
+			self;
 		let limits = Limits { max_input_bytes, max_output_units };
 		let prompt = if is_chat { Prompt::Chat } else { Prompt::Raw };
-		engine::Request { model, input, limits, prompt, sampling: Sampling { temperature, top_k, top_p }, seed, stop }
+		let sampling = Sampling { temperature, top_k, top_p };
+		engine::Request { model, input, limits, prompt, format: format.into(), sampling, seed, stop }
 	}
 }
 
@@ -57,12 +94,15 @@ enum Outcome {
 	Classification { label: String, scores: Vec<(String, u32)> },
 	Generation { text: String, tokens: Vec<u32>, is_finished: bool },
 	Embedding { values: Vec<i16> },
+	Choice { index: u8, probabilities: Vec<u32> },
+	Number { value: i64, decimals: u8 },
 	EmptyInput,
 	InputTooLong { limit: u32 },
 	ContextExceeded { limit: u32 },
 	NotUtf8,
 	NotFinite,
 	Template,
+	Format,
 }
 
 impl From<engine::Inference> for Inference {
@@ -80,12 +120,15 @@ impl From<engine::Inference> for Inference {
 				Outcome::Generation { text, tokens, is_finished }
 			}
 			Ok(Response::Embedding { values }) => Outcome::Embedding { values },
+			Ok(Response::Choice { index, probabilities }) => Outcome::Choice { index, probabilities },
+			Ok(Response::Number { value, decimals }) => Outcome::Number { value, decimals },
 			Err(Refusal::EmptyInput) => Outcome::EmptyInput,
 			Err(Refusal::InputTooLong { limit }) => Outcome::InputTooLong { limit },
 			Err(Refusal::ContextExceeded { limit }) => Outcome::ContextExceeded { limit },
 			Err(Refusal::NotUtf8) => Outcome::NotUtf8,
 			Err(Refusal::NotFinite) => Outcome::NotFinite,
 			Err(Refusal::Template) => Outcome::Template,
+			Err(Refusal::Format) => Outcome::Format,
 		};
 		Self { outcome, trace }
 	}
@@ -103,12 +146,15 @@ impl From<Inference> for engine::Inference {
 				Ok(Response::Generation { text, tokens, finish })
 			}
 			Outcome::Embedding { values } => Ok(Response::Embedding { values }),
+			Outcome::Choice { index, probabilities } => Ok(Response::Choice { index, probabilities }),
+			Outcome::Number { value, decimals } => Ok(Response::Number { value, decimals }),
 			Outcome::EmptyInput => Err(Refusal::EmptyInput),
 			Outcome::InputTooLong { limit } => Err(Refusal::InputTooLong { limit }),
 			Outcome::ContextExceeded { limit } => Err(Refusal::ContextExceeded { limit }),
 			Outcome::NotUtf8 => Err(Refusal::NotUtf8),
 			Outcome::NotFinite => Err(Refusal::NotFinite),
 			Outcome::Template => Err(Refusal::Template),
+			Outcome::Format => Err(Refusal::Format),
 		};
 		Self { outcome, trace }
 	}
@@ -258,7 +304,17 @@ mod tests {
 			request.prompt = prompt;
 			request.sampling = Sampling { temperature: 2, top_k: 3, top_p: 4 };
 			request.seed = [5; 32];
-			assert_eq!(sent(Request::from(&request)).into_engine(Stop::default()), request);
+			let formats = [
+				engine::Format::Text { stops: vec!["a".into()] },
+				engine::Format::Choice(vec!["a".into(), "b".into()]),
+				engine::Format::Number { min: -1, max: 2, decimals: 3 },
+				engine::Format::Json("{}".into()),
+				engine::Format::Regex("a".into()),
+			];
+			for format in formats {
+				request.format = format;
+				assert_eq!(sent(Request::from(&request)).into_engine(Stop::default()), request);
+			}
 		}
 	}
 
@@ -277,6 +333,9 @@ mod tests {
 			Err(Refusal::NotUtf8),
 			Err(Refusal::NotFinite),
 			Err(Refusal::Template),
+			Err(Refusal::Format),
+			Ok(Response::Choice { index: 1, probabilities: vec![1, 2] }),
+			Ok(Response::Number { value: -3, decimals: 4 }),
 		];
 		for outcome in outcomes {
 			let inference = engine::Inference { outcome, trace: [7; 32] };

@@ -332,3 +332,31 @@ fn the_operator_chooses_among_the_models_that_the_node_has() {
 	assert_eq!(verdict_by(other), Err(WhyNot::NotChosen));
 	assert_eq!(verdict_by(none), Err(WhyNot::NotChosen));
 }
+
+#[test]
+fn the_chain_and_the_engine_say_alike_which_formats_there_are_and_what_they_need() {
+	let text = |length: usize| "x".repeat(length);
+	let choices = |texts: &[String]| {
+		let texts: Result<Vec<_>, _> = texts.iter().map(|text| Text::try_from(text.as_str())).collect();
+		Format::Choice(texts.expect("they are short").try_into().expect("they are few"))
+	};
+	let numbers = [-1_000, -10, -1, 0, 1, 9, 10, 999, i64::MIN, i64::MAX].into_iter().flat_map(|min| {
+		let ends = [-7, 0, 3, 1_000_000, i64::MAX];
+		ends.into_iter().flat_map(move |max| [0, 1, 9, 10].map(|decimals| Format::Number { min, max, decimals }))
+	});
+	let many: Vec<_> = (0..32).map(|at| format!("{at:0>64}")).collect();
+	let texts = [choices(&[]), choices(&["a".into()]), choices(&["a".into(), "a".into()]), choices(&many)];
+	let stops = [0, 1, 64].map(|length| Format::Text {
+		stops: vec![text(length).as_str().try_into().expect("it is short")].try_into().expect("one fits"),
+	});
+	for format in numbers.chain(texts).chain(stops).chain([Format::default()]) {
+		let engine = engine_format(format.clone());
+		assert_eq!(sibyl_engine::check_format(&engine).is_ok(), format.is_valid(), "{format:?}");
+		if format.is_valid() {
+			assert!(format.least_output_units() >= engine.min_output_units(), "{format:?}");
+		}
+		if let Format::Number { .. } = format {
+			assert!(!format.is_valid() || format.least_output_units() == engine.min_output_units(), "{format:?}");
+		}
+	}
+}

@@ -187,16 +187,16 @@ fn a_format_that_breaks_its_rules_or_has_too_few_units_is_refused() {
 			(alone, 0, Error::FormatInvalid),
 			(number(1, 0, 0), 50, Error::FormatInvalid),
 			(number(0, 1, 10), 50, Error::FormatInvalid),
-			(number(-100, 5, 2), 4, Error::NoOutputUnits),
+			(number(-100, 5, 2), 5, Error::NoOutputUnits),
 			(Format::default(), 0, Error::NoOutputUnits),
 			(Format::Regex("a*".try_into().expect("it is short")), 0, Error::NoOutputUnits),
 		];
 		for (format, units, error) in cases {
 			assert_noop!(try_ask(model, b"hello", with_format(format, units)), error);
 		}
-		assert_ok!(try_ask(model, b"hello", with_format(number(-100, 5, 2), 5)));
+		assert_ok!(try_ask(model, b"hello", with_format(number(-100, 5, 2), 6)));
 		let quote = |format| Inference::quote(model, Seats::All, 5, 4, format).map(|_| ());
-		assert_eq!(quote(number(-100, 5, 2)), Err(QuoteError::NoOutputUnits { least: 5 }));
+		assert_eq!(quote(number(-100, 5, 2)), Err(QuoteError::NoOutputUnits { least: 6 }));
 		assert_eq!(quote(number(1, 0, 0)), Err(QuoteError::FormatInvalid));
 	});
 }
