@@ -272,7 +272,8 @@ pub enum Response {
 /// Why a generated text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finish {
-	/// The model ended it, a stop text did, or nothing could follow in its format.
+	/// The model ended it, a stop text did, or nothing could follow in its format, or something did that is not of it where
+	/// it could end.
 	Stop,
 	/// It has as many tokens as the request allows.
 	Length,

@@ -138,16 +138,21 @@ fn a_choice_should_be_the_right_one_with_its_probability() {
 #[test]
 fn a_number_should_be_within_its_range() {
 	let Some(engine) = engine() else { return };
-	let ask = |min, max, decimals, question: &str| {
+	let ask = |min, max, decimals, prompt, question: &str| {
 		let format = Format::Number { min, max, decimals };
 		let units = format.min_output_units();
-		match engine.infer(&in_format(format, question, units)).unwrap().outcome {
-			Ok(Response::Number { value, decimals: found }) if found == decimals => value,
+		match engine.infer(&Request { prompt, ..in_format(format, question, units) }).unwrap().outcome {
+			Ok(Response::Number { value, decimals: found }) if found == decimals => {
+				println!("{question}: {value}");
+				value
+			}
 			other => panic!("{other:?}"),
 		}
 	};
-	assert_eq!(ask(0, 100, 0, "How many days are in a week? Answer with a number."), 7);
-	assert!((-150..=-100).contains(&ask(-150, -100, 2, "What is the square root of two? Answer with a number.")));
+	assert_eq!(ask(0, 100, 0, Prompt::Raw, "Count to ten: 1, 2, 3, 4, 5, 6,"), 7);
+	assert!((-150..=-100).contains(&ask(-150, -100, 2, Prompt::Chat, "What is the square root of two?")));
+	assert!((0..=100).contains(&ask(0, 100, 0, Prompt::Chat, "How many days are in a week? Answer with a number.")));
+	assert!((0..=10_000).contains(&ask(0, 10_000, 2, Prompt::Raw, "The number pi is about")));
 }
 
 #[test]

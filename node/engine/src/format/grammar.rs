@@ -56,7 +56,7 @@ impl Grammar {
 		text.iter().try_fold(state, |state, byte| self.next(state, *byte))
 	}
 
-	/// The tokens that may come next, those that end an answer among them if it may end.
+	/// The tokens that may come next.
 	pub fn allowed(&self, state: u16, begins: bool) -> TokenSet {
 		let mut set = TokenSet::clone(&self.short(state, begins));
 		self.vocabulary.add_long(begins, state, |state, byte| self.next(state, byte), &mut set);
@@ -69,7 +69,7 @@ impl Grammar {
 			return kept.clone();
 		}
 		let next = |state, byte| self.next(state, byte);
-		let set = Arc::new(self.vocabulary.short(begins, state, self.may_end(state), next));
+		let set = Arc::new(self.vocabulary.short(begins, state, next));
 		let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
 		if (kept.len() + 1) * set.bytes() > KEPT_BYTES {
 			kept.clear();
@@ -120,8 +120,7 @@ fn writable(automaton: &Automaton, bytes: &ByteSet) -> Automaton {
 	Automaton { classes, width: columns, next: open, complete }
 }
 
-/// Numbers of states. Those with the same number lead somewhere with the same texts of up to [`DEPTH`] bytes, and may end
-/// or not alike.
+/// Numbers of states. Those with the same number lead somewhere with the same texts of up to [`DEPTH`] bytes.
 fn alike(automaton: &Automaton) -> Vec<u16> {
 	let mut numbers = vec![0; automaton.states()];
 	let mut count = 1;
@@ -134,7 +133,7 @@ fn alike(automaton: &Automaton) -> Vec<u16> {
 		}
 		(numbers, count) = (finer, finer_count);
 	}
-	numbered(numbers.iter().zip(&automaton.complete).map(|(number, may_end)| [*number, u16::from(*may_end)])).0
+	numbers
 }
 
 /// Numbers rows so that equal ones have the same number. Also how many numbers there are.
@@ -179,8 +178,8 @@ mod tests {
 		let grammar = grammar("(ab)+c?", &["a", "b", "c", "ab", "aba", "bc", "abcc", "abababababababababa"]).unwrap();
 		assert_eq!(allowed(&grammar, ""), [1, 4, 5, 8]);
 		assert_eq!(allowed(&grammar, "a"), [2, 6]);
-		assert_eq!(allowed(&grammar, "ab"), [0, 1, 3, 4, 5, 8], "the end among them");
-		assert_eq!(allowed(&grammar, "abc"), [0]);
+		assert_eq!(allowed(&grammar, "ab"), [1, 3, 4, 5, 8]);
+		assert!(allowed(&grammar, "abc").is_empty());
 		let over = grammar.follow(grammar.start(), b"abc").unwrap();
 		assert!(grammar.is_over(over) && !grammar.is_over(grammar.start()));
 		assert_eq!(grammar.follow(over, b"a"), None);
@@ -216,7 +215,7 @@ mod tests {
 	fn states_far_from_a_bound_should_share_their_sets() {
 		let grammar = grammar("a{0,200}", &["a", "aaa", "aaaaaaaaaaaaaaaaaa"]).unwrap();
 		for length in 0..=200 {
-			let expected = [(0, 0), (1, 1), (2, 3), (3, 18)].into_iter().filter(|(_, bytes)| length + bytes <= 200);
+			let expected = [(1, 1), (2, 3), (3, 18)].into_iter().filter(|(_, bytes)| length + bytes <= 200);
 			assert_eq!(
 				allowed(&grammar, &"a".repeat(length)),
 				expected.map(|(token, _)| token).collect::<Vec<_>>(),

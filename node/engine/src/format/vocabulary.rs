@@ -77,8 +77,6 @@ impl<'a> TokenText<'a> {
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
 	tokens: usize,
-	/// The tokens that end an answer.
-	stops: Vec<u32>,
 	/// Behind another token.
 	later: Tree,
 	/// At the beginning of an answer, if that is not the same.
@@ -122,26 +120,16 @@ impl Vocabulary {
 		let later = of(false);
 		later.iter().filter(|(bytes, _)| bytes.len() == 1).for_each(|(bytes, _)| own.insert(bytes[0]));
 		let is_spaced = texts.iter().any(|text| matches!(text, TokenText::Spaced(_)));
-		Self {
-			tokens: texts.len(),
-			stops: stops.to_vec(),
-			later: Tree::new(later),
-			first: is_spaced.then(|| Tree::new(of(true))),
-			own,
-		}
+		Self { tokens: texts.len(), later: Tree::new(later), first: is_spaced.then(|| Tree::new(of(true))), own }
 	}
 
-	/// The tokens of up to [`DEPTH`] bytes that `next` leads somewhere from a state; it gets a state and a byte. With those
-	/// that end an answer if it may end.
-	pub(super) fn short<F>(&self, begins: bool, start: u16, may_end: bool, next: F) -> TokenSet
+	/// The tokens of up to [`DEPTH`] bytes that `next` leads somewhere from a state; it gets a state and a byte.
+	pub(super) fn short<F>(&self, begins: bool, start: u16, next: F) -> TokenSet
 	where
 		F: Fn(u16, u8) -> Option<u16>,
 	{
 		let mut set = TokenSet::none(self.tokens);
 		self.tree(begins).walk(start, next, &mut set);
-		if may_end {
-			self.stops.iter().for_each(|stop| set.insert(*stop));
-		}
 		set
 	}
 
@@ -248,13 +236,13 @@ mod tests {
 		// Each byte leads to the number of its place, as long as it is not the one that is forbidden there.
 		for forbidden in 0..3 {
 			let next = |state: u16, byte: u8| (state % 3 != forbidden || byte != b'a').then_some(state + 1);
-			for (start, may_end) in [(0, true), (1, false), (2, true)] {
+			for start in 0..3 {
 				let expected = (0..).zip(&texts).filter(|(id, text)| match id {
-					7 => may_end,
+					7 => false,
 					_ => text.iter().try_fold(start, |state, byte| next(state, *byte)).is_some(),
 				});
 				let expected: Vec<u32> = expected.map(|(id, _)| id).collect();
-				let mut found = vocabulary.short(false, start, may_end, next);
+				let mut found = vocabulary.short(false, start, next);
 				vocabulary.add_long(false, start, next, &mut found);
 				assert_eq!(found.iter().collect::<Vec<_>>(), expected);
 			}
@@ -274,7 +262,7 @@ mod tests {
 		let a = |state: u16, byte: u8| (state == 0 && byte == b'a').then_some(1);
 		let space = |state: u16, byte: u8| (state == 0 && byte == b' ').then_some(1);
 		let found = |begins, next: &dyn Fn(u16, u8) -> Option<u16>| {
-			vocabulary.short(begins, 0, false, next).iter().collect::<Vec<_>>()
+			vocabulary.short(begins, 0, next).iter().collect::<Vec<_>>()
 		};
 		assert_eq!(found(true, &a), [0, 1]);
 		assert_eq!(found(false, &a), [1]);
@@ -287,8 +275,7 @@ mod tests {
 		let texts = [TokenText::None, TokenText::Bytes(b""), TokenText::Bytes(b"</s>"), TokenText::Bytes(b"a")];
 		let vocabulary = Vocabulary::new(texts, &[2]);
 		let anything = |state, _| Some(state);
-		assert_eq!(vocabulary.short(false, 0, false, anything).iter().collect::<Vec<_>>(), [3]);
-		assert_eq!(vocabulary.short(false, 0, true, anything).iter().collect::<Vec<_>>(), [2, 3]);
+		assert_eq!(vocabulary.short(false, 0, anything).iter().collect::<Vec<_>>(), [3]);
 		assert!(vocabulary.own.contains(b'a') && !vocabulary.own.contains(b'<'));
 	}
 }

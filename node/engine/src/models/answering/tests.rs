@@ -145,15 +145,28 @@ fn a_number_should_be_its_value_and_always_end_within_its_units() {
 	let number = |text: &str| text_of(write_tokens(&format, &[bytes(text), vec![END]].concat(), 9).unwrap());
 	assert_eq!(number(" -1.5"), (" -1.5".into(), 5, Finish::Stop));
 	assert_eq!(number("42"), ("42".into(), 2, Finish::Stop));
+	assert_eq!(number("42 apples"), ("42".into(), 2, Finish::Stop), "what is no number ends it");
 }
 
 #[test]
 fn a_control_token_should_never_come_within_a_format() {
 	let format = Format::Regex("[^a]{3}".into());
-	for control in [0, 1, 2] {
+	for control in [0, 1, END] {
 		let written = write_tokens(&format, &[control; 3], 9).unwrap();
 		assert!(written.tokens.len() == 3 && written.tokens.iter().all(|token| *token > 2), "{written:?}");
 	}
+}
+
+#[test]
+fn what_is_not_of_the_format_should_end_it_only_where_it_may_end() {
+	let written =
+		|pattern: &str, text: &str| text_of(write_tokens(&Format::Regex(pattern.into()), &bytes(text), 9).unwrap());
+	assert_eq!(written("[a-z]+", "paris, France"), ("paris".into(), 5, Finish::Stop));
+	assert_eq!(written("[a-z]*", "Paris"), (String::new(), 0, Finish::Stop));
+	let (text, ..) = written("[a-z]{3}", "pa-");
+	assert!(text.starts_with("pa") && text.len() == 3, "{text}");
+	let control = write_tokens(&Format::Regex("a+".into()), &[bytes("a"), vec![1]].concat(), 9).unwrap();
+	assert_eq!(text_of(control), ("a".into(), 1, Finish::Stop));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::format::grammar::Grammar;
 use crate::format::stops::StopTexts;
-use crate::format::vocabulary::TokenText;
+use crate::format::vocabulary::{TokenSet, TokenText};
 use crate::sampling::Sampler;
 use crate::tokenizer::BpeTokenizer;
 use crate::{Finish, Format, Refusal};
@@ -73,14 +73,12 @@ impl Writer {
 
 	/// The next token of the answer, if the logits do not end it.
 	pub fn take(&mut self, logits: &[f32]) -> Result<Option<u32>, Refusal> {
-		let grammar = self.form.as_ref().and_then(|form| form.grammar.as_ref());
-		let token = match grammar {
+		let token = match self.form.as_ref().and_then(Form::demanded) {
 			None => self.sampler.choose(logits)?,
-			Some((grammar, state)) => {
-				self.sampler.choose_among(logits, &grammar.allowed(*state, self.tokens.is_empty()))?
-			}
+			Some(demanded) => self.sampler.choose_among(logits, &demanded)?,
 		};
-		if self.ends.contains(&token) {
+		let may_come = |form: &Form| form.may_come(token);
+		if self.ends.contains(&token) || !self.form.as_ref().is_none_or(may_come) {
 			self.finish = Some(Finish::Stop);
 			return Ok(None);
 		}
@@ -112,6 +110,19 @@ impl Writer {
 }
 
 impl Form {
+	/// The tokens that may come, if one of them must: where the text may end, whatever else comes ends it.
+	fn demanded(&self) -> Option<TokenSet> {
+		let (grammar, state) = self.grammar.as_ref()?;
+		(!grammar.may_end(*state)).then(|| grammar.allowed(*state, !self.has_begun))
+	}
+
+	/// Whether a token that is no end may come.
+	fn may_come(&self, token: u32) -> bool {
+		let added = self.tokenizer.text(token).bytes(!self.has_begun);
+		let may_follow = |(grammar, state): &(Arc<Grammar>, u16)| grammar.follow(*state, added).is_some();
+		self.grammar.as_ref().is_none_or(|grammar| !added.is_empty() && may_follow(grammar))
+	}
+
 	/// Adds a token. Returns whether a stop text has come.
 	fn push(&mut self, token: u32) -> Result<bool, Refusal> {
 		let text = self.tokenizer.text(token);
