@@ -2,7 +2,7 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
+#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies, pip, which fetches models, and numpy
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
@@ -132,6 +132,15 @@ pip() {
 	{ have python3 && python3 -m pip --version >/dev/null 2>&1; } || apt_install python3 python3-pip
 }
 
+# The test of the engine's second implementation looks for these two commands as well.
+numpy() {
+	local command
+	for command in python3 /usr/bin/python3; do
+		"$command" -c 'import numpy' 2>/dev/null && return
+	done
+	apt_install python3 python3-numpy
+}
+
 # Debian's python3 can't make virtual environments without python3-venv, which has pip's wheel.
 python() {
 	{ have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || apt_install python3 python3-venv
@@ -162,6 +171,6 @@ esac
 system_packages
 rust
 wasm_target
-[ "${1-}" != --tests ] || { javascript && pip; }
+[ "${1-}" != --tests ] || { javascript && pip && numpy; }
 [ "${1-}" != --bench ] || python
 [ "${1-}" != --aarch64 ] || aarch64
