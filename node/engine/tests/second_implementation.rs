@@ -3,6 +3,8 @@
 //! Both read the same made-up models; tokens, traces and logits must have the same bits. Needs a `python3` with numpy,
 //! which `scripts/setup.sh --tests` installs; says so where there is none, which is a failure where `CI` is set.
 
+#![allow(clippy::unwrap_used)] // All of it is a test.
+
 #[path = "second_implementation/made_up.rs"]
 mod made_up;
 

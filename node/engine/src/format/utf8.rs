@@ -101,9 +101,12 @@ fn encode(code: u32) -> Vec<u8> {
 		.collect()
 }
 
+/// The first and the last byte.
+type ByteRange = [u8; 2];
+
 /// One of the sequences. What ends alike is written once, which keeps automata small.
-fn join(sequences: &[Vec<[u8; 2]>]) -> Expr {
-	let mut groups: Vec<([u8; 2], Vec<Vec<[u8; 2]>>)> = Vec::new();
+fn join(sequences: &[Vec<ByteRange>]) -> Expr {
+	let mut groups: Vec<(ByteRange, Vec<Vec<ByteRange>>)> = Vec::new();
 	let mut single: Option<ByteSet> = None;
 	for sequence in sequences {
 		match sequence.split_last() {
