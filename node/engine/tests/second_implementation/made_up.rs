@@ -138,7 +138,12 @@ impl Shape {
 		let mut noise = Noise(11);
 		let (query, kv) = (heads * head, kv_heads * head);
 		let mut matrix = |file: &mut Gguf, name: &str, dtype, inner: usize, columns: usize, size| {
-			let data = noise.matrix(dtype, inner * columns, size);
+			let mut data = noise.matrix(dtype, inner * columns, size);
+			if name == "output" {
+				// Half of the tokens are as likely as another.
+				let half = data.len() / VOCABULARY * (VOCABULARY / 2);
+				data.copy_within(..half, half);
+			}
 			file.tensor(&format!("{name}.weight"), &[inner, columns], dtype, &data);
 		};
 		matrix(&mut file, "token_embd", outer, width, VOCABULARY, 0.5);
