@@ -119,6 +119,10 @@ weights: build-bench ## Measure pallets' weights on this machine: make weights P
 bench-block: build-bench ## Measure blocks full of jobs; the last line is RESULT {…}
 	$(SIBYL_BENCH) block
 
+.PHONY: bench-committee
+bench-committee: build-bench ## Measure how often committees fall to a share of the stake, beside theory
+	$(SIBYL_BENCH) committee
+
 # With the workspace's features, so that the SDK is not built anew.
 .PHONY: build-bench
 build-bench: setup

@@ -1,6 +1,7 @@
 // `make bench-latency`: how many blocks jobs take on a network of four validators. The last line is RESULT {…}.
 import { account, SIB } from './lib/accounts.mjs';
 import { bestBlocks } from './lib/blocks.mjs';
+import { blocksOf as blocksTaken, misbehave } from './lib/byzantine.mjs';
 import { eventsAt, nextNonce, submitAndInclude } from './lib/chain.mjs';
 import { ask, includesIn, question, waitUntilNoneOpen, waitUntilServedBy } from './lib/inference.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
@@ -31,10 +32,18 @@ const burst = await measured(() => askAtOnce(BURST_JOBS));
 say(`${SPREAD_JOBS} jobs, ${JOBS_PER_BLOCK} a block, without ${VALIDATORS.at(-1)}`);
 await network.node(VALIDATORS.at(-1)).stop();
 const oneStopped = await measured(() => askSpread(SPREAD_JOBS));
+await network.node(VALIDATORS.at(-1)).start();
+await waitUntilServedBy(api, VALIDATORS);
+// Who withholds goes first, since the liar is disabled for it.
+say('a seat of three withholds its reveal, so that the others need a second round');
+const secondRound = await withCulprit(VALIDATORS[1], 'withhold', { Fixed: 3 });
+say('a liar in a committee of all four, who agree without it');
+// Who is outvoted at once is not paid; only who is found wrong by a second round is charged.
+const oneLiar = await withCulprit(VALIDATORS[2], 'lie', 'All', isOutvoted);
 await network.stop();
 
 const worker = workerTimes(network.node(VALIDATORS[0]).log(), BURST_JOBS);
-console.log(`RESULT ${JSON.stringify({ spread, burst, one_stopped: oneStopped, worker })}`);
+console.log(`RESULT ${JSON.stringify({ spread, burst, one_stopped: oneStopped, one_liar: oneLiar, second_round: secondRound, worker })}`);
 
 /** Gives each client what its jobs cost. */
 async function fund(accounts, funder) {
@@ -42,6 +51,20 @@ async function fund(accounts, funder) {
   await Promise.all(accounts.map(({ address }, index) => submitAndInclude(
     api, api.tx.balances.transferKeepAlive(address, FUNDS), funder, { nonce: nonce + index },
   )));
+}
+
+/** The blocks and rounds of a job in whose committee a validator misbehaves. */
+async function withCulprit(culprit, deed, seats, isDone) {
+  const what = { deed, culprit, text: 'Wo ist hier bitte der nächste Bahnhof?', falseLabel: 'nld' };
+  const view = await misbehave(network, { ...what, requester: clients[0], seats, ...(isDone && { isDone }) });
+  return { verdict: view.phase.asEnded.verdict.type, rounds: view.committees.length, blocks: blocksTaken(view) };
+}
+
+/** Whether somebody revealed another output than the one that was agreed on. */
+function isOutvoted(view) {
+  const agreed = view.agreed.unwrapOr(null)?.outputHash;
+  const votes = view.committees[0].seats.map(({ vote }) => vote);
+  return agreed !== undefined && votes.some((vote) => vote.isRevealed && !vote.asRevealed.eq(agreed));
 }
 
 /** Submits a few jobs when each block has come. */

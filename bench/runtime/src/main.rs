@@ -3,6 +3,7 @@
 
 mod block;
 mod chain;
+mod committee;
 mod genesis;
 mod log_lines;
 mod report;
@@ -25,6 +26,8 @@ enum Command {
 	Weights(weights::Arguments),
 	/// Make and import blocks full of jobs; the last line is RESULT {…}.
 	Block(block::Arguments),
+	/// Draw committees, and compare how often they fall with what theory says; the last line is RESULT {…}.
+	Committee(committee::Arguments),
 }
 
 /// Why there is no result.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
 	let result = match Arguments::parse().command {
 		Command::Weights(arguments) => weights::run(&arguments),
 		Command::Block(arguments) => block::run(&arguments),
+		Command::Committee(arguments) => committee::run(&arguments),
 	};
 	match result {
 		Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! What goes into an engine and what comes out.
 
 use crate::sampling::Sampling;
-use crate::{EngineError, NO_ROWS};
+use crate::{EngineError, Format, NO_ROWS};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -172,6 +172,8 @@ pub struct Request {
 	pub limits: Limits,
 	/// How the input becomes a prompt. Only generation looks at it.
 	pub prompt: Prompt,
+	/// What the answer must look like. Only generation looks at it.
+	pub format: Format,
 	/// How tokens are chosen. Only generation looks at it.
 	pub sampling: Sampling,
 	/// Where sampling starts. Only generation looks at it.
@@ -209,10 +211,10 @@ impl PartialEq for Stop {
 impl Eq for Stop {}
 
 impl Request {
-	/// A request with the model's own prompt and without chance.
+	/// A request for a text, with the model's own prompt and without chance.
 	pub fn new(model: [u8; 32], input: impl Into<Vec<u8>>, limits: Limits) -> Self {
-		let (prompt, sampling) = (Prompt::Chat, Sampling::GREEDY);
-		Self { model, input: input.into(), limits, prompt, sampling, seed: [0; 32], stop: Stop::default() }
+		let (prompt, format, sampling) = (Prompt::Chat, Format::default(), Sampling::GREEDY);
+		Self { model, input: input.into(), limits, prompt, format, sampling, seed: [0; 32], stop: Stop::default() }
 	}
 }
 
@@ -246,9 +248,9 @@ pub enum Response {
 	},
 	/// A text.
 	Generation {
-		/// The text, without the token that ended it. Bytes that are no UTF-8 became U+FFFD.
+		/// The text, without the token or the stop text that ended it. Bytes that are no UTF-8 became U+FFFD.
 		text: String,
-		/// The tokens, likewise.
+		/// The tokens, without the one that ended it, but with those that the stop text came in.
 		tokens: Vec<u32>,
 		/// Why it ends.
 		finish: Finish,
@@ -258,12 +260,27 @@ pub enum Response {
 		/// Its components, in units of 1 / 32,767.
 		values: Vec<i16>,
 	},
+	/// The likeliest of several texts.
+	Choice {
+		/// Which one, from 0; of equals the first.
+		index: u8,
+		/// The probability of each in parts per million, rounded down, so that their sum may be a little less than a million.
+		probabilities: Vec<u32>,
+	},
+	/// A number.
+	Number {
+		/// The number times 10^`decimals`.
+		value: i64,
+		/// As many as were asked for.
+		decimals: u8,
+	},
 }
 
 /// Why a generated text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finish {
-	/// The model ended it.
+	/// The model ended it, a stop text did, or nothing could follow in its format, or something did that is not of it where
+	/// it could end.
 	Stop,
 	/// It has as many tokens as the request allows.
 	Length,
@@ -304,6 +321,14 @@ pub enum Refusal {
 	/// The computation came to a value that is infinite or not a number.
 	#[error("the model computed a value that is not finite")]
 	NotFinite,
+	/// The model's chat template fails on this input, so that there is no prompt that could be too long.
+	#[error("the model's chat template cannot write this input")]
+	Template,
+	/// The format of the answer cannot be served: it is not valid or too large ([`check_format`](crate::check_format) says
+	/// what is wrong), the model cannot write any text of it, or the job allows too few units for a number. Counts before
+	/// [`Refusal::ContextExceeded`] of a model of tokens.
+	#[error("the format of the answer cannot be served")]
+	Format,
 }
 
 impl Response {
@@ -327,6 +352,18 @@ impl Response {
 	/// |---|---|
 	/// | kind: 3, an embedding | 1 |
 	/// | how many components, then each, signed | 4 + 2 n |
+	///
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 4, a choice | 1 |
+	/// | its index | 1 |
+	/// | how many probabilities, then each | 4 + 4 n |
+	///
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 5, a number | 1 |
+	/// | its decimals | 1 |
+	/// | its value, signed, 64 bits | 8 |
 	///
 	/// Other numbers are unsigned, 32 bits; all are little-endian.
 	pub fn canonical_bytes(&self) -> Vec<u8> {
@@ -352,6 +389,15 @@ impl Response {
 				put_number(&mut bytes, values.len() as u32);
 				bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
 			}
+			Self::Choice { index, probabilities } => {
+				bytes.extend([4, *index]);
+				put_number(&mut bytes, probabilities.len() as u32);
+				probabilities.iter().for_each(|probability| put_number(&mut bytes, *probability));
+			}
+			Self::Number { value, decimals } => {
+				bytes.extend([5, *decimals]);
+				bytes.extend(value.to_le_bytes());
+			}
 		}
 		bytes
 	}
@@ -367,6 +413,8 @@ impl Refusal {
 			Self::ContextExceeded { limit } => (2, Some(*limit)),
 			Self::NotUtf8 => (3, None),
 			Self::NotFinite => (4, None),
+			Self::Template => (5, None),
+			Self::Format => (6, None),
 		};
 		let mut bytes = vec![0, reason];
 		if let Some(limit) = limit {
@@ -493,6 +541,14 @@ mod tests {
 	}
 
 	#[test]
+	fn the_bytes_of_a_choice_and_of_a_number_should_be_as_documented() {
+		let choice = Response::Choice { index: 1, probabilities: vec![1, SCORE_ONE - 1] };
+		assert_eq!(choice.canonical_bytes(), [4, 1, 2, 0, 0, 0, 1, 0, 0, 0, 0x3f, 0x42, 0x0f, 0]);
+		let number = Response::Number { value: -2, decimals: 3 };
+		assert_eq!(number.canonical_bytes(), [5, 3, 254, 255, 255, 255, 255, 255, 255, 255]);
+	}
+
+	#[test]
 	fn the_bytes_of_a_refusal_should_be_as_documented() {
 		let bytes = |refusal| outcome_bytes(&Err(refusal));
 		assert_eq!(bytes(Refusal::EmptyInput), [0, 0]);
@@ -500,5 +556,7 @@ mod tests {
 		assert_eq!(bytes(Refusal::ContextExceeded { limit: 512 }), [0, 2, 0, 2, 0, 0]);
 		assert_eq!(bytes(Refusal::NotUtf8), [0, 3]);
 		assert_eq!(bytes(Refusal::NotFinite), [0, 4]);
+		assert_eq!(bytes(Refusal::Template), [0, 5]);
+		assert_eq!(bytes(Refusal::Format), [0, 6]);
 	}
 }

@@ -6,14 +6,14 @@ use crate::kernels::{pool::Pool, Kernels};
 use crate::models::llama::{greedy, memory_needed, Llama, Sequence, Workspace};
 use crate::models::Stop;
 use crate::store::Progress;
-use crate::{EngineError, Tier};
+use crate::{EngineError, Refusal, Tier};
 use std::fmt;
 
 /// Why a language model did not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelStop {
 	/// All engines agree that there is no answer.
-	Refused(crate::Refusal),
+	Refused(Refusal),
 	/// This engine fails.
 	Failed(EngineError),
 }
@@ -84,7 +84,13 @@ impl LanguageModel {
 	/// How many bytes of memory such a file's model takes at most, with its tokenizer and what it keeps of so many tokens.
 	/// The file's own bytes are not counted.
 	pub fn memory_needed(file: &GgufFile<'_>, tokens: usize) -> Result<u64, EngineError> {
-		memory_needed(file, tokens)
+		memory_needed(file, tokens, 1)
+	}
+
+	/// As [`LanguageModel::memory_needed`], where so many requests of so many tokens run at once, as an engine has
+	/// [`places`](crate::BatchLimits::places) for them.
+	pub fn memory_needed_at_once(file: &GgufFile<'_>, tokens: usize, requests: usize) -> Result<u64, EngineError> {
+		memory_needed(file, tokens, requests)
 	}
 
 	/// The same model on another tier, for tests and benchmarks.
@@ -132,12 +138,20 @@ impl LanguageModel {
 	}
 
 	/// Reads tokens, at least one each, of several sequences at once and returns the logits of what follows each. The
-	/// same as to read them one after the other, but quicker.
-	pub fn read_all(&self, sequences: &mut [(&mut Context, &[u32])]) -> Result<Vec<Vec<f32>>, ModelStop> {
+	/// same as to read them one after the other, but quicker. A refusal is its sequence's alone, whose context is as
+	/// before, as are all contexts after a failure.
+	pub fn read_all(
+		&self,
+		sequences: &mut [(&mut Context, &[u32])],
+	) -> Result<Vec<Result<Vec<f32>, Refusal>>, EngineError> {
 		let mut on = Workspace::new(self.kernels, &self.pool);
-		let mut sequences: Vec<_> =
-			sequences.iter_mut().map(|(context, tokens)| Sequence { tokens, cache: &mut context.cache }).collect();
-		Ok(self.model.forward_all(&mut on, &mut sequences)?)
+		let sequences = sequences.iter_mut();
+		let mut sequences: Vec<_> = sequences
+			.map(|(context, tokens)| Sequence { tokens, cache: &mut context.cache, wants_logits: true })
+			.collect();
+		let passed = self.model.pass(&mut on, &mut sequences)?;
+		let logits = |row: Option<usize>| row.map(|row| on.rows().logits(row).to_vec()).unwrap_or_default();
+		Ok(passed.into_iter().map(|passed| passed.map(logits)).collect())
 	}
 
 	/// Reads a prompt and lets `choose` pick token after token from the logits, until it picks none, `max_new` are there

@@ -1,7 +1,10 @@
 use crate::kernels::{check_float_environment, Kernels};
+use crate::models::batch::BatchLimits;
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
-use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Task, Tier};
+use crate::{
+	self_test, Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Task, Tier,
+};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -40,6 +43,7 @@ pub struct LocalEngine {
 	models: RwLock<Vec<Loaded>>,
 	kernels: Kernels,
 	threads: usize,
+	limits: BatchLimits,
 }
 
 #[derive(Clone)]
@@ -49,10 +53,19 @@ struct Loaded {
 }
 
 impl LocalEngine {
-	/// An engine without models that computes each request in the given number of threads (at least one), on the
-	/// fastest tier of this CPU.
+	/// An engine without models that computes in the given number of threads (at least one), on the fastest tier of this
+	/// CPU. A model that generates serves all requests for it together in these threads, each other model each of its
+	/// requests.
 	pub fn new(threads: usize) -> Self {
-		Self { models: RwLock::default(), kernels: Kernels::best(), threads: threads.max(1) }
+		let (kernels, limits) = (Kernels::best(), BatchLimits::default());
+		Self { models: RwLock::default(), kernels, threads: threads.max(1), limits }
+	}
+
+	/// The same engine with other limits on the requests that each model that generates runs at once. They count for models
+	/// that are loaded later.
+	pub fn with_batch_limits(mut self, limits: BatchLimits) -> Self {
+		self.limits = limits;
+		self
 	}
 
 	/// An engine with the model that is compiled in.
@@ -66,7 +79,8 @@ impl LocalEngine {
 	/// Loads a model from its files, the one that it is named by first; [`Architecture::Bert`] has its tokenizer for a
 	/// second one. Requests are served meanwhile.
 	///
-	/// A model that is loaded already is left as it is. Says what is loaded.
+	/// A model that is loaded already is left as it is. Says what is loaded. The first load of a process makes the
+	/// [`self_test`].
 	pub fn load(
 		&self,
 		name: &str,
@@ -76,11 +90,12 @@ impl LocalEngine {
 		if let Some(loaded) = files.first().and_then(|first| self.find(&first.sha256)) {
 			return Ok(loaded.description);
 		}
+		self_test()?;
 		let model: Arc<dyn Model> = match (architecture, files) {
 			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
 			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),
 			(architecture, [file]) if architecture.task() == Task::Generation => {
-				let model = Generator::load(file.bytes)?;
+				let model = Generator::load(file.bytes, self.limits)?;
 				if model.architecture() != architecture {
 					let actual = model.architecture();
 					return Err(EngineError::InvalidModel(format!(

@@ -11,9 +11,13 @@
 //!
 //! The random numbers are a ChaCha20 key stream (RFC 8439), the seed its key, the nonce zero and the block counter from
 //! zero; the n-th draw reads its n-th eight bytes, little-endian. The likeliest token is found without a draw.
+//!
+//! Where an answer has a format, only some tokens may come next. The others have no part in any of this, as if the model
+//! did not know them: the maximum is that of the tokens that may come, and so are the weights' sums.
 
 mod chacha;
 
+use crate::format::vocabulary::TokenSet;
 use crate::kernels::{all_finite, Kernels};
 use crate::{EngineError, Refusal, Tier};
 use chacha::KeyStream;
@@ -26,7 +30,9 @@ pub const SHARE_ONE: u32 = 1_000_000;
 /// 2³⁰: the weight of the likeliest token.
 const WEIGHT_ONE: f32 = (1_u32 << 30) as f32;
 /// How many floats a kernel takes at once.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
+/// How many of the likeliest tokens are looked at first.
+const FEW: usize = 128;
 
 /// How to choose among tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +56,10 @@ pub struct Sampler {
 	stream: KeyStream,
 	kernels: Kernels,
 	terms: Vec<f32>,
+	/// Room for those of the last draw, which is a megabyte or more for most vocabularies.
+	candidates: Vec<Candidate>,
+	/// Room for the tokens that may come, and their logits.
+	left: (Vec<u32>, Vec<f32>),
 }
 
 /// A token that may be drawn.
@@ -64,7 +74,14 @@ struct Candidate {
 impl Sampler {
 	/// Begins an answer. The seed comes with the request.
 	pub fn new(sampling: Sampling, seed: [u8; 32]) -> Self {
-		Self { sampling, stream: KeyStream::new(seed), kernels: Kernels::best(), terms: Vec::new() }
+		Self {
+			sampling,
+			stream: KeyStream::new(seed),
+			kernels: Kernels::best(),
+			terms: Vec::new(),
+			candidates: Vec::new(),
+			left: Default::default(),
+		}
 	}
 
 	/// The same sampler on another tier, for tests and benchmarks.
@@ -86,40 +103,74 @@ impl Sampler {
 		if self.sampling.temperature == 0 || self.sampling.top_k == 1 {
 			return Ok(greedy);
 		}
-		let mut candidates = self.candidates(logits)?;
-		self.keep_top_k(&mut candidates);
-		self.keep_top_p(&mut candidates);
-		candidates.sort_unstable_by_key(|candidate| candidate.id);
-		let total = total(&candidates);
-		let mut point = (u128::from(self.stream.next_u64()) * u128::from(total)) >> 64;
-		for candidate in &candidates {
-			match point.checked_sub(candidate.weight.into()) {
-				Some(rest) => point = rest,
-				None => return Ok(candidate.id),
-			}
-		}
+		let mut candidates = std::mem::take(&mut self.candidates);
+		let drawn = self.fill(&mut candidates, logits).map(|()| self.draw(&mut candidates));
+		self.candidates = candidates;
 		// The point is below the sum of the weights, of which the likeliest token has some.
-		Ok(greedy)
+		Ok(drawn?.unwrap_or(greedy))
 	}
 
-	/// The tokens whose weight is not zero, in the order of their ids.
-	fn candidates(&mut self, logits: &[f32]) -> Result<Vec<Candidate>, Refusal> {
+	/// The next token of those in a set, which must not be empty.
+	pub(crate) fn choose_among(&mut self, logits: &[f32], allowed: &TokenSet) -> Result<u32, Refusal> {
+		let (mut ids, mut left) = std::mem::take(&mut self.left);
+		ids.clear();
+		left.clear();
+		for id in allowed.iter() {
+			if let Some(logit) = logits.get(id as usize) {
+				ids.push(id);
+				left.push(*logit);
+			}
+		}
+		let chosen = self.choose(&left).map(|index| ids[index as usize]);
+		self.left = (ids, left);
+		chosen
+	}
+
+	/// The token at a point among the weights of those that are left.
+	fn draw(&mut self, candidates: &mut Vec<Candidate>) -> Option<u32> {
+		self.keep_top_k(candidates);
+		self.keep_top_p(candidates);
+		candidates.sort_unstable_by_key(|candidate| candidate.id);
+		let mut point = (u128::from(self.stream.next_u64()) * u128::from(total(candidates))) >> 64;
+		let at_point = candidates.iter().find(|candidate| match point.checked_sub(candidate.weight.into()) {
+			Some(rest) => {
+				point = rest;
+				false
+			}
+			None => true,
+		});
+		at_point.map(|candidate| candidate.id)
+	}
+
+	/// Fills in the tokens whose weight is not zero, in the order of their ids.
+	fn fill(&mut self, candidates: &mut Vec<Candidate>, logits: &[f32]) -> Result<(), Refusal> {
 		let scale = TEMPERATURE_ONE as f32 / self.sampling.temperature as f32;
 		let terms = &mut self.terms;
 		terms.clear();
 		terms.extend(logits.iter().map(|logit| logit * scale));
-		if !all_finite(terms) {
-			return Err(Refusal::NotFinite);
-		}
-		// Whole lanes: a copy of a token changes no other one's weight.
-		let last = terms.last().copied().unwrap_or_default();
-		terms.resize(terms.len().next_multiple_of(LANES), last);
-		self.kernels.softmax_terms(terms, 1.0);
-		let candidates = (0_u32..).zip(logits.iter().zip(terms.iter())).filter_map(|(id, (logit, term))| {
+		terms.resize(terms.len().next_multiple_of(LANES), 0.0);
+		self.kernels.softmax_of(terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
+		candidates.clear();
+		// Most tokens are known to be no candidates as soon as `top_k` others are there.
+		let most = if self.sampling.top_k == 0 { usize::MAX } else { (2 * self.sampling.top_k as usize).max(FEW) };
+		candidates.reserve(logits.len().min(most));
+		let mut least = i32::MIN;
+		for (id, (logit, term)) in (0_u32..).zip(logits.iter().zip(&self.terms)) {
+			let order = order(*logit);
+			if order <= least {
+				continue;
+			}
 			let weight = weight(*term);
-			(weight > 0).then(|| Candidate { id, rank: (order(*logit), std::cmp::Reverse(id)), weight })
-		});
-		Ok(candidates.collect())
+			if weight > 0 {
+				candidates.push(Candidate { id, rank: (order, std::cmp::Reverse(id)), weight });
+			}
+			if candidates.len() == most {
+				self.keep_top_k(candidates);
+				// Of equals the lowest id first: all that are kept come before an equal one.
+				least = candidates.iter().map(|candidate| candidate.rank.0).min().unwrap_or(least);
+			}
+		}
+		Ok(())
 	}
 
 	fn keep_top_k(&self, candidates: &mut Vec<Candidate>) {
@@ -135,26 +186,44 @@ impl Sampler {
 		if share == 0 || share >= u128::from(SHARE_ONE) {
 			return;
 		}
-		candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.rank));
 		let wanted = u128::from(total(candidates)) * share;
-		let mut reached = 0_u128;
-		let enough = candidates.iter().position(|candidate| {
-			reached += u128::from(candidate.weight) * u128::from(SHARE_ONE);
-			reached >= wanted
-		});
-		candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
+		// As a rule the likeliest few have the share, so that the others need no order.
+		let mut sorted = FEW;
+		loop {
+			let by_rank = |candidate: &Candidate| std::cmp::Reverse(candidate.rank);
+			if sorted < candidates.len() {
+				candidates.select_nth_unstable_by_key(sorted, by_rank);
+			}
+			sorted = sorted.min(candidates.len());
+			candidates[..sorted].sort_unstable_by_key(by_rank);
+			let mut reached = 0_u128;
+			let enough = candidates[..sorted].iter().position(|candidate| {
+				reached += u128::from(candidate.weight) * u128::from(SHARE_ONE);
+				reached >= wanted
+			});
+			if enough.is_some() || sorted == candidates.len() {
+				candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
+				return;
+			}
+			sorted *= 8;
+		}
 	}
 }
 
 /// The id of the largest logit, of equals the lowest; none if there are no logits. Zeros are equal, whatever their sign.
 pub fn greedy(logits: &[f32]) -> Option<u32> {
-	let mut best: Option<(u32, f32)> = None;
-	for (id, logit) in (0_u32..).zip(logits) {
-		if best.is_none_or(|(_, most)| *logit > most) {
-			best = Some((id, *logit));
+	let first = *logits.first()?;
+	let (lanes, rest) = logits.as_chunks::<LANES>();
+	// Lane by lane, which compilers make wide.
+	let mut most = [first; LANES];
+	for logits in lanes {
+		for (most, logit) in most.iter_mut().zip(logits) {
+			*most = if logit > most { *logit } else { *most };
 		}
 	}
-	best.map(|(id, _)| id)
+	let most = most.iter().chain(rest).fold(first, |most, logit| if *logit > most { *logit } else { most });
+	// No logit equals one that is not a number, as which the first may be.
+	Some(logits.iter().position(|logit| *logit == most).unwrap_or(0) as u32)
 }
 
 fn total(candidates: &[Candidate]) -> u64 {

@@ -150,6 +150,11 @@ impl ModelStore {
 		Ok(VerifiedFile { bytes, sha256: *sha256 })
 	}
 
+	/// Opens a file as it is, for [`VerifiedFile::hashed`], which may be called in another process.
+	pub fn open(&self, sha256: &Sha256Hash) -> Result<File, StoreError> {
+		Ok(self.open_stored(sha256)?.0)
+	}
+
 	fn open_stored(&self, sha256: &Sha256Hash) -> Result<(File, u64, PathBuf), StoreError> {
 		let path = self.path(sha256);
 		if !self.contains(sha256) {
@@ -198,6 +203,15 @@ pub struct VerifiedFile {
 }
 
 impl VerifiedFile {
+	/// Reads a file that [`ModelStore::open`] opened into memory, if its bytes are those of the hash.
+	pub fn hashed(mut file: File, sha256: Sha256Hash) -> Result<Self, StoreError> {
+		let path = PathBuf::from(sha256.to_string());
+		let size = file.metadata().attempt("read", &path)?.len();
+		let (bytes, actual) = read_and_hash(&mut file, &path, size, &mut |_, _| ())?;
+		expect(path, sha256, actual)?;
+		Ok(Self { bytes, sha256 })
+	}
+
 	/// The hash that the file was found to have.
 	pub fn sha256(&self) -> Sha256Hash {
 		self.sha256

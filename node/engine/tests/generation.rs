@@ -3,7 +3,7 @@
 use sibyl_engine::sampling::Sampling;
 use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::{
-	Architecture, Engine, Finish, Limits, LocalEngine, Outcome, Prompt, Refusal, Request, Response, Tier,
+	Architecture, Engine, Finish, Format, Limits, LocalEngine, Outcome, Prompt, Refusal, Request, Response, Tier,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -114,4 +114,81 @@ fn a_text_of_bytes_that_no_token_stands_for_should_be_answered_by_nothing() {
 	let raw = Request { prompt: Prompt::Raw, ..request("\u{1}", 4) };
 	let outcome = engine.infer(&raw).unwrap().outcome;
 	assert!(outcome.is_ok(), "{outcome:?}");
+}
+
+fn in_format(format: Format, input: &str, max_output_units: u32) -> Request {
+	Request { format, ..request(input, max_output_units) }
+}
+
+#[test]
+fn a_choice_should_be_the_right_one_with_its_probability() {
+	let Some(engine) = engine() else { return };
+	let cities = Format::Choice(["London", "Paris", "Berlin"].map(String::from).to_vec());
+	let chat = in_format(cities, "What is the capital of France? Answer with one word.", 0);
+	let outcome = engine.infer(&chat).unwrap().outcome;
+	let Ok(Response::Choice { index: 1, probabilities }) = outcome else { panic!("{outcome:?}") };
+	assert!(probabilities[1] > 500_000, "{probabilities:?}");
+	let colours = Format::Choice([" green", " blue", " made of cheese"].map(String::from).to_vec());
+	let raw = Request { prompt: Prompt::Raw, ..in_format(colours, "On a clear day, the colour of the sky is", 0) };
+	let outcome = engine.infer(&raw).unwrap().outcome;
+	let Ok(Response::Choice { index: 1, probabilities }) = outcome else { panic!("{outcome:?}") };
+	assert!(probabilities[1] > 800_000 && probabilities[2] < 10_000, "{probabilities:?}");
+}
+
+#[test]
+fn a_number_should_be_within_its_range() {
+	let Some(engine) = engine() else { return };
+	let ask = |min, max, decimals, prompt, question: &str| {
+		let format = Format::Number { min, max, decimals };
+		let units = format.min_output_units();
+		match engine.infer(&Request { prompt, ..in_format(format, question, units) }).unwrap().outcome {
+			Ok(Response::Number { value, decimals: found }) if found == decimals => {
+				println!("{question}: {value}");
+				value
+			}
+			other => panic!("{other:?}"),
+		}
+	};
+	assert_eq!(ask(0, 100, 0, Prompt::Raw, "Count to ten: 1, 2, 3, 4, 5, 6,"), 7);
+	assert!((-150..=-100).contains(&ask(-150, -100, 2, Prompt::Chat, "What is the square root of two?")));
+	assert!((0..=100).contains(&ask(0, 100, 0, Prompt::Chat, "How many days are in a week? Answer with a number.")));
+	assert!((0..=10_000).contains(&ask(0, 10_000, 2, Prompt::Raw, "The number pi is about")));
+}
+
+#[test]
+fn json_should_be_valid_whatever_is_drawn() {
+	let Some(engine) = engine() else { return };
+	let schema = r#"{"type":"object","properties":{"city":{"type":"string","maxLength":20},"population":{"type":"integer",
+		"minimum":0,"maximum":100000000},"continent":{"enum":["Africa","Asia","Europe"]},"is_capital":{"type":"boolean"}}}"#;
+	let question = "Describe the capital of France as JSON with city, population, continent and is_capital.";
+	let greedy = in_format(Format::Json(schema.into()), question, 80);
+	let sampling = Sampling { temperature: 1_500, top_k: 0, top_p: 0 };
+	let mut requests = vec![greedy.clone()];
+	requests.extend((0..3).map(|seed| Request { sampling, seed: [seed; 32], ..greedy.clone() }));
+	for request in &requests {
+		let (text, _, finish) = generated(engine.infer(request).unwrap().outcome);
+		println!("{text}");
+		assert_eq!(finish, Finish::Stop, "{text}");
+		let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+		assert!(
+			value["city"].is_string() && value["population"].is_u64() && value["is_capital"].is_boolean(),
+			"{text}"
+		);
+		assert!(["Africa", "Asia", "Europe"].contains(&value["continent"].as_str().unwrap()), "{text}");
+	}
+	let (text, ..) = generated(engine.infer(&greedy).unwrap().outcome);
+	assert!(text.contains("Paris"), "{text}");
+}
+
+#[test]
+fn an_answer_should_end_before_a_stop_text_and_match_its_pattern() {
+	let Some(engine) = engine() else { return };
+	let stops = Format::Text { stops: vec!["Paris".into()] };
+	let (text, _, finish) = generated(engine.infer(&in_format(stops, FRANCE, 64)).unwrap().outcome);
+	assert_eq!((text.as_str(), finish), ("The capital of France is ", Finish::Stop));
+	let date = Format::Regex("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])".into());
+	let (text, _, finish) =
+		generated(engine.infer(&in_format(date, "When did the First World War begin?", 10)).unwrap().outcome);
+	println!("{text}");
+	assert_eq!((text.len(), finish), (10, Finish::Stop), "{text}");
 }

@@ -1,39 +1,39 @@
 //! Texts that a language model generates.
 
-use super::llama::{Llama, Workspace};
+use super::answering::{Answering, Grammars, Scorer, Writer, Written};
+use super::batch::{Batch, BatchLimits, Question};
+use super::llama::Llama;
 use super::{settle, Model, Stop};
 use crate::boundary::check_text;
 use crate::chat::{ChatError, ChatTemplate, Message, Role};
+use crate::format::parse_number;
 use crate::gguf::{GgufError, GgufFile};
-use crate::kernels::attention::KvCache;
-use crate::kernels::pool::Pool;
 use crate::kernels::Kernels;
 use crate::sampling::Sampler;
 use crate::tokenizer::{BpeTokenizer, Piece, TokenizerError};
 use crate::trace::Tracer;
-use crate::{Architecture, EngineError, Finish, Inference, Prompt, Refusal, Request, Response};
-use std::sync::{Mutex, PoisonError};
+use crate::{Architecture, EngineError, Finish, Format, Inference, Prompt, Refusal, Request, Response};
+use std::sync::Arc;
 
-/// Longer contexts are not kept: for SmolLM2, these take 24 MB.
-const KEPT_POSITIONS: usize = 512;
+/// Questions that begin differently: what their prompts have in common is the constant part of the template.
+const QUESTIONS: [&str; 2] = ["?", "What"];
 
 /// A language model with its tokenizer and its chat template.
 pub(crate) struct Generator {
-	model: Llama,
-	tokenizer: BpeTokenizer,
-	template: Option<ChatTemplate>,
-	/// What was read last. Another prompt that begins alike goes on from there, which changes no bit of its answer.
-	kept: Mutex<Option<Kept>>,
+	batch: Batch,
+	prompts: Prompts,
+	grammars: Grammars,
 }
 
-struct Kept {
-	tokens: Vec<u32>,
-	cache: KvCache,
+/// What makes prompts of texts.
+struct Prompts {
+	tokenizer: Arc<BpeTokenizer>,
+	template: Option<ChatTemplate>,
 }
 
 impl Generator {
 	/// Loads a model from a GGUF file, whose hash the caller has checked.
-	pub fn load(file: &[u8]) -> Result<Self, EngineError> {
+	pub fn load(file: &[u8], limits: BatchLimits) -> Result<Self, EngineError> {
 		let invalid = |error: &dyn std::fmt::Display| EngineError::InvalidModel(error.to_string());
 		let file = GgufFile::parse(file).map_err(|error| invalid(&error))?;
 		let model = Llama::load(&file, &mut |_, _| ())?;
@@ -46,30 +46,15 @@ impl Generator {
 			Err(ChatError::Empty | ChatError::Gguf(GgufError::MissingKey(_))) => None,
 			Err(error) => return Err(invalid(&error)),
 		};
+		let prompts = Prompts { tokenizer: Arc::new(tokenizer), template };
 		// A template that has no text for the simplest of questions would fail at each.
-		let question = [Message { role: Role::User, content: "?" }];
-		if let Some(Err(error)) = template.as_ref().map(|template| template.render(&question)) {
-			return Err(invalid(&error));
-		}
-		Ok(Self { model, tokenizer, template, kept: Mutex::new(None) })
+		let head = prompts.head().map_err(|error| invalid(&error))?;
+		Ok(Self { batch: Batch::new(model, head, limits), prompts, grammars: Grammars::default() })
 	}
 
 	/// What the file says that it is.
 	pub fn architecture(&self) -> Architecture {
-		self.model.architecture()
-	}
-
-	fn prompt(&self, text: &str, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
-		let tokens = match (&self.template, prompt) {
-			(Some(template), Prompt::Chat) => {
-				template.encode(&self.tokenizer, &[Message { role: Role::User, content: text }])
-			}
-			_ => self.tokenizer.encode(&[Piece::Text(text)]).map_err(ChatError::from).map(|tokens| {
-				let begin = self.tokenizer.begin();
-				begin.into_iter().chain(tokens).collect()
-			}),
-		};
-		tokens.map_err(|error| EngineError::Internal(error.to_string()))
+		self.batch.model().architecture()
 	}
 
 	fn answer(
@@ -79,61 +64,111 @@ impl Generator {
 		threads: usize,
 		tracer: &mut Tracer,
 	) -> Result<Response, Stop> {
-		let prompt = self.prompt(check_text(request, usize::MAX)?, request.prompt)?;
+		let (text, format) = (check_text(request, usize::MAX)?, &request.format);
+		let grammar = self.grammars.of(format, &self.prompts.tokenizer)?;
+		if request.limits.max_output_units < format.min_output_units() {
+			return Err(Refusal::Format.into());
+		}
+		let prompt = self.prompts.of(text, request.prompt).map_err(no_prompt)?;
 		let max_tokens = request.limits.max_output_units as usize;
-		let context = self.model.context();
-		if prompt.len().saturating_add(max_tokens) > context {
+		let (longest, answering) = match format {
+			Format::Choice(choices) => {
+				let texts = self.prompts.continuations(&prompt, choices)?;
+				let ends = self.prompts.ends(request.prompt);
+				let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+				(longest, Answering::Scoring(Scorer::new(texts, ends, kernels)))
+			}
+			_ => {
+				let sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
+				let writer = Writer::new(sampler, self.prompts.tokenizer.stops(), max_tokens);
+				let writer = writer.held_to(format, grammar, &self.prompts.tokenizer);
+				(max_tokens, Answering::Writing(writer))
+			}
+		};
+		let context = self.batch.model().context();
+		if prompt.len().saturating_add(longest) > context {
 			return Err(Refusal::ContextExceeded { limit: context as u32 }.into());
 		}
-		let mut answer = Vec::new();
 		if prompt.is_empty() {
 			// The text has only bytes that no token stands for.
-			return self.response(answer, Finish::Stop);
+			return match format {
+				Format::Text { .. } => self.text(Vec::new(), Finish::Stop, None),
+				_ => Err(Refusal::Format.into()),
+			};
 		}
-		let pool = Pool::new(threads)?;
-		let mut on = Workspace::new(kernels, &pool);
-		let mut sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
-		let mut cache = self.begin(&prompt);
-		let mut unread = prompt[cache.length()..].to_vec();
-		let finish = loop {
-			if answer.len() == max_tokens {
-				break Finish::Length;
+		let answering = match answering {
+			Answering::Writing(writer) if writer.is_complete() => Answering::Writing(writer),
+			answering => {
+				let question = Question { prompt, longest, answering, stop: request.stop.clone() };
+				let answer = self.batch.answer(question, kernels, threads)?;
+				*tracer = answer.tracer;
+				answer.answering
 			}
-			request.stop.check()?;
-			let logits = self.model.forward(&mut on, &unread, &mut cache)?;
-			let token = sampler.choose(&logits)?;
-			tracer.add(on.hidden());
-			if self.tokenizer.stops().contains(&token) {
-				break Finish::Stop;
-			}
-			answer.push(token);
-			unread = vec![token];
 		};
-		let mut read = prompt;
-		read.extend(&answer);
-		read.truncate(cache.length());
-		self.keep(Kept { tokens: read, cache });
-		self.response(answer, finish)
+		self.response(answering, format)
 	}
 
-	fn response(&self, tokens: Vec<u32>, finish: Finish) -> Result<Response, Stop> {
-		let failed = |error: TokenizerError| EngineError::Internal(error.to_string());
-		Ok(Response::Generation { text: self.tokenizer.decode(&tokens).map_err(failed)?, tokens, finish })
-	}
-
-	/// A cache of what the prompt begins with, without its last token, whose logits are wanted.
-	fn begin(&self, prompt: &[u32]) -> KvCache {
-		let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-		let Some(Kept { tokens, mut cache }) = kept else { return self.model.cache() };
-		let common = tokens.iter().zip(&prompt[..prompt.len() - 1]).take_while(|(kept, token)| kept == token).count();
-		cache.set_length(common);
-		cache
-	}
-
-	fn keep(&self, kept: Kept) {
-		if kept.tokens.len() <= KEPT_POSITIONS {
-			*self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+	fn response(&self, answering: Answering, format: &Format) -> Result<Response, Stop> {
+		let Written { tokens, finish, text } = match answering {
+			Answering::Scoring(scorer) => return Ok(scorer.response()),
+			Answering::Writing(writer) => writer.written(),
+		};
+		if let Format::Number { decimals, .. } = format {
+			// It has units enough, so that it is complete.
+			let value = text.filter(|_| finish == Finish::Stop).and_then(|text| parse_number(&text, *decimals));
+			let value = value.ok_or_else(|| EngineError::Internal("a number is not complete".into()))?;
+			return Ok(Response::Number { value, decimals: *decimals });
 		}
+		self.text(tokens, finish, text)
+	}
+
+	/// A text, that of the tokens if there is no other.
+	fn text(&self, tokens: Vec<u32>, finish: Finish, text: Option<String>) -> Result<Response, Stop> {
+		let failed = |error: TokenizerError| EngineError::Internal(error.to_string());
+		let text = text.map_or_else(|| self.prompts.tokenizer.decode(&tokens).map_err(failed), Ok)?;
+		Ok(Response::Generation { text, tokens, finish })
+	}
+}
+
+impl Prompts {
+	/// The tokens of a user's text.
+	fn of(&self, text: &str, prompt: Prompt) -> Result<Vec<u32>, ChatError> {
+		if let (Some(template), Prompt::Chat) = (&self.template, prompt) {
+			return template.encode(&self.tokenizer, &[Message { role: Role::User, content: text }]);
+		}
+		let tokens = self.tokenizer.encode(&[Piece::Text(text)])?;
+		Ok(self.tokenizer.begin().into_iter().chain(tokens).collect())
+	}
+
+	/// The tokens of texts behind a prompt. Refused if the model cannot write one of them.
+	fn continuations(&self, prompt: &[u32], texts: &[String]) -> Result<Vec<Vec<u32>>, Stop> {
+		let continuation = |text: &String| match self.tokenizer.encode_behind(prompt, text) {
+			Ok(tokens) => tokens.ok_or(Stop::Refused(Refusal::Format)),
+			Err(error) => Err(EngineError::Internal(error.to_string()).into()),
+		};
+		texts.iter().map(continuation).collect()
+	}
+
+	/// The tokens that end an answer in the template, if there are both.
+	fn ends(&self, prompt: Prompt) -> Option<Vec<u32>> {
+		let is_chat = self.template.is_some() && prompt == Prompt::Chat;
+		Some(self.tokenizer.stops().to_vec()).filter(|stops| is_chat && !stops.is_empty())
+	}
+
+	/// The tokens that the prompts of all questions begin with, as far as one can tell; for this, nothing depends on it but
+	/// speed.
+	fn head(&self) -> Result<Vec<u32>, ChatError> {
+		let [first, second] = QUESTIONS.map(|question| self.of(question, Prompt::Chat));
+		let (first, second) = (first?, second?);
+		Ok(first.into_iter().zip(second).take_while(|(one, other)| one == other).map(|(token, _)| token).collect())
+	}
+}
+
+/// That a template fails on a text depends on nothing else, so all engines say the same.
+fn no_prompt(error: ChatError) -> Stop {
+	match error {
+		ChatError::Template(_) => Refusal::Template.into(),
+		error => EngineError::Internal(error.to_string()).into(),
 	}
 }
 

@@ -8,14 +8,14 @@
 //! head apart, as those of the other families are in their files. Scores are sums in this order.
 //!
 //! Every row is computed alike, wherever it stands: a prompt at once, in parts or token by token, alone or beside other
-//! sequences, gives the same bits.
+//! sequences, gives the same bits. A sequence that is refused is so alone; those beside it go on.
 
 mod config;
 pub(crate) mod linear;
 mod loader;
 mod memory;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::Stop;
 use crate::gguf::GgufFile;
@@ -30,14 +30,16 @@ use config::{Config, Family};
 use linear::{invalid, Linear};
 use loader::Loader;
 pub(crate) use memory::memory_needed;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many rows a forward pass takes at once; a longer prompt is read in parts.
-const MAX_ROWS: usize = 128;
-/// How many rows of queries a thread takes at once.
+pub(super) const MAX_ROWS: usize = 128;
+/// How many rows of queries a thread takes at once, and how many if there are few.
 const QUERY_ROWS: usize = 16;
+const FEW_QUERY_ROWS: usize = 2;
 /// Room for keys and values is made in steps of this many positions.
-const CACHE_STEP: usize = 256;
+pub(super) const CACHE_STEP: usize = 256;
 
 struct Layer {
 	attention_norm: Vec<f32>,
@@ -79,6 +81,32 @@ pub(crate) struct Workspace<'a> {
 	mixed: Vec<f32>,
 	gate_up: Vec<f32>,
 	product: Vec<f32>,
+	/// The rows of each sequence of the pass, and whether it is refused.
+	sequences: Vec<(Range<usize>, bool)>,
+	/// How many logits there are behind a token, and how far apart their rows lie in `product`.
+	logits: [usize; 2],
+}
+
+/// What a pass has of the sequences that wanted their logits, by the numbers that [`Llama::pass`] gave.
+#[derive(Clone, Copy)]
+pub(crate) struct LastRows<'a> {
+	input: &'a Quantised,
+	product: &'a [f32],
+	logits: [usize; 2],
+}
+
+impl<'a> LastRows<'a> {
+	/// What was multiplied with the output matrix: the last hidden state behind the last norm.
+	pub fn hidden(&self, row: usize) -> &'a [f32] {
+		let width = self.input.width();
+		&self.input.floats()[row * width..][..width]
+	}
+
+	/// The logits behind the sequence's last token.
+	pub fn logits(&self, row: usize) -> &'a [f32] {
+		let [count, stride] = self.logits;
+		&self.product[row * stride..][..count]
+	}
 }
 
 /// Tokens that follow what a cache holds.
@@ -87,7 +115,12 @@ pub(crate) struct Sequence<'a> {
 	pub tokens: &'a [u32],
 	/// The keys and values of the tokens before.
 	pub cache: &'a mut KvCache,
+	/// Whether the logits behind the last token are wanted.
+	pub wants_logits: bool,
 }
+
+/// What became of a sequence in a pass: the number of the row that has its logits, if it wanted them.
+pub(crate) type Passed = Result<Option<usize>, Refusal>;
 
 impl<'a> Workspace<'a> {
 	/// A workspace.
@@ -102,13 +135,25 @@ impl<'a> Workspace<'a> {
 			mixed: Vec::new(),
 			gate_up: Vec::new(),
 			product: Vec::new(),
+			sequences: Vec::new(),
+			logits: [0; 2],
 		}
 	}
 
-	/// What the last forward pass multiplied with the output matrix: the last hidden states behind the last norm, a row per
-	/// sequence.
+	/// The hidden rows of the last pass, one after the other.
+	#[cfg(test)]
 	pub fn hidden(&self) -> &[f32] {
 		self.input.floats()
+	}
+
+	/// The threads that it computes in.
+	pub fn pool(&self) -> &'a Pool {
+		self.pool
+	}
+
+	/// What the last forward pass has of the sequences that wanted their logits.
+	pub fn rows(&self) -> LastRows<'_> {
+		LastRows { input: &self.input, product: &self.product, logits: self.logits }
 	}
 
 	/// Tells the values of every step.
@@ -116,14 +161,6 @@ impl<'a> Workspace<'a> {
 	pub fn traced(mut self, trace: Trace) -> Self {
 		self.trace = Some(trace);
 		self
-	}
-}
-
-/// Finite, or the model refuses.
-fn ensure(finite: bool) -> Result<(), Stop> {
-	match finite {
-		true => Ok(()),
-		false => Err(Refusal::NotFinite.into()),
 	}
 }
 
@@ -185,54 +222,67 @@ impl Llama {
 		KvCache::new(self.config.layers, self.config.kv_heads, self.config.head)
 	}
 
+	/// How many bytes a cache of so many positions takes.
+	pub fn cache_bytes(&self, positions: usize) -> usize {
+		self.cache().bytes(self.room(positions))
+	}
+
+	/// Makes room in a cache for so many positions, and for some more that may follow.
+	pub fn reserve(&self, cache: &mut KvCache, positions: usize) -> Result<(), EngineError> {
+		let room = self.room(positions);
+		cache.reserve(room).map_err(|_| EngineError::NoMemory { bytes: cache.bytes(room) as u64 })
+	}
+
+	fn room(&self, positions: usize) -> usize {
+		positions.min(self.config.context).next_multiple_of(CACHE_STEP).min(self.config.context)
+	}
+
 	/// Reads tokens and returns the logits behind the last one. A cache after a refusal or a failure is as before.
 	pub fn forward(&self, on: &mut Workspace<'_>, tokens: &[u32], cache: &mut KvCache) -> Result<Vec<f32>, Stop> {
 		let before = cache.length();
 		let mut parts = tokens.chunks(MAX_ROWS).peekable();
 		while let Some(part) = parts.next() {
-			let is_last = parts.peek().is_none();
-			let result = self.step(on, &mut [Sequence { tokens: part, cache }], is_last);
-			match result {
-				Ok(mut logits) if is_last => return logits.pop().ok_or_else(no_tokens),
-				Ok(_) => (),
+			let wants_logits = parts.peek().is_none();
+			let passed = self.pass(on, &mut [Sequence { tokens: part, cache, wants_logits }]).map_err(Stop::from);
+			let passed = passed.and_then(|mut passed| passed.pop().ok_or_else(no_tokens)?.map_err(Stop::from));
+			match passed {
+				Ok(None) => (),
+				Ok(Some(row)) => return Ok(on.rows().logits(row).to_vec()),
 				Err(stop) => {
 					cache.set_length(before);
 					return Err(stop);
 				}
 			}
 		}
-		Err(no_tokens())
+		Err(no_tokens().into())
 	}
 
-	/// Reads tokens of several sequences at once and returns the logits behind the last one of each.
-	pub fn forward_all(&self, on: &mut Workspace<'_>, sequences: &mut [Sequence<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
-		self.step(on, sequences, true)
-	}
-
-	fn step(
-		&self,
-		on: &mut Workspace<'_>,
-		sequences: &mut [Sequence<'_>],
-		want_logits: bool,
-	) -> Result<Vec<Vec<f32>>, Stop> {
+	/// Reads tokens of several sequences at once. Says of each, in their order, whether it is refused or where its logits
+	/// are; the cache of one that is refused is as before, as are all after a failure.
+	pub fn pass(&self, on: &mut Workspace<'_>, sequences: &mut [Sequence<'_>]) -> Result<Vec<Passed>, EngineError> {
 		if !check_float_environment() {
-			return Err(EngineError::FloatEnvironment.into());
+			return Err(EngineError::FloatEnvironment);
+		}
+		if sequences.is_empty() {
+			return Ok(Vec::new());
 		}
 		let tokens: Vec<u32> = sequences.iter().flat_map(|sequence| sequence.tokens).copied().collect();
 		let mut positions = Vec::with_capacity(tokens.len());
-		for Sequence { tokens, cache } in sequences.iter_mut() {
+		on.sequences.clear();
+		for Sequence { tokens, cache, .. } in sequences.iter_mut() {
 			let end = cache.length() + tokens.len();
 			if tokens.is_empty() {
 				return Err(no_tokens());
 			}
 			if end > self.config.context {
-				return Err(EngineError::Internal("more tokens than the model's context has".into()).into());
+				return Err(EngineError::Internal("more tokens than the model's context has".into()));
 			}
+			on.sequences.push((positions.len()..positions.len() + tokens.len(), false));
 			positions.extend(cache.length()..end);
-			cache.reserve(end.next_multiple_of(CACHE_STEP).min(self.config.context));
+			self.reserve(cache, end)?;
 		}
 		if tokens.iter().any(|token| *token as usize >= self.config.vocabulary) {
-			return Err(EngineError::Internal("a token that the model does not know".into()).into());
+			return Err(EngineError::Internal("a token that the model does not know".into()));
 		}
 		let width = self.config.width;
 		on.x.resize(tokens.len() * width, 0.0);
@@ -241,39 +291,54 @@ impl Llama {
 		}
 		on.tell("embedding", 0);
 		for (index, layer) in self.layers.iter().enumerate() {
-			self.attention(on, index, layer, sequences, &positions)?;
+			self.attention(on, index, layer, sequences, &positions);
 			on.tell("attention", index);
-			on.feed_forward(layer, self.config.epsilon)?;
+			on.feed_forward(layer, self.config.epsilon);
 			on.tell("feed-forward", index);
+			if on.sequences.iter().all(|(_, refused)| *refused) {
+				break;
+			}
 		}
-		for Sequence { tokens, cache } in sequences.iter_mut() {
-			cache.set_length(cache.length() + tokens.len());
-		}
-		match want_logits {
-			true => self.logits(on, sequences),
-			false => Ok(Vec::new()),
-		}
+		let rows = self.logits(on, sequences);
+		let passed = sequences.iter_mut().zip(&on.sequences).zip(rows).map(|((sequence, (_, refused)), row)| {
+			if *refused {
+				return Err(Refusal::NotFinite);
+			}
+			sequence.cache.set_length(sequence.cache.length() + sequence.tokens.len());
+			Ok(row)
+		});
+		Ok(passed.collect())
 	}
 
-	fn logits(&self, on: &mut Workspace<'_>, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
+	/// Computes the logits of those that want them and says in which row each one's are.
+	fn logits(&self, on: &mut Workspace<'_>, sequences: &[Sequence<'_>]) -> Vec<Option<usize>> {
 		let (kernels, pool, width) = (on.kernels, on.pool, self.config.width);
-		let lengths = sequences.iter().map(|sequence| sequence.tokens.len());
-		let last: Vec<usize> = lengths
-			.scan(0, |end, length| {
-				*end += length;
-				Some(*end - 1)
+		let mut last = Vec::new();
+		let rows = sequences.iter().zip(&on.sequences).map(|(sequence, (rows, refused))| {
+			let is_wanted = sequence.wants_logits && !refused;
+			is_wanted.then(|| {
+				last.push(rows.end - 1);
+				last.len() - 1
 			})
-			.collect();
+		});
+		let rows: Vec<Option<usize>> = rows.collect();
+		if last.is_empty() {
+			return rows;
+		}
 		let x = &on.x;
-		ensure(on.input.fill(kernels, pool, [last.len(), width], |row, out| {
+		let finite = on.input.fill(kernels, pool, [last.len(), width], |row, out| {
 			kernels.root_mean_square(&x[last[row] * width..][..width], out, &self.norm, self.config.epsilon);
-		}))?;
+		});
 		let output = self.output.as_ref().unwrap_or(&self.embedding);
 		output.multiply(kernels, pool, &on.input, &mut on.product);
-		let rows = on.product.chunks_exact(output.width());
-		let logits: Vec<Vec<f32>> = rows.map(|row| row[..self.config.vocabulary].to_vec()).collect();
-		ensure(logits.iter().all(|row| all_finite(row)))?;
-		Ok(logits)
+		on.logits = [self.config.vocabulary, output.width()];
+		let made = on.rows();
+		let mut refused: Vec<bool> = (0..last.len()).map(|row| !finite && !all_finite(made.hidden(row))).collect();
+		pool.parts(&mut refused, 1, |row, refused| refused[0] |= !all_finite(made.logits(row)));
+		for ((_, is_refused), row) in on.sequences.iter_mut().zip(&rows) {
+			*is_refused |= row.is_some_and(|row| refused[row]);
+		}
+		rows
 	}
 
 	/// `x += attention(norm(x))`
@@ -284,10 +349,10 @@ impl Llama {
 		layer: &Layer,
 		sequences: &mut [Sequence<'_>],
 		positions: &[usize],
-	) -> Result<(), Stop> {
+	) {
 		let (kernels, pool) = (on.kernels, on.pool);
 		let Config { heads, kv_heads, head, .. } = self.config;
-		on.norm(&layer.attention_norm, self.config.epsilon)?;
+		on.norm(&layer.attention_norm, self.config.epsilon);
 		layer.query_key_value.multiply(kernels, pool, &on.input, &mut on.query_key_value);
 		let stride = layer.query_key_value.width();
 		let (query_width, kv_width) = (heads * head, kv_heads * head);
@@ -314,7 +379,7 @@ impl Llama {
 			}
 		});
 		let mut rows = on.query_key_value.chunks_exact(stride).zip(positions);
-		for Sequence { tokens, cache } in sequences.iter_mut() {
+		for Sequence { tokens, cache, .. } in sequences.iter_mut() {
 			for (row, position) in rows.by_ref().take(tokens.len()) {
 				let (keys, values) = row[query_width..][..2 * kv_width].split_at(kv_width);
 				cache.put(index, *position, keys, values);
@@ -323,16 +388,17 @@ impl Llama {
 
 		on.mixed.resize(positions.len() * query_width, 0.0);
 		let group = heads / kv_heads;
-		let finite = AtomicBool::new(true);
+		let finite: Vec<AtomicBool> = sequences.iter().map(|_| AtomicBool::new(true)).collect();
 		// One row leaves only the heads to divide.
 		let heads_at_once = if positions.len() > 1 || pool.threads() == 1 { group } else { 1 };
-		let block = [QUERY_ROWS, heads_at_once * head];
+		let rows_at_once = if positions.len() > QUERY_ROWS { QUERY_ROWS } else { FEW_QUERY_ROWS };
+		let block = [rows_at_once, heads_at_once * head];
 		let query_key_value = &on.query_key_value;
 		let sequences = &*sequences;
 		pool.blocks(&mut on.mixed, query_width, block, |out| {
 			let block = out.rows();
 			let mut first = 0;
-			for Sequence { tokens, cache } in sequences {
+			for (Sequence { tokens, cache, .. }, finite) in sequences.iter().zip(&finite) {
 				let range = block.start.max(first)..block.end.min(first + tokens.len());
 				if !range.is_empty() {
 					let columns = out.columns();
@@ -352,14 +418,18 @@ impl Llama {
 				first += tokens.len();
 			}
 		});
-		ensure(finite.into_inner())?;
+		for (at, finite) in finite.into_iter().enumerate() {
+			if !finite.into_inner() {
+				on.refuse(at);
+			}
+		}
 		let mixed = &on.mixed;
-		ensure(on.input.fill(kernels, pool, [positions.len(), query_width], |row, out| {
+		let finite = on.input.fill(kernels, pool, [positions.len(), query_width], |row, out| {
 			out.copy_from_slice(&mixed[row * query_width..][..query_width]);
-		}))?;
+		});
+		on.refuse_unless(finite);
 		layer.attention_out.multiply(kernels, pool, &on.input, &mut on.product);
 		on.add_product();
-		Ok(())
 	}
 }
 
@@ -370,29 +440,54 @@ impl Workspace<'_> {
 		}
 	}
 
+	/// Refuses a sequence. Its rows become zeros, which is cheaper than to leave them out and keeps them from overflowing
+	/// again.
+	fn refuse(&mut self, sequence: usize) {
+		let rows = self.sequences.last().map_or(1, |(rows, _)| rows.end);
+		let width = self.x.len() / rows;
+		let (range, refused) = &mut self.sequences[sequence];
+		*refused = true;
+		self.x[range.start * width..range.end * width].fill(0.0);
+	}
+
+	/// Unless all of the next product's input is finite, refuses the sequences whose rows of it are not.
+	fn refuse_unless(&mut self, finite: bool) {
+		if finite {
+			return;
+		}
+		let width = self.input.width();
+		for at in 0..self.sequences.len() {
+			let rows = &self.sequences[at].0;
+			if !all_finite(&self.input.floats()[rows.start * width..rows.end * width]) {
+				self.refuse(at);
+			}
+		}
+	}
+
 	/// The norm of every row as the next product's input.
-	fn norm(&mut self, weight: &[f32], epsilon: f32) -> Result<(), Stop> {
+	fn norm(&mut self, weight: &[f32], epsilon: f32) {
 		let (kernels, width, x) = (self.kernels, weight.len(), &self.x);
-		ensure(self.input.fill(kernels, self.pool, [x.len() / width, width], |row, out| {
+		let finite = self.input.fill(kernels, self.pool, [x.len() / width, width], |row, out| {
 			kernels.root_mean_square(&x[row * width..][..width], out, weight, epsilon);
-		}))
+		});
+		self.refuse_unless(finite);
 	}
 
 	/// `x += down(silu(gate(norm(x))) · up(norm(x)))`
-	fn feed_forward(&mut self, layer: &Layer, epsilon: f32) -> Result<(), Stop> {
+	fn feed_forward(&mut self, layer: &Layer, epsilon: f32) {
 		let (kernels, pool) = (self.kernels, self.pool);
-		self.norm(&layer.feed_forward_norm, epsilon)?;
+		self.norm(&layer.feed_forward_norm, epsilon);
 		layer.gate_up.multiply(kernels, pool, &self.input, &mut self.gate_up);
 		let (gate_up, stride) = (&self.gate_up, layer.gate_up.width());
 		let hidden = stride / 2;
-		ensure(self.input.fill(kernels, pool, [gate_up.len() / stride, hidden], |row, out| {
+		let finite = self.input.fill(kernels, pool, [gate_up.len() / stride, hidden], |row, out| {
 			let (gate, up) = gate_up[row * stride..][..stride].split_at(hidden);
 			out.copy_from_slice(gate);
 			kernels.gate_up(out, up);
-		}))?;
+		});
+		self.refuse_unless(finite);
 		layer.down.multiply(kernels, pool, &self.input, &mut self.product);
 		self.add_product();
-		Ok(())
 	}
 
 	/// `x += product`
@@ -401,8 +496,8 @@ impl Workspace<'_> {
 	}
 }
 
-fn no_tokens() -> Stop {
-	EngineError::Internal("no tokens to read".into()).into()
+fn no_tokens() -> EngineError {
+	EngineError::Internal("no tokens to read".into())
 }
 
 /// The lowest of the tokens with the largest logit.

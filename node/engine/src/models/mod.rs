@@ -1,5 +1,7 @@
 //! Models: one file each, its loader and its forward pass.
 
+pub(crate) mod answering;
+pub(crate) mod batch;
 pub(crate) mod bert;
 pub(crate) mod common_lingua;
 pub(crate) mod generator;

@@ -16,7 +16,8 @@ fn draws(sampling: Sampling, seed: u8, logits: &[f32], count: usize) -> Vec<u32>
 
 fn kept(sampling: Sampling, logits: &[f32]) -> Vec<u32> {
 	let mut sampler = Sampler::new(sampling, [0; 32]);
-	let mut candidates = sampler.candidates(logits).unwrap();
+	let mut candidates = Vec::new();
+	sampler.fill(&mut candidates, logits).unwrap();
 	sampler.keep_top_k(&mut candidates);
 	sampler.keep_top_p(&mut candidates);
 	let mut ids: Vec<_> = candidates.iter().map(|candidate| candidate.id).collect();
@@ -30,6 +31,12 @@ fn the_lowest_id_should_win_ties() {
 	assert_eq!(greedy(&[1.0, 3.0, 3.0, 2.0]), Some(1));
 	assert_eq!(greedy(&[-0.0, 0.0]), Some(0));
 	assert_eq!(greedy(&[f32::MIN; 3]), Some(0));
+	for at in 0..50 {
+		let mut logits = vec![-1.0; 50];
+		logits[at] = 2.0;
+		logits[49] = 2.0;
+		assert_eq!(greedy(&logits), Some(at as u32));
+	}
 	assert_eq!(draws(Sampling::GREEDY, 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
 	assert_eq!(draws(sampling(1_000, 1, SHARE_ONE), 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
 	assert_eq!(draws(sampling(1_000, 0, 1), 1, &[1.0, 3.0, 3.0], 3), [1; 3]);
@@ -71,6 +78,31 @@ fn top_p_should_keep_as_few_as_have_the_share() {
 	// The share is one of what top_k has left: two thirds and one third.
 	assert_eq!(kept(sampling(1_000, 2, 660_000), &logits), [2]);
 	assert_eq!(kept(sampling(1_000, 2, 670_000), &logits), [1, 2]);
+}
+
+#[test]
+fn what_is_kept_of_many_should_be_what_sorting_all_of_them_keeps() {
+	// With many equals, and some without weight.
+	let logits: Vec<f32> = logits(5_000).iter().map(|logit| (logit * 3.0).round()).collect();
+	let mut all = Vec::new();
+	Sampler::new(sampling(1_000, 0, 0), [0; 32]).fill(&mut all, &logits).unwrap();
+	all.sort_by_key(|candidate| std::cmp::Reverse(candidate.rank));
+	assert!(all.len() > 1_000 && all.len() < logits.len());
+	for k in [0, 1, 2, 63, 64, 65, 127, 128, 129, 900, 4_999, u32::MAX] {
+		for share in [0, 1, 10_000, 300_000, 700_000, 950_000, 999_999] {
+			let left = &all[..if k == 0 { all.len() } else { all.len().min(k as usize) }];
+			let wanted = u128::from(total(left)) * u128::from(share);
+			let mut reached = 0;
+			let before_enough = left.iter().take_while(|candidate| {
+				reached += u128::from(candidate.weight) * u128::from(SHARE_ONE);
+				reached < wanted
+			});
+			let count = if share == 0 { left.len() } else { left.len().min(before_enough.count() + 1) };
+			let mut expected: Vec<u32> = left[..count].iter().map(|candidate| candidate.id).collect();
+			expected.sort_unstable();
+			assert_eq!(kept(sampling(1_000, k, share), &logits), expected, "{k}, {share}");
+		}
+	}
 }
 
 #[test]
@@ -167,4 +199,43 @@ fn the_order_should_be_that_of_floats() {
 		[f32::MIN, -2.0, -1.0, -f32::MIN_POSITIVE, -1e-45, 0.0, 1e-45, f32::MIN_POSITIVE, 1.0, 2.0, f32::MAX];
 	assert!(ascending.map(order).is_sorted_by(|a, b| a < b));
 	assert_eq!(order(-0.0), order(0.0));
+}
+
+#[test]
+fn tokens_that_may_not_come_should_count_as_if_the_model_lacked_them() {
+	let logits = logits(1_000);
+	for (step, first) in [(1, 0), (3, 1), (64, 7), (1_000, 999)] {
+		let mut allowed = TokenSet::none(logits.len());
+		(first..1_000).step_by(step).for_each(|id| allowed.insert(id));
+		let ids: Vec<u32> = allowed.iter().collect();
+		let left: Vec<f32> = ids.iter().map(|id| logits[*id as usize]).collect();
+		for sampling in [
+			Sampling::GREEDY,
+			sampling(1_000, 0, 0),
+			sampling(5_000, 0, 0),
+			sampling(700, 5, 0),
+			sampling(1_300, 0, 400_000),
+			sampling(2_000, 40, 900_000),
+		] {
+			for seed in 0..20 {
+				let expected = draws(sampling, seed, &left, 5).into_iter().map(|index| ids[index as usize]);
+				let mut sampler = Sampler::new(sampling, [seed; 32]);
+				let found = (0..5).map(|_| sampler.choose_among(&logits, &allowed).unwrap());
+				assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "every {step} with {sampling:?}");
+			}
+		}
+	}
+}
+
+#[test]
+fn a_set_of_extreme_logits_should_be_kept_to() {
+	let logits = [f32::MAX, -3e38, 0.0, f32::MIN];
+	for id in [1, 3] {
+		let mut allowed = TokenSet::none(4);
+		allowed.insert(id);
+		let mut sampler = Sampler::new(sampling(1_000, 0, 0), [0; 32]);
+		assert_eq!(sampler.choose_among(&logits, &allowed), Ok(id));
+	}
+	let mut sampler = Sampler::new(sampling(1_000, 0, 0), [0; 32]);
+	assert!(sampler.choose_among(&logits, &TokenSet::none(4)).is_err(), "nothing may come");
 }

@@ -58,6 +58,22 @@ fn a_file_should_be_found_under_its_hash() {
 }
 
 #[test]
+fn a_file_that_was_opened_as_it_is_should_be_hashed_when_it_is_read() {
+	let (folder, store) = new_store();
+	let source = folder.path().join("model");
+	fs::write(&source, b"{some bytes}").unwrap();
+	let sha256 = store.add(&source, &mut quiet).unwrap();
+	let file = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap();
+	assert_eq!((&file[..], file.sha256()), (&b"{some bytes}"[..], sha256));
+
+	damage(&store, &sha256, b"other bytes");
+	let error = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap_err();
+	assert!(matches!(error, StoreError::Hash { actual, .. } if actual == hash(b"other bytes")), "{error}");
+	store.remove(&sha256).unwrap();
+	assert!(matches!(store.open(&sha256), Err(StoreError::Absent { .. })));
+}
+
+#[test]
 fn the_folder_should_be_made_when_something_is_added() {
 	let folder = tempfile::tempdir().unwrap();
 	let store = ModelStore::new(folder.path().join("made/for/models"));
@@ -90,7 +106,7 @@ fn a_file_that_was_changed_should_not_be_given_out() {
 }
 
 #[test]
-fn what_is_mapped_should_stay_what_was_hashed_whatever_becomes_of_the_file() {
+fn what_is_read_should_stay_what_was_hashed_whatever_becomes_of_the_file() {
 	let (folder, store) = new_store();
 	let source = folder.path().join("model");
 	let bytes = vec![b'{'; 3_000_000];

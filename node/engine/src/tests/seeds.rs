@@ -6,7 +6,7 @@ use crate::chat::ChatTemplate;
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::safetensors_file::SafetensorsFile;
 use crate::tokenizer::{BpeTokenizer, JsonTokenizer};
-use crate::LanguageModel;
+use crate::{check_format, Format, LanguageModel};
 use std::fs;
 use std::path::Path;
 
@@ -31,6 +31,13 @@ const JSON_BPE: &str = r#"{"version":"1.0","added_tokens":[{"id":3,"content":"<s
 
 const SAFETENSORS: &str = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"I8","shape":[3],"data_offsets":[16,19]},
 "a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"c":{"dtype":"I64","shape":[1,1],"data_offsets":[19,27]}}"#;
+
+const SCHEMA: &str = r#"{"type":"object","title":"t","properties":{"a":{"type":"string","minLength":1,"maxLength":3},"b":{"type":
+"integer","exclusiveMinimum":-5,"maximum":12},"c":{"type":"array","items":{"anyOf":[{"type":"number","multipleOf":0.01,"minimum":
+0.5,"maximum":9},{"enum":["x\n",1.5,true,null]},{"const":"é"}]},"minItems":1,"maxItems":2},"d":{"type":"boolean"},"e":{"type":
+"null"}},"required":["a"],"additionalProperties":false}"#;
+
+const PATTERN: &str = r"^(?:a|[^b-dé\]]{1,2}|(x\.y)*z+)?.{2,}q{3}$";
 
 /// Values of every type.
 fn values() -> Gguf {
@@ -195,6 +202,11 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 	file
 }
 
+/// A format's kind, what chooses a text of it, and its source.
+fn format_seed(kind: u8, source: &str) -> Vec<u8> {
+	[&[kind][..], &[7; 64], source.as_bytes()].concat()
+}
+
 /// The folder, the name and the contents of every seed.
 fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 	let safetensors =
@@ -223,6 +235,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		("language_model", "phi3-f16", tiny_model("phi3", GgufDtype::F16).bytes()),
 		("language_model", "qwen2-bf16", tiny_model("qwen2", GgufDtype::Bf16).bytes()),
 		("language_model", "qwen3-iq4_nl", tiny_model("qwen3", GgufDtype::Iq4Nl).bytes()),
+		("format", "schema", format_seed(0, SCHEMA)),
+		("format", "pattern", format_seed(1, PATTERN)),
 		("safetensors", "three", safetensors(SAFETENSORS, 27)),
 		("safetensors", "none", safetensors("{}", 0)),
 	];
@@ -239,6 +253,11 @@ fn seeds_should_be_valid_and_the_committed_ones() {
 			"bpe_tokenizer" => drop(BpeTokenizer::from_gguf(&GgufFile::parse(&bytes).unwrap()).unwrap()),
 			"chat_template" => drop(ChatTemplate::from_source(str::from_utf8(&bytes).unwrap(), "", "").unwrap()),
 			"json_tokenizer" => drop(JsonTokenizer::from_json(&bytes).unwrap()),
+			"format" => {
+				let source = String::from_utf8(bytes[65..].to_vec()).unwrap();
+				let format = if bytes[0] == 0 { Format::Json(source) } else { Format::Regex(source) };
+				assert_eq!(check_format(&format), Ok(()));
+			}
 			"safetensors" => drop(SafetensorsFile::parse(&bytes).unwrap()),
 			_ => {
 				let model = LanguageModel::load(&bytes, 1).unwrap();

@@ -3,6 +3,7 @@
 use super::pieces::{Pieces, Surface};
 use super::sentence_piece::SentencePiece;
 use super::{byte_level, invalid, sentence_piece, unknown, StreamDecoder, TokenizerError, MAX_TOKENS};
+use crate::format::vocabulary::TokenText;
 use crate::gguf::{GgufFile, Integers, Strings};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -296,6 +297,27 @@ impl BpeTokenizer {
 		}
 		text.push_str(&stream.finish());
 		Ok(text)
+	}
+
+	/// What a token adds to a text. One that does not exist adds nothing.
+	pub(crate) fn text(&self, id: u32) -> TokenText<'_> {
+		match self.vocabulary.pieces.get(id) {
+			Ok((Surface::Text, bytes)) => TokenText::Bytes(bytes),
+			Ok((Surface::Spaced, bytes)) => TokenText::Spaced(bytes),
+			Ok((Surface::Hidden, _)) | Err(_) => TokenText::None,
+		}
+	}
+
+	/// The tokens of a text that follows others; none if the model cannot write it as it stands.
+	pub(crate) fn encode_behind(&self, before: &[u32], text: &str) -> Result<Option<Vec<u32>>, TokenizerError> {
+		let begins = before.last().is_none_or(|last| self.text(*last) == TokenText::None);
+		let mut ids = Vec::new();
+		self.encode_text(text, begins, &mut ids)?;
+		let mut written = Vec::new();
+		for id in &ids {
+			written.extend_from_slice(self.text(*id).bytes(begins && written.is_empty()));
+		}
+		Ok((written == text.as_bytes()).then_some(ids))
 	}
 
 	/// A decoder for tokens that come one by one.

@@ -105,6 +105,11 @@ impl Quantised {
 		self.floats.len() / self.width.max(1)
 	}
 
+	/// The number of terms of a row.
+	pub fn width(&self) -> usize {
+		self.width
+	}
+
 	/// The number of blocks of a row.
 	pub fn blocks(&self) -> usize {
 		self.width / BLOCK

@@ -135,7 +135,7 @@ impl<F: Layout> ColumnsPass for Multiply<'_, '_, F> {
 }
 
 impl<F: Layout> Multiply<'_, '_, F> {
-	/// A tile of sixteen columns and `N · G` rows from `row`.
+	/// A tile of sixteen columns and `N · G` rows from `row`, or as many as there are.
 	#[inline(always)]
 	fn rows<C: Columns, const N: usize, const G: usize>(
 		&mut self,
@@ -149,23 +149,39 @@ impl<F: Layout> Multiply<'_, '_, F> {
 		let halves = &self.matrix.halves[tile * halves_of_tile..][..halves_of_tile];
 		let factors = &self.matrix.factors[tile * blocks * F::FACTORS..][..blocks * F::FACTORS];
 		let input = input.map(|blocks_of_rows| &blocks_of_rows[..blocks]);
+		let rows = self.out.rows();
+		let in_last_group = rows.end - row - (N - 1) * G;
 		for part in 0..WIDTH / C::WIDTH {
 			let mut sums = [[C::splat(0.0); G]; N];
 			for (block, lines) in lines.chunks_exact(F::LINES).enumerate() {
 				let halves = &halves[block / F::SUPERBLOCK * F::HALVES..][..F::HALVES];
 				let factors = &factors[block * F::FACTORS..][..F::FACTORS];
-				if N * G == 1 && part == 0 {
+				// Further rows find them in the cache.
+				if row == 0 && part == 0 {
 					lines.iter().for_each(C::prefetch);
 				}
 				let weights = F::unpack::<C>(lines, part);
 				let scales = F::scales::<C>(halves, factors, part);
-				for (sums, input) in sums.iter_mut().zip(&input) {
-					for (sum, input) in sums.iter_mut().zip(&input[block]) {
-						*sum = F::step::<C>(&weights, &scales, input, *sum);
-					}
+				// Written out, since in loops the sums would not stay in registers.
+				macro_rules! step {
+					($group:literal, $member:literal) => {
+						if $group < N && $member < G && ($member == 0 || $group + 1 < N || $member < in_last_group) {
+							let input = &input[$group][block][$member];
+							sums[$group][$member] = F::step::<C>(&weights, &scales, input, sums[$group][$member]);
+						}
+					};
+					($group:literal) => {
+						step!($group, 0);
+						step!($group, 1);
+						step!($group, 2);
+						step!($group, 3);
+					};
 				}
+				step!(0);
+				step!(1);
+				step!(2);
 			}
-			let rows = self.out.rows();
+			let sums = sums;
 			for (at, sum) in sums.as_flattened().iter().enumerate() {
 				if row + at < rows.end {
 					C::store(*sum, self.out.cell(row + at, self.first_column + tile * WIDTH), part);

@@ -69,7 +69,7 @@ fn four_512(a: &[i8], group: usize) -> __m512i {
 	unsafe { _mm512_set1_epi32(four) }
 }
 
-/// How far ahead of a product with one row its weights are asked for, in bytes.
+/// How far ahead of a product with the first rows its weights are asked for, in bytes.
 const AHEAD: usize = 4096;
 
 #[inline(always)]

@@ -1,6 +1,8 @@
 use super::*;
 use crate::gguf::GgufDtype;
+use crate::kernels::pool::Pool;
 use crate::kernels::Tier;
+use crate::models::llama::Workspace;
 use crate::sampling::Sampling;
 use crate::tests::{hex, tiny_model, Item};
 use crate::trace::blake2b_256;
@@ -18,14 +20,14 @@ fn load(template: &str) -> Result<Generator, EngineError> {
 		.value("tokenizer.ggml.bos_token_id", Item::U32(2))
 		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
 		.value("tokenizer.chat_template", Item::String(template));
-	Generator::load(&file.bytes())
+	Generator::load(&file.bytes(), BatchLimits::default())
 }
 
 #[test]
 fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
 	let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
-	assert_eq!(model.prompt("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
-	assert_eq!(model.prompt("ab", Prompt::Raw), Ok(vec![0, 1]));
+	assert_eq!(model.prompts.of("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
+	assert_eq!(model.prompts.of("ab", Prompt::Raw), Ok(vec![0, 1]));
 }
 
 #[test]
@@ -38,7 +40,22 @@ fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
 #[test]
 fn an_empty_template_should_be_none() {
 	let model = load("").unwrap();
-	assert_eq!(model.prompt("ab", Prompt::Chat), Ok(vec![0, 1]), "the text alone");
+	assert_eq!(model.prompts.of("ab", Prompt::Chat), Ok(vec![0, 1]), "the text alone");
+}
+
+#[test]
+fn a_template_that_fails_on_a_text_should_be_a_refusal() {
+	let raising = "{% if messages[0].content == 'a' %}{{ raise_exception('no') }}{% endif %}b";
+	let lower = "{{ messages[0].content | lower }}";
+	let endless = "{% if messages[0].content == 'a' %}{% for i in range(99999999) %}b{% endfor %}{% endif %}b";
+	for (template, text) in [(raising, "a"), (lower, "É"), (endless, "a")] {
+		let model = load(template).unwrap();
+		let refused = Inference::refused(Refusal::Template);
+		assert_eq!(model.run(&request(text, 1, 2), Kernels::best(), 1), Ok(refused), "{template}");
+		let raw = Request { prompt: Prompt::Raw, ..request(text, 1, 2) };
+		assert!(model.run(&raw, Kernels::best(), 1).unwrap().outcome.is_ok(), "there is no template in it");
+		assert!(model.run(&request("b", 1, 2), Kernels::best(), 1).unwrap().outcome.is_ok(), "{template}");
+	}
 }
 
 fn model() -> Generator {
@@ -64,12 +81,12 @@ fn answer(inference: &Inference) -> (&[u32], Finish) {
 /// The trace of an answer as one finds it who reads prompt and answer: no sampler, and each token on its own.
 fn expected_trace(model: &Generator, request: &Request, (tokens, finish): (&[u32], Finish)) -> [u8; 32] {
 	let text = std::str::from_utf8(&request.input).unwrap();
-	let prompt = model.prompt(text, request.prompt).unwrap();
+	let prompt = model.prompts.of(text, request.prompt).unwrap();
 	let pool = Pool::new(1).unwrap();
-	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.model.cache());
+	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.batch.model().cache());
 	let mut rows = Vec::new();
 	for token in prompt.iter().chain(tokens) {
-		model.model.forward(&mut on, &[*token], &mut cache).unwrap();
+		model.batch.model().forward(&mut on, &[*token], &mut cache).unwrap();
 		rows.push(on.hidden().to_vec());
 	}
 	let chosen = tokens.len() + usize::from(finish == Finish::Stop);
@@ -111,18 +128,31 @@ fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
 			for at in [0, 0, 1, 2, 1, 0, 2] {
 				let inference = asked_before.run(&requests[at], kernels, threads).unwrap();
 				assert_eq!(inference, expected[at], "{at} on {:?} with {threads} threads", kernels.tier());
-				assert!(asked_before.kept.lock().unwrap().is_some());
 			}
 		}
 	}
 	assert_eq!(
 		expected.map(|inference| hex(inference.trace)),
 		[
-			"249781bddaaa789ae520f7c444517f6c2a3f34aea38fe55886b7c79a56454957",
-			"04bfa0a631f51167bef7647a08fca3e339cafeca27e0e70b7e6eb947b326c54c",
-			"66ca579deef5c8bdb935803f6f29802269d0b20202380681dc731afaa47d694c",
+			"ca93de0f9f9ef09ca89da5ee8cc5c87760a36de9391e752e8379edd9ff43b057",
+			"8d636796e1b7e55143fe552be4daef4af92953640894305f76c04c8ea39c6ab9",
+			"ea70ff29ab269449a4571cd079075f4d5d3f671d27d32d1532ed96c00da70868",
 		]
 	);
+}
+
+#[test]
+fn callers_at_once_should_each_get_what_they_get_alone() {
+	let texts = ["a", "ab", "abc", "cab", "bbb", "?", "aaaaaaaaaa", "c"];
+	let requests: Vec<Request> = (0..24).map(|at| request(texts[at % 8], at as u8, 1 + at as u32 % 9)).collect();
+	let expected: Vec<Inference> = requests.iter().map(|request| run(&model(), request)).collect();
+	let model = model();
+	std::thread::scope(|scope| {
+		for (request, expected) in requests.iter().zip(&expected) {
+			let model = &model;
+			scope.spawn(move || assert_eq!(model.run(request, Kernels::best(), 2).as_ref(), Ok(expected)));
+		}
+	});
 }
 
 #[test]
@@ -163,3 +193,5 @@ fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
 	assert_eq!(model.run(&stopped, Kernels::best(), 1), Err(EngineError::Stopped));
 	assert_eq!(run(&model, &request("ab", 1, 6)).outcome.map(|_| ()), Ok(()), "another one runs");
 }
+
+mod formats;

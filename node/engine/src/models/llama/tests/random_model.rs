@@ -6,7 +6,7 @@ use crate::tests::{Gguf, Item, Noise};
 /// The size of a head.
 pub(super) const HEAD: usize = 32;
 /// The number of layers of most models.
-const LAYERS: usize = 2;
+pub(super) const LAYERS: usize = 2;
 
 /// What a model is made of.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +112,11 @@ impl Shape {
 
 	/// The model's file, always the same.
 	pub fn file(&self) -> Vec<u8> {
+		self.file_for(400)
+	}
+
+	/// The file of a model that reads so many positions.
+	pub fn file_for(&self, context: u32) -> Vec<u8> {
 		let Self { family, dtype, width, hidden, heads, kv_heads, head, vocabulary, .. } = *self;
 		let layers = self.layers();
 		let mut noise = Noise(11);
@@ -138,11 +143,11 @@ impl Shape {
 			("attention.key_length", head),
 			("attention.value_length", head),
 			("rope.dimension_count", self.rotated),
-			("context_length", 400),
 		];
 		for (name, size) in sizes {
 			file = file.value(&key(name), Item::U32(size as u32));
 		}
+		file = file.value(&key("context_length"), Item::U32(context));
 		let mut add = |name: String, dtype: GgufDtype, shape: &[usize]| {
 			let count = shape.iter().product();
 			let data = if name.contains("norm") { noise.floats(count, 1.0) } else { noise.tensor(dtype, count) };

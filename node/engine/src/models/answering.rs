@@ -1,0 +1,45 @@
+//! How an answer comes about: what is made of the logits behind what was read, and what is read next.
+
+mod grammars;
+mod scorer;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub(crate) use grammars::{Grammars, KEPT_BYTES};
+pub(crate) use scorer::Scorer;
+pub(crate) use writer::{Writer, Written};
+
+use crate::trace::Tracer;
+use crate::Refusal;
+
+/// What a model reads next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+	/// How many of the tokens that it has read last it forgets before.
+	pub forget: usize,
+	/// The token.
+	pub token: u32,
+}
+
+/// An answer that is being made.
+#[allow(clippy::large_enum_variant)] // There is one for each request.
+pub(crate) enum Answering {
+	/// Token by token.
+	Writing(Writer),
+	/// By scoring what it might be.
+	Scoring(Scorer),
+}
+
+impl Answering {
+	/// Takes the logits behind the last token that was read, and the row that they come from. Nothing is read next when
+	/// the answer is complete.
+	pub fn take(&mut self, logits: &[f32], hidden: &[f32], tracer: &mut Tracer) -> Result<Option<Next>, Refusal> {
+		let next = match self {
+			Self::Writing(writer) => writer.take(logits)?.map(|token| Next { forget: 0, token }),
+			Self::Scoring(scorer) => scorer.take(logits)?,
+		};
+		tracer.add(hidden);
+		Ok(next)
+	}
+}

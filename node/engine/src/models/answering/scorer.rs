@@ -1,0 +1,76 @@
+//! Answers that are one of several texts.
+//!
+//! The prompt is read once. Then each text is read behind it, token by token, and forgotten. What is read are the tokens
+//! whose followers are scored: not the last one, unless the end of the answer counts too.
+//!
+//! The rows that count are the prompt's last, then those of the first text in order, of the second, and so on.
+
+use super::Next;
+use crate::format::choice::{shares, Likelihood};
+use crate::kernels::Kernels;
+use crate::sampling::LANES;
+use crate::{Refusal, Response};
+
+/// Scores texts as the continuation of a prompt.
+pub(crate) struct Scorer {
+	kernels: Kernels,
+	/// The tokens of each, at least one.
+	texts: Vec<Vec<u32>>,
+	/// The tokens that end an answer, if the end counts.
+	ends: Option<Vec<u32>>,
+	likelihoods: Vec<Likelihood>,
+	/// Which text is being read, and how many of its tokens were; the prompt's last before the first.
+	at: usize,
+	read: usize,
+	terms: Vec<f32>,
+}
+
+impl Scorer {
+	/// Texts, of at least one token each. The tokens that end an answer are scored behind each text, if they are given.
+	pub fn new(texts: Vec<Vec<u32>>, ends: Option<Vec<u32>>, kernels: Kernels) -> Self {
+		let likelihoods = vec![Likelihood::ONE; texts.len()];
+		Self { kernels, texts, ends, likelihoods, at: 0, read: 0, terms: Vec::new() }
+	}
+
+	/// Scores what follows the last token that was read.
+	pub fn take(&mut self, logits: &[f32]) -> Result<Option<Next>, Refusal> {
+		self.terms.clear();
+		self.terms.extend_from_slice(logits);
+		self.terms.resize(logits.len().next_multiple_of(LANES), 0.0);
+		self.kernels.softmax_of(&mut self.terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
+		let terms = &self.terms[..logits.len()];
+		if self.read == 0 {
+			for (likelihood, text) in self.likelihoods.iter_mut().zip(&self.texts) {
+				*likelihood = likelihood.and(terms, text[0]);
+			}
+		} else if let Some(likelihood) = self.likelihoods.get_mut(self.at) {
+			*likelihood = match (self.texts[self.at].get(self.read), &self.ends) {
+				(Some(token), _) => likelihood.and(terms, *token),
+				(None, Some(ends)) => likelihood.and_any(terms, ends),
+				(None, None) => *likelihood,
+			};
+		}
+		Ok(self.next())
+	}
+
+	fn next(&mut self) -> Option<Next> {
+		let mut forget = 0;
+		while let Some(text) = self.texts.get(self.at) {
+			let wanted = if self.ends.is_some() { text.len() } else { text.len() - 1 };
+			if self.read < wanted {
+				self.read += 1;
+				return Some(Next { forget, token: text[self.read - 1] });
+			}
+			forget += self.read;
+			self.read = 0;
+			self.at += 1;
+		}
+		None
+	}
+
+	/// The likeliest text.
+	pub fn response(&self) -> Response {
+		let (index, probabilities) = shares(&self.likelihoods);
+		Response::Choice { index: index as u8, probabilities }
+	}
+}

@@ -1,0 +1,144 @@
+//! Answers that are written token by token.
+
+use crate::format::grammar::Grammar;
+use crate::format::stops::StopTexts;
+use crate::format::vocabulary::{TokenSet, TokenText};
+use crate::sampling::Sampler;
+use crate::tokenizer::BpeTokenizer;
+use crate::{Finish, Format, Refusal};
+use std::sync::Arc;
+
+/// Writes an answer.
+pub(crate) struct Writer {
+	sampler: Sampler,
+	/// The tokens that end it.
+	ends: Vec<u32>,
+	max_tokens: usize,
+	/// What it is held to, if it is.
+	form: Option<Form>,
+	tokens: Vec<u32>,
+	finish: Option<Finish>,
+}
+
+/// What an answer is held to.
+struct Form {
+	tokenizer: Arc<BpeTokenizer>,
+	stops: StopTexts,
+	/// What may come, and how far it has come.
+	grammar: Option<(Arc<Grammar>, u16)>,
+	text: Vec<u8>,
+	/// Whether a token has come that is shown.
+	has_begun: bool,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+	/// The tokens, without the one that ended them.
+	pub tokens: Vec<u32>,
+	/// Why they end.
+	pub finish: Finish,
+	/// Their text, if it may end before them or is held to a format.
+	pub text: Option<String>,
+}
+
+impl Writer {
+	/// An answer of at most so many tokens, until the model chooses one that ends it.
+	pub fn new(sampler: Sampler, ends: &[u32], max_tokens: usize) -> Self {
+		let mut writer =
+			Self { sampler, ends: ends.to_vec(), max_tokens, form: None, tokens: Vec::new(), finish: None };
+		writer.end_if_complete();
+		writer
+	}
+
+	/// The same in a format, whose grammar this is if it has one.
+	pub fn held_to(mut self, format: &Format, grammar: Option<Arc<Grammar>>, tokenizer: &Arc<BpeTokenizer>) -> Self {
+		let stops = if let Format::Text { stops } = format { stops.as_slice() } else { &[] };
+		if grammar.is_some() || !stops.is_empty() {
+			let grammar = grammar.map(|grammar| {
+				let start = grammar.start();
+				(grammar, start)
+			});
+			let stops = StopTexts::new(stops.to_vec());
+			self.form = Some(Form { tokenizer: tokenizer.clone(), stops, grammar, text: Vec::new(), has_begun: false });
+		}
+		self.end_if_complete();
+		self
+	}
+
+	/// Whether nothing is left to write.
+	pub fn is_complete(&self) -> bool {
+		self.finish.is_some()
+	}
+
+	/// The next token of the answer, if the logits do not end it.
+	pub fn take(&mut self, logits: &[f32]) -> Result<Option<u32>, Refusal> {
+		let token = match self.form.as_ref().and_then(Form::demanded) {
+			None => self.sampler.choose(logits)?,
+			Some(demanded) => self.sampler.choose_among(logits, &demanded)?,
+		};
+		let may_come = |form: &Form| form.may_come(token);
+		if self.ends.contains(&token) || !self.form.as_ref().is_none_or(may_come) {
+			self.finish = Some(Finish::Stop);
+			return Ok(None);
+		}
+		self.tokens.push(token);
+		if let Some(form) = &mut self.form {
+			if form.push(token)? {
+				self.finish = Some(Finish::Stop);
+			}
+		}
+		self.end_if_complete();
+		Ok((!self.is_complete()).then_some(token))
+	}
+
+	fn end_if_complete(&mut self) {
+		if self.form.as_ref().is_some_and(Form::is_over) {
+			// Even if it has as many tokens as it may have.
+			self.finish = Some(Finish::Stop);
+		}
+		if self.tokens.len() >= self.max_tokens {
+			self.finish.get_or_insert(Finish::Length);
+		}
+	}
+
+	/// What was written so far.
+	pub fn written(self) -> Written {
+		let text = self.form.map(|form| String::from_utf8_lossy(&form.text).into_owned());
+		Written { tokens: self.tokens, finish: self.finish.unwrap_or(Finish::Length), text }
+	}
+}
+
+impl Form {
+	/// The tokens that may come, if one of them must: where the text may end, whatever else comes ends it.
+	fn demanded(&self) -> Option<TokenSet> {
+		let (grammar, state) = self.grammar.as_ref()?;
+		(!grammar.may_end(*state)).then(|| grammar.allowed(*state, !self.has_begun))
+	}
+
+	/// Whether a token that is no end may come.
+	fn may_come(&self, token: u32) -> bool {
+		let added = self.tokenizer.text(token).bytes(!self.has_begun);
+		let may_follow = |(grammar, state): &(Arc<Grammar>, u16)| grammar.follow(*state, added).is_some();
+		self.grammar.as_ref().is_none_or(|grammar| !added.is_empty() && may_follow(grammar))
+	}
+
+	/// Adds a token. Returns whether a stop text has come.
+	fn push(&mut self, token: u32) -> Result<bool, Refusal> {
+		let text = self.tokenizer.text(token);
+		let added = text.bytes(!self.has_begun);
+		self.has_begun |= text != TokenText::None;
+		self.text.extend_from_slice(added);
+		if let Some((grammar, state)) = &mut self.grammar {
+			*state = grammar.follow(*state, added).ok_or(Refusal::Format)?;
+		}
+		let found = self.stops.find(&self.text, added.len());
+		found.into_iter().for_each(|length| self.text.truncate(length));
+		Ok(found.is_some())
+	}
+
+	/// Whether nothing can follow.
+	fn is_over(&self) -> bool {
+		self.grammar.as_ref().is_some_and(|(grammar, state)| grammar.is_over(*state))
+	}
+}
