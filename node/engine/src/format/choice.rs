@@ -86,7 +86,7 @@ pub(crate) fn shares(likelihoods: &[Likelihood]) -> (usize, Vec<u32>) {
 			(u128::from(likelihood.mantissa) << 32).checked_shr(u32::try_from(shift).unwrap_or(u32::MAX)).unwrap_or(0)
 		})
 		.collect();
-	let total = parts.iter().fold(0, |total, part| total + part).max(1);
+	let total = parts.iter().sum::<u128>().max(1);
 	(best, parts.into_iter().map(|part| (part * MILLION / total) as u32).collect())
 }
 

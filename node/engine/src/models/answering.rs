@@ -25,7 +25,7 @@ pub(crate) struct Next {
 /// An answer that is being made.
 pub(crate) enum Answering {
 	/// Token by token.
-	Writing(Writer),
+	Writing(Box<Writer>),
 	/// By scoring what it might be.
 	Scoring(Scorer),
 }

@@ -196,7 +196,7 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 
 /// A format's kind, what chooses a text of it, and its source.
 fn format_seed(kind: u8, source: &str) -> Vec<u8> {
-	[&[kind], &[7; 64], source.as_bytes()].concat()
+	[&[kind][..], &[7; 64], source.as_bytes()].concat()
 }
 
 /// The folder, the name and the contents of every seed.
