@@ -2,13 +2,15 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies and pip, which fetches models
+#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies, pip, which fetches models, and numpy
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly MIN_RUST=1.95
+# Exactly this one: the engine's answers depend on the tables of characters that come with it.
+RUST=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
+readonly RUST
 readonly MIN_NODE=18.19
 readonly MIN_PYTHON=3.11
 readonly WASM_TARGET=wasm32v1-none
@@ -46,7 +48,8 @@ apt_install() {
 		die "apt-get could not install: $*. Its message stands above."
 }
 
-rust_is_new_enough() { have cargo && have rustc && at_least "$MIN_RUST" "$(rustc --version | cut -d' ' -f2)"; }
+rust_version() { rustc --version 2>/dev/null | cut -d' ' -f2; }
+rust_is_pinned() { have cargo && have rustc && [ "$(rust_version)" = "$RUST" ]; }
 node_is_new_enough() { have node && have npm && at_least "$MIN_NODE" "$(node --version | tr -d v)"; }
 
 system_packages() {
@@ -60,13 +63,13 @@ system_packages() {
 }
 
 rust() {
-	if ! rust_is_new_enough; then
+	if ! rust_is_pinned; then
 		if have rustup; then
-			die "Rust $MIN_RUST or newer is needed, found $(rustc --version 2>/dev/null || echo none): run 'rustup update stable'."
+			die "Rust $RUST, neither older nor newer, is needed, since answers depend on it: run 'rustup toolchain install $RUST'."
 		fi
-		is_debian || die "Rust $MIN_RUST or newer is needed: install it from https://rustup.rs."
+		is_debian || die "Rust $RUST, neither older nor newer, is needed, since answers depend on it: install it by https://rustup.rs."
 		debian_rust
-		rust_is_new_enough || die "Debian's Rust is older than $MIN_RUST: install Rust from https://rustup.rs."
+		rust_is_pinned || die "Rust $RUST, neither older nor newer, is needed, and Debian's is $(rust_version): install it by https://rustup.rs."
 	fi
 	if ! have rustup; then
 		{ have rustfmt && have cargo-clippy; } || { is_debian && apt_install rustfmt-web rust-web-clippy; } ||
@@ -129,6 +132,15 @@ pip() {
 	{ have python3 && python3 -m pip --version >/dev/null 2>&1; } || apt_install python3 python3-pip
 }
 
+# The test of the engine's second implementation looks for these two commands as well.
+numpy() {
+	local command
+	for command in python3 /usr/bin/python3; do
+		"$command" -c 'import numpy' 2>/dev/null && return
+	done
+	apt_install python3 python3-numpy
+}
+
 # Debian's python3 can't make virtual environments without python3-venv, which has pip's wheel.
 python() {
 	{ have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || apt_install python3 python3-venv
@@ -159,6 +171,6 @@ esac
 system_packages
 rust
 wasm_target
-[ "${1-}" != --tests ] || { javascript && pip; }
+[ "${1-}" != --tests ] || { javascript && pip && numpy; }
 [ "${1-}" != --bench ] || python
 [ "${1-}" != --aarch64 ] || aarch64

@@ -38,7 +38,8 @@ await waitUntilServedBy(api, VALIDATORS);
 say('a seat of three withholds its reveal, so that the others need a second round');
 const secondRound = await withCulprit(VALIDATORS[1], 'withhold', { Fixed: 3 });
 say('a liar in a committee of all four, who agree without it');
-const oneLiar = await withCulprit(VALIDATORS[2], 'lie', 'All');
+// Who is outvoted at once is not paid; only who is found wrong by a second round is charged.
+const oneLiar = await withCulprit(VALIDATORS[2], 'lie', 'All', isOutvoted);
 await network.stop();
 
 const worker = workerTimes(network.node(VALIDATORS[0]).log(), BURST_JOBS);
@@ -53,10 +54,17 @@ async function fund(accounts, funder) {
 }
 
 /** The blocks and rounds of a job in whose committee a validator misbehaves. */
-async function withCulprit(culprit, deed, seats) {
+async function withCulprit(culprit, deed, seats, isDone) {
   const what = { deed, culprit, text: 'Wo ist hier bitte der nächste Bahnhof?', falseLabel: 'nld' };
-  const view = await misbehave(network, { ...what, requester: clients[0], seats });
+  const view = await misbehave(network, { ...what, requester: clients[0], seats, ...(isDone && { isDone }) });
   return { verdict: view.phase.asEnded.verdict.type, rounds: view.committees.length, blocks: blocksTaken(view) };
+}
+
+/** Whether somebody revealed another output than the one that was agreed on. */
+function isOutvoted(view) {
+  const agreed = view.agreed.unwrapOr(null)?.outputHash;
+  const votes = view.committees[0].seats.map(({ vote }) => vote);
+  return agreed !== undefined && votes.some((vote) => vote.isRevealed && !vote.asRevealed.eq(agreed));
 }
 
 /** Submits a few jobs when each block has come. */

@@ -4,6 +4,9 @@ use crate::models::ModelsCommand;
 use clap::Parser;
 use std::path::PathBuf;
 
+/// The sub-command that a node runs its engine by.
+pub const ENGINE_PROCESS: &str = "engine-process";
+
 /// What follows `sibyl-node`.
 #[derive(Debug, Parser)]
 pub struct Cli {
@@ -35,20 +38,30 @@ pub struct InferenceParams {
 	#[arg(long, value_name = "PATH")]
 	pub models_path: Option<PathBuf>,
 
-	/// Inferences that run at a time, in a thread each. The pace that the chain is told is that of all of them together, so
-	/// more threads than cores are left for them are a promise that can't be kept.
-	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-	pub inference_threads: u16,
+	/// Threads that inferences are computed in, all jobs together; all cores but one where no number is given. More threads
+	/// than cores are left for them make the pace that the chain is told a promise that can't be kept.
+	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+	pub inference_threads: Option<u16>,
 
-	/// Longest run of an inference whose answer is used, its wait for a thread not counted. A validator whose run took
+	/// Jobs that run at once. A model's weights are read once for all of its jobs, so that together they are done sooner than
+	/// one after the other. Each takes memory for all that it may read and write.
+	#[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=64))]
+	pub inference_places: u16,
+
+	/// Longest run of an inference whose answer is used, its wait for a place not counted. A validator whose run took
 	/// longer abstains from the job. With 0 it abstains from every job at once.
 	#[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000)]
 	pub inference_job_timeout: u64,
 
-	/// Inferences that may wait for a thread, whatever time there is for them; beyond them the validator abstains. It bounds
+	/// Jobs that may wait for a place, whatever time there is for them; beyond them the validator abstains. It bounds
 	/// memory and is not told to the chain: the chain seats a validator by the pace that its node has measured.
 	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
 	pub inference_queue: u16,
+
+	/// The most memory that the engine's process may take, its models' files not counted; by default three quarters of what
+	/// the machine or the container has left when the node starts. A job that lacks memory ends that process and not the node.
+	#[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
+	pub inference_memory: Option<u64>,
 }
 
 /// What the program does beside running a node.
@@ -82,4 +95,8 @@ pub enum Subcommand {
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),
+
+	/// The engine of a node that runs: the node starts this itself.
+	#[command(hide = true, name = ENGINE_PROCESS)]
+	EngineProcess,
 }

@@ -8,6 +8,7 @@ use crate::{
 };
 use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
+use sibyl_engine_process::child::{self, LocalHost};
 use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
 use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub fn run() -> Result<(), Error> {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
+		// Nothing before this has started a thread or opened a file: it confines itself first.
+		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
 	}
 }
 

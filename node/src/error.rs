@@ -59,12 +59,12 @@ pub enum Error {
 	#[error(transparent)]
 	ModelsChoice(#[from] crate::inference::models::NoneBesideOthers),
 
-	/// The model that is compiled in can't be used.
-	#[error("the model that is compiled into this program can't be loaded, so the program is broken: {0}")]
-	Engine(#[from] sibyl_engine::EngineError),
+	/// The engine's process can't go on.
+	#[error(transparent)]
+	EngineProcess(#[from] sibyl_engine_process::child::ChildError),
 
 	/// The engine's threads can't be started.
-	#[error("the engine's threads can't be started ({0}): lower --inference-threads or the load of this machine")]
+	#[error("the engine's threads can't be started ({0}): lower --inference-threads, --inference-places or the load of this machine")]
 	EngineThreads(std::io::Error),
 
 	/// A model can't be installed or run.

@@ -132,12 +132,19 @@ fn unknown_flags_and_values_are_refused_without_starting_anything() {
 		vec!["--inference-queue", "0"],
 		vec!["--inference-queue", "4097"],
 		vec!["--inference-job-timeout", "soon"],
+		vec!["--inference-memory", "255"],
 	] {
 		let output = run(sibyl().args(&arguments));
 		let text = String::from_utf8_lossy(&output.stderr);
 		assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
 		assert!(text.starts_with("error: "), "{arguments:?}: {text}");
 	}
+}
+
+#[test]
+fn the_engines_own_sub_command_is_hidden_and_no_use_by_hand() {
+	assert!(!succeeds(sibyl().arg("--help")).contains("engine-process"));
+	fails_saying(sibyl().arg("engine-process"), &["the node's own sub-command", "start the node"]);
 }
 
 #[test]

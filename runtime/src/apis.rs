@@ -15,6 +15,7 @@ use frame_support::{
 use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
 use sibyl_primitives::{
 	api::{BallotStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView, ValidatorView},
+	format::Format,
 	job::{JobId, Seats},
 	model::ModelId,
 	price::Quote,
@@ -266,8 +267,9 @@ impl_runtime_apis! {
 			seats: Seats,
 			input_bytes: u32,
 			max_output_units: u32,
+			format: Format,
 		) -> Result<Quote, QuoteError> {
-			Inference::quote(model, seats, input_bytes, max_output_units)
+			Inference::quote(model, seats, input_bytes, max_output_units, format)
 		}
 
 		fn key_sets() -> Vec<KeySetView> {

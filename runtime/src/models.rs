@@ -16,27 +16,27 @@ const COMMON_LINGUA_GOLDENS: &[(&str, [u8; 32], [u8; 32])] = &[
 	(
 		"The committee answers, and the chain keeps what it agreed on.",
 		hex!("a7051e1d768aa472d3d08c296c8034d383208a84b0cf81fbc65184f6589db6cd"),
-		hex!("c4b309ca53e22c7067e38d3030f8be03c968ceb33223ba05f7d9fce6e3939629"),
+		hex!("9e9ddb745c5378ccc71c136db0f82ed321ec2dac238c3e3c9dece0e19492e916"),
 	),
 	(
 		"Le comité répond, et la chaîne garde ce dont il a convenu.",
 		hex!("fb705802a13992dbaad93c8032aa46f9a15bd4c11cbb425f69c2c6bce0f66e5e"),
-		hex!("4ec29683516a70ee8ba030696bce2aae662fc4977639e1b3d7acc6f7709ec6bd"),
+		hex!("755e19493c7fd57444e8c82dc1e6d3acb2e96bf787c8499f5c260398dfd014d3"),
 	),
 	(
 		"委员会给出答案，链上只保留达成一致的结果。",
 		hex!("a061c9f2fb94c3c78891efa89f3bc32679d6f4507cf7eabff59686a2da27f10f"),
-		hex!("f1fae0183e8d374ae6a3f4f5ff329f111b8764b79110a79ce3f4d43c3959a9b5"),
+		hex!("c7866044801f4d8dafbb95843acba0bb4ed26905ff929d4f491eca0639b3f067"),
 	),
 	(
 		"Комитет отвечает, и цепочка хранит то, о чём он договорился.",
 		hex!("bf8ac5f1b270c7d5e98e98140fe3fa48e873bb8336ef717e2212e93bf8b8a871"),
-		hex!("2ca55e38631410159ed857dad56545eb35cce7824086713d571b4f0c0dd0ecba"),
+		hex!("5d4f299ba7bb3a258ffe49d626967c71cbbb27da2717eacbe637258eb9fbda30"),
 	),
 	(
 		"1234567890 !?",
-		hex!("07543db99de4fccc25c209fe1b10078ee6bd7c9cb70eb1c5ecbdc3d085acebdd"),
-		hex!("b3da569a28862f10ba1bdcab7a51a691bfb3c83fa8bcad9b77aa403401bfb492"),
+		hex!("c1989d4a7933cd92730683b835a44e2651c83ea9cc7fd76010027aa62f601cad"),
+		hex!("3206975de6da524af254035bca440efa7af934af7548f55dc123409e1ae81ab4"),
 	),
 ];
 
@@ -45,22 +45,22 @@ const SMOLLM2_GOLDENS: &[(&str, [u8; 32], [u8; 32])] = &[
 	(
 		"What is the capital of France?",
 		hex!("c77ab62bb81692cde2e290b86bdfd9d56f0707e044510830a180320f1dfced67"),
-		hex!("cef5c9cd284ed49bc5eccd568773ff2758fc3cf7a4a9f944060fcbde69bfb7ec"),
+		hex!("05cfd2bad64505dbf9c1bc96d5dcd035cd5384c439626644700c3e648181cf72"),
 	),
 	(
 		"Write one sentence about the sea.",
-		hex!("86d3d89dcd07bed3321fd40e9dbbeb57d19398744a68fd724a7782bbe4be6de3"),
-		hex!("ad0c76bd846a47a8ccac439ef70441e4abb3aa3b18add155b378cb88bac41c1e"),
+		hex!("b7392526d8d64631ab11262f6c58b574056a9bbe323fcbb313c104a8df6cb760"),
+		hex!("6dea4a22c4e79595ea07e89b2f2c7761e7de13000b78cfbaf8275b1bfc1ef2c1"),
 	),
 	(
 		"Écris un mot. 写一个词。 12 + 30 = ?",
 		hex!("9ef45f99a505fdb5d3b72a14d063c6a33cc01be7b7213e75dea7ad57d61946ff"),
-		hex!("f94a5122ec66d2b9f75740c994bcc6701f4635afcc28594bc9a56f0238b1aba6"),
+		hex!("a282b86f738d48e431a08d05c5358f53ca8c55cab8b5281babeb854ce9274969"),
 	),
 	(
 		"Name three colours.",
 		hex!("56da6662e914d5c16b11e3f4163a9ea50b1d27258f0b790f45eb3a5488c1d8c9"),
-		hex!("a8a8ff9a56f7ce26a207d4e71bbda7ca2c24c90f9ddaeb1e3e7c13aa3a8037ce"),
+		hex!("aa61f93439a8bb06949a65e3bbdec7b596f7ecccea6299b985221a293b074e90"),
 	),
 ];
 
@@ -69,17 +69,17 @@ const MINILM_GOLDENS: &[(&str, [u8; 32], [u8; 32])] = &[
 	(
 		"The committee answers, and the chain keeps what it agreed on.",
 		hex!("cd6d1e1f730591830664c7246fa8540007648504061c92423624dd6bf8ca0a04"),
-		hex!("c98382bb51de202b538ee6aef8b7ff4c1e2b878ddf5fc50583ca4c9184dc4c14"),
+		hex!("7e5ba9c37f7c2599d72868a6b9008bcf0db503eb05ec57cb7d2a019a6913928a"),
 	),
 	(
 		"Le comité répond. 委员会给出答案。 12 + 30 = 42",
 		hex!("2506a471626138493b747d71a30401fb7c70171a4da47170c8c7cd028d2860fe"),
-		hex!("87cbc53096872afc4fdf122d9f049095659b4d18b9119a947d9a2de5d7b7b4eb"),
+		hex!("c8af8defc5c1c795835d9fd49e5c94615391164d4fd974fece50ea06eb81f00c"),
 	),
 	(
 		"a",
 		hex!("76499f78be9173908c0f75f6dd5839793ca73bb52802a8d3d8503110a496e531"),
-		hex!("e4498cdb695fa48fa6dca20ef4b53037bcb3305f383d8d4510d7b3ab5f7a8762"),
+		hex!("ebc6f3fd6c1ba5ccf5419f3492dd8550c22c83579275b9dbb3d25d474e8e76a3"),
 	),
 ];
 

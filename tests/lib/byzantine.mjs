@@ -25,18 +25,19 @@ export const DEEDS = { lie: 'Contradicted', withhold: 'Withheld' };
 
 /**
  * Asks, of `Fixed(3)` seats where nothing else is said, until the validator has one and misbehaves in it; resolves when the
- * job has ended for good.
+ * job has ended for good. It has misbehaved where it was charged for it, if nothing else is said.
  * @param {Network} network
  * @param {{
  *   deed: keyof typeof DEEDS, culprit: string, text: string, falseLabel: string,
- *   requester: import('@polkadot/keyring/types').KeyringPair, seats?: any,
+ *   requester: import('@polkadot/keyring/types').KeyringPair, seats?: any, isDone?: (view: any) => boolean | Promise<boolean>,
  *   tell?: (line: string) => void, asked?: (job: number) => void, misbehaved?: (view: any) => Promise<void>,
  * }} what `asked` hears of each job, `misbehaved` is called when the deed is done and the job is still open
  * @returns {Promise<any>} what is known of the job
  */
 export async function misbehave(network, { deed, culprit, text, falseLabel, requester, ...rest }) {
-  const { tell = () => {}, asked = () => {}, misbehaved = async () => {}, seats = { Fixed: SEATS } } = rest;
   const api = await network.api();
+  const { tell = () => {}, asked = () => {}, misbehaved = async () => {}, seats = { Fixed: SEATS } } = rest;
+  const { isDone = (view) => isCharged(api, view, culprit, DEEDS[deed]) } = rest;
   const node = network.node(culprit);
   const output = classification(falseLabel, FALSE_SCORE);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -56,7 +57,7 @@ export async function misbehave(network, { deed, culprit, text, falseLabel, requ
       if (deed === 'lie') await takeBack(node, fingerprint);
     }
     const ended = await waitForEnd(api, job);
-    if (await isCharged(api, ended, culprit, DEEDS[deed])) return ended;
+    if (await isDone(ended)) return ended;
   }
   throw new Error(`${culprit} did not come to ${deed} in ${ATTEMPTS} jobs`);
 }

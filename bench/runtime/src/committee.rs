@@ -21,7 +21,7 @@ pub struct Arguments {
 	#[arg(long, value_delimiter = ',', default_values_t = [10, 20, 33])]
 	hostile: Vec<u32>,
 	/// Seats of a committee.
-	#[arg(long, value_delimiter = ',', default_values_t = [3, 5, 7, 11, 21])]
+	#[arg(long, value_delimiter = ',', default_values_t = [3, 5, 7, 11, 15])]
 	seats: Vec<u32>,
 	/// Committees that are drawn for each row.
 	#[arg(long, default_value_t = 200_000)]

@@ -314,6 +314,9 @@ pub enum Refusal {
 	/// The computation came to a value that is infinite or not a number.
 	#[error("the model computed a value that is not finite")]
 	NotFinite,
+	/// The model's chat template fails on this input, so that there is no prompt that could be too long.
+	#[error("the model's chat template cannot write this input")]
+	Template,
 	/// The format of the answer cannot be served: it is not valid or too large ([`check_format`](crate::check_format) says
 	/// what is wrong), the model cannot write any text of it, or the job allows too few units for a number. Counts before
 	/// [`Refusal::ContextExceeded`] of a model of tokens.
@@ -403,6 +406,7 @@ impl Refusal {
 			Self::ContextExceeded { limit } => (2, Some(*limit)),
 			Self::NotUtf8 => (3, None),
 			Self::NotFinite => (4, None),
+			Self::Template => (5, None),
 			Self::Format => (6, None),
 		};
 		let mut bytes = vec![0, reason];
@@ -545,6 +549,7 @@ mod tests {
 		assert_eq!(bytes(Refusal::ContextExceeded { limit: 512 }), [0, 2, 0, 2, 0, 0]);
 		assert_eq!(bytes(Refusal::NotUtf8), [0, 3]);
 		assert_eq!(bytes(Refusal::NotFinite), [0, 4]);
+		assert_eq!(bytes(Refusal::Template), [0, 5]);
 		assert_eq!(bytes(Refusal::Format), [0, 6]);
 	}
 }

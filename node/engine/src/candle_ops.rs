@@ -92,10 +92,12 @@ impl CustomOp1 for RowSoftmax {
 	}
 
 	fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-		by_row(storage, layout, |kernels, row| {
-			let sum = kernels.softmax_terms(row, 1.0);
-			kernels.divide_by(row, sum);
-		})
+		let mut finite = true;
+		let terms = by_row(storage, layout, |kernels, row| match kernels.softmax_of(row, row.len(), 1.0) {
+			Some(sum) => kernels.divide_by(row, sum),
+			None => finite = false,
+		})?;
+		finite_or_error(finite, terms)
 	}
 }
 
@@ -118,10 +120,12 @@ impl CustomOp1 for RootMeanSquareNorm {
 			bail!("rows of {width} values for weights of {}", self.weight.len());
 		}
 		let mut input = vec![0.0; width];
-		by_row(storage, layout, |kernels, row| {
+		let mut finite = true;
+		let normed = by_row(storage, layout, |kernels, row| {
 			input.copy_from_slice(row);
-			kernels.root_mean_square(&input, row, &self.weight, self.epsilon);
-		})
+			finite &= kernels.root_mean_square(&input, row, &self.weight, self.epsilon);
+		})?;
+		finite_or_error(finite, normed)
 	}
 }
 
@@ -151,10 +155,7 @@ impl CustomOp1 for LayerNorm {
 			input.copy_from_slice(row);
 			finite &= kernels.norm(&input, row, &self.weight, &self.bias, self.epsilon);
 		})?;
-		match finite {
-			true => Ok(normed),
-			false => bail!("a value is not finite"),
-		}
+		finite_or_error(finite, normed)
 	}
 }
 
@@ -268,6 +269,14 @@ fn by_row(
 	}
 	values.chunks_exact_mut(width).for_each(|row| compute(Kernels::best(), row));
 	Ok((CpuStorage::F32(values), layout.shape().clone()))
+}
+
+/// An operation's values, if those that it was computed from were finite.
+fn finite_or_error<T>(finite: bool, values: T) -> Result<T> {
+	match finite {
+		true => Ok(values),
+		false => bail!("a value is not finite"),
+	}
 }
 
 /// For operations whose values are independent of each other.

@@ -28,17 +28,15 @@ pub enum EngineError {
 	/// The CPU lacks the instructions that were asked for.
 	#[error("this CPU cannot compute on tier {0}")]
 	TierUnavailable(&'static str),
+	/// This build has other tables or functions than the semantics: [`self_test`](crate::self_test) has found some.
+	#[error(
+		"this build would disagree with others: {0} differ from semantics version 1; build it with the toolchain of \
+		rust-toolchain.toml, the versions of Cargo.lock and no feature \"onig\" of the crate tokenizers"
+	)]
+	SelfTest(&'static str),
 	/// Something in this process has changed the rounding mode or the treatment of denormals.
 	#[error("the floating-point environment of this thread is not the default one")]
 	FloatEnvironment,
-	/// What the model keeps of a request's tokens takes more memory than the engine may use for it.
-	#[error("the request's tokens take {needed} bytes, more than the {limit} that the engine has for them: give it more or ask for fewer")]
-	CacheTooSmall {
-		/// The bytes that they take.
-		needed: u64,
-		/// The bytes that the engine may use for all requests.
-		limit: u64,
-	},
 	/// The system has no more memory for what the model keeps of its requests' tokens.
 	#[error("the system gives no memory for the {bytes} bytes that a request's tokens take: let the engine run fewer at once")]
 	NoMemory {
@@ -51,6 +49,9 @@ pub enum EngineError {
 	/// The engine panicked.
 	#[error("the engine panicked: {0}")]
 	Panicked(String),
+	/// The process that the engine runs in ended, or was ended, and why: what it did, as the rest of a sentence about it.
+	#[error("the engine's process {0}")]
+	Process(String),
 	/// A fault of the engine's.
 	#[error("internal error: {0}")]
 	Internal(String),

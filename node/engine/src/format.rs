@@ -36,7 +36,7 @@ pub const MIN_CHOICES: usize = 2;
 /// The most choices.
 pub const MAX_CHOICES: usize = 32;
 /// The longest choice, in bytes.
-pub const MAX_CHOICE_BYTES: usize = 128;
+pub const MAX_CHOICE_BYTES: usize = 64;
 /// The most decimals of a number.
 pub const MAX_DECIMALS: u8 = 9;
 /// The longest JSON Schema, in bytes.

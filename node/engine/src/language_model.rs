@@ -84,7 +84,13 @@ impl LanguageModel {
 	/// How many bytes of memory such a file's model takes at most, with its tokenizer and what it keeps of so many tokens.
 	/// The file's own bytes are not counted.
 	pub fn memory_needed(file: &GgufFile<'_>, tokens: usize) -> Result<u64, EngineError> {
-		memory_needed(file, tokens)
+		memory_needed(file, tokens, 1)
+	}
+
+	/// As [`LanguageModel::memory_needed`], where so many requests of so many tokens run at once, as an engine has
+	/// [`places`](crate::BatchLimits::places) for them.
+	pub fn memory_needed_at_once(file: &GgufFile<'_>, tokens: usize, requests: usize) -> Result<u64, EngineError> {
+		memory_needed(file, tokens, requests)
 	}
 
 	/// The same model on another tier, for tests and benchmarks.

@@ -19,21 +19,30 @@
 //! # Ok::<(), sibyl_engine::EngineError>(())
 //! ```
 //!
+//! [`Engine::infer`] may be called in many threads. Requests for the same language model share passes over its weights, as
+//! many at once as [`BatchLimits`] allows, on all of the threads that the engine was given.
+//!
 //! ## Semantics, version 1
 //!
 //! Sums of floats depend on their order, and libraries choose the order by the CPU they find. This crate fixes it:
 //!
 //! 1. The float operations on an answer's path are `+ − × ÷ √`, fused multiply-add, comparisons, changes of sign and
 //!    conversions that are exact or round to nearest, ties to even. IEEE 754 leaves them no freedom.
-//! 2. An element of a matrix product is one chain of fused multiply-adds from +0, in increasing order of the inner
-//!    index. Means, variances and softmax sums are sixteen interleaved sums joined by the tree 16 → 8 → 4 → 2 → 1.
+//! 2. An element of a matrix product is a chain of fused multiply-adds from +0, in increasing order of the inner index;
+//!    so is a mixed value of the attention, over positions. Both are cut into blocks of 256 terms, whose sums are added in
+//!    increasing order. Means, variances and softmax sums are 128 interleaved sums joined by the tree 128 → 64 → … → 1.
 //!    With quantised weights, the input is quantised too, to 15 bits in blocks of 32; a block's products are added as
-//!    integers, exactly, and its sum enters the chain with one or two fused steps.
+//!    integers, exactly, and its sum enters the one chain with one or two fused steps. A language model's keys and values
+//!    are kept as half-precision floats.
 //! 3. Threads and tiles divide outputs, never a sum.
 //! 4. `exp` and what follows from it are polynomials of this crate, their coefficients given as bits. Tables of angles
-//!    come from software f64 functions, and their hash is checked.
-//! 5. A value that is infinite or not a number anywhere on the path is a refusal. Denormals are kept, which each worker
+//!    come from software f64 functions. [`self_test`] checks hashes of both, and of the tables of characters that
+//!    tokenizers use, before a model is loaded.
+//! 5. A value that is infinite or not a number anywhere on the path is a refusal: so is a key or value that is too large
+//!    for half precision, and a sum of squares that is not finite. Denormals are kept, which each worker
 //!    thread makes sure of.
+//!
+//! `docs/arithmetic.md` of the repository has all of it, exactly.
 //!
 //! Beside the outcome an [`Inference`] has a trace: the BLAKE2b-256 of the hidden rows that chose the answer, as the bits
 //! of their floats. These rows are fixed by the same rules, so all engines have the same trace, and to have it takes the
@@ -58,6 +67,7 @@ mod models;
 pub mod queue;
 pub mod safetensors_file;
 pub mod sampling;
+mod self_test;
 mod sentence_embedder;
 pub mod store;
 pub mod testing;
@@ -79,6 +89,7 @@ pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
 pub use models::batch::BatchLimits;
 pub use models::bert::fixed_point;
 pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
+pub use self_test::self_test;
 pub use sentence_embedder::SentenceEmbedder;
 pub use trace::NO_ROWS;
 

@@ -2,7 +2,7 @@ use crate::kernels::{check_float_environment, Kernels};
 use crate::models::batch::BatchLimits;
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
-use crate::{Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Tier};
+use crate::{self_test, Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Tier};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -77,7 +77,8 @@ impl LocalEngine {
 	/// Loads a model from its files, the one that it is named by first; [`Architecture::Bert`] has its tokenizer for a
 	/// second one. Requests are served meanwhile.
 	///
-	/// A model that is loaded already is left as it is. Says what is loaded.
+	/// A model that is loaded already is left as it is. Says what is loaded. The first load of a process makes the
+	/// [`self_test`].
 	pub fn load(
 		&self,
 		name: &str,
@@ -87,6 +88,7 @@ impl LocalEngine {
 		if let Some(loaded) = files.first().and_then(|first| self.find(&first.sha256)) {
 			return Ok(loaded.description);
 		}
+		self_test()?;
 		let model: Arc<dyn Model> = match (architecture, files) {
 			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
 			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),

@@ -6,6 +6,10 @@
 //! 2. Else the job that is due first, or a shorter one that may overtake: the shortest of those for which every job that
 //!    they overtake would still have time for itself twice.
 //!
+//! So many jobs run at once as the queue has places. They share the machine, and an engine that reads a model's weights once
+//! for all of them has done them sooner than one after the other. The queue does not count on that: it takes each of n jobs
+//! to come on at the n-th part of its speed, and lets one more begin only where those that run would still be in time.
+//!
 //! Short jobs ([`SHORT`]) may have a thread of their own beside the others: one that takes long, longer perhaps than was thought,
 //! holds none of them up, but for the share of the processor that they take from each other.
 //!
@@ -49,7 +53,7 @@ type OnDone = Box<dyn FnOnce(JobOutcome, Duration) + Send>;
 pub struct Job {
 	/// When it has to run.
 	pub turn: Turn,
-	/// How long one thread will take for it, as far as one knows.
+	/// How long it will take when nothing runs beside it, as far as one knows.
 	pub estimate: Duration,
 	/// What to compute.
 	pub request: Request,
@@ -111,16 +115,19 @@ struct Shared {
 	state: Mutex<State>,
 	work: Condvar,
 	capacity: usize,
-	workers: u32,
 }
 
 /// What is waiting and what is running. `plan` decides, without threads or clocks.
 #[derive(Default)]
 struct State {
+	/// How many jobs run at once.
+	places: usize,
 	waiting: BTreeMap<(Turn, JobId), Waiting>,
 	/// The waiting jobs' turns.
 	turns: BTreeMap<JobId, Turn>,
 	running: BTreeMap<JobId, Running>,
+	/// Up to when the running jobs' time is counted.
+	now: Option<Instant>,
 	next: u64,
 	closed: bool,
 	/// Whether short jobs have a thread of their own.
@@ -138,23 +145,19 @@ impl Shared {
 }
 
 impl Queue {
-	/// A queue with so many threads, and room for so many waiting jobs (at least one of each). Jobs that run alone take
-	/// none of the room.
-	pub fn new(engine: Arc<dyn Engine>, workers: usize, capacity: usize) -> io::Result<Self> {
-		let workers = workers.max(1);
-		let shared = Shared {
-			state: Mutex::default(),
-			work: Condvar::new(),
-			capacity: capacity.max(1),
-			workers: workers.try_into().unwrap_or(u32::MAX),
-		};
+	/// A queue with so many places, each a thread that waits for the engine, and room for so many waiting jobs (at least
+	/// one of each). Jobs that run alone take none of the room.
+	pub fn new(engine: Arc<dyn Engine>, places: usize, capacity: usize) -> io::Result<Self> {
+		let places = places.max(1);
+		let state = Mutex::new(State { places, ..State::default() });
+		let shared = Shared { state, work: Condvar::new(), capacity: capacity.max(1) };
 		// Should a later thread fail to start, the drop of the queue ends the earlier ones.
 		let mut queue = Self { engine: engine.clone(), shared: Arc::new(shared), workers: Vec::new() };
-		for index in 0..workers {
+		for index in 0..places {
 			let (shared, engine) = (queue.shared.clone(), engine.clone());
-			let worker = thread::Builder::new().name(format!("engine-{index}")).spawn(move || {
-				work(&shared, engine.as_ref(), |state, workers| state.start_next(Instant::now(), workers))
-			})?;
+			let worker = thread::Builder::new()
+				.name(format!("engine-{index}"))
+				.spawn(move || work(&shared, engine.as_ref(), |state| state.start_next(Instant::now())))?;
 			queue.workers.push(worker);
 		}
 		Ok(queue)
@@ -166,7 +169,7 @@ impl Queue {
 		let (shared, engine) = (self.shared.clone(), self.engine.clone());
 		let worker = thread::Builder::new()
 			.name("engine-short".into())
-			.spawn(move || work(&shared, engine.as_ref(), |state, _| state.start_next_short(Instant::now())))?;
+			.spawn(move || work(&shared, engine.as_ref(), |state| state.start_next_short(Instant::now())))?;
 		self.workers.push(worker);
 		Ok(self)
 	}
@@ -180,7 +183,7 @@ impl Queue {
 		state.next += 1;
 		let estimate = estimate.min(LONGEST);
 		state.wait((turn, id), Waiting { estimate, request, on_start, on_done });
-		let mut given_up = state.shed(Instant::now(), self.shared.workers);
+		let mut given_up = state.shed(Instant::now());
 		given_up.extend(state.evict(self.shared.capacity));
 		drop(state);
 		// A job that runs alone needs a thread that finds all others idle, whichever that is.
@@ -204,7 +207,7 @@ impl Queue {
 
 	/// Gives up the jobs that can't be done in time, running ones too.
 	pub fn shed(&self) {
-		let given_up = self.shared.state().shed(Instant::now(), self.shared.workers);
+		let given_up = self.shared.state().shed(Instant::now());
 		tell(given_up);
 	}
 
@@ -241,8 +244,8 @@ impl fmt::Debug for Queue {
 	}
 }
 
-/// Runs the jobs that are chosen from the queue's state, given the number of its threads.
-fn work(shared: &Shared, engine: &dyn Engine, choose: impl Fn(&mut State, u32) -> Option<Planned>) {
+/// Runs the jobs that are chosen from the queue's state.
+fn work(shared: &Shared, engine: &dyn Engine, choose: impl Fn(&mut State) -> Option<Planned>) {
 	while let Some(Planned { id, request, on_start }) = next(shared, &choose) {
 		let run = || {
 			let _until_the_end = on_start();
@@ -255,7 +258,7 @@ fn work(shared: &Shared, engine: &dyn Engine, choose: impl Fn(&mut State, u32) -
 			Ok(Err(error)) => JobOutcome::Failed(error),
 			Err(panic) => JobOutcome::Failed(EngineError::Panicked(panic_message(panic.as_ref()))),
 		};
-		let done = shared.state().running.remove(&id);
+		let done = shared.state().end(id, Instant::now());
 		// Others may have waited for this one to end.
 		shared.work.notify_all();
 		tell(done.and_then(|done| Some((done.on_done?, outcome, done.since.elapsed()))));
@@ -263,13 +266,13 @@ fn work(shared: &Shared, engine: &dyn Engine, choose: impl Fn(&mut State, u32) -
 }
 
 /// The next job, when there is one; none when the queue is closed.
-fn next(shared: &Shared, choose: &impl Fn(&mut State, u32) -> Option<Planned>) -> Option<Planned> {
+fn next(shared: &Shared, choose: &impl Fn(&mut State) -> Option<Planned>) -> Option<Planned> {
 	let mut state = shared.state();
 	loop {
 		if state.closed {
 			return None;
 		}
-		if let Some(job) = choose(&mut state, shared.workers) {
+		if let Some(job) = choose(&mut state) {
 			return Some(job);
 		}
 		state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -148,13 +148,8 @@ impl Sampler {
 		let terms = &mut self.terms;
 		terms.clear();
 		terms.extend(logits.iter().map(|logit| logit * scale));
-		if !all_finite(terms) {
-			return Err(Refusal::NotFinite);
-		}
-		// Whole lanes: a copy of a token changes no other one's weight.
-		let last = terms.last().copied().unwrap_or_default();
-		terms.resize(terms.len().next_multiple_of(LANES), last);
-		self.kernels.softmax_terms(terms, 1.0);
+		terms.resize(terms.len().next_multiple_of(LANES), 0.0);
+		self.kernels.softmax_of(terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
 		candidates.clear();
 		// Most tokens are known to be no candidates as soon as `top_k` others are there.
 		let most = if self.sampling.top_k == 0 { usize::MAX } else { (2 * self.sampling.top_k as usize).max(FEW) };

@@ -2,7 +2,7 @@
 
 use crate::kernels::{pool::Pool, Kernels};
 use crate::models::bert::Bert;
-use crate::{EngineError, ModelStop, Tier};
+use crate::{self_test, EngineError, ModelStop, Tier};
 
 /// A model that makes a unit vector of a text, and the threads that it computes in. Neither their number nor the tier
 /// changes an output.
@@ -16,6 +16,7 @@ impl SentenceEmbedder {
 	/// Loads all-MiniLM-L6-v2, or a model of its kind, from the bytes of its safetensors file and its `tokenizer.json`,
 	/// whose hashes the caller has checked, to compute in this many threads.
 	pub fn load(weights: &[u8], tokenizer: &[u8], threads: usize) -> Result<Self, EngineError> {
+		self_test()?;
 		let model = Bert::load(weights, tokenizer)?;
 		Ok(Self { model, kernels: Kernels::best(), pool: Pool::new(threads)? })
 	}

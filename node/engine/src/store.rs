@@ -144,17 +144,18 @@ impl ModelStore {
 		VerifiedFile::map(&file, *sha256, &self.path(sha256))
 	}
 
+	/// Opens a file as it is, for [`VerifiedFile::hashed`], which may be called in another process.
+	pub fn open(&self, sha256: &Sha256Hash) -> Result<File, StoreError> {
+		match self.contains(sha256) {
+			true => Ok(open(&self.path(sha256))?.0),
+			false => Err(StoreError::Absent { sha256: *sha256, folder: self.folder.clone() }),
+		}
+	}
+
 	fn open_and_hash(&self, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<File, StoreError> {
-		let path = self.path(sha256);
-		if !self.contains(sha256) {
-			return Err(StoreError::Absent { sha256: *sha256, folder: self.folder.clone() });
-		}
-		let (mut file, size) = open(&path)?;
-		let (actual, _) = copy_and_hash(&mut file, &path, None, size, progress)?;
-		match actual == *sha256 {
-			true => Ok(file),
-			false => Err(StoreError::Hash { path, expected: *sha256, actual }),
-		}
+		let (path, mut file) = (self.path(sha256), self.open(sha256)?);
+		hash(&mut file, *sha256, path, progress)?;
+		Ok(file)
 	}
 
 	/// Removes a file from the store.
@@ -181,6 +182,16 @@ fn open(path: &Path) -> Result<(File, u64), StoreError> {
 	Ok((file, size))
 }
 
+/// Reads a file to its end, and refuses any other hash.
+fn hash(file: &mut File, expected: Sha256Hash, path: PathBuf, progress: Progress<'_>) -> Result<(), StoreError> {
+	let size = file.metadata().attempt("read", &path)?.len();
+	let (actual, _) = copy_and_hash(file, &path, None, size, progress)?;
+	match actual == expected {
+		true => Ok(()),
+		false => Err(StoreError::Hash { path, expected, actual }),
+	}
+}
+
 /// The bytes of a file that were hashed, mapped into memory and not to be written.
 #[derive(Debug)]
 pub struct VerifiedFile {
@@ -189,6 +200,13 @@ pub struct VerifiedFile {
 }
 
 impl VerifiedFile {
+	/// Hashes what it reads from a file that [`ModelStore::open`] opened, and maps that file.
+	pub fn hashed(mut file: File, sha256: Sha256Hash) -> Result<Self, StoreError> {
+		let path = PathBuf::from(sha256.to_string());
+		hash(&mut file, sha256, path.clone(), &mut |_, _| ())?;
+		Self::map(&file, sha256, &path)
+	}
+
 	#[allow(unsafe_code)]
 	fn map(file: &File, sha256: Sha256Hash, path: &Path) -> Result<Self, StoreError> {
 		// SAFETY: the file must not change while it is mapped. It is the store's: written once, under another name,

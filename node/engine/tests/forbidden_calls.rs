@@ -75,7 +75,7 @@ const NOWHERE: &[&str] = &[
 /// Only in the named files.
 const ONLY_IN: &[(&str, &[&str])] = &[
 	("candle_core", &["weights.rs", "candle_ops.rs"]),
-	("libm::", &["kernels/rope.rs"]),
+	("libm::", &["kernels/rope.rs", "self_test.rs"]),
 	("fmadd", &["kernels/x86.rs", "kernels/quant/x86.rs"]),
 	("vfmaq", &["kernels/neon.rs", "kernels/quant/neon.rs"]),
 	("soft_fma(", &["kernels/lanes.rs", "kernels/quant/columns.rs"]),

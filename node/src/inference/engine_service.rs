@@ -25,7 +25,7 @@ use futures::StreamExt;
 use sc_client_api::{BlockchainEvents, HeaderBackend};
 use sibyl_engine::{
 	queue::{Job, JobId, JobOutcome, Load, Queue, Turn},
-	Engine, Inference, ModelDescription, Request,
+	Engine, EngineError, Inference, ModelDescription, Request,
 };
 use sibyl_primitives::{
 	api::{InferenceApi, MAX_LISTED_JOBS},
@@ -48,8 +48,8 @@ const LOG_TARGET: &str = "inference::engine";
 /// How much this node takes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-	/// Inferences that run at a time.
-	pub threads: usize,
+	/// Jobs that run at once, and share the machine.
+	pub places: usize,
 	/// Inferences that wait at most.
 	pub queue: u16,
 	/// Longest run whose answer is used.
@@ -116,7 +116,7 @@ where
 		metrics: Metrics,
 	) -> io::Result<Self> {
 		let timed = Arc::new(Timed::new(engine, metrics.clone()));
-		let mut queue = Queue::new(timed, capacity.threads, capacity.queue.into())?;
+		let mut queue = Queue::new(timed, capacity.places, capacity.queue.into())?;
 		if capacity.short_jobs_apart {
 			queue = queue.with_short_jobs_apart()?;
 		}
@@ -296,21 +296,22 @@ where
 	}
 
 	fn take(&mut self, request: InferenceRequest) {
-		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline } = request;
+		let InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline } =
+			request;
 		if !self.has_begun || self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
 			return;
 		}
 		let asked_for = deadline;
 		let Some(deadline) = self.wanted.deadline_of_request(&job, asked_for) else { return };
 		if self.started.died_on(&job) {
-			log::warn!(target: LOG_TARGET, "Job {job}: the node ended while it ran this, so it abstains");
+			log::warn!(target: LOG_TARGET, "Job {job}: the node or its engine ended while it ran this, so it abstains");
 			self.respond(job, Err(AbstainReason::EngineFailed));
 			return self.started.forget(&job);
 		}
 		if self.capacity.timeout.is_zero() {
 			return self.respond(job, Err(AbstainReason::TooSlow));
 		}
-		let asked = Asked { input: input.into_inner(), max_output_units, prompt, sampling, seed };
+		let asked = Asked { input: input.into_inner(), max_output_units, prompt, sampling, seed, format };
 		match self.models.serve(&model, asked) {
 			Service::Ask(_, estimate) if estimate > self.capacity.timeout => {
 				self.respond(job, Err(AbstainReason::TooSlow))
@@ -334,7 +335,13 @@ where
 		self.metrics.requests.inc();
 		let started = self.started.clone();
 		let on_start = Box::new(move || Box::new(started.begin(job)) as Box<dyn Send>);
-		let on_done = self.on_done(move |outcome, ran| Done::Job { job, outcome, ran });
+		let started = self.started.clone();
+		let on_done = self.on_done(move |outcome, ran| {
+			if matches!(outcome, JobOutcome::Failed(EngineError::Process(_))) {
+				started.engine_died(job);
+			}
+			Done::Job { job, outcome, ran }
+		});
 		let turn = Turn::By(self.wanted.due(deadline));
 		// One that finds no time or no room is told of, too.
 		let id = self.queue.submit(Job { turn, estimate, request, on_start, on_done });
@@ -365,6 +372,7 @@ where
 				self.in_flight.remove(&job);
 				if let Some(response) = self.response(outcome, ran) {
 					self.respond(job, response);
+					self.started.forget(&job);
 				}
 			}
 			Done::Load { model, loaded } => {

@@ -4,10 +4,10 @@ use super::panics;
 use crate::models::memory;
 use parking_lot::Mutex;
 use sibyl_engine::{
-	gguf::GgufFile,
-	store::{known, ModelStore, Sha256Hash, StoreError, VerifiedFile},
-	Architecture, CheckedFile, Engine, EngineError, LanguageModel, LocalEngine, ModelDescription, Task, COMMON_LINGUA,
+	store::{known, ModelStore, Sha256Hash, StoreError},
+	Architecture, Engine, EngineError, ModelDescription, COMMON_LINGUA,
 };
+use sibyl_engine_process::{EngineProcess, LoadError as ProcessLoadError, ModelFiles, NamedFile};
 use sibyl_primitives::{model::ModelRevision, Hash};
 use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Instant};
 
@@ -28,7 +28,7 @@ pub enum LoadError {
 	/// The system gives no thread to load it in.
 	#[error("no thread can be started: {0}")]
 	Thread(#[source] std::io::Error),
-	/// The files are none of a model that the engine can run.
+	/// The files are none of a model that the engine can run, or the engine's process ended.
 	#[error(transparent)]
 	Engine(#[from] EngineError),
 	/// The loader has a fault, or the files one that it does not expect.
@@ -41,7 +41,8 @@ impl LoadError {
 	/// allow may change, and a damaged file stays damaged.
 	pub fn may_pass(&self) -> bool {
 		match self {
-			Self::Memory(_) | Self::Thread(_) => true,
+			// The process may have been another model's victim.
+			Self::Memory(_) | Self::Thread(_) | Self::Engine(EngineError::Process(_)) => true,
 			Self::Store(StoreError::Io { source, .. }) => source.kind() != ErrorKind::InvalidData,
 			Self::Store(_) | Self::Architecture(_) | Self::Engine(_) | Self::Panicked(_) => false,
 		}
@@ -66,9 +67,9 @@ pub fn load_guarded(source: &dyn ModelSource, revision: &ModelRevision) -> Resul
 	panics::catch(|| source.load(revision)).unwrap_or_else(|message| Err(LoadError::Panicked(message)))
 }
 
-/// The model that is compiled in, and those in a store.
+/// The model that is compiled in, and those in a store. Their files are opened here; what reads them is the engine's process.
 pub struct InstalledModels {
-	engine: Arc<LocalEngine>,
+	engine: Arc<EngineProcess>,
 	store: ModelStore,
 	/// One model at a time: the memory that is available is only known when the one before has taken its own.
 	loading: Mutex<()>,
@@ -76,18 +77,31 @@ pub struct InstalledModels {
 
 impl InstalledModels {
 	/// Loads into this engine from the store in this folder.
-	pub fn new(engine: Arc<LocalEngine>, folder: PathBuf) -> Self {
+	pub fn new(engine: Arc<EngineProcess>, folder: PathBuf) -> Self {
 		Self { engine, store: ModelStore::new(folder), loading: Mutex::new(()) }
 	}
 
 	/// The names of the models that this release knows, whether they are installed or not.
 	pub fn known_names(&self) -> Vec<String> {
-		let compiled_in = self.engine.models().into_iter().map(|model| model.name);
-		compiled_in.chain(known::ALL.map(|model| model.name.into())).collect()
+		let compiled_in = Architecture::CommonLingua.to_string();
+		std::iter::once(compiled_in).chain(known::ALL.map(|model| model.name.into())).collect()
 	}
 
 	fn find(&self, file: &Hash) -> Option<ModelDescription> {
 		self.engine.models().into_iter().find(|model| model.is(&file.0))
+	}
+
+	/// What the engine's process has said, in the node's words.
+	fn explain(&self, name: &str, error: ProcessLoadError) -> LoadError {
+		match error {
+			ProcessLoadError::File { path, source } => StoreError::Io { attempt: "read", path, source }.into(),
+			ProcessLoadError::Memory { needed, available } => memory::lacking(name, needed, available).into(),
+			ProcessLoadError::Engine(EngineError::HashMismatch { expected, actual }) => {
+				let (expected, actual) = (Sha256Hash(expected), Sha256Hash(actual));
+				StoreError::Hash { path: self.store.path(&expected), expected, actual }.into()
+			}
+			ProcessLoadError::Engine(error) => error.into(),
+		}
 	}
 }
 
@@ -98,26 +112,22 @@ impl ModelSource for InstalledModels {
 
 	fn load(&self, revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
 		let _one_at_a_time = self.loading.lock();
+		// It has the compiled-in model from its start.
+		self.engine.start()?;
 		if let Some(loaded) = revision.files.first().and_then(|file| self.find(&file.sha256)) {
 			return Ok(loaded);
 		}
 		let (name, architecture) = (revision.name.to_string_lossy(), revision.architecture.to_string_lossy());
 		let architecture = Architecture::find(&architecture).ok_or(LoadError::Architecture(architecture))?;
-		let start = Instant::now();
-		let open = |sha256: Hash| self.store.open_verified(&Sha256Hash(sha256.0), &mut |_, _| ());
-		let files = revision.files.iter().map(|file| open(file.sha256)).collect::<Result<Vec<VerifiedFile>, _>>()?;
-		let needed = match (architecture.task(), &files[..]) {
-			(Task::Generation, [file]) => {
-				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
-				LanguageModel::memory_needed(&file, revision.limits.context_units as usize)?
-			}
-			// The weights are repacked, beside what is mapped.
-			(Task::Embedding, files) => files.iter().map(|file| 2 * file.len() as u64).sum(),
-			(_, files) => files.iter().map(|file| file.len() as u64).sum(),
+		let named = |file: Hash| NamedFile { path: self.store.path(&Sha256Hash(file.0)), sha256: file.0 };
+		let model = ModelFiles {
+			name: name.clone(),
+			architecture,
+			files: revision.files.iter().map(|file| named(file.sha256)).collect(),
+			context: revision.limits.context_units,
 		};
-		memory::check(&name, needed)?;
-		let checked: Vec<CheckedFile<'_>> = files.iter().map(Into::into).collect();
-		let loaded = self.engine.load(&name, architecture, &checked)?;
+		let start = Instant::now();
+		let loaded = self.engine.load(&model).map_err(|error| self.explain(&name, error))?;
 		log::info!(target: LOG_TARGET, "🔮 Model {name}: loaded in {} ms", start.elapsed().as_millis());
 		Ok(loaded)
 	}
@@ -132,10 +142,10 @@ impl ModelSource for InstalledModels {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::inference::test_engine::engine_process;
 
 	fn source(folder: &tempfile::TempDir) -> InstalledModels {
-		let engine = LocalEngine::embedded(1).expect("the compiled-in model loads");
-		InstalledModels::new(Arc::new(engine), folder.path().join("models"))
+		InstalledModels::new(engine_process(), folder.path().join("models"))
 	}
 
 	/// A revision of a file that is put into the store.
@@ -184,6 +194,7 @@ mod tests {
 		for passing in [refused(ErrorKind::PermissionDenied), LoadError::from(memory), thread] {
 			assert!(passing.may_pass(), "{passing}");
 		}
+		assert!(LoadError::from(EngineError::Process("was killed by signal 9".into())).may_pass());
 		let invalid = LoadError::from(EngineError::InvalidModel("x".into()));
 		for staying in [invalid, LoadError::Panicked("x".into()), LoadError::Architecture("x".into())] {
 			assert!(!staying.may_pass(), "{staying}");

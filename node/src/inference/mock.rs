@@ -18,6 +18,7 @@ use sibyl_primitives::{
 		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
 		ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
+	format::Format,
 	inference_key::InferencePair,
 	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
 	mailbox::InferenceRequest,
@@ -110,6 +111,7 @@ pub fn request(n: u8) -> (Fingerprint, InferenceRequest) {
 		max_output_units: 0,
 		prompt: Prompt::default(),
 		sampling: Sampling::default(),
+		format: Format::default(),
 		seed: [n; 32],
 		deadline: 99,
 	};
@@ -490,6 +492,7 @@ sp_api::mock_impl_runtime_apis! {
 			_seats: Seats,
 			_input_bytes: u32,
 			_max_output_units: u32,
+			_format: Format,
 		) -> Result<Result<Quote, QuoteError>, ApiError> {
 			self.answer(|state| state.quote)
 		}

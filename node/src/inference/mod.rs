@@ -27,6 +27,8 @@ mod panics;
 pub mod pool;
 pub mod reports;
 mod started;
+#[cfg(test)]
+mod test_engine;
 mod timed;
 pub mod wake;
 

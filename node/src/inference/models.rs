@@ -10,15 +10,16 @@ use super::{
 	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, Inference, Limits, ModelDescription,
-	Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, EngineError, Format as EngineFormat, Inference, Limits,
+	ModelDescription, Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,
+	format::Format,
 	job::{Prompt, Sampling},
 	model::{ModelId, ModelRevision, Pace, Task},
 	output::output_hash,
-	BlockNumber, Hash,
+	BlockNumber, Hash, Text,
 };
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -142,6 +143,8 @@ pub struct Asked {
 	pub sampling: Sampling,
 	/// What sampling starts from.
 	pub seed: [u8; 32],
+	/// What form the answer has.
+	pub format: Format,
 }
 
 /// Whether a job of a model can be done.
@@ -370,6 +373,7 @@ impl Models {
 				Ok(Some((part, expected, actual))) => WhyNot::GoldenDiffers { index, part, expected, actual },
 				Err(reason) => failed(reason),
 			},
+			JobOutcome::Failed(EngineError::Process(reason)) => WhyNot::EngineDied(reason),
 			JobOutcome::Failed(error) => failed(error.to_string()),
 			// Says nothing of the model; it is asked for again at the next block.
 			JobOutcome::Overloaded | JobOutcome::TooLate | JobOutcome::Cancelled | JobOutcome::ShutDown => {
@@ -391,13 +395,13 @@ impl Models {
 			return Some(Action::Measure { model: id, request });
 		}
 		let measured = measurement.measured();
-		let (largest, limit) = (measured.largest_job(&entry.revision.limits, &times), times.limit(&entry.revision));
+		let (largest, limit) = (measured.largest_job(&entry.revision.limits), times.limit(&entry.revision));
 		if largest > limit {
 			return self.refuse(id, WhyNot::TooSlow { largest, limit });
 		}
 		entry.state = State::Served(measured);
 		entry.failures = 0;
-		self.announce(id, Ok(measured.attested(times.threads)))
+		self.announce(id, Ok(measured.attested()))
 	}
 
 	/// What a run that was measured came to, and how long it took.
@@ -414,6 +418,7 @@ impl Models {
 				*is_asked = false;
 				None
 			}
+			JobOutcome::Failed(EngineError::Process(reason)) => self.refuse(id, WhyNot::EngineDied(reason.clone())),
 			JobOutcome::Done(_) | JobOutcome::Failed(_) => match measurement.note(outcome, ran) {
 				Ok(()) => self.measure_next(id),
 				Err(reason) => self.refuse(id, WhyNot::NotMeasured(reason)),
@@ -426,7 +431,8 @@ impl Models {
 		let Some(entry) = self.entries.get(model) else { return Service::Never };
 		match entry.state {
 			State::Served(measured) => {
-				let estimate = measured.time(asked.input.len() as u32, asked.max_output_units);
+				let input_units = (asked.input.len() as u32).saturating_add(asked.format.bytes());
+				let estimate = measured.time(input_units, asked.max_output_units);
 				request(&entry.revision, asked).map_or(Service::Never, |request| Service::Ask(request, estimate))
 			}
 			State::Waiting | State::Loading | State::Checking { .. } | State::Measuring { .. } => Service::Later,
@@ -437,7 +443,14 @@ impl Models {
 
 /// What goldens and measured runs ask.
 fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
-	Asked { input, max_output_units, prompt: Prompt::Chat, sampling: Sampling::default(), seed: [0; 32] }
+	Asked {
+		input,
+		max_output_units,
+		prompt: Prompt::Chat,
+		sampling: Sampling::default(),
+		seed: [0; 32],
+		format: Format::default(),
+	}
 }
 
 /// What of an inference is not what the chain expects, with the chain's hash and this node's; an error where the chain
@@ -475,7 +488,8 @@ fn fits(revision: &ModelRevision, model: &ModelDescription) -> Result<(), WhyNot
 }
 
 fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
-	let Asked { input, max_output_units, prompt, sampling: Sampling { temperature, top_k, top_p }, seed } = asked;
+	let Asked { input, max_output_units, prompt, sampling, seed, format } = asked;
+	let Sampling { temperature, top_k, top_p } = sampling;
 	let limits = Limits { max_input_bytes: revision.limits.input_bytes, max_output_units };
 	let prompt = match prompt {
 		Prompt::Chat => EnginePrompt::Chat,
@@ -489,8 +503,19 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 		prompt,
 		sampling,
 		seed,
+		format: engine_format(format),
 		stop: Stop::default(),
 	})
+}
+
+fn engine_format(format: Format) -> EngineFormat {
+	match format {
+		Format::Text { stops } => EngineFormat::Text { stops: stops.iter().map(Text::to_string_lossy).collect() },
+		Format::Choice(choices) => EngineFormat::Choice(choices.iter().map(Text::to_string_lossy).collect()),
+		Format::Number { min, max, decimals } => EngineFormat::Number { min, max, decimals },
+		Format::Json(schema) => EngineFormat::Json(schema.to_string_lossy()),
+		Format::Regex(pattern) => EngineFormat::Regex(pattern.to_string_lossy()),
+	}
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use codec::Encode;
 use sibyl_engine::{Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score};
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
-	output::{Answer, Classification, Embedding, Finish, Generation, LabelScore, Output, VersionedOutput},
+	output::{
+		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, VersionedOutput,
+	},
 	Text,
 };
 
@@ -35,6 +37,10 @@ fn to_output(outcome: &Outcome) -> Option<Output> {
 			Some(generation) => Answer::Generation(generation),
 			None => return Some(TOO_LONG),
 		},
+		Ok(Response::Choice { index, probabilities }) => {
+			Answer::Choice(Choice { index: *index, probabilities: probabilities.clone().try_into().ok()? })
+		}
+		Ok(Response::Number { value, decimals }) => Answer::Number(Number { value: *value, decimals: *decimals }),
 		Ok(Response::Embedding { values }) => Answer::Embedding(Embedding { values: values.clone().try_into().ok()? }),
 		Err(refusal) => return Some(Output::Refusal(to_refusal(refusal)?)),
 	};
@@ -62,6 +68,8 @@ fn to_refusal(refusal: &EngineRefusal) -> Option<Refusal> {
 	match refusal {
 		EngineRefusal::ContextExceeded { .. } => Some(Refusal::ContextExceeded),
 		EngineRefusal::NotFinite => Some(Refusal::NotFinite),
+		EngineRefusal::Template => Some(Refusal::Template),
+		EngineRefusal::Format => Some(Refusal::Format),
 		// The runtime takes no such input.
 		EngineRefusal::EmptyInput | EngineRefusal::InputTooLong { .. } | EngineRefusal::NotUtf8 => None,
 	}
@@ -74,9 +82,10 @@ mod tests {
 		installed_models::{InstalledModels, ModelSource},
 		models::{Action, Choice, Models, WhyNot},
 		pace::Times,
+		test_engine::engine_process,
 	};
 	use codec::DecodeAll;
-	use sibyl_engine::{queue::JobOutcome, Engine, LocalEngine};
+	use sibyl_engine::{queue::JobOutcome, Engine};
 	use sibyl_primitives::{
 		api::ModelView,
 		model::ModelRevision,
@@ -134,10 +143,22 @@ mod tests {
 	}
 
 	#[test]
+	fn choices_and_numbers_are_answers() {
+		let bytes = |response| canonical_bytes(&Ok(response)).expect("the chain has words for it").to_vec();
+		// V1, an answer, and its kind; the place, two probabilities of 32 bits; the value and its decimals.
+		let choice = Response::Choice { index: 1, probabilities: vec![1, 999_999] };
+		assert_eq!(bytes(choice), [&[0, 0, 3, 1, 2 << 2, 1, 0, 0, 0][..], &999_999_u32.to_le_bytes()].concat());
+		let number = Response::Number { value: -2, decimals: 3 };
+		assert_eq!(bytes(number), [&[0, 0, 4][..], &(-2_i64).to_le_bytes(), &[3]].concat());
+	}
+
+	#[test]
 	fn a_refusal_of_the_models_is_an_output() {
 		for (engine, chain) in [
 			(EngineRefusal::ContextExceeded { limit: 512 }, Refusal::ContextExceeded),
 			(EngineRefusal::NotFinite, Refusal::NotFinite),
+			(EngineRefusal::Template, Refusal::Template),
+			(EngineRefusal::Format, Refusal::Format),
 		] {
 			let bytes = canonical_bytes(&Err(engine)).expect("the chain knows these refusals");
 			let output = VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");
@@ -147,7 +168,7 @@ mod tests {
 
 	#[test]
 	fn the_models_of_every_genesis_have_the_goldens_that_the_engine_gives() {
-		let engine = Arc::new(LocalEngine::embedded(1).expect("the compiled-in model loads"));
+		let engine = engine_process();
 		let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from).unwrap_or_else(|| {
 			PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache/sibyl/models")
 		});
@@ -160,7 +181,7 @@ mod tests {
 			served_by: Vec::new(),
 		};
 		let views: Vec<_> = views.map(view).collect();
-		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+		let times = Times { block: Duration::from_secs(3), commit_window: 12 };
 		let mut models = Models::new(source.clone(), Choice::All, times);
 		let mut actions = models.update(views, 1);
 		let mut checked = 0;

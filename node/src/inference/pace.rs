@@ -38,8 +38,6 @@ const BLOCKS_FOR_VOTES: BlockNumber = 2;
 /// What this machine gives and what the chain wants, as far as times go.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-	/// Inferences that run at a time.
-	pub threads: u32,
 	/// The time between two blocks.
 	pub block: Duration,
 	/// Blocks for commits, where a model does not ask for more.
@@ -55,7 +53,7 @@ impl Times {
 	}
 }
 
-/// What was measured: what one inference takes in its thread.
+/// What was measured: what one inference takes with nothing beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured(pub Pace);
 
@@ -65,26 +63,22 @@ impl Measured {
 		Duration::from_micros(self.0.time(input_bytes, output_units))
 	}
 
-	/// What to attest: that of the whole machine, with the safety factor, on the chain's coarse scale.
-	pub fn attested(&self, threads: u32) -> Pace {
-		let whole = |one: u32, floor: u32| {
-			let micros = (u64::from(one) * SAFETY).div_ceil(threads.max(1).into());
-			u32::try_from(micros).unwrap_or(u32::MAX).max(floor)
-		};
+	/// What to attest, with the safety factor, on the chain's coarse scale. Several jobs at once are done sooner than one
+	/// after the other, which is not counted on.
+	pub fn attested(&self) -> Pace {
+		let safe = |one: u32, floor: u32| u32::try_from(u64::from(one) * SAFETY).unwrap_or(u32::MAX).max(floor);
 		let Pace { job, input_unit, output_unit } = self.0;
 		Pace {
-			job: whole(job, FLOOR.job),
-			input_unit: whole(input_unit, FLOOR.input_unit),
-			output_unit: whole(output_unit, FLOOR.output_unit),
+			job: safe(job, FLOOR.job),
+			input_unit: safe(input_unit, FLOOR.input_unit),
+			output_unit: safe(output_unit, FLOOR.output_unit),
 		}
 		.coarse()
 	}
 
-	/// How long the largest job takes at the attested pace, and whether that is within what the chain allows. It is one
-	/// job's time: further threads do not make it shorter.
-	pub fn largest_job(&self, limits: &ModelLimits, times: &Times) -> Duration {
-		let one = self.attested(times.threads).time(limits.input_bytes, limits.output_units);
-		Duration::from_micros(one.saturating_mul(times.threads.max(1).into()))
+	/// How long the largest job takes at the attested pace.
+	pub fn largest_job(&self, limits: &ModelLimits) -> Duration {
+		Duration::from_micros(self.attested().time(limits.input_bytes, limits.output_units))
 	}
 }
 
@@ -381,28 +375,24 @@ mod tests {
 	}
 
 	#[test]
-	fn what_is_attested_is_twice_what_was_measured_and_the_whole_machines() {
+	fn what_is_attested_is_twice_what_was_measured() {
 		let measured = Measured(Pace { job: 8_192, input_unit: 64, output_unit: 6_000 });
-		assert_eq!(measured.attested(1), Pace { job: 16_384, input_unit: 128, output_unit: 12_288 });
-		assert_eq!(measured.attested(4), Pace { job: 4_096, input_unit: 32, output_unit: 3_072 });
-		assert_eq!(Measured(Pace { job: 0, input_unit: 0, output_unit: 0 }).attested(8), FLOOR.coarse());
+		assert_eq!(measured.attested(), Pace { job: 16_384, input_unit: 128, output_unit: 12_288 });
+		assert_eq!(Measured(Pace { job: 0, input_unit: 0, output_unit: 0 }).attested(), FLOOR.coarse());
 		let endless = Measured(Pace { job: u32::MAX, input_unit: u32::MAX, output_unit: u32::MAX });
-		assert_eq!(endless.attested(1).job, u32::MAX);
+		assert_eq!(endless.attested().job, u32::MAX);
 	}
 
 	#[test]
-	fn further_threads_do_not_make_the_largest_job_shorter() {
-		let measured = Measured(Pace { job: 8_192, input_unit: 64, output_unit: 0 });
-		let limits = ModelLimits { input_bytes: 1_000, context_units: 1_000, output_units: 0 };
-		let times = |threads| Times { threads, block: Duration::from_secs(3), commit_window: 12 };
-		let largest = Duration::from_micros(16_384 + 128_000);
-		assert_eq!(measured.largest_job(&limits, &times(1)), largest);
-		assert_eq!(measured.largest_job(&limits, &times(4)), largest);
+	fn the_largest_job_has_all_input_and_output_that_the_model_takes_and_gives() {
+		let measured = Measured(Pace { job: 8_192, input_unit: 64, output_unit: 1_024 });
+		let limits = ModelLimits { input_bytes: 1_000, context_units: 1_000, output_units: 10 };
+		assert_eq!(measured.largest_job(&limits), Duration::from_micros(16_384 + 128_000 + 20_480));
 	}
 
 	#[test]
 	fn the_largest_job_may_take_three_quarters_of_the_window_without_the_votes_blocks() {
-		let times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+		let times = Times { block: Duration::from_secs(3), commit_window: 12 };
 		let mut revision = revision(1, 0);
 		revision.commit_window = 4;
 		assert_eq!(times.limit(&revision), Duration::from_millis(22_500));

@@ -1,8 +1,8 @@
 //! Which jobs this process runs, written down before each begins.
 //!
-//! A panic is caught, but not all that ends a process: an overflowing stack, an instruction that the CPU lacks, the
-//! kernel when memory is short. Since validators compute the same, what kills one node on a job kills all of them, and
-//! each again when it starts. So a job that was running when the process died is not tried again.
+//! The engine has a process of its own, which may die of a job: an overflowing stack, an instruction that the CPU lacks, no
+//! memory left. Since validators compute the same, what kills one of them kills all, and each again when it is tried once
+//! more. So a job that was running when the engine's process died is not tried again, nor one that was when the node died.
 
 use super::mailbox::Mailbox;
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ pub struct StartedJobs<Storage>(Arc<Mutex<List<Storage>>>);
 
 struct List<Storage> {
 	mailbox: Mailbox<Storage>,
-	/// Those that an earlier process began; then those of this one.
+	/// Those that an earlier process began, and those that the engine's process died on; then those that run now.
 	died_on: Vec<Fingerprint>,
 	running: Vec<Fingerprint>,
 	/// Whether the entry is of a version that this release knows.
@@ -64,16 +64,29 @@ impl<Storage: OffchainStorage> StartedJobs<Storage> {
 		Run { jobs: self.clone(), job }
 	}
 
-	/// Whether an earlier process died while it ran the job.
+	/// Whether an earlier process, or the engine's, died while it ran the job.
 	pub fn died_on(&self, job: &Fingerprint) -> bool {
 		self.0.lock().died_on.contains(job)
+	}
+
+	/// Takes down that the engine's process died while it ran the job, or ran beside it: which of them it died of is not known.
+	pub fn engine_died(&self, job: Fingerprint) {
+		let mut list = self.0.lock();
+		if list.died_on.len() >= REMEMBERED {
+			list.died_on.remove(0);
+		}
+		list.died_on.push(job);
+		list.write();
 	}
 
 	/// Forgets that, since the job has a response now.
 	pub fn forget(&self, job: &Fingerprint) {
 		let mut list = self.0.lock();
+		let before = list.died_on.len();
 		list.died_on.retain(|died_on| died_on != job);
-		list.write();
+		if list.died_on.len() < before {
+			list.write();
+		}
 	}
 
 	fn end(&self, job: &Fingerprint) {
@@ -135,6 +148,19 @@ mod tests {
 		}
 		found(&storage).forget(&job(1));
 		assert!(!found(&storage).died_on(&job(1)));
+	}
+
+	#[test]
+	fn what_the_engines_process_died_on_is_known_now_and_after_the_next_start() {
+		let storage = SharedStorage::default();
+		let jobs = found(&storage);
+		drop(jobs.begin(job(1)));
+		jobs.engine_died(job(1));
+		assert!(jobs.died_on(&job(1)) && found(&storage).died_on(&job(1)));
+		jobs.forget(&job(1));
+		assert!(!jobs.died_on(&job(1)) && !found(&storage).died_on(&job(1)));
+		(0..=REMEMBERED as u64).map(Fingerprint::from_low_u64_be).for_each(|job| jobs.engine_died(job));
+		assert!(!jobs.died_on(&Fingerprint::from_low_u64_be(0)), "the list is bounded");
 	}
 
 	#[test]

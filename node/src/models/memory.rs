@@ -45,9 +45,19 @@ fn fits(name: &str, needed: u64, available: Option<u64>) -> Result<(), OutOfMemo
 	}
 }
 
+/// What a model needs against what there is.
+pub fn lacking(name: &str, needed: u64, available: u64) -> OutOfMemory {
+	OutOfMemory { name: name.into(), needed, available }
+}
+
+/// What the engine's process may take where the operator does not say: the rest is for the chain, and for what comes.
+pub fn share() -> Option<u64> {
+	available().map(|available| available / 4 * 3)
+}
+
 /// How many bytes this process can have without swapping, where the kernel is Linux: what the machine has left, or what
 /// is left of the limits of the process's groups, which is what a container has.
-fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
 	let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| parse_available(&meminfo));
 	let groups = fs::read_to_string("/proc/self/cgroup").ok();
 	let groups = groups.and_then(|groups| left_of_groups(Path::new("/sys/fs/cgroup"), &groups));

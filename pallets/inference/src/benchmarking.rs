@@ -29,6 +29,7 @@ use ledgers::Ledgers;
 use setup::*;
 use sibyl_primitives::{
 	committee::quorum,
+	format::{Format, MAX_CHOICES, MAX_CHOICE_BYTES},
 	job::{
 		Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND,
 	},
@@ -45,7 +46,7 @@ mod benchmarks {
 	use super::*;
 
 	#[benchmark]
-	fn submit(b: Linear<1, MAX_INPUT_BYTES>) {
+	fn submit(b: Linear<1, { MAX_INPUT_BYTES - MAX_CHOICES * MAX_CHOICE_BYTES }>) {
 		network::<T>();
 		leave_out_what_is_shared::<T>();
 		// A part of the validators can't pay for a seat, and is met by the trial of the draw.
@@ -53,8 +54,7 @@ mod benchmarks {
 			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
 		}
 		let input = vec![b'x'; b as usize];
-		let options =
-			JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
+		let options = options();
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(requester()), model(0).id(), input, options, Balance::MAX);

@@ -570,14 +570,20 @@ pub mod pallet {
 		UnknownModel,
 		/// The input has no byte.
 		InputEmpty,
-		/// The input has more bytes than the model takes: its limit is `limits.inputBytes` in `inference_listModels`.
+		/// The input has more bytes than the model takes, the format's texts included: its limit is `limits.inputBytes` in `inference_listModels`.
 		InputTooLong,
 		/// The input is not UTF-8. Send text as the hex of its UTF-8 bytes.
 		InputNotUtf8,
 		/// `maxOutputUnits` is more than the model gives: its limit is `limits.outputUnits` in `inference_listModels`.
 		OutputTooLong,
-		/// The model generates text, and `maxOutputUnits` is 0: say how many tokens you want at most.
+		/// The model generates text, and `maxOutputUnits` is 0 or less than the format needs: say how many tokens you want at
+		/// most. A number needs one more than its longest text has characters.
 		NoOutputUnits,
+		/// The format is none: a choice has 2 to 32 different texts, a number a `min` that is not above its `max` and at most
+		/// 9 decimals, and no text of a format is empty.
+		FormatInvalid,
+		/// The model generates no text, so it has no formats: leave `format` out.
+		FormatNotOfTask,
 		/// `Fixed` takes odd numbers from 1 to 15.
 		SeatsInvalid,
 		/// Fewer validators serve the model than there are seats: ask for fewer or try later.
@@ -653,7 +659,7 @@ pub mod pallet {
 		/// The price is fixed now, must not be above `max_fee`, and is held until the job ends; what was not used comes back
 		/// in the block that ends it. Text is sent as the hex of its UTF-8 bytes.
 		#[pallet::call_index(0)]
-		#[pallet::weight(<T as Config>::WeightInfo::submit(input.len() as u32))]
+		#[pallet::weight(<T as Config>::WeightInfo::submit((input.len() as u32).saturating_add(options.format.bytes())))]
 		pub fn submit(
 			origin: OriginFor<T>,
 			model: ModelId,

@@ -12,6 +12,7 @@ use frame_support::{
 use ledgers::Ledgers;
 use sibyl_primitives::{
 	api::QuoteError,
+	format::Format,
 	job::{fingerprint, Seats, FIRST_ROUND, MAX_FIXED_SEATS},
 	model::{ModelRevision, Task},
 };
@@ -20,6 +21,8 @@ use sibyl_primitives::{
 pub(crate) struct Offer {
 	/// The model's revision.
 	pub revision: ModelRevision,
+	/// What the model reads, in bytes: the input and what the format adds.
+	pub input_units: u32,
 	/// The price.
 	pub quote: Quote,
 	/// Microseconds that it is expected to take of an average validator.
@@ -33,7 +36,9 @@ impl<T> From<QuoteError> for Error<T> {
 			QuoteError::InputEmpty => Self::InputEmpty,
 			QuoteError::InputTooLong { .. } => Self::InputTooLong,
 			QuoteError::OutputTooLong { .. } => Self::OutputTooLong,
-			QuoteError::NoOutputUnits => Self::NoOutputUnits,
+			QuoteError::NoOutputUnits { .. } => Self::NoOutputUnits,
+			QuoteError::FormatInvalid => Self::FormatInvalid,
+			QuoteError::FormatNotOfTask => Self::FormatNotOfTask,
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { .. } => Self::TooFewValidators,
 			QuoteError::TooManyValidators { .. } => Self::TooManyValidators,
@@ -59,10 +64,16 @@ impl<T: Config> Pallet<T> {
 		ensure!(account.open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
 		let input = Input::try_from(input).map_err(|_| Error::<T>::InputTooLong)?;
 		ensure!(core::str::from_utf8(&input).is_ok(), Error::<T>::InputNotUtf8);
-		let length = input.len() as u32;
 		let fingerprint = fingerprint(&requester, account.submitted, &model, &input, &options);
-		let offer = Self::offer(&model, options.seats, length, options.max_output_units, fingerprint)
-			.map_err(Error::<T>::from)?;
+		let offer = Self::offer(
+			&model,
+			options.seats,
+			input.len() as u32,
+			options.max_output_units,
+			&options.format,
+			fingerprint,
+		)
+		.map_err(Error::<T>::from)?;
 		ensure!(offer.quote.total <= max_fee, Error::<T>::FeeAboveLimit);
 		T::Currency::hold(&HoldReason::JobFee.into(), &requester, offer.quote.total)
 			.map_err(|_| Error::<T>::BalanceTooLow)?;
@@ -84,7 +95,7 @@ impl<T: Config> Pallet<T> {
 		OpenJobs::<T>::insert(id, ());
 		JobIds::<T>::insert(fingerprint, id);
 		Inputs::<T>::insert(id, input);
-		let Offer { revision, quote, expected_time } = offer;
+		let Offer { revision, input_units, quote, expected_time } = offer;
 		Jobs::<T>::insert(
 			id,
 			Job {
@@ -92,7 +103,7 @@ impl<T: Config> Pallet<T> {
 				fingerprint,
 				model,
 				options,
-				input_units: length,
+				input_units,
 				price: revision.price,
 				quote,
 				expected_time,
@@ -117,22 +128,30 @@ impl<T: Config> Pallet<T> {
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
+		format: &Format,
 		seed: Hash,
 	) -> Result<Offer, QuoteError> {
 		let revision = pallet_models::Pallet::<T>::revision(model).ok_or(QuoteError::UnknownModel)?;
 		let limits = revision.limits;
 		ensure!(input_bytes > 0, QuoteError::InputEmpty);
-		ensure!(input_bytes <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
+		let input_units = input_bytes.saturating_add(format.bytes());
+		ensure!(input_units <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
+		ensure!(format.is_valid(), QuoteError::FormatInvalid);
 		ensure!(max_output_units <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
-		ensure!(revision.task != Task::Generate || max_output_units > 0, QuoteError::NoOutputUnits);
+		if revision.task == Task::Generate {
+			let least = format.least_output_units();
+			ensure!(max_output_units >= least, QuoteError::NoOutputUnits { least });
+		} else {
+			ensure!(format.is_default(), QuoteError::FormatNotOfTask);
+		}
 		ensure!(!pallet_models::Pallet::<T>::is_suspended(model), QuoteError::Suspended);
 		let servers = Self::serving(model);
 		let serving = u16::try_from(servers.len()).unwrap_or(u16::MAX);
 		let seats = seats_among(serving, seats)?;
-		let quote = Quote::new(&revision.price, seats, input_bytes, max_output_units, T::ProtocolShare::get())
+		let quote = Quote::new(&revision.price, seats, input_units, max_output_units, T::ProtocolShare::get())
 			.ok_or(QuoteError::Overflow)?;
 		let need = Need {
-			input_units: input_bytes,
+			input_units,
 			output_units: max_output_units,
 			charge: Self::charge_of(&quote),
 			expected_time: ExpectedTime::<T>::get(),
@@ -141,7 +160,7 @@ impl<T: Config> Pallet<T> {
 		let drawn = Self::seat_first_round(&servers, seed, seats.into(), &need, &mut Ledgers::<T>::default())
 			.map_err(|Busy| QuoteError::Busy { serving })?;
 		let time = drawn.iter().fold(0u64, |sum, seat| sum.saturating_add(seat.time));
-		Ok(Offer { revision, quote, expected_time: time / u64::from(serving.max(1)) })
+		Ok(Offer { revision, input_units, quote, expected_time: time / u64::from(serving.max(1)) })
 	}
 
 	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda

@@ -9,6 +9,7 @@ use sibyl_primitives::{
 		BallotStanding, CommitteeView, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
 		ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
 	},
+	format::Format,
 	job::Seats,
 	vote::Ballot,
 };
@@ -21,7 +22,7 @@ impl<T: Config> Pallet<T> {
 			fingerprint: job.fingerprint,
 			model: job.model,
 			input: Inputs::<T>::get(id).unwrap_or_default().into_inner(),
-			options: job.options,
+			options: job.options.clone(),
 			quote: job.quote,
 			submitted_at: job.submitted_at,
 			phase: job.phase_view(),
@@ -81,9 +82,15 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What a job costs now.
-	pub fn quote(model: ModelId, seats: Seats, input_bytes: u32, max_output_units: u32) -> Result<Quote, QuoteError> {
+	pub fn quote(
+		model: ModelId,
+		seats: Seats,
+		input_bytes: u32,
+		max_output_units: u32,
+		format: Format,
+	) -> Result<Quote, QuoteError> {
 		let seed = frame_system::Pallet::<T>::parent_hash();
-		Self::offer(&model, seats, input_bytes, max_output_units, seed).map(|offer| offer.quote)
+		Self::offer(&model, seats, input_bytes, max_output_units, &format, seed).map(|offer| offer.quote)
 	}
 
 	/// The inference keys of the sessions whose votes are taken, the newest first.

@@ -223,6 +223,7 @@ impl<T: Config> Pallet<T> {
 			max_output_units: job.options.max_output_units,
 			prompt: job.options.prompt,
 			sampling: job.options.sampling,
+			format: job.options.format.clone(),
 			seed,
 			deadline: job.deadline,
 		};

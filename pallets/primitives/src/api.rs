@@ -1,6 +1,7 @@
 //! The runtime API, and its views: what JSON-RPC, polkadot.js (`api.call.inferenceApi`) and the node itself ask.
 
 use crate::{
+	format::Format,
 	job::{AbstainReason, Fingerprint, JobId, JobOptions, Round, Seats, Verdict},
 	model::{ModelId, ModelRevision},
 	output::Output,
@@ -29,8 +30,14 @@ sp_api::decl_runtime_apis! {
 		fn open_jobs(from: JobId, limit: u32) -> Vec<OpenJob>;
 		/// The models, with who serves them.
 		fn models() -> Vec<ModelView>;
-		/// What a job costs now.
-		fn quote(model: ModelId, seats: Seats, input_bytes: u32, max_output_units: u32) -> Result<Quote, QuoteError>;
+		/// What a job costs now. `input_bytes` are those of the input alone, without the format's.
+		fn quote(
+			model: ModelId,
+			seats: Seats,
+			input_bytes: u32,
+			max_output_units: u32,
+			format: Format,
+		) -> Result<Quote, QuoteError>;
 		/// The inference keys of the current session and those before it whose votes are still taken, the newest first.
 		fn key_sets() -> Vec<KeySetView>;
 		/// The inference keys of the session after the current one: fixed since the current one began.
@@ -281,8 +288,15 @@ pub enum QuoteError {
 		/// Units it gives.
 		limit: u32,
 	},
-	/// The model generates text, and no output is asked for.
-	NoOutputUnits,
+	/// The model generates text, and too little output is asked for: none, or less than the format needs.
+	NoOutputUnits {
+		/// Units that the job must pay for at least.
+		least: u32,
+	},
+	/// The format's own rules are broken: see [`Format`].
+	FormatInvalid,
+	/// The model generates no text, so it has no formats.
+	FormatNotOfTask,
 	/// `Fixed` takes odd numbers from 1 to 15.
 	SeatsInvalid,
 	/// Fewer validators serve the model than there are seats.

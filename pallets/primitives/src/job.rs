@@ -1,6 +1,6 @@
 //! What a user asks for, and how a job ends.
 
-use crate::{model::ModelId, AccountId, Hash};
+use crate::{format::Format, model::ModelId, AccountId, Hash};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -117,18 +117,7 @@ pub struct Sampling {
 
 /// What a user may choose about a job.
 #[derive(
-	Clone,
-	Copy,
-	Debug,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-	Serialize,
-	Deserialize,
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
 )]
 #[serde(rename_all = "camelCase")]
 pub struct JobOptions {
@@ -144,6 +133,8 @@ pub struct JobOptions {
 	pub sampling: Sampling,
 	/// What sampling starts from; none takes the job's fingerprint. Without effect on tasks that don't sample.
 	pub seed: Option<u64>,
+	/// What form the answer has; other than text only of a model that generates.
+	pub format: Format,
 }
 
 impl Default for JobOptions {
@@ -155,6 +146,7 @@ impl Default for JobOptions {
 			prompt: Prompt::default(),
 			sampling: Sampling::default(),
 			seed: None,
+			format: Format::default(),
 		}
 	}
 }
@@ -182,6 +174,10 @@ pub enum Refusal {
 	NotFinite,
 	/// The output is longer than a job's output may be.
 	OutputTooLong,
+	/// The model's chat template can't render this input.
+	Template,
+	/// The schema or the pattern is none that the engine takes, or the output ended before it was of that form.
+	Format,
 }
 
 /// How a job ended.

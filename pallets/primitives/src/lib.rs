@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`job`] | what a user asks for and how a job ends |
+//! | [`format`] | what form a generated answer has |
 //! | [`model`] | a model's revision, as validators agree on it |
 //! | [`output`] | what a model says, in canonical bytes |
 //! | [`vote`] | commits, abstentions and reveals, and the ballots that they travel in |
@@ -19,6 +20,7 @@ extern crate alloc;
 pub mod api;
 pub mod commitment;
 pub mod committee;
+pub mod format;
 pub mod job;
 pub mod mailbox;
 pub mod model;

@@ -16,6 +16,7 @@
 //! version that it does not know leaves the entry alone.
 
 use crate::{
+	format::Format,
 	job::{AbstainReason, Fingerprint, Input, OutputBytes, Prompt, Sampling, SeatIndex},
 	model::ModelId,
 	vote::VoteTarget,
@@ -79,6 +80,8 @@ pub enum InferenceRequest {
 		prompt: Prompt,
 		/// How tokens are chosen.
 		sampling: Sampling,
+		/// What form the answer has.
+		format: Format,
 		/// What sampling starts from.
 		seed: [u8; 32],
 		/// The block by which a commit must be in: more urgent jobs go first.

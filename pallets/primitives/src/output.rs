@@ -3,8 +3,15 @@
 //! The SCALE encoding of [`VersionedOutput`] is canonical: seats agree when these bytes are equal, and what they commit to
 //! is their hash.
 
-use crate::{job::Refusal, text::Text, Hash};
+use crate::{
+	format::{number_length, MAX_CHOICES},
+	job::Refusal,
+	text::Text,
+	Hash,
+};
+use alloc::format;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::fmt;
 use scale_info::TypeInfo;
 use sp_core::ConstU32;
 use sp_io::hashing::blake2_256;
@@ -47,6 +54,10 @@ pub enum Answer {
 	Generation(Generation),
 	/// A vector.
 	Embedding(Embedding),
+	/// Which of the texts that the job names.
+	Choice(Choice),
+	/// A number.
+	Number(Number),
 }
 
 /// A generated text.
@@ -67,6 +78,38 @@ pub enum Finish {
 	Stop,
 	/// It has as many tokens as the job pays for.
 	Length,
+}
+
+/// Which of a job's texts is the likeliest.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Choice {
+	/// Its place among them; the first of equal ones.
+	pub index: u8,
+	/// The probability of each, among them, in millionths.
+	pub probabilities: BoundedVec<u32, ConstU32<MAX_CHOICES>>,
+}
+
+/// A number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Number {
+	/// Its value, in units of its last decimal.
+	pub value: i64,
+	/// Its digits behind the point.
+	pub decimals: u8,
+}
+
+/// As it is written: `-0.05` for -5 with two decimals.
+impl fmt::Display for Number {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let sign = if self.value < 0 { "-" } else { "" };
+		let decimals = usize::from(self.decimals);
+		let digits = format!("{:0>width$}", self.value.unsigned_abs(), width = decimals.saturating_add(1));
+		let (whole, rest) = digits.split_at(digits.len().saturating_sub(decimals));
+		match rest {
+			"" => write!(f, "{sign}{whole}"),
+			rest => write!(f, "{sign}{whole}.{rest}"),
+		}
+	}
 }
 
 /// A text's vector.
@@ -98,7 +141,8 @@ impl Answer {
 	/// The output in the units that the model's price counts.
 	pub fn output_units(&self) -> u32 {
 		match self {
-			Self::Classification(_) | Self::Embedding(_) => 0,
+			Self::Classification(_) | Self::Embedding(_) | Self::Choice(_) => 0,
+			Self::Number(Number { value, decimals }) => number_length(*value, *decimals),
 			Self::Generation(generation) => generation.tokens.len() as u32,
 		}
 	}
@@ -107,4 +151,29 @@ impl Answer {
 /// What seats commit to.
 pub fn output_hash(canonical: &[u8]) -> Hash {
 	blake2_256(canonical).into()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use alloc::string::ToString;
+
+	#[test]
+	fn a_number_is_written_with_its_point_and_takes_a_unit_a_character() {
+		let cases = [
+			(0, 0, "0"),
+			(7, 0, "7"),
+			(-7, 0, "-7"),
+			(5, 2, "0.05"),
+			(-5, 2, "-0.05"),
+			(-123, 2, "-1.23"),
+			(1_200, 3, "1.200"),
+			(i64::MIN, 9, "-9223372036.854775808"),
+		];
+		for (value, decimals, text) in cases {
+			let number = Number { value, decimals };
+			assert_eq!(number.to_string(), text);
+			assert_eq!(Answer::Number(number).output_units() as usize, text.len());
+		}
+	}
 }

@@ -1,13 +1,19 @@
 //! Attention over cached keys and values.
 //!
-//! A query of position p sees positions 0 to p. Its scores are chains over a head's dimensions; the softmax sum has
-//! sixteen lanes (lane = position mod 16); its mixed values are chains over positions, in increasing order, divided by
-//! the sum at the end. None of this depends on which other queries are computed with it, so that a prompt may be read at
+//! Keys and values are rounded to half precision when they are put in, and widened, exactly, when they are read; one that
+//! is too large becomes infinite, which its own position's query finds: as a score, or as a mixed value.
+//!
+//! A query of position p sees positions 0 to p. Each of its scores is one chain over a head's dimensions; its mixed
+//! values are chains over blocks of 256 positions, added in increasing order and divided by the softmax's sum at the end
+//! ([`sums`](super::sums)). None of this depends on which other queries are computed with it, so that a prompt may be read at
 //! once, in chunks or token by token.
 
+use super::half::HalfLanes;
 use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
-use super::{math, Kernels, Pass, Tier};
+use super::softmax::softmax;
+use super::sums::{close_block, BLOCK};
+use super::{Kernels, Pass, Tier};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -20,9 +26,9 @@ const FEW: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LayerCache {
 	/// `[position / 16][head][dimension][position % 16]`
-	keys: Vec<Lane>,
+	keys: Vec<HalfLanes>,
 	/// `[position / 16][head][position % 16][dimension]`
-	values: Vec<Lane>,
+	values: Vec<HalfLanes>,
 }
 
 /// The keys and values of a sequence.
@@ -57,7 +63,7 @@ impl KvCache {
 
 	/// How many bytes so many positions take.
 	pub fn bytes(&self, positions: usize) -> usize {
-		self.lanes(positions).saturating_mul(2 * self.layers.len() * size_of::<Lane>())
+		self.lanes(positions).saturating_mul(2 * self.layers.len() * size_of::<HalfLanes>())
 	}
 
 	/// Makes room for positions in every layer, if the system gives the memory.
@@ -68,7 +74,7 @@ impl KvCache {
 				if part.len() < lanes {
 					// No more than was counted.
 					part.try_reserve_exact(lanes - part.len())?;
-					part.resize(lanes, [0.0; WIDTH]);
+					part.resize(lanes, HalfLanes::ZERO);
 				}
 			}
 		}
@@ -88,7 +94,7 @@ impl KvCache {
 		Ok(())
 	}
 
-	/// Puts a position's keys and values, of all heads, into a layer.
+	/// Puts a position's keys and values, of all heads, into a layer, rounded to half precision.
 	pub fn put(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
 		let layer = &mut self.layers[layer];
 		let (block, lane) = (position / WIDTH, position % WIDTH);
@@ -96,10 +102,16 @@ impl KvCache {
 		let heads = keys.chunks_exact(self.dimension).zip(values.chunks_exact(self.dimension));
 		for (head, (keys, values)) in heads.enumerate() {
 			let from = (block * self.heads + head) * self.dimension;
-			for (to, key) in layer.keys[from..][..self.dimension].iter_mut().zip(keys) {
-				to[lane] = *key;
+			let into = layer.keys[from..][..self.dimension].as_chunks_mut::<WIDTH>().0;
+			for (to, keys) in into.iter_mut().zip(keys.as_chunks().0) {
+				for (to, key) in to.iter_mut().zip(HalfLanes::nearest(keys).0) {
+					to.0[lane] = key;
+				}
 			}
-			layer.values[from + lane * per_head..][..per_head].copy_from_slice(values.as_chunks().0);
+			let into = &mut layer.values[from + lane * per_head..][..per_head];
+			for (to, values) in into.iter_mut().zip(values.as_chunks().0) {
+				*to = HalfLanes::nearest(values);
+			}
 		}
 	}
 
@@ -245,12 +257,13 @@ impl Attend<'_, '_> {
 		}
 		let mut sums = [[L::splat(0.0); P]; M];
 		for d in 0..dimension {
-			if M <= FEW {
+			// A line of the cache is two of them.
+			if M <= FEW && d % 2 == 0 {
 				ahead.iter().for_each(|keys| L::prefetch(&keys[d]));
 			}
 			let mut columns = [L::splat(0.0); P];
 			for (column, keys) in columns.iter_mut().zip(keys) {
-				*column = L::load(&keys[d]);
+				*column = L::load_halves(&keys[d]);
 			}
 			for (sums, query) in sums.iter_mut().zip(query) {
 				let x = L::splat(query[d]);
@@ -274,7 +287,7 @@ impl Attend<'_, '_> {
 		part: usize,
 		panels: usize,
 		pairs: [(usize, usize); M],
-		totals: [f32; M],
+		softmax_sums: [f32; M],
 	) {
 		let (heads, dimension) = (self.cache.heads, self.cache.dimension);
 		let parts = dimension / WIDTH;
@@ -284,34 +297,44 @@ impl Attend<'_, '_> {
 			*scores = &self.scores[row * panels..][..panels];
 		}
 		let block = |block: usize| &self.layer.values[(block * heads + kv_head) * dimension..][..dimension];
-		let load = |values: &[Lane]| -> [L; D] {
+		let load = |values: &[HalfLanes]| -> [L; D] {
 			let mut lanes = [L::splat(0.0); D];
 			for (lanes, values) in lanes.iter_mut().zip(values) {
-				*lanes = L::load(values);
+				*lanes = L::load_halves(values);
 			}
 			lanes
 		};
+		let mut totals = [[L::splat(0.0); D]; M];
 		let mut sums = [[L::splat(0.0); D]; M];
 		// What all see, then what only the later ones see.
 		let shared = seen[0];
-		for (at, lane) in (0..panels).zip((0..shared).step_by(WIDTH)) {
-			let values = block(at);
-			let ahead = if at + 1 < panels { block(at + 1) } else { values };
-			for t in 0..WIDTH.min(shared - lane) {
-				if M <= FEW {
-					ahead[t * parts + part..][..D].iter().for_each(L::prefetch);
-				}
-				let values = load(&values[t * parts + part..][..D]);
-				for (sums, scores) in sums.iter_mut().zip(scores) {
-					let score = L::splat(scores[at][t]);
-					for (sum, values) in sums.iter_mut().zip(values) {
-						*sum = score.fma(values, *sum);
+		for first in (0..shared).step_by(BLOCK) {
+			if first > 0 {
+				close_block(first, totals.as_flattened_mut(), sums.as_flattened_mut());
+			}
+			for lane in (first..shared.min(first + BLOCK)).step_by(WIDTH) {
+				let at = lane / WIDTH;
+				let values = block(at);
+				let ahead = if at + 1 < panels { block(at + 1) } else { values };
+				for t in 0..WIDTH.min(shared - lane) {
+					if M <= FEW {
+						ahead[t * parts + part..][..D].iter().step_by(2).for_each(L::prefetch);
+					}
+					let values = load(&values[t * parts + part..][..D]);
+					for (sums, scores) in sums.iter_mut().zip(scores) {
+						let score = L::splat(scores[at][t]);
+						for (sum, values) in sums.iter_mut().zip(values) {
+							*sum = score.fma(values, *sum);
+						}
 					}
 				}
 			}
 		}
-		for ((sums, scores), seen) in sums.iter_mut().zip(scores).zip(seen) {
+		for (((totals, sums), scores), seen) in totals.iter_mut().zip(&mut sums).zip(scores).zip(seen) {
 			for position in shared..seen {
+				if position % BLOCK == 0 {
+					close_block(position, totals, sums);
+				}
 				let (at, t) = (position / WIDTH, position % WIDTH);
 				let values = load(&block(at)[t * parts + part..][..D]);
 				let score = L::splat(scores[at][t]);
@@ -319,70 +342,16 @@ impl Attend<'_, '_> {
 					*sum = score.fma(values, *sum);
 				}
 			}
+			close_block(seen, totals, sums);
 		}
-		for ((sums, (row, head)), total) in sums.iter().zip(pairs).zip(totals) {
-			for (d, sum) in sums.iter().enumerate() {
+		for ((mixed, (row, head)), sum) in totals.iter().zip(pairs).zip(softmax_sums) {
+			for (d, mixed) in mixed.iter().enumerate() {
 				let column = head * dimension + (part + d) * WIDTH;
-				sum.div(L::splat(total)).store(self.out.cell(self.queries.range.start + row, column));
+				mixed.div(L::splat(sum)).store(self.out.cell(self.queries.range.start + row, column));
 			}
 		}
 	}
 }
 
-struct Softmax<'a> {
-	scores: &'a mut [f32],
-	count: usize,
-	scale: f32,
-}
-
-impl Kernels {
-	/// Replaces the first `count` scores (at least one, all but fewer than sixteen) by `exp(scale · score − maximum)` and
-	/// those behind by zeros; `scale` is at most 1. Returns the sum, or nothing if a score is not finite.
-	pub fn softmax_of(&self, scores: &mut [f32], count: usize, scale: f32) -> Option<f32> {
-		self.run(Softmax { scores, count, scale })
-	}
-}
-
-impl Pass for Softmax<'_> {
-	type Output = Option<f32>;
-
-	#[inline(always)]
-	fn run<L: Lanes>(self) -> Option<f32> {
-		let mut finite = true;
-		let sum = softmax::<L>(self.scores.as_chunks_mut().0, self.count, self.scale, &mut finite);
-		finite.then_some(sum)
-	}
-}
-
-/// Replaces the first `count` scores by `exp(scale · score − maximum)`, those behind by zeros, and returns the sum.
-#[inline(always)]
-fn softmax<L: Lanes>(scores: &mut [Lane], count: usize, scale: f32, finite: &mut bool) -> f32 {
-	let tail = count - (scores.len() - 1) * WIDTH;
-	if let Some(last) = scores.last_mut() {
-		// Stands in for lanes that are not scores and may hold anything.
-		let score = last[tail - 1];
-		last[tail..].fill(score);
-	}
-	let scale = L::splat(scale);
-	let mut maximum = L::splat(f32::MIN);
-	let mut check = L::splat(0.0);
-	for x in scores.iter_mut() {
-		let scaled = L::load(x).mul(scale);
-		scaled.store(x);
-		maximum = scaled.max(maximum);
-		check = scaled.fma(L::splat(0.0), check); // NaN from any value that is not finite
-	}
-	*finite &= check.tree_sum() == 0.0;
-	let maximum = L::splat(maximum.tree_maximum());
-	for x in scores.iter_mut() {
-		math::exp(L::load(x).sub(maximum)).store(x);
-	}
-	if let Some(last) = scores.last_mut() {
-		last[tail..].fill(0.0);
-	}
-	let mut sum = L::splat(0.0);
-	for x in scores {
-		sum = sum.add(L::load(x));
-	}
-	sum.tree_sum()
-}
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
+use super::sums::BLOCK;
 use super::{Kernels, Panels, Pass, Tier};
 
 /// How many panels the widest tile has.
@@ -37,7 +38,7 @@ impl Rows for Block<'_> {
 	}
 }
 
-/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, from +0.
+/// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, in chains of [`BLOCK`] terms.
 pub(super) struct Gemm<'a, C> {
 	/// The rows of the left matrix, `a_stride` floats apart.
 	pub a: &'a [f32],
@@ -73,28 +74,33 @@ impl<C: Rows> Gemm<'_, C> {
 		for tile in 0..tiles {
 			let height = (self.rows - row).div_ceil(tiles - tile);
 			let ahead = panel + P + tile.min(P - 1);
-			match height {
-				1 => kernels.run(Tile::<C, 1, P> { gemm: self, row, panel, ahead }),
-				2 => kernels.run(Tile::<C, 2, P> { gemm: self, row, panel, ahead }),
-				3 => kernels.run(Tile::<C, 3, P> { gemm: self, row, panel, ahead }),
-				4 => kernels.run(Tile::<C, 4, P> { gemm: self, row, panel, ahead }),
-				5 => kernels.run(Tile::<C, 5, P> { gemm: self, row, panel, ahead }),
-				6 => kernels.run(Tile::<C, 6, P> { gemm: self, row, panel, ahead }),
-				7 => kernels.run(Tile::<C, 7, P> { gemm: self, row, panel, ahead }),
-				_ => kernels.run(Tile::<C, 8, P> { gemm: self, row, panel, ahead }),
+			for first in (0..self.b.depth).step_by(BLOCK) {
+				match height {
+					1 => kernels.run(Tile::<C, 1, P> { gemm: self, row, panel, ahead, first }),
+					2 => kernels.run(Tile::<C, 2, P> { gemm: self, row, panel, ahead, first }),
+					3 => kernels.run(Tile::<C, 3, P> { gemm: self, row, panel, ahead, first }),
+					4 => kernels.run(Tile::<C, 4, P> { gemm: self, row, panel, ahead, first }),
+					5 => kernels.run(Tile::<C, 5, P> { gemm: self, row, panel, ahead, first }),
+					6 => kernels.run(Tile::<C, 6, P> { gemm: self, row, panel, ahead, first }),
+					7 => kernels.run(Tile::<C, 7, P> { gemm: self, row, panel, ahead, first }),
+					_ => kernels.run(Tile::<C, 8, P> { gemm: self, row, panel, ahead, first }),
+				}
 			}
 			row += height;
 		}
 	}
 }
 
-/// M rows and P panels of a product.
+/// A block of terms of M rows and P panels of a product. The first block's sums are stored, the others' are added to what
+/// is there: with the blocks' loop in here, the compiler would keep sums and addresses on the stack.
 struct Tile<'a, 'b, C, const M: usize, const P: usize> {
 	gemm: &'a mut Gemm<'b, C>,
 	row: usize,
 	panel: usize,
 	/// A panel that is needed soon.
 	ahead: usize,
+	/// The block's first term.
+	first: usize,
 }
 
 impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
@@ -102,19 +108,21 @@ impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
 
 	#[inline(always)]
 	fn run<L: Lanes>(self) {
-		let Self { gemm: Gemm { a: rows, a_stride, b: Panels { depth, data }, c, .. }, row, panel, ahead } = self;
+		let Self { gemm: Gemm { a: rows, a_stride, b: Panels { depth, data }, c, .. }, row, panel, ahead, first } =
+			self;
 		let depth = *depth;
+		let terms = BLOCK.min(depth - first);
 		let mut a = [&rows[..0]; M];
 		for (r, a) in a.iter_mut().enumerate() {
-			*a = &rows[(row + r) * *a_stride..][..depth];
+			*a = &rows[(row + r) * *a_stride + first..][..terms];
 		}
 		let mut b = [&data[..0]; P];
 		for (p, b) in b.iter_mut().enumerate() {
-			*b = &data[(panel + p) * depth..][..depth];
+			*b = &data[(panel + p) * depth + first..][..terms];
 		}
-		let ahead = data.get(ahead * depth..).and_then(|data| data.get(..depth)).unwrap_or(b[0]);
+		let ahead = data.get(ahead * depth + first..).and_then(|data| data.get(..terms)).unwrap_or(b[0]);
 		let mut sums = [[L::splat(0.0); P]; M];
-		for q in 0..depth {
+		for q in 0..terms {
 			let mut columns = [L::splat(0.0); P];
 			for (column, b) in columns.iter_mut().zip(&b) {
 				*column = L::load(&b[q]);
@@ -129,7 +137,11 @@ impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
 		}
 		for (r, sums) in sums.iter().enumerate() {
 			for (sum, cell) in sums.iter().zip(c.cells(row + r, panel * WIDTH, P)) {
-				sum.store(cell);
+				if first == 0 {
+					sum.store(cell);
+				} else {
+					L::load(cell).add(*sum).store(cell);
+				}
 			}
 		}
 	}

@@ -4,6 +4,8 @@
 //! of operations than the specification; what it can get wrong is a single operation, and these few are tested bit
 //! for bit against [`Scalar`].
 
+use super::half::HalfLanes;
+use super::quant::columns::half_to_f32;
 use super::Tier;
 
 /// The number of lanes, on every tier.
@@ -48,9 +50,12 @@ pub(crate) trait Lanes: Copy {
 	/// 2ⁿ where the lane holds `MAGIC + n`, for n in −126..=127.
 	fn power_of_two(self) -> Self;
 
-	/// Tells the CPU that these values will be loaded soon.
+	/// The values of half-precision floats, exactly.
+	fn load_halves(halves: &HalfLanes) -> Self;
+
+	/// Tells the CPU that a value will be loaded soon.
 	#[inline(always)]
-	fn prefetch(_values: &[f32; WIDTH]) {}
+	fn prefetch<T>(_value: &T) {}
 
 	/// The lanes as an array.
 	#[inline(always)]
@@ -143,6 +148,11 @@ impl Lanes for Scalar {
 	#[inline(always)]
 	fn load(values: &[f32; WIDTH]) -> Self {
 		Self(*values)
+	}
+
+	#[inline(always)]
+	fn load_halves(halves: &HalfLanes) -> Self {
+		Self(halves.0.map(half_to_f32))
 	}
 
 	#[inline(always)]

@@ -1,12 +1,13 @@
 //! Bit-exact float kernels, in one definition and several tiers.
 //!
-//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`ops`] and [`gemm`] the kernels, and [`Kernels`] the
-//! safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
+//! [`lanes`] has the allowed operations, [`math`] the functions made of them, [`sums`] the order of sums, [`ops`],
+//! [`softmax`] and [`gemm`] the kernels, and [`Kernels`] the safe door to them, which picks the tier. Another CPU family is another implementation of [`lanes::Lanes`]; another
 //! weight format is another [`Pass`].
 
 pub(crate) mod attention;
 mod float_env;
 mod gemm;
+mod half;
 pub(crate) mod lanes;
 mod math;
 mod memory;
@@ -17,6 +18,8 @@ mod panels;
 pub(crate) mod pool;
 pub(crate) mod quant;
 pub(crate) mod rope;
+mod softmax;
+mod sums;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -207,14 +210,9 @@ impl Kernels {
 		self.run(ops::UnitLength { x })
 	}
 
-	/// The root-mean-square norm of a row.
-	pub fn root_mean_square(&self, x: &[f32], out: &mut [f32], weight: &[f32], epsilon: f32) {
-		self.run(ops::RmsNorm { x, out, weight, epsilon });
-	}
-
-	/// Replaces a row by the terms of its softmax and returns their sum.
-	pub fn softmax_terms(&self, row: &mut [f32], scale: f32) -> f32 {
-		self.run(ops::SoftmaxTerms { row, scale })
+	/// The root-mean-square norm of a row. If the sum of its squares is not finite, false, and the output is all NaN.
+	pub fn root_mean_square(&self, x: &[f32], out: &mut [f32], weight: &[f32], epsilon: f32) -> bool {
+		self.run(ops::RmsNorm { x, out, weight, epsilon })
 	}
 
 	/// `x += silu(bias + Σ taps · weight)`

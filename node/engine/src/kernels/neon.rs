@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+use super::half::HalfLanes;
 use super::lanes::{Lanes, WIDTH};
 use super::Tier;
 use std::arch::aarch64::*;
@@ -28,8 +29,23 @@ pub(super) fn set_fpcr(value: u64) {
 #[derive(Clone, Copy)]
 pub(super) struct Neon([float32x4_t; 4]);
 
-// SAFETY, for every `unsafe` block below: the target has NEON. Loads and stores are of exactly the four floats of the
+// SAFETY, for every `unsafe` block below: the target has NEON. Loads and stores are of exactly the four values of the
 // chunk behind the reference.
+
+/// The floats of four half-precision ones. The intrinsic of this instruction has a type that is not stable.
+#[inline(always)]
+fn widened(halves: uint16x4_t) -> float32x4_t {
+	let floats;
+	unsafe {
+		std::arch::asm!(
+			"fcvtl {floats:v}.4s, {halves:v}.4h",
+			floats = lateout(vreg) floats,
+			halves = in(vreg) halves,
+			options(pure, nomem, nostack, preserves_flags)
+		);
+	}
+	floats
+}
 
 impl Neon {
 	#[inline(always)]
@@ -55,6 +71,15 @@ impl Lanes for Neon {
 		let mut lanes = Self::splat(0.0);
 		for (lanes, values) in lanes.0.iter_mut().zip(values.as_chunks::<4>().0) {
 			*lanes = unsafe { vld1q_f32(values.as_ptr()) };
+		}
+		lanes
+	}
+
+	#[inline(always)]
+	fn load_halves(halves: &HalfLanes) -> Self {
+		let mut lanes = Self::splat(0.0);
+		for (lanes, halves) in lanes.0.iter_mut().zip(halves.0.as_chunks::<4>().0) {
+			*lanes = unsafe { widened(vld1_u16(halves.as_ptr())) };
 		}
 		lanes
 	}

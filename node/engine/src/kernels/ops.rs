@@ -1,11 +1,10 @@
-//! The kernels: norms, softmax, convolution, rotation, activations.
+//! The kernels: norms, convolution, rotation, activations.
 //!
-//! Every output element is one lane that walks its terms in increasing order; only the norms, [`UnitLength`]
-//! and [`SoftmaxTerms`] reduce, by sixteen lanes and the fixed tree. Rows are independent: how many of them a call is given, and where the
-//! others are computed, changes no bit.
+//! Every output element is one lane that walks its terms in increasing order; only the norms and [`UnitLength`] reduce.
+//! Rows are independent: how many of them a call is given, and where the others are computed, changes no bit.
 
 use super::lanes::{Lanes, WIDTH};
-use super::{math, Pass};
+use super::{math, sums, Pass};
 
 /// The layer norm of each row of `width` floats: `(x − mean) · 1/√(variance + ε) · weight + bias`. Returns whether all
 /// means and variances are finite; they are not if a value is not.
@@ -28,17 +27,12 @@ impl Pass for Norm<'_> {
 		let (weight, bias) = (self.weight.as_chunks().0, self.bias.as_chunks().0);
 		for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
 			let x = x.as_chunks::<WIDTH>().0;
-			let mut sum = L::splat(0.0);
-			for x in x {
-				sum = sum.add(L::load(x));
-			}
-			let mean = L::splat(sum.tree_sum() / count);
-			let mut squares = L::splat(0.0);
-			for x in x {
-				let distance = L::load(x).sub(mean);
-				squares = distance.fma(distance, squares);
-			}
-			let variance = squares.tree_sum() / count;
+			let mean = L::splat(sums::reduce(x, |x: L, sum| sum.add(x)) / count);
+			let squares = sums::reduce(x, |x: L, sum| {
+				let distance = x.sub(mean);
+				distance.fma(distance, sum)
+			});
+			let variance = squares / count;
 			finite &= variance.is_finite();
 			let scale = L::splat(1.0 / (variance + self.epsilon).sqrt());
 			for (((x, out), weight), bias) in x.iter().zip(out.as_chunks_mut().0).zip(weight).zip(bias) {
@@ -60,12 +54,7 @@ impl Pass for UnitLength<'_> {
 
 	#[inline(always)]
 	fn run<L: Lanes>(self) -> bool {
-		let mut squares = L::splat(0.0);
-		for x in self.x.as_chunks().0 {
-			let x = L::load(x);
-			squares = x.fma(x, squares);
-		}
-		let squares = squares.tree_sum();
+		let squares = sums::reduce(self.x.as_chunks().0, |x: L, sum| x.fma(x, sum));
 		let length = L::splat(squares.sqrt());
 		for x in self.x.as_chunks_mut().0 {
 			L::load(x).div(length).store(x);
@@ -74,7 +63,8 @@ impl Pass for UnitLength<'_> {
 	}
 }
 
-/// The root-mean-square norm of a row: `x · 1/√(mean of squares + ε) · weight`.
+/// The root-mean-square norm of a row: `x · 1/√(mean of squares + ε) · weight`. Returns whether the sum of squares is
+/// finite. If it is not, the row becomes NaN, which the next product's input is searched for: zeros would hide it.
 pub(super) struct RmsNorm<'a> {
 	pub x: &'a [f32],
 	pub out: &'a mut [f32],
@@ -83,51 +73,19 @@ pub(super) struct RmsNorm<'a> {
 }
 
 impl Pass for RmsNorm<'_> {
-	type Output = ();
+	type Output = bool;
 
 	#[inline(always)]
-	fn run<L: Lanes>(self) {
+	fn run<L: Lanes>(self) -> bool {
 		let x = self.x.as_chunks::<WIDTH>().0;
-		let mut squares = L::splat(0.0);
-		for x in x {
-			let x = L::load(x);
-			squares = x.fma(x, squares);
-		}
-		let mean = squares.tree_sum() / self.x.len() as f32;
-		let scale = L::splat(1.0 / (mean + self.epsilon).sqrt());
+		let squares = sums::reduce(x, |x: L, sum| x.fma(x, sum));
+		let finite = squares.is_finite();
+		let mean = squares / self.x.len() as f32;
+		let scale = L::splat(if finite { 1.0 / (mean + self.epsilon).sqrt() } else { f32::NAN });
 		for ((x, out), weight) in x.iter().zip(self.out.as_chunks_mut().0).zip(self.weight.as_chunks().0) {
 			L::load(x).mul(scale).mul(L::load(weight)).store(out);
 		}
-	}
-}
-
-/// Replaces a row by `exp(scale · x − maximum)` and returns the sum of these.
-pub(super) struct SoftmaxTerms<'a> {
-	pub row: &'a mut [f32],
-	pub scale: f32,
-}
-
-impl Pass for SoftmaxTerms<'_> {
-	type Output = f32;
-
-	#[inline(always)]
-	fn run<L: Lanes>(self) -> f32 {
-		let row = self.row.as_chunks_mut::<WIDTH>().0;
-		let scale = L::splat(self.scale);
-		let mut maximum = L::splat(f32::MIN);
-		for x in row.iter_mut() {
-			let scaled = L::load(x).mul(scale);
-			scaled.store(x);
-			maximum = scaled.max(maximum);
-		}
-		let maximum = L::splat(maximum.tree_maximum());
-		let mut sum = L::splat(0.0);
-		for x in row {
-			let term = math::exp(L::load(x).sub(maximum));
-			term.store(x);
-			sum = sum.add(term);
-		}
-		sum.tree_sum()
+		finite
 	}
 }
 

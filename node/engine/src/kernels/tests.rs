@@ -1,4 +1,6 @@
+use super::half::HalfLanes;
 use super::lanes::{soft_fma, WIDTH};
+use super::quant::columns::half_to_f32;
 use super::*;
 use crate::tests::Noise;
 
@@ -27,18 +29,18 @@ fn adversarial() -> Vec<f32> {
 	values
 }
 
-fn other_tiers() -> Vec<Kernels> {
+pub(super) fn other_tiers() -> Vec<Kernels> {
 	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().skip(1).partition(|tier| tier.is_available());
 	missing.iter().for_each(|tier| println!("skipped: this CPU has no {}", tier.name()));
 	there.iter().for_each(|tier| println!("compared with scalar: {}", tier.name()));
 	there.into_iter().filter_map(Kernels::new).collect()
 }
 
-fn scalar() -> Kernels {
+pub(super) fn scalar() -> Kernels {
 	Kernels::new(Tier::Scalar).unwrap()
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
 	// The bits of a NaN are not defined; such a value never leaves the engine.
 	values.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
 }
@@ -112,6 +114,11 @@ const OPS: [Op; 16] = [
 	Op::Tanh,
 ];
 
+/// eˣ on the reference tier.
+pub(super) fn exp(x: f32) -> f32 {
+	apply(scalar(), Op::Exp, x)
+}
+
 fn apply(kernels: Kernels, op: Op, x: f32) -> f32 {
 	let x = [x; WIDTH];
 	kernels.run(Apply(op, [&x, &x, &x]))[0]
@@ -139,6 +146,28 @@ fn every_operation_should_have_the_same_bits_on_every_tier() {
 				let actual = bits(&kernels.run(Apply(op, inputs)));
 				assert_eq!(actual, expected, "{op:?} on {:?} of {inputs:?}", kernels.tier());
 			}
+		}
+	}
+}
+
+struct Widen(HalfLanes);
+
+impl Pass for Widen {
+	type Output = [f32; WIDTH];
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> [f32; WIDTH] {
+		L::load_halves(&self.0).to_array()
+	}
+}
+
+#[test]
+fn every_half_should_be_widened_to_the_same_bits_on_every_tier() {
+	for first in (0..=u16::MAX).step_by(WIDTH) {
+		let halves = HalfLanes(std::array::from_fn(|lane| first + lane as u16));
+		let expected = bits(&halves.0.map(half_to_f32));
+		for kernels in other_tiers().into_iter().chain([scalar()]) {
+			assert_eq!(bits(&kernels.run(Widen(halves))), expected, "{:?} from {first:#x}", kernels.tier());
 		}
 	}
 }
@@ -215,21 +244,33 @@ fn the_functions_should_be_exact_where_the_semantics_rely_on_it() {
 	}
 }
 
-fn noisy(noise: &mut Noise, count: usize) -> Vec<f32> {
+pub(super) fn noisy(noise: &mut Noise, count: usize) -> Vec<f32> {
 	(0..count).map(|_| noise.unit()).collect()
 }
 
 #[test]
-fn a_matrix_product_should_be_a_chain_of_fused_steps_whatever_the_shape() {
+fn a_matrix_product_should_be_chains_of_256_fused_steps_whatever_the_shape() {
 	let mut noise = Noise(3);
-	for (rows, columns, depth) in [(1, 16, 1), (5, 48, 64), (12, 32, 7), (13, 336, 256), (31, 80, 100)] {
+	let shapes = [
+		(1, 16, 1),
+		(5, 48, 64),
+		(12, 32, 7),
+		(13, 336, 256),
+		(31, 80, 100),
+		(1, 48, 257),
+		(7, 64, 512),
+		(14, 96, 700),
+	];
+	for (rows, columns, depth) in shapes {
 		let a = noisy(&mut noise, rows * depth);
 		let b = noisy(&mut noise, columns * depth);
 		let packed = PackedMatrix::from_rows(&b, depth);
 		let mut expected = vec![0.0; rows * columns];
 		for (row, a) in a.chunks_exact(depth).enumerate() {
 			for (column, b) in b.chunks_exact(depth).enumerate() {
-				expected[row * columns + column] = a.iter().zip(b).fold(0.0, |sum, (x, w)| soft_fma(*x, *w, sum));
+				let chains = a.chunks(256).zip(b.chunks(256));
+				let chains = chains.map(|(a, b)| a.iter().zip(b).fold(0.0, |sum, (x, w)| soft_fma(*x, *w, sum)));
+				expected[row * columns + column] = chains.reduce(|total, chain| total + chain).unwrap();
 			}
 		}
 		for kernels in other_tiers().into_iter().chain([scalar()]) {
@@ -240,35 +281,88 @@ fn a_matrix_product_should_be_a_chain_of_fused_steps_whatever_the_shape() {
 	}
 }
 
-#[test]
-fn norms_and_softmax_sums_should_be_sixteen_lanes_and_a_tree() {
-	let mut noise = Noise(4);
-	let x = noisy(&mut noise, 256);
-	let tree = |terms: &dyn Fn(usize, f32) -> f32| {
-		let mut lanes = [0.0_f32; 16];
-		for i in 0..256 {
-			lanes[i % 16] = terms(i, lanes[i % 16]);
+/// Lane i mod 128 takes the i-th term; then lanes 64 apart are added, then 32, and so on.
+pub(super) fn lanes_and_tree(count: usize, step: &dyn Fn(usize, f32) -> f32) -> f32 {
+	let mut lanes = [0.0_f32; 128];
+	for i in 0..count {
+		lanes[i % 128] = step(i, lanes[i % 128]);
+	}
+	for apart in [64, 32, 16, 8, 4, 2, 1] {
+		for i in 0..apart {
+			lanes[i] += lanes[i + apart];
 		}
-		let eight: [f32; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
-		let four: [f32; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
-		(four[0] + four[2]) + (four[1] + four[3])
-	};
-	let mean = tree(&|i, sum| sum + x[i]) / 256.0;
-	let variance = tree(&|i, sum| soft_fma(x[i] - mean, x[i] - mean, sum)) / 256.0;
-	let scale = 1.0 / (variance + 1e-5).sqrt();
-	let weight = noisy(&mut noise, 256);
-	let bias = noisy(&mut noise, 256);
-	let expected: Vec<f32> = (0..256).map(|i| soft_fma((x[i] - mean) * scale, weight[i], bias[i])).collect();
-	let maximum = x.iter().map(|x| x * 8.0).fold(f32::MIN, f32::max);
-	let terms: Vec<f32> = x.iter().map(|x| apply(scalar(), Op::Exp, x * 8.0 - maximum)).collect();
-	let sum = tree(&|i, sum| sum + terms[i]);
+	}
+	lanes[0]
+}
+
+#[test]
+fn norms_lengths_and_softmax_sums_should_be_128_lanes_and_a_tree() {
+	let mut noise = Noise(4);
+	for width in [16, 64, 96, 128, 144, 256, 272, 576, 2048] {
+		let x = noisy(&mut noise, width);
+		let (weight, bias) = (noisy(&mut noise, width), noisy(&mut noise, width));
+		let count = width as f32;
+		let mean = lanes_and_tree(width, &|i, sum| sum + x[i]) / count;
+		let variance = lanes_and_tree(width, &|i, sum| soft_fma(x[i] - mean, x[i] - mean, sum)) / count;
+		let scale = 1.0 / (variance + 1e-5).sqrt();
+		let layer: Vec<f32> = (0..width).map(|i| soft_fma((x[i] - mean) * scale, weight[i], bias[i])).collect();
+		let squares = lanes_and_tree(width, &|i, sum| soft_fma(x[i], x[i], sum));
+		let scale = 1.0 / (squares / count + 1e-5).sqrt();
+		let root_mean_square: Vec<f32> = (0..width).map(|i| x[i] * scale * weight[i]).collect();
+		let unit: Vec<f32> = x.iter().map(|x| x / squares.sqrt()).collect();
+		for seen in
+			[1, width / 2, width - 15, width - 1, width].into_iter().filter(|seen| seen.div_ceil(16) * 16 == width)
+		{
+			let maximum = x[..seen].iter().map(|x| x * 8.0).fold(f32::MIN, f32::max);
+			let mut terms: Vec<f32> = x[..seen].iter().map(|x| exp(x * 8.0 - maximum)).collect();
+			let sum = lanes_and_tree(seen, &|i, sum| sum + terms[i]);
+			terms.resize(width, 0.0);
+			for kernels in other_tiers().into_iter().chain([scalar()]) {
+				let mut row = x.clone();
+				row[seen..].fill(f32::NAN);
+				assert_eq!(kernels.softmax_of(&mut row, seen, 8.0).map(f32::to_bits), Some(sum.to_bits()));
+				assert_eq!(bits(&row), bits(&terms), "{seen} of {width} on {:?}", kernels.tier());
+			}
+		}
+		for kernels in other_tiers().into_iter().chain([scalar()]) {
+			let mut out = vec![0.0; width];
+			assert!(kernels.norm(&x, &mut out, &weight, &bias, 1e-5));
+			assert_eq!(bits(&out), bits(&layer), "{width} on {:?}", kernels.tier());
+			assert!(kernels.root_mean_square(&x, &mut out, &weight, 1e-5));
+			assert_eq!(bits(&out), bits(&root_mean_square), "{width} on {:?}", kernels.tier());
+			out.copy_from_slice(&x);
+			assert!(kernels.divide_by_length(&mut out));
+			assert_eq!(bits(&out), bits(&unit), "{width} on {:?}", kernels.tier());
+		}
+	}
+}
+
+#[test]
+fn sums_of_squares_that_are_not_finite_should_be_found_and_leave_no_number() {
 	for kernels in other_tiers().into_iter().chain([scalar()]) {
-		let mut out = vec![0.0; 256];
-		assert!(kernels.norm(&x, &mut out, &weight, &bias, 1e-5));
-		assert_eq!(bits(&out), bits(&expected));
-		let mut row = x.clone();
-		assert_eq!(kernels.softmax_terms(&mut row, 8.0).to_bits(), sum.to_bits());
-		assert_eq!(bits(&row), bits(&terms));
+		for value in [3e19, f32::MAX, f32::INFINITY, f32::NAN] {
+			for at in [0, 15, 16, 143] {
+				let mut x = vec![1.0; 144];
+				x[at] = value;
+				let (ones, mut out) = (vec![1.0; 144], vec![0.0; 144]);
+				assert!(!kernels.norm(&x, &mut out, &ones, &ones, 1e-5));
+				assert!(!kernels.root_mean_square(&x, &mut out, &ones, 1e-5));
+				assert!(out.iter().all(|value| value.is_nan()), "{value} on {:?}", kernels.tier());
+				assert!(!kernels.divide_by_length(&mut x));
+			}
+		}
+	}
+}
+
+#[test]
+fn scores_that_are_not_finite_should_be_found() {
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		for (value, scale) in [(f32::NAN, 0.1), (f32::INFINITY, 0.1), (f32::NEG_INFINITY, 0.1), (f32::MAX, 2.0)] {
+			let mut row = [0.0; 32];
+			row[17] = value;
+			assert_eq!(kernels.softmax_of(&mut row.clone(), 18, scale), None);
+			assert!(kernels.softmax_of(&mut row, 17, scale).is_some(), "what lies behind is no score");
+		}
 	}
 }
 

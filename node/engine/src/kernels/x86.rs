@@ -5,16 +5,17 @@
 
 #![allow(unsafe_code)]
 
+use super::half::HalfLanes;
 use super::lanes::{Lanes, WIDTH};
 use super::{Pass, Tier};
 use std::arch::x86_64::*;
 
-/// Runs a pass with AVX2 and FMA.
+/// Runs a pass with AVX2, FMA and F16C.
 ///
 /// # Safety
 ///
-/// The CPU must have both.
-#[target_feature(enable = "avx2,fma")]
+/// The CPU must have all three.
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run_avx2<P: Pass>(pass: P) -> P::Output {
 	pass.run::<Avx2>()
 }
@@ -23,8 +24,8 @@ pub(super) unsafe fn run_avx2<P: Pass>(pass: P) -> P::Output {
 ///
 /// # Safety
 ///
-/// The CPU must have AVX-512F, AVX2 and FMA.
-#[target_feature(enable = "avx512f,avx2,fma")]
+/// The CPU must have AVX-512F, AVX2, FMA and F16C.
+#[target_feature(enable = "avx512f,avx2,fma,f16c")]
 pub(super) unsafe fn run_avx512<P: Pass>(pass: P) -> P::Output {
 	pass.run::<Avx512>()
 }
@@ -55,7 +56,7 @@ pub(super) struct Avx512(__m512);
 
 // SAFETY, for every `unsafe` block of the two implementations: `Lanes` promises that its methods are called below
 // `Kernels::run` only, which enters by `run_avx2` or `run_avx512`, whose callers have detected the instructions used
-// here. Loads and stores are unaligned ones, of exactly the sixteen floats of the array behind the reference.
+// here. Loads and stores are unaligned ones, of exactly the sixteen values of the array behind the reference.
 
 impl Avx2 {
 	#[inline(always)]
@@ -80,8 +81,14 @@ impl Lanes for Avx2 {
 	}
 
 	#[inline(always)]
-	fn prefetch(values: &[f32; WIDTH]) {
-		unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast()) }
+	fn load_halves(halves: &HalfLanes) -> Self {
+		let from = halves.0.as_ptr().cast::<__m128i>();
+		unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from)), _mm256_cvtph_ps(_mm_loadu_si128(from.add(1)))) }
+	}
+
+	#[inline(always)]
+	fn prefetch<T>(value: &T) {
+		unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(value).cast()) }
 	}
 
 	#[inline(always)]
@@ -182,8 +189,13 @@ impl Lanes for Avx512 {
 	}
 
 	#[inline(always)]
-	fn prefetch(values: &[f32; WIDTH]) {
-		unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast()) }
+	fn load_halves(halves: &HalfLanes) -> Self {
+		unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(halves.0.as_ptr().cast()))) }
+	}
+
+	#[inline(always)]
+	fn prefetch<T>(value: &T) {
+		unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(value).cast()) }
 	}
 
 	#[inline(always)]

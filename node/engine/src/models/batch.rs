@@ -36,7 +36,7 @@ pub struct BatchLimits {
 	/// How many run at once, from 1 to 64.
 	pub places: usize,
 	/// How many bytes may be taken by what the model keeps of their tokens: of their prompts and of the longest answers
-	/// that they allow.
+	/// that they allow. A request that takes more runs with nothing beside it.
 	pub cache_bytes: u64,
 }
 
@@ -145,10 +145,7 @@ impl Batch {
 
 	/// Lets a question wait for a place.
 	fn enter(&self, question: Question) -> Result<Ticket, EngineError> {
-		let (needed, limit) = (self.cache_bytes(&question), self.limits.cache_bytes);
-		if needed > limit {
-			return Err(EngineError::CacheTooSmall { needed, limit });
-		}
+		let needed = self.cache_bytes(&question);
 		let cache = self.model.cache();
 		let mut state = self.state();
 		let ticket = state.next;

@@ -258,9 +258,8 @@ impl CommonLingua {
 				for (head, (keys, values)) in keys.iter().zip(&values).enumerate() {
 					let scores = &mut scores[..rows * CONTEXT];
 					kernels.gemm(&rotated[head * HEAD..], WIDTH, keys.panels(), scores, rows);
-					ensure_finite(scores)?;
-					let sums: Vec<f32> =
-						scores.chunks_exact_mut(CONTEXT).map(|row| kernels.softmax_terms(row, SCORE_SCALE)).collect();
+					let sums = scores.chunks_exact_mut(CONTEXT).map(|row| softmax(kernels, row, SCORE_SCALE));
+					let sums: Vec<f32> = sums.collect::<Result<_, _>>()?;
 					let mixed = &mut mixed[head * HEAD..];
 					kernels.gemm_into(scores, CONTEXT, values.panels(), mixed, WIDTH, rows);
 					for (row, sum) in sums.into_iter().enumerate() {
@@ -271,11 +270,10 @@ impl CommonLingua {
 				kernels.gemm(&mixed, WIDTH, self.out.panels(), projected, rows);
 				kernels.add_to(x, projected);
 			}
-			self.feed_forward.apply(part, kernels);
+			self.feed_forward.apply(part, kernels)?;
 			ensure_finite(part)?;
 			let before = part.to_vec();
-			kernels.norm(&before, part, &self.final_norm.weight, &self.final_norm.bias, NORM_EPSILON);
-			Ok(())
+			self.final_norm.rows(&before, part, kernels)
 		})
 	}
 
@@ -316,7 +314,7 @@ impl Model for CommonLingua {
 			let features = self.features(text, &Plan::distinct(text.len()), kernels, threads)?;
 			let mut logits = self.logits(&features, kernels)?;
 			tracer.add(&features);
-			let sum = kernels.softmax_terms(&mut logits, 1.0);
+			let sum = softmax(kernels, &mut logits, 1.0)?;
 			kernels.divide_by(&mut logits, sum);
 			Ok(classification(&LANGUAGES, &logits))
 		})
@@ -325,10 +323,12 @@ impl Model for CommonLingua {
 
 impl NormWeights {
 	fn apply(&self, x: &[f32], out: &mut [f32], kernels: Kernels, threads: usize) -> Result<(), Stop> {
-		over_rows(threads, WIDTH, out, |first, part| {
-			kernels.norm(&x[first * WIDTH..][..part.len()], part, &self.weight, &self.bias, NORM_EPSILON);
-			Ok(())
-		})
+		over_rows(threads, WIDTH, out, |first, part| self.rows(&x[first * WIDTH..][..part.len()], part, kernels))
+	}
+
+	/// The norm of each row. A variance that is not finite, whose norm would be zeros, is a refusal.
+	fn rows(&self, x: &[f32], out: &mut [f32], kernels: Kernels) -> Result<(), Stop> {
+		ensure(kernels.norm(x, out, &self.weight, &self.bias, NORM_EPSILON))
 	}
 }
 
@@ -348,15 +348,14 @@ impl ConvLayer {
 				}
 				kernels.conv_step(x, taps, &self.weight, &self.bias);
 			}
-			self.feed_forward.apply(part, kernels);
-			Ok(())
+			self.feed_forward.apply(part, kernels)
 		})
 	}
 }
 
 impl FeedForward {
 	/// `x += down(silu(gate(norm(x))) · up(norm(x)))`
-	fn apply(&self, x: &mut [f32], kernels: Kernels) {
+	fn apply(&self, x: &mut [f32], kernels: Kernels) -> Result<(), Stop> {
 		let mut normed = vec![0.0; BLOCK * WIDTH];
 		let mut gate = vec![0.0; BLOCK * HIDDEN];
 		let mut up = vec![0.0; BLOCK * HIDDEN];
@@ -364,18 +363,29 @@ impl FeedForward {
 			let rows = x.len() / WIDTH;
 			let normed = &mut normed[..rows * WIDTH];
 			let (gate, up) = (&mut gate[..rows * HIDDEN], &mut up[..rows * HIDDEN]);
-			kernels.norm(x, normed, &self.norm.weight, &self.norm.bias, NORM_EPSILON);
+			self.norm.rows(x, normed, kernels)?;
 			kernels.gemm(normed, WIDTH, self.gate.panels(), gate, rows);
 			kernels.gemm(normed, WIDTH, self.up.panels(), up, rows);
 			kernels.gate_up(gate, up);
 			kernels.gemm(gate, HIDDEN, self.down.panels(), normed, rows);
 			kernels.add_to(x, normed);
 		}
+		Ok(())
 	}
 }
 
+/// Replaces a row of scores by the terms of its softmax and returns their sum.
+fn softmax(kernels: Kernels, row: &mut [f32], scale: f32) -> Result<f32, Stop> {
+	kernels.softmax_of(row, row.len(), scale).ok_or_else(|| Refusal::NotFinite.into())
+}
+
 fn ensure_finite(values: &[f32]) -> Result<(), Stop> {
-	if all_finite(values) {
+	ensure(all_finite(values))
+}
+
+/// Finite, or the model refuses.
+fn ensure(finite: bool) -> Result<(), Stop> {
+	if finite {
 		Ok(())
 	} else {
 		Err(Refusal::NotFinite.into())

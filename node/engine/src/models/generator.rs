@@ -69,8 +69,7 @@ impl Generator {
 		if request.limits.max_output_units < format.min_output_units() {
 			return Err(Refusal::Format.into());
 		}
-		let prompt = self.prompts.of(text, request.prompt);
-		let prompt = prompt.map_err(|error| EngineError::Internal(error.to_string()))?;
+		let prompt = self.prompts.of(text, request.prompt).map_err(no_prompt)?;
 		let max_tokens = request.limits.max_output_units as usize;
 		let (longest, answering) = match format {
 			Format::Choice(choices) => {
@@ -162,6 +161,14 @@ impl Prompts {
 		let [first, second] = QUESTIONS.map(|question| self.of(question, Prompt::Chat));
 		let (first, second) = (first?, second?);
 		Ok(first.into_iter().zip(second).take_while(|(one, other)| one == other).map(|(token, _)| token).collect())
+	}
+}
+
+/// That a template fails on a text depends on nothing else, so all engines say the same.
+fn no_prompt(error: ChatError) -> Stop {
+	match error {
+		ChatError::Template(_) => Refusal::Template.into(),
+		error => EngineError::Internal(error.to_string()).into(),
 	}
 }
 

@@ -37,7 +37,7 @@ pub(super) const MAX_ROWS: usize = 128;
 const QUERY_ROWS: usize = 16;
 const FEW_QUERY_ROWS: usize = 2;
 /// Room for keys and values is made in steps of this many positions.
-const CACHE_STEP: usize = 256;
+pub(super) const CACHE_STEP: usize = 256;
 
 struct Layer {
 	attention_norm: Vec<f32>,

@@ -17,6 +17,8 @@ pub(super) struct Running {
 	pub turn: Turn,
 	pub estimate: Duration,
 	pub since: Instant,
+	/// The time that it would have taken so far, had it run alone.
+	pub served: Duration,
 	pub stop: Stop,
 	/// None once it has been told.
 	pub on_done: Option<OnDone>,
@@ -30,10 +32,10 @@ pub(super) struct Planned {
 }
 
 impl Running {
-	/// How long it will still run. One that takes longer than was thought is taken to need as long again as it is over.
-	fn rest(&self, now: Instant) -> Duration {
-		let ran = now.saturating_duration_since(self.since);
-		self.estimate.checked_sub(ran).unwrap_or(ran.saturating_sub(self.estimate))
+	/// How long it would still run alone. One that takes longer than was thought is taken to need as long again as it is
+	/// over.
+	fn rest(&self) -> Duration {
+		self.estimate.abs_diff(self.served)
 	}
 }
 
@@ -49,21 +51,50 @@ impl State {
 		self.waiting.remove(key)
 	}
 
+	/// Comes to a time: since the last one, the jobs that ran have shared the machine.
+	fn come_to(&mut self, now: Instant) {
+		let shares = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
+		let passed = now.saturating_duration_since(self.now.unwrap_or(now));
+		for running in self.running.values_mut() {
+			running.served += passed / shares;
+		}
+		self.now = Some(now);
+	}
+
+	/// Takes a job from those that run; none where it is not there.
+	pub fn end(&mut self, id: JobId, now: Instant) -> Option<Running> {
+		self.come_to(now);
+		self.running.remove(&id)
+	}
+
 	/// Begins the job whose turn it is, where one may run now.
-	pub fn start_next(&mut self, now: Instant, workers: u32) -> Option<Planned> {
+	pub fn start_next(&mut self, now: Instant) -> Option<Planned> {
+		self.come_to(now);
 		let is_alone = |turn: &Turn| *turn == Turn::Alone;
 		if self.running.values().any(|running| is_alone(&running.turn)) {
 			return None;
 		}
 		let key = match self.waiting.first_key_value() {
 			Some((key @ (turn, _), _)) if is_alone(turn) => self.running.is_empty().then_some(*key)?,
-			_ => self.urgent(now, workers)?,
+			_ if !self.has_room(now) => return None,
+			_ => self.urgent(now)?,
 		};
 		self.start(key, now)
 	}
 
+	/// Whether those that run would still be in time if one more shared the machine with them.
+	fn has_room(&self, now: Instant) -> bool {
+		let shares = u32::try_from(self.running.len() + 1).unwrap_or(u32::MAX);
+		let in_time = |running: &Running| match running.turn {
+			Turn::By(due) => now + running.rest().saturating_mul(shares) <= due,
+			Turn::Alone => true,
+		};
+		self.running.values().filter(|running| running.on_done.is_some()).all(in_time)
+	}
+
 	/// Begins the short job that is due first, whatever else runs: see [the rule](super).
 	pub fn start_next_short(&mut self, now: Instant) -> Option<Planned> {
+		self.come_to(now);
 		let is_alone = |turn: &Turn| *turn == Turn::Alone;
 		let wants_quiet = self.running.values().any(|running| is_alone(&running.turn))
 			|| self.waiting.first_key_value().is_some_and(|((turn, _), _)| is_alone(turn));
@@ -77,20 +108,21 @@ impl State {
 	fn start(&mut self, key: (Turn, JobId), now: Instant) -> Option<Planned> {
 		let Waiting { estimate, request, on_start, on_done } = self.take(&key)?;
 		let (turn, id) = key;
-		let running = Running { turn, estimate, since: now, stop: request.stop.clone(), on_done: Some(on_done) };
+		let stop = request.stop.clone();
+		let running = Running { turn, estimate, since: now, served: Duration::ZERO, stop, on_done: Some(on_done) };
 		self.running.insert(id, running);
 		Some(Planned { id, request, on_start })
 	}
 
 	/// The shortest job that may overtake those that are due before it; the first of these may.
-	fn urgent(&self, now: Instant, workers: u32) -> Option<(Turn, JobId)> {
-		let mut before = self.busy(now, workers);
+	fn urgent(&self, now: Instant) -> Option<(Turn, JobId)> {
+		let mut before = self.busy();
 		// What the jobs that are due before can wait.
 		let mut leeway: Option<Duration> = None;
 		let mut best: Option<(Duration, (Turn, JobId))> = None;
 		for (key, job) in &self.waiting {
 			let Turn::By(due) = key.0 else { continue };
-			let may_overtake = leeway.is_none_or(|leeway| job.estimate / workers <= leeway);
+			let may_overtake = leeway.is_none_or(|leeway| job.estimate <= leeway);
 			if may_overtake && best.is_none_or(|(shortest, _)| job.estimate < shortest) {
 				best = Some((job.estimate, *key));
 			}
@@ -98,27 +130,29 @@ impl State {
 			let end = now + before + job.estimate * 2;
 			let can_wait = due.saturating_duration_since(end);
 			leeway = Some(leeway.map_or(can_wait, |leeway| leeway.min(can_wait)));
-			before += job.estimate / workers;
+			before += job.estimate;
 		}
 		best.map(|(_, key)| key)
 	}
 
-	/// How long until a thread is free, about.
-	fn busy(&self, now: Instant, workers: u32) -> Duration {
-		self.running.values().map(|running| running.rest(now)).sum::<Duration>() / workers
+	/// How long until all that run are done, about.
+	fn busy(&self) -> Duration {
+		self.running.values().map(Running::rest).sum()
 	}
 
 	/// Gives up what can't be done in time: see [the rule](super).
-	pub fn shed(&mut self, now: Instant, workers: u32) -> Vec<GivenUp> {
-		let mut late: Vec<(JobId, JobOutcome)> = self
-			.running
-			.iter()
-			.filter(|(_, running)| matches!(running.turn, Turn::By(due) if now + running.rest(now) > due))
-			.map(|(id, _)| (*id, JobOutcome::TooLate))
-			.collect();
-		let stays = |id: &JobId| late.iter().all(|(late, _)| late != id);
-		let rest = self.running.iter().filter(|(id, _)| stays(id)).map(|(_, running)| running.rest(now));
-		let mut before = rest.sum::<Duration>() / workers;
+	pub fn shed(&mut self, now: Instant) -> Vec<GivenUp> {
+		self.come_to(now);
+		let is_late = |running: &Running| matches!(running.turn, Turn::By(due) if now + running.rest() > due);
+		let (late, stay): (Vec<_>, Vec<_>) = self.running.iter().partition(|(_, running)| is_late(running));
+		let rests: Vec<_> = stay.into_iter().map(|(_, running)| running.rest()).collect();
+		let mut late: Vec<(JobId, JobOutcome)> = late.into_iter().map(|(id, _)| (*id, JobOutcome::TooLate)).collect();
+		// Who begins beside others is held up by each of them for as long as itself takes, at most.
+		let may_begin = rests.len() < self.places;
+		let held_up = |estimate: Duration| -> Duration {
+			rests.iter().map(|rest| if may_begin { estimate.min(*rest) } else { *rest }).sum()
+		};
+		let mut before = Duration::ZERO;
 		// Short jobs wait for short ones alone.
 		let mut short_before = Duration::ZERO;
 		let mut kept: Vec<(Duration, JobId)> = Vec::new();
@@ -131,26 +165,22 @@ impl State {
 				late.push((*id, JobOutcome::TooLate));
 				continue;
 			}
+			before += job.estimate;
 			if self.are_short_jobs_apart && job.estimate <= SHORT {
 				short_before += job.estimate;
 				if now + short_before > due {
 					short_before -= job.estimate;
+					before -= job.estimate;
 					late.push((*id, JobOutcome::Overloaded));
-				} else {
-					before += job.estimate / workers;
 				}
 				continue;
 			}
 			kept.push((job.estimate, *id));
-			// The others' time, and all of its own.
-			let mut end = before + job.estimate;
-			before += job.estimate / workers;
-			while now + end > due {
+			while now + held_up(job.estimate) + before > due {
 				let Some(longest) = (0..kept.len()).max_by_key(|place| kept[*place].0) else { break };
 				let (estimate, longest) = kept.remove(longest);
 				late.push((longest, JobOutcome::Overloaded));
-				before = before.saturating_sub(estimate / workers);
-				end = end.saturating_sub(estimate / workers);
+				before = before.saturating_sub(estimate);
 				if longest == *id {
 					break;
 				}

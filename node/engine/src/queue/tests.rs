@@ -213,16 +213,61 @@ fn what_can_not_be_done_in_time_should_be_said_when_it_is_submitted() {
 }
 
 #[test]
-fn two_threads_should_take_on_twice_as_much() {
-	let fixture = Fixture::new(2, 16);
+fn more_places_should_not_be_more_time() {
+	let fixture = Fixture::new(4, 16);
 	fixture.occupy(HOUR);
 	fixture.occupy(HOUR);
-	for input in b'1'..=b'3' {
-		fixture.submit(21, 10, input);
+	for (due, input) in [(21, b'1'), (21, b'2')] {
+		fixture.submit(due, 10, input);
 	}
 	fixture.told_nothing();
-	fixture.submit(21, 10, b'4');
-	assert_eq!(fixture.told(), (b'4', JobOutcome::Overloaded));
+	fixture.submit(21, 11, b'3');
+	assert_eq!(fixture.told(), (b'3', JobOutcome::Overloaded));
+}
+
+#[test]
+fn a_job_should_begin_beside_others_where_these_stay_in_time() {
+	let fixture = Fixture::new(4, 16);
+	fixture.submit(HOUR, 30, b'l');
+	fixture.submit(HOUR, 30, b'm');
+	assert_eq!(fixture.begun() + fixture.begun(), b'l' + b'm', "both have time to share");
+	fixture.submit(50, 15, b'u');
+	assert_eq!(fixture.begun(), b'u', "what runs has time for it");
+	// With a fourth, the one before would take a minute.
+	fixture.submit(HOUR, 1, b'x');
+	thread::sleep(Duration::from_millis(20));
+	assert_eq!(fixture.queue.load(), Load { waiting: 1, running: 3 });
+	fixture.finish(3);
+	assert_eq!(fixture.begun(), b'x');
+}
+
+/// Jobs that run, without threads.
+fn state_of(running: &[(u64, u64)], start: Instant) -> State {
+	let mut state = State { places: running.len(), ..State::default() };
+	for (id, (due, estimate)) in (0..).zip(running) {
+		let (turn, estimate) = (Turn::By(start + Duration::from_secs(*due)), Duration::from_secs(*estimate));
+		let on_start: OnStart = Box::new(|| Box::new(()));
+		state.wait(
+			(turn, JobId(id)),
+			Waiting { estimate, request: request(b'x'), on_start, on_done: Box::new(|_, _| ()) },
+		);
+		state.start_next(start).expect("there is room");
+	}
+	state
+}
+
+#[test]
+fn jobs_that_run_together_should_come_on_at_their_share_of_the_speed() {
+	let start = Instant::now();
+	let at = |seconds| start + Duration::from_secs(seconds);
+	let mut state = state_of(&[(HOUR, 10), (HOUR, 40)], start);
+	assert!(state.end(JobId(0), at(20)).is_some());
+	// Thirty of forty seconds are left, and nobody shares them any more.
+	state.reschedule(JobId(1), at(51));
+	assert!(state.shed(at(20)).is_empty());
+	assert!(state.shed(at(45)).is_empty());
+	state.reschedule(JobId(1), at(49));
+	assert_eq!(state.shed(at(45)).len(), 1);
 }
 
 #[test]

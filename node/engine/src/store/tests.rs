@@ -58,6 +58,22 @@ fn a_file_should_be_found_under_its_hash() {
 }
 
 #[test]
+fn a_file_that_was_opened_as_it_is_should_be_hashed_before_it_is_mapped() {
+	let (folder, store) = new_store();
+	let source = folder.path().join("model");
+	fs::write(&source, b"some bytes").unwrap();
+	let sha256 = store.add(&source, &mut quiet).unwrap();
+	let file = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap();
+	assert_eq!((&file[..], file.sha256()), (&b"some bytes"[..], sha256));
+
+	damage(&store, &sha256, b"other bytes");
+	let error = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap_err();
+	assert!(matches!(error, StoreError::Hash { actual, .. } if actual == hash(b"other bytes")), "{error}");
+	store.remove(&sha256).unwrap();
+	assert!(matches!(store.open(&sha256), Err(StoreError::Absent { .. })));
+}
+
+#[test]
 fn the_folder_should_be_made_when_something_is_added() {
 	let folder = tempfile::tempdir().unwrap();
 	let store = ModelStore::new(folder.path().join("made/for/models"));

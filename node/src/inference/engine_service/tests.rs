@@ -25,7 +25,7 @@ use std::{
 
 const BLOCK: Duration = Duration::from_secs(3);
 const CAPACITY: Capacity =
-	Capacity { threads: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK, short_jobs_apart: false };
+	Capacity { places: 1, queue: 4, timeout: Duration::from_secs(30), block: BLOCK, short_jobs_apart: false };
 
 struct Test {
 	service: EngineService<MockChain, SharedStorage>,
@@ -44,7 +44,7 @@ impl Test {
 		let (chain, metrics) = (Arc::new(MockChain::new()), metrics());
 		chain.state().models = vec![fake_model()];
 		let (waker, wakes) = waker(metrics.clone());
-		let times = Times { threads: capacity.threads as u32, block: BLOCK, commit_window: 12 };
+		let times = Times { block: BLOCK, commit_window: 12 };
 		let models = Models::new(Arc::new(FakeSource::default()), Choice::All, times);
 		let mailbox = Mailbox::new(storage.clone());
 		let syncing = Arc::new(AtomicBool::new(false));
@@ -315,6 +315,28 @@ fn a_job_that_the_process_died_on_is_abstained_from_and_not_tried_again() {
 }
 
 #[test]
+fn a_job_that_the_engines_process_died_on_is_abstained_from_and_the_next_is_answered() {
+	let runs = Arc::new(AtomicU32::new(0));
+	let counted = runs.clone();
+	let dying = FakeEngine::new().answering(move |request| match &request.input[..] {
+		b"deadly" => {
+			counted.fetch_add(1, Ordering::SeqCst);
+			Err(EngineError::Process("was killed by signal 9".into()))
+		}
+		_ => Ok(Ok(FakeEngine::made_up(request, 0))),
+	});
+	let mut test = Test::serving(dying, CAPACITY);
+	let job = test.ask(&with_input(fake_request(1), "deadly"));
+	test.chain.open_job(job);
+	assert_eq!(test.answer(&job), Err(AbstainReason::EngineFailed));
+	test.follow(2);
+	let other = test.ask(&fake_request(2));
+	assert!(test.answer(&other).is_ok());
+	assert_eq!(runs.load(Ordering::SeqCst), 1);
+	assert_eq!(Mailbox::new(test.storage.clone()).started(), Some(vec![]), "the response is enough");
+}
+
+#[test]
 fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
 	let mut test = Test::serving(panicking(), CAPACITY);
 	for (n, text) in [(1, "panic"), (2, "fail"), (3, "x")] {
@@ -325,9 +347,9 @@ fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
 }
 
 fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
-	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, seed, deadline, .. } = request;
+	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, format, seed, deadline, .. } = request;
 	let input = text.as_bytes().to_vec().try_into().expect("it is short");
-	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, seed, deadline }
+	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
 use sibyl_primitives::model::ModelFile;
 use std::sync::atomic::Ordering;
 
-const TIMES: Times = Times { threads: 1, block: Duration::from_secs(3), commit_window: 12 };
+const TIMES: Times = Times { block: Duration::from_secs(3), commit_window: 12 };
 
 fn models() -> Models {
 	with_source(Arc::new(FakeSource::default()))
@@ -16,7 +16,7 @@ fn with_source(source: Arc<FakeSource>) -> Models {
 
 fn asked(input: &str) -> Asked {
 	let (prompt, sampling) = (Prompt::Raw, Sampling { temperature: 700, top_k: 40, top_p: 950_000 });
-	Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32] }
+	Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32], format: Format::default() }
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -280,6 +280,17 @@ fn a_failing_engine_keeps_a_model_from_being_served() {
 }
 
 #[test]
+fn an_engine_that_dies_of_a_golden_is_asked_again_some_blocks_later() {
+	let dying = FakeEngine::new().answering(|_| Err(EngineError::Process("was killed by signal 9".into())));
+	let mut models = models();
+	let verdict = verdict(&mut models, &dying, fake_model());
+	assert!(matches!(&verdict, Err(why @ WhyNot::EngineDied(_)) if why.may_pass()), "{verdict:?}");
+	assert_eq!(models.update(vec![fake_model()], 2), []);
+	let verdict = verdict_at(&mut models, &FakeEngine::new(), fake_model(), 1 + TRY_AGAIN_AFTER, MILLISECOND);
+	assert_eq!(verdict, Ok(PACE));
+}
+
+#[test]
 fn a_golden_that_found_no_room_is_asked_for_at_the_next_block() {
 	let mut models = models();
 	let id = fake_model().id;
@@ -320,4 +331,32 @@ fn the_operator_chooses_among_the_models_that_the_node_has() {
 	assert_eq!(verdict_by(fake), Ok(PACE));
 	assert_eq!(verdict_by(other), Err(WhyNot::NotChosen));
 	assert_eq!(verdict_by(none), Err(WhyNot::NotChosen));
+}
+
+#[test]
+fn the_chain_and_the_engine_say_alike_which_formats_there_are_and_what_they_need() {
+	let text = |length: usize| "x".repeat(length);
+	let choices = |texts: &[String]| {
+		let texts: Result<Vec<_>, _> = texts.iter().map(|text| Text::try_from(text.as_str())).collect();
+		Format::Choice(texts.expect("they are short").try_into().expect("they are few"))
+	};
+	let numbers = [-1_000, -10, -1, 0, 1, 9, 10, 999, i64::MIN, i64::MAX].into_iter().flat_map(|min| {
+		let ends = [-7, 0, 3, 1_000_000, i64::MAX];
+		ends.into_iter().flat_map(move |max| [0, 1, 9, 10].map(|decimals| Format::Number { min, max, decimals }))
+	});
+	let many: Vec<_> = (0..32).map(|at| format!("{at:0>64}")).collect();
+	let texts = [choices(&[]), choices(&["a".into()]), choices(&["a".into(), "a".into()]), choices(&many)];
+	let stops = [0, 1, 64].map(|length| Format::Text {
+		stops: vec![text(length).as_str().try_into().expect("it is short")].try_into().expect("one fits"),
+	});
+	for format in numbers.chain(texts).chain(stops).chain([Format::default()]) {
+		let engine = engine_format(format.clone());
+		assert_eq!(sibyl_engine::check_format(&engine).is_ok(), format.is_valid(), "{format:?}");
+		if format.is_valid() {
+			assert!(format.least_output_units() >= engine.min_output_units(), "{format:?}");
+		}
+		if let Format::Number { .. } = format {
+			assert!(!format.is_valid() || format.least_output_units() == engine.min_output_units(), "{format:?}");
+		}
+	}
 }

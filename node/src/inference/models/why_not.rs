@@ -59,6 +59,9 @@ pub enum WhyNot {
 		/// What the engine said.
 		reason: String,
 	},
+	/// What it takes to serve it was being computed when the engine's process ended.
+	#[error("the engine's process {0}; it is tried again in some minutes")]
+	EngineDied(String),
 	/// Its pace could not be measured.
 	#[error("how fast it runs can't be measured: {0}")]
 	NotMeasured(String),
@@ -97,6 +100,6 @@ impl fmt::Display for Part {
 impl WhyNot {
 	/// Whether it may be otherwise some minutes later, without the operator.
 	pub fn may_pass(&self) -> bool {
-		matches!(self, Self::NotLoadedYet(_) | Self::TooSlow { .. })
+		matches!(self, Self::NotLoadedYet(_) | Self::EngineDied(_) | Self::TooSlow { .. })
 	}
 }

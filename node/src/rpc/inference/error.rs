@@ -37,9 +37,21 @@ pub enum Error {
 		/// Units it gives.
 		limit: u32,
 	},
-	/// The model generates text, and none is asked for.
-	#[error("the model generates text: say how many units of output, at least one, you want at most")]
-	NoOutputUnits,
+	/// The model generates text, and too little is asked for.
+	#[error("the model generates text: say how many units of output, at least {least} here, you want at most")]
+	NoOutputUnits {
+		/// The fewest for this format.
+		least: u32,
+	},
+	/// The format's own rules are broken.
+	#[error(
+		"the format is none: 'choice' takes 2 to 32 different texts, 'number' a min that is not above max and at most 9 \
+		 decimals, 'text' stops that are not empty; 'json' and 'regex' are not empty"
+	)]
+	FormatInvalid,
+	/// The model has no formats.
+	#[error("the model generates no text, so its answers have no format: leave it out")]
+	FormatNotOfTask,
 	/// There is no such committee.
 	#[error("'fixed' takes an odd number of seats from 1 to {MAX_FIXED_SEATS}; \"all\" takes every validator that serves the model")]
 	SeatsInvalid,
@@ -102,10 +114,12 @@ impl Error {
 			Self::PriceOverflow => 10009,
 			Self::UnknownBlock(_) => 10010,
 			Self::RuntimeFailed(_) => 10011,
-			Self::NoOutputUnits => 10012,
+			Self::NoOutputUnits { .. } => 10012,
 			Self::Busy { .. } => 10013,
 			Self::Suspended => 10014,
 			Self::InvalidParameter { .. } => 10015,
+			Self::FormatInvalid => 10016,
+			Self::FormatNotOfTask => 10017,
 		}
 	}
 
@@ -118,7 +132,9 @@ impl Error {
 			Self::InputEmpty => "InputEmpty",
 			Self::InputTooLong { .. } => "InputTooLong",
 			Self::OutputTooLong { .. } => "OutputTooLong",
-			Self::NoOutputUnits => "NoOutputUnits",
+			Self::NoOutputUnits { .. } => "NoOutputUnits",
+			Self::FormatInvalid => "FormatInvalid",
+			Self::FormatNotOfTask => "FormatNotOfTask",
 			Self::SeatsInvalid => "SeatsInvalid",
 			Self::TooFewValidators { .. } => "TooFewValidators",
 			Self::TooManyValidators { .. } => "TooManyValidators",
@@ -138,7 +154,9 @@ impl Error {
 			QuoteError::InputEmpty => Self::InputEmpty,
 			QuoteError::InputTooLong { limit } => Self::InputTooLong { limit },
 			QuoteError::OutputTooLong { limit } => Self::OutputTooLong { limit },
-			QuoteError::NoOutputUnits => Self::NoOutputUnits,
+			QuoteError::NoOutputUnits { least } => Self::NoOutputUnits { least },
+			QuoteError::FormatInvalid => Self::FormatInvalid,
+			QuoteError::FormatNotOfTask => Self::FormatNotOfTask,
 			QuoteError::SeatsInvalid => Self::SeatsInvalid,
 			QuoteError::TooFewValidators { serving } => Self::TooFewValidators { serving },
 			QuoteError::TooManyValidators { limit } => Self::TooManyValidators { limit },

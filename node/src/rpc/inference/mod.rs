@@ -15,6 +15,7 @@ use jsonrpsee::{
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, Lookup},
+	format::Format,
 	job::{JobId, Seats},
 	model::ModelId,
 	AccountId, BlockNumber, Hash,
@@ -44,7 +45,7 @@ pub trait InferenceApi {
 	#[method(name = "listModels", blocking)]
 	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>>;
 
-	/// What a job costs: `seats` is `"all"` or `{"fixed": 5}`.
+	/// What a job costs: `seats` is `"all"` or `{"fixed": 5}`; `format` is text where none is given.
 	#[method(name = "quote", blocking)]
 	fn quote(
 		&self,
@@ -52,6 +53,7 @@ pub trait InferenceApi {
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
+		format: Option<Format>,
 		at: Option<Hash>,
 	) -> RpcResult<Quote>;
 
@@ -158,10 +160,12 @@ where
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
+		format: Option<Format>,
 		at: Option<Hash>,
 	) -> RpcResult<Quote> {
 		let block = self.block(at)?;
-		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units);
+		let format = format.unwrap_or_default();
+		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units, format);
 		let quote = quote.map_err(Error::from)?.map_err(|error| Error::of_quote(model, error))?;
 		Ok(quote.into())
 	}

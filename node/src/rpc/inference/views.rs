@@ -1,8 +1,10 @@
 //! What the methods answer, as JSON: addresses in SS58, bytes in hex with text beside them, balances as decimal strings
 //! since JavaScript's numbers can't hold them.
 
+mod answer;
 mod validator;
 
+pub use answer::Answer;
 pub use validator::Validator;
 
 use serde::{Deserialize, Serialize};
@@ -11,11 +13,12 @@ use sibyl_primitives::{
 		AgreementView, AuditView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView,
 		SettlementView, Support as ChainSupport,
 	},
+	format::Format,
 	job::{
 		AbstainReason, Fingerprint, JobId, JobOptions, Prompt, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict,
 	},
 	model::{ModelFile, ModelId, ModelLimits, Task},
-	output::{Answer as ChainAnswer, Finish as ChainFinish, Output},
+	output::Output,
 	price::Quote as ChainQuote,
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
@@ -90,6 +93,8 @@ pub struct Options {
 	pub sampling: Sampling,
 	/// What sampling starts from, a decimal number; none takes the job's fingerprint.
 	pub seed: Option<String>,
+	/// What form the answer has, for models that generate.
+	pub format: Format,
 }
 
 /// A price, in the smallest unit.
@@ -300,52 +305,6 @@ pub enum Status {
 	Cancelled,
 }
 
-/// What a model says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Answer {
-	/// The label of a text.
-	Classification {
-		/// The label with the highest score.
-		label: String,
-		/// The highest scores, in falling order.
-		scores: Vec<LabelScore>,
-	},
-	/// A text.
-	Generation {
-		/// The text, without the token that ended it.
-		text: String,
-		/// The tokens, as the model numbers them, likewise.
-		tokens: Vec<u32>,
-		/// Why it ends.
-		finish: Finish,
-	},
-	/// A vector that is near those of texts with a like meaning.
-	Embedding {
-		/// Its components; 32,767 stands for 1, which is the vector's length.
-		values: Vec<i16>,
-	},
-}
-
-/// Why a generated text ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Finish {
-	/// The model ended it.
-	Stop,
-	/// It has as many tokens as the job pays for.
-	Length,
-}
-
-/// How well a label fits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabelScore {
-	/// The label.
-	pub label: String,
-	/// Its probability in millionths.
-	pub score: u32,
-}
-
 /// A model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -421,8 +380,9 @@ impl From<JobView> for Job {
 }
 
 impl From<JobOptions> for Options {
-	fn from(JobOptions { seats, max_output_units, draw_delay, prompt, sampling, seed }: JobOptions) -> Self {
-		Self { seats, max_output_units, draw_delay, prompt, sampling, seed: seed.map(|seed| seed.to_string()) }
+	fn from(JobOptions { seats, max_output_units, draw_delay, prompt, sampling, seed, format }: JobOptions) -> Self {
+		let seed = seed.map(|seed| seed.to_string());
+		Self { seats, max_output_units, draw_delay, prompt, sampling, seed, format }
 	}
 }
 
@@ -530,30 +490,6 @@ impl From<AuditView> for Audit {
 impl From<SettlementView> for Settlement {
 	fn from(SettlementView { paid, refunded, protocol_share }: SettlementView) -> Self {
 		Self { paid: paid.to_string(), refunded: refunded.to_string(), protocol_share: protocol_share.to_string() }
-	}
-}
-
-impl From<ChainAnswer> for Answer {
-	fn from(answer: ChainAnswer) -> Self {
-		match answer {
-			ChainAnswer::Classification(classification) => Self::Classification {
-				label: classification.label.to_string_lossy(),
-				scores: classification
-					.scores
-					.iter()
-					.map(|score| LabelScore { label: score.label.to_string_lossy(), score: score.score })
-					.collect(),
-			},
-			ChainAnswer::Generation(generation) => Self::Generation {
-				text: generation.text.to_string_lossy(),
-				tokens: generation.tokens.into_inner(),
-				finish: match generation.finish {
-					ChainFinish::Stop => Finish::Stop,
-					ChainFinish::Length => Finish::Length,
-				},
-			},
-			ChainAnswer::Embedding(embedding) => Self::Embedding { values: embedding.values.into_inner() },
-		}
 	}
 }
 

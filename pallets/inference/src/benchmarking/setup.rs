@@ -1,6 +1,7 @@
 //! What the benchmarks start from.
 
 use super::*;
+use alloc::format;
 
 pub const FUNDS: Balance = 1_000_000_000_000_000_000;
 pub const STAKE: Balance = 1_000;
@@ -132,9 +133,21 @@ pub fn leave_out_what_is_shared<T: Config>() {
 	}
 }
 
+/// The most that a requester may choose: the largest committee, and the format with the most to look through.
+pub fn options() -> JobOptions {
+	let choice = |at: u32| format!("{at:0>64}").as_str().try_into().expect("it fits");
+	let choices: Vec<_> = (0..MAX_CHOICES).map(choice).collect();
+	JobOptions {
+		seats: Seats::Fixed(MAX_FIXED_SEATS),
+		max_output_units: 1_024,
+		format: Format::Choice(choices.try_into().expect("they fit")),
+		..Default::default()
+	}
+}
+
 pub fn submitted<T: Config>() -> (JobId, Job) {
 	let id = NextJob::<T>::get();
-	let options = JobOptions { seats: Seats::Fixed(MAX_FIXED_SEATS), max_output_units: 1_024, ..Default::default() };
+	let options = options();
 	Pallet::<T>::do_submit(requester(), model(0).id(), vec![b'x'; 100], options, Balance::MAX).expect("it is right");
 	(id, Jobs::<T>::get(id).expect("it was submitted"))
 }

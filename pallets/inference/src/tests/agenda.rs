@@ -95,7 +95,7 @@ fn a_draw_that_had_to_wait_takes_the_vrf_of_the_block_that_draws() {
 fn a_longer_delay_takes_the_last_vrfs_and_in_their_order() {
 	Chain::default().run(|| {
 		let options = JobOptions { draw_delay: 2, ..fixed(3) };
-		let jobs: Vec<_> = (0..=DUE_PER_BLOCK).map(|_| submit(options)).collect();
+		let jobs: Vec<_> = (0..=DUE_PER_BLOCK).map(|_| submit(options.clone())).collect();
 		next_block();
 		for vrf in 1..=3 {
 			set_vrf(Some([vrf; 32]));

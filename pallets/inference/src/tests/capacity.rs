@@ -4,6 +4,7 @@ use crate::{mock::*, *};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use sibyl_primitives::{
 	api::QuoteError,
+	format::Format,
 	job::Seats,
 	model::{Availability, Pace},
 };
@@ -39,7 +40,7 @@ fn all_is_refused_while_anyone_lacks_a_bond() {
 	Chain::default().run(|| {
 		unbond(2, BOND - CHARGE + 1);
 		assert_noop!(try_submit(all_seats()), Error::<Test>::Busy);
-		let quoted = Inference::quote(model().id(), Seats::All, 5, 0);
+		let quoted = Inference::quote(model().id(), Seats::All, 5, 0, Format::default());
 		assert_eq!(quoted, Err(QuoteError::Busy { serving: 4 }));
 		assert_ok!(Inference::bond_service(RuntimeOrigin::signed(account(2)), 1));
 		assert_ok!(try_submit(all_seats()));

@@ -4,6 +4,7 @@ use crate::{agenda::Duty, mock::*, *};
 use codec::Encode;
 use sibyl_primitives::{
 	api::ServiceRecord,
+	format::Format,
 	job::{AbstainReason, Prompt, Sampling, Seats},
 	mailbox::{
 		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote,
@@ -37,6 +38,7 @@ fn options() -> JobOptions {
 		prompt: Prompt::Raw,
 		sampling: Sampling { temperature: 700, top_k: 40, top_p: 900_000 },
 		seed: Some(7),
+		format: Format::Number { min: -1, max: 100, decimals: 2 },
 	}
 }
 
@@ -123,7 +125,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["394 fe42ea2168193aec", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["412 9bb714eaa2bfd2d5", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),
@@ -187,6 +189,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 		max_output_units: 3,
 		prompt: Prompt::Raw,
 		sampling: options().sampling,
+		format: options().format,
 		seed: [4; 32],
 		deadline: 5,
 	};
@@ -203,7 +206,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 	assert_eq!(
 		samples,
 		[
-			"120 8681b7ab549509a5",
+			"138 13473f5c20280001",
 			"43 edaf7acc902efe81",
 			"3 08cce3cf72392da5",
 			"14 65b823bb9be7e60b",

@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok};
-use sibyl_primitives::api::KeySetView;
+use sibyl_primitives::{api::KeySetView, format::Format};
 use sp_core::Pair;
 use sp_runtime::DispatchError;
 
@@ -128,7 +128,7 @@ fn a_suspended_model_takes_no_jobs_and_its_open_ones_are_refunded() {
 		commit_by(1..2, committing, &answer("eng"));
 		assert_eq!(verdict(committing), Some(Verdict::Cancelled));
 		assert_eq!(before.gain(&requester()), 0);
-		let refused = Inference::quote(model().id(), all_seats().seats, 5, 0);
+		let refused = Inference::quote(model().id(), all_seats().seats, 5, 0, Format::default());
 		assert_eq!(refused, Err(sibyl_primitives::api::QuoteError::Suspended));
 		assert_ok!(Models::resume(RuntimeOrigin::root(), model().id()));
 		submit(all_seats());

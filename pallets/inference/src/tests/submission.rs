@@ -1,6 +1,11 @@
 use crate::{mock::*, *};
 use frame_support::{assert_noop, assert_ok};
-use sibyl_primitives::job::Seats;
+use sibyl_primitives::{
+	api::QuoteError,
+	format::Format,
+	job::Seats,
+	model::{ModelRevision, Task},
+};
 
 fn try_submit(input: &[u8], options: JobOptions, max_fee: Balance) -> frame_support::dispatch::DispatchResult {
 	Inference::submit(RuntimeOrigin::signed(requester()), model().id(), input.to_vec(), options, max_fee)
@@ -130,8 +135,95 @@ fn open_jobs_are_bounded_by_account_and_in_total() {
 fn a_quote_is_what_a_job_then_costs() {
 	Chain::default().run(|| {
 		let options = JobOptions { max_output_units: 20, ..fixed(3) };
-		let quote = Inference::quote(model().id(), options.seats, 5, 20).expect("the job can be had");
+		let quote =
+			Inference::quote(model().id(), options.seats, 5, 20, Format::default()).expect("the job can be had");
 		assert_ok!(try_submit(b"hello", options, quote.total));
 		assert_eq!(held(), quote.total);
 	});
+}
+
+/// A choice between two texts of three bytes.
+fn choice() -> Format {
+	let texts = ["yes", "nay"].map(|text| text.try_into().expect("it is short"));
+	Format::Choice(texts.to_vec().try_into().expect("two fit"))
+}
+
+fn with_format(format: Format, max_output_units: u32) -> JobOptions {
+	JobOptions { format, max_output_units, ..all_seats() }
+}
+
+/// A model that generates text, which all serve who serve the other one.
+fn generating() -> ModelId {
+	let revision = ModelRevision { task: Task::Generate, ..model() };
+	let id = revision.id();
+	pallet_models::Models::<Test>::insert(id, revision);
+	for (validator, record) in Attestations::<Test>::iter_prefix(model().id()) {
+		Attestations::<Test>::insert(id, validator, record);
+	}
+	Rosters::<Test>::insert(id, Rosters::<Test>::get(model().id()));
+	id
+}
+
+fn try_ask(model: ModelId, input: &[u8], options: JobOptions) -> frame_support::dispatch::DispatchResult {
+	Inference::submit(RuntimeOrigin::signed(requester()), model, input.to_vec(), options, Balance::MAX)
+}
+
+#[test]
+fn only_a_model_that_generates_has_formats() {
+	Chain::default().run(|| {
+		let [other, generating] = [model().id(), generating()];
+		assert_noop!(try_ask(other, b"hello", with_format(choice(), 0)), Error::<Test>::FormatNotOfTask);
+		assert_ok!(try_ask(generating, b"hello", with_format(choice(), 0)));
+	});
+}
+
+#[test]
+fn a_format_that_breaks_its_rules_or_has_too_few_units_is_refused() {
+	Chain::default().run(|| {
+		let model = generating();
+		let number = |min, max, decimals| Format::Number { min, max, decimals };
+		let alone = Format::Choice(vec!["yes".try_into().expect("it is short")].try_into().expect("one fits"));
+		let cases: [(Format, u32, Error<Test>); 6] = [
+			(alone, 0, Error::FormatInvalid),
+			(number(1, 0, 0), 50, Error::FormatInvalid),
+			(number(0, 1, 10), 50, Error::FormatInvalid),
+			(number(-100, 5, 2), 5, Error::NoOutputUnits),
+			(Format::default(), 0, Error::NoOutputUnits),
+			(Format::Regex("a*".try_into().expect("it is short")), 0, Error::NoOutputUnits),
+		];
+		for (format, units, error) in cases {
+			assert_noop!(try_ask(model, b"hello", with_format(format, units)), error);
+		}
+		assert_ok!(try_ask(model, b"hello", with_format(number(-100, 5, 2), 6)));
+		let quote = |format| Inference::quote(model, Seats::All, 5, 4, format).map(|_| ());
+		assert_eq!(quote(number(-100, 5, 2)), Err(QuoteError::NoOutputUnits { least: 6 }));
+		assert_eq!(quote(number(1, 0, 0)), Err(QuoteError::FormatInvalid));
+	});
+}
+
+#[test]
+fn the_texts_of_a_format_are_paid_for_and_count_as_input() {
+	Chain::default().run(|| {
+		let model = generating();
+		assert_ok!(try_ask(model, b"hello", with_format(choice(), 0)));
+		// Five bytes of input and six of choices.
+		assert_eq!(held(), 4 * 1_110 + 222);
+		assert_eq!(job(0).input_units, 11);
+		assert_noop!(try_ask(model, &[b'x'; 507], with_format(choice(), 0)), Error::<Test>::InputTooLong);
+		let quoted = Inference::quote(model, Seats::All, 5, 0, choice()).expect("the job can be had");
+		assert_eq!(quoted, job(0).quote);
+	});
+}
+
+#[test]
+fn another_format_is_another_job() {
+	Chain::default().run(|| {
+		let one = fingerprint_of(with_format(choice(), 1));
+		assert_ne!(one, fingerprint_of(with_format(Format::default(), 1)));
+		assert_eq!(one, fingerprint_of(with_format(choice(), 1)));
+	});
+}
+
+fn fingerprint_of(options: JobOptions) -> Hash {
+	sibyl_primitives::job::fingerprint(&requester(), 0, &model().id(), b"hello", &options)
 }

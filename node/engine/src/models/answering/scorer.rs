@@ -7,7 +7,7 @@
 
 use super::Next;
 use crate::format::choice::{shares, Likelihood};
-use crate::kernels::{all_finite, Kernels};
+use crate::kernels::Kernels;
 use crate::sampling::LANES;
 use crate::{Refusal, Response};
 
@@ -34,15 +34,10 @@ impl Scorer {
 
 	/// Scores what follows the last token that was read.
 	pub fn take(&mut self, logits: &[f32]) -> Result<Option<Next>, Refusal> {
-		if !all_finite(logits) {
-			return Err(Refusal::NotFinite);
-		}
 		self.terms.clear();
 		self.terms.extend_from_slice(logits);
-		// Whole lanes: a copy of a logit changes no other one's term.
-		let last = logits.last().copied().unwrap_or_default();
-		self.terms.resize(logits.len().next_multiple_of(LANES), last);
-		self.kernels.softmax_terms(&mut self.terms, 1.0);
+		self.terms.resize(logits.len().next_multiple_of(LANES), 0.0);
+		self.kernels.softmax_of(&mut self.terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
 		let terms = &self.terms[..logits.len()];
 		if self.read == 0 {
 			for (likelihood, text) in self.likelihoods.iter_mut().zip(&self.texts) {

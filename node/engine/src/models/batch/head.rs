@@ -1,12 +1,12 @@
 //! What most prompts of a model begin with: the constant part of its chat template.
 
 use crate::kernels::attention::KvCache;
-use crate::models::llama::{Llama, Workspace};
+use crate::models::llama::{Llama, Workspace, CACHE_STEP};
 use crate::EngineError;
 use std::sync::OnceLock;
 
-/// Longer ones are not kept whole: for SmolLM2, so many positions take 24 MB.
-const MOST_POSITIONS: usize = 512;
+/// Of longer ones the beginning is kept.
+const MOST_POSITIONS: usize = CACHE_STEP;
 
 /// Tokens that are read once, and what the model keeps of them, which every request copies that begins alike.
 pub(super) struct Head {

@@ -68,7 +68,7 @@ impl<'a> Leader<'a> {
 	fn has_place_for(&self, job: &Job) -> bool {
 		let limits = self.batch.limits;
 		let taken = self.running.iter().fold(job.cache_bytes, |taken, job| taken.saturating_add(job.cache_bytes));
-		self.running.len() < limits.places && taken <= limits.cache_bytes
+		self.running.is_empty() || self.running.len() < limits.places && taken <= limits.cache_bytes
 	}
 
 	/// A pass. If it panics, its requests fail, and false is returned.

@@ -91,7 +91,7 @@ fn the_trace_should_be_of_the_row_that_the_classifier_is_multiplied_with() {
 	}
 	let other = Request { input: "Zdravstvuj!".into(), ..request };
 	assert_ne!(model.run(&other, Kernels::best(), 1).unwrap().trace, expected);
-	assert_eq!(hex(expected), "d05317762f878d99fd484c5dc1476362ebc097ea0e61c0e4e08a9dfa0c45a917");
+	assert_eq!(hex(expected), "8e3adb8ece21bb8f6c14ddd7f5d3708b5bd5fc22132d1404209e46275f27f204");
 }
 
 #[test]
@@ -142,6 +142,18 @@ fn an_overflow_anywhere_should_be_the_same_refusal_on_every_tier() {
 			let stop = last_rows(&model, b"overflow", &Plan::distinct(8), kernels, 1).err();
 			assert!(matches!(stop, Some(Stop::Refused(Refusal::NotFinite))), "{tensor} on {tier:?}: {stop:?}");
 		}
+	}
+}
+
+#[test]
+fn a_variance_that_is_not_finite_should_be_a_refusal_and_no_row_of_zeros() {
+	// Finite, and so are all that follow, but not their squares.
+	let large = |bytes: &mut [u8]| bytes[usize::from(b'o') * WIDTH * 4..][..4].copy_from_slice(&3e19_f32.to_le_bytes());
+	let model = CommonLingua::load(&changed("embed.weight", large)).unwrap();
+	for kernels in Tier::ALL.into_iter().filter_map(Kernels::new) {
+		let stop = last_rows(&model, b"overflow", &Plan::distinct(8), kernels, 1).err();
+		assert!(matches!(stop, Some(Stop::Refused(Refusal::NotFinite))), "{:?}: {stop:?}", kernels.tier());
+		assert!(last_rows(&model, b"this is", &Plan::distinct(7), kernels, 1).is_ok());
 	}
 }
 

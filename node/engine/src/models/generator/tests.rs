@@ -37,6 +37,21 @@ fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
 	}
 }
 
+#[test]
+fn a_template_that_fails_on_a_text_should_be_a_refusal() {
+	let raising = "{% if messages[0].content == 'a' %}{{ raise_exception('no') }}{% endif %}b";
+	let lower = "{{ messages[0].content | lower }}";
+	let endless = "{% if messages[0].content == 'a' %}{% for i in range(99999999) %}b{% endfor %}{% endif %}b";
+	for (template, text) in [(raising, "a"), (lower, "É"), (endless, "a")] {
+		let model = load(template).unwrap();
+		let refused = Inference::refused(Refusal::Template);
+		assert_eq!(model.run(&request(text, 1, 2), Kernels::best(), 1), Ok(refused), "{template}");
+		let raw = Request { prompt: Prompt::Raw, ..request(text, 1, 2) };
+		assert!(model.run(&raw, Kernels::best(), 1).unwrap().outcome.is_ok(), "there is no template in it");
+		assert!(model.run(&request("b", 1, 2), Kernels::best(), 1).unwrap().outcome.is_ok(), "{template}");
+	}
+}
+
 fn model() -> Generator {
 	load("{{ bos_token }}a{{ messages[0].content }}c").unwrap()
 }
@@ -113,11 +128,25 @@ fn the_trace_should_not_depend_on_tier_threads_or_what_was_asked_before() {
 	assert_eq!(
 		expected.map(|inference| hex(inference.trace)),
 		[
-			"249781bddaaa789ae520f7c444517f6c2a3f34aea38fe55886b7c79a56454957",
-			"04bfa0a631f51167bef7647a08fca3e339cafeca27e0e70b7e6eb947b326c54c",
-			"66ca579deef5c8bdb935803f6f29802269d0b20202380681dc731afaa47d694c",
+			"ca93de0f9f9ef09ca89da5ee8cc5c87760a36de9391e752e8379edd9ff43b057",
+			"8d636796e1b7e55143fe552be4daef4af92953640894305f76c04c8ea39c6ab9",
+			"ea70ff29ab269449a4571cd079075f4d5d3f671d27d32d1532ed96c00da70868",
 		]
 	);
+}
+
+#[test]
+fn callers_at_once_should_each_get_what_they_get_alone() {
+	let texts = ["a", "ab", "abc", "cab", "bbb", "?", "aaaaaaaaaa", "c"];
+	let requests: Vec<Request> = (0..24).map(|at| request(texts[at % 8], at as u8, 1 + at as u32 % 9)).collect();
+	let expected: Vec<Inference> = requests.iter().map(|request| run(&model(), request)).collect();
+	let model = model();
+	std::thread::scope(|scope| {
+		for (request, expected) in requests.iter().zip(&expected) {
+			let model = &model;
+			scope.spawn(move || assert_eq!(model.run(request, Kernels::best(), 2).as_ref(), Ok(expected)));
+		}
+	});
 }
 
 #[test]

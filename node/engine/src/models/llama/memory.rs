@@ -8,13 +8,18 @@ use crate::EngineError;
 /// What a token of the vocabulary takes in a tokenizer, with its merges, and in the tree that formats of answers need, in
 /// bytes; measured, and rounded up.
 const TOKENIZER_BYTES: u64 = 512 + 64;
+/// How many numbers of four bytes per token of the vocabulary a request has: its logits, their terms, and candidates.
+const CHOICE_NUMBERS: usize = 8;
 /// How many floats of each width a row of a pass has at once, at most.
 const ROW_COPIES: u64 = 4;
 const FLOAT_BYTES: u64 = 4;
+/// Keys and values are kept in half precision.
+const HALVES_OF_FLOAT: usize = 2;
 
-/// How many bytes a file's model takes at most while it is loaded and reads so many positions: its weights, keys and
-/// values, the rows of a pass, and a tokenizer. The file's own bytes are not counted.
-pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize) -> Result<u64, EngineError> {
+/// How many bytes a file's model takes at most while it is loaded and serves so many requests at once, each of so many
+/// positions: its weights, keys and values, those of a template's head, the rows of a pass, what chooses tokens, and a
+/// tokenizer. The file's own bytes are not counted.
+pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usize) -> Result<u64, EngineError> {
 	let config = Config::read(file)?;
 	let product =
 		|factors: &[usize]| factors.iter().fold(FLOAT_BYTES, |product, factor| product.saturating_mul(*factor as u64));
@@ -30,16 +35,17 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize) -> Result<u64
 		largest = largest.max(bytes);
 	}
 	let positions = positions.min(config.context).next_multiple_of(CACHE_STEP);
+	let cached = positions.saturating_mul(requests).saturating_add(CACHE_STEP);
 	let rows =
 		product(&[MAX_ROWS, 2 * config.hidden + 2 * config.width + (config.heads + 2 * config.kv_heads) * config.head]);
 	let parts = [
 		all,
 		// A matrix is in its file's order and in its own for a moment.
 		largest,
-		product(&[2, positions, config.layers, config.kv_heads, config.head]),
+		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
-		product(&[2, config.vocabulary]),
+		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
 		KEPT_BYTES as u64,
 	];
@@ -52,7 +58,19 @@ mod tests {
 	use super::*;
 
 	fn needed(bytes: &[u8], positions: usize) -> u64 {
-		memory_needed(&GgufFile::parse(bytes).unwrap(), positions).unwrap()
+		memory_needed(&GgufFile::parse(bytes).unwrap(), positions, 1).unwrap()
+	}
+
+	#[test]
+	fn each_further_request_should_need_what_its_cache_takes_and_some_for_its_choices() {
+		let bytes = made_up("llama", GgufDtype::Q4_1);
+		let file = GgufFile::parse(&bytes).unwrap();
+		let of = |requests| memory_needed(&file, 200, requests).unwrap();
+		let each = of(2) - of(1);
+		assert_eq!(of(17) - of(1), 16 * each);
+		let cache = super::super::tests::load(&bytes).unwrap().cache_bytes(200) as u64;
+		assert!((cache..cache + 4_000).contains(&each), "{each}, of which the cache takes {cache}");
+		assert_eq!(memory_needed(&file, 200, usize::MAX), Ok(u64::MAX));
 	}
 
 	#[test]

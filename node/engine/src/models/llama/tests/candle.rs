@@ -79,16 +79,16 @@ fn check(name: &str, logits: &[Vec<f32>], vocabulary: usize, tolerance: f32) {
 	assert!(difference <= tolerance * largest, "{name}: {difference} where the largest logit is {largest}");
 }
 
-/// When the data was made, the differences were up to 1.6e-6 in floats, 1.8e-4 where only ours rounds the inputs of
-/// quantised matrices (to 15 bits), and 2.5e-2, some 128 times as much, where candle does too (to 8 bits).
+/// When the data was made, the differences were up to 9.8e-4, since only ours rounds keys and values to half precision (up
+/// to 1.6e-6 in floats without that), and 2.5e-2 where candle rounds the inputs of quantised matrices to 8 bits.
 #[test]
 fn logits_should_be_near_candles() {
 	for (name, shape) in models() {
 		let logits = logits(&shape.file());
 		if shape.dtype == GgufDtype::F32 {
-			check(name, &logits, shape.vocabulary, 5e-6);
+			check(name, &logits, shape.vocabulary, 1e-3);
 		} else {
-			check(&format!("{name}-as-floats"), &logits, shape.vocabulary, 4e-4);
+			check(&format!("{name}-as-floats"), &logits, shape.vocabulary, 1e-3);
 			check(name, &logits, shape.vocabulary, 4e-2);
 		}
 	}

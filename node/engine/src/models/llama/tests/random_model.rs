@@ -40,6 +40,22 @@ impl Noise {
 			GgufDtype::Bf16 => {
 				(0..count).flat_map(|_| ((self.bits() & 0x807f) as u16 | 0x3d80).to_le_bytes()).collect()
 			}
+			GgufDtype::Q4K => (0..count / 256)
+				.flat_map(|_| {
+					let scale = (0x0c00 + (self.bits() % 0x200) as u16).to_le_bytes();
+					let minimum = (0x1800 + (self.bits() % 0x100) as u16).to_le_bytes();
+					let mut block = [scale, minimum].concat();
+					block.resize_with(dtype.block_bytes(), || self.bits() as u8);
+					block
+				})
+				.collect(),
+			GgufDtype::Q6K => (0..count / 256)
+				.flat_map(|_| {
+					let mut block: Vec<u8> = (2..dtype.block_bytes()).map(|_| self.bits() as u8).collect();
+					block.extend((0x0400 + (self.bits() % 0x200) as u16).to_le_bytes());
+					block
+				})
+				.collect(),
 			_ => (0..count / 32)
 				.flat_map(|_| {
 					let mut block = (scale + (self.bits() % 0x200) as u16).to_le_bytes().to_vec();
@@ -57,6 +73,11 @@ impl Noise {
 impl Shape {
 	/// The model's file, always the same.
 	pub fn file(&self) -> Vec<u8> {
+		self.file_for(400)
+	}
+
+	/// The file of a model that reads so many positions.
+	pub fn file_for(&self, context: u32) -> Vec<u8> {
 		let Self { family, dtype, width, hidden, heads, kv_heads, vocabulary, .. } = *self;
 		let mut noise = Noise(11);
 		let key = |name: &str| format!("{family}.{name}");
@@ -75,11 +96,11 @@ impl Shape {
 			("attention.head_count_kv", kv_heads),
 			("attention.key_length", HEAD),
 			("rope.dimension_count", HEAD),
-			("context_length", 400),
 		];
 		for (name, size) in sizes {
 			file = file.value(&key(name), Item::U32(size as u32));
 		}
+		file = file.value(&key("context_length"), Item::U32(context));
 		let mut add = |name: String, dtype: GgufDtype, shape: &[usize]| {
 			let count = shape.iter().product();
 			let data = if name.contains("norm") { noise.floats(count, 1.0) } else { noise.tensor(dtype, count) };

@@ -1,0 +1,126 @@
+//! The engine that nodes run, in a real process: its answers are those of the same engine in this one.
+
+use sibyl_engine::{
+	store::{known, ModelStore},
+	Architecture, CheckedFile, Engine, EngineError, Limits, LocalEngine, Request, COMMON_LINGUA,
+};
+use sibyl_engine_process::{
+	child::{self, LocalHost},
+	EngineProcess, LoadError, ModelFiles, NamedFile, Settings,
+};
+use std::{fs, path::PathBuf, thread};
+
+/// Set in a child.
+const IN_CHILD: &str = "SIBYL_TEST_LOCAL_CHILD";
+
+const CONTEXT: u32 = 512;
+
+/// Not a test: what the processes are that the tests start.
+#[test]
+fn child() {
+	if std::env::var_os(IN_CHILD).is_some() {
+		child::run(LocalHost::new).expect("the parent ends it");
+	}
+}
+
+fn engine(memory: Option<u64>) -> EngineProcess {
+	let mut settings = Settings::this_program(&["--exact", "child", "--nocapture"]);
+	let program = settings.program;
+	settings.program = Box::new(move || {
+		let mut command = program();
+		command.env(IN_CHILD, "1");
+		command
+	});
+	EngineProcess::new(Settings { memory, ..settings }).expect("its thread starts")
+}
+
+fn question(model: [u8; 32], input: &str) -> Request {
+	Request::new(model, input, Limits { max_input_bytes: 4096, max_output_units: 16 })
+}
+
+/// A model that is installed on this machine; none, with a word about it, where it is not.
+fn installed(name: &str, architecture: Architecture) -> Option<ModelFiles> {
+	let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from);
+	let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sibyl/models")))?;
+	let store = ModelStore::new(folder);
+	let known = known::ALL.iter().find(|known| known.name == name).expect("this release knows it");
+	let hashes: Vec<_> = known.files().map(|file| file.sha256).collect();
+	if !hashes.iter().all(|sha256| store.contains(sha256)) {
+		println!("{name}: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
+		return None;
+	}
+	let files = hashes.iter().map(|sha256| NamedFile { path: store.path(sha256), sha256: sha256.0 }).collect();
+	Some(ModelFiles { name: name.into(), architecture, files, context: CONTEXT })
+}
+
+/// The same model in this process.
+fn loaded_here(model: &ModelFiles) -> LocalEngine {
+	let engine = LocalEngine::new(1);
+	let contents: Vec<_> = model.files.iter().map(|file| fs::read(&file.path).expect("it can be read")).collect();
+	let files = contents.iter().zip(&model.files).map(|(content, file)| CheckedFile::check(content, file.sha256));
+	let files: Vec<_> = files.collect::<Result<_, _>>().expect("they are not damaged");
+	engine.load(&model.name, model.architecture, &files).expect("it is a model");
+	engine
+}
+
+#[test]
+fn the_compiled_in_model_should_be_there_and_say_the_same() {
+	let (engine, here) = (engine(None), LocalEngine::embedded(1).expect("it is compiled in"));
+	for text in ["Der Hund schläft im Garten.", "The weather is lovely today.", ""] {
+		let question = question(COMMON_LINGUA, text);
+		assert_eq!(engine.infer(&question), here.infer(&question), "{text}");
+	}
+	assert_eq!(engine.models(), here.models());
+}
+
+#[test]
+fn installed_models_should_say_the_same_also_several_at_once_and_after_a_crash() {
+	let engine = engine(Some(4 << 30));
+	for (name, architecture) in [("smollm2", Architecture::Llama), ("minilm", Architecture::Bert)] {
+		let Some(model) = installed(name, architecture) else { continue };
+		let here = loaded_here(&model);
+		assert_eq!(vec![engine.load(&model).expect("it is loaded")], here.models());
+		let ask = |text: &str| {
+			let question = question(model.files[0].sha256, text);
+			assert_eq!(engine.infer(&question), here.infer(&question), "{name}: {text}");
+		};
+		let ask = &ask;
+		thread::scope(|scope| {
+			for text in ["What is the capital of France?", "Once upon a time", ""] {
+				scope.spawn(move || ask(text));
+			}
+		});
+		let pid = engine.pid().expect("there is a child");
+		let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+		assert!(killed.expect("there is a kill").success());
+		// What is asked before the end is seen ends with it.
+		while engine.pid() == Some(pid) {
+			thread::yield_now();
+		}
+		ask("Hello");
+	}
+}
+
+#[test]
+fn a_damaged_file_and_one_that_does_not_fit_should_be_refused() {
+	let engine = engine(Some(96 << 20));
+	let file = tempfile::NamedTempFile::new().expect("a file can be made");
+	fs::write(file.path(), "GGUF and no more").expect("it can be written");
+	let model = |sha256| ModelFiles {
+		name: "x".into(),
+		architecture: Architecture::Llama,
+		files: vec![NamedFile { path: file.path().into(), sha256 }],
+		context: CONTEXT,
+	};
+	let refused = engine.load(&model([7; 32])).expect_err("its hash differs");
+	let LoadError::Engine(EngineError::HashMismatch { actual, expected: [7, ..] }) = refused else {
+		panic!("{refused}")
+	};
+	let refused = engine.load(&model(actual)).expect_err("it is no model");
+	assert!(matches!(refused, LoadError::Engine(EngineError::InvalidModel(_))), "{refused}");
+
+	let Some(smollm2) = installed("smollm2", Architecture::Llama) else { return };
+	let refused = engine.load(&smollm2).expect_err("it takes more than the process may");
+	assert!(matches!(refused, LoadError::Memory { available, .. } if available < 96 << 20), "{refused}");
+	engine.infer(&question(COMMON_LINGUA, "a")).expect("it has not died of that");
+}

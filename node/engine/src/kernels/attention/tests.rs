@@ -1,0 +1,126 @@
+use super::super::lanes::soft_fma;
+use super::super::pool::Pool;
+use super::super::quant::columns::half_to_f32;
+use super::super::tests::{bits, exp, lanes_and_tree, noisy, other_tiers, scalar};
+use super::*;
+use crate::tests::Noise;
+
+const KV_HEADS: usize = 2;
+const GROUP: usize = 3;
+const HEADS: usize = KV_HEADS * GROUP;
+const SCALE: f32 = 0.125;
+
+/// Keys, values and queries of some positions, each of which is a row of all heads.
+struct Made {
+	dimension: usize,
+	keys: Vec<f32>,
+	values: Vec<f32>,
+	queries: Vec<f32>,
+}
+
+impl Made {
+	fn new(positions: usize, dimension: usize) -> Self {
+		let mut noise = Noise(21);
+		let mut rows = |heads: usize| noisy(&mut noise, positions * heads * dimension);
+		Self { dimension, keys: rows(KV_HEADS), values: rows(KV_HEADS), queries: rows(HEADS) }
+	}
+
+	fn cache(&self) -> KvCache {
+		let mut cache = KvCache::new(1, KV_HEADS, self.dimension);
+		let width = KV_HEADS * self.dimension;
+		let rows = self.keys.chunks_exact(width).zip(self.values.chunks_exact(width));
+		for (position, (keys, values)) in rows.enumerate() {
+			cache.reserve(position + 1).expect("there is memory");
+			cache.put(0, position, keys, values);
+		}
+		cache
+	}
+
+	/// The mixed values of the queries in a range, or nothing if one has a score that is not finite.
+	fn mixed(&self, kernels: Kernels, cache: &KvCache, range: Range<usize>) -> Option<Vec<f32>> {
+		let width = HEADS * self.dimension;
+		let mut out = vec![f32::NAN; range.len() * width];
+		let finite = std::sync::atomic::AtomicBool::new(true);
+		let pool = Pool::new(1).unwrap();
+		pool.blocks(&mut out, width, [range.len(), width], |block| {
+			let queries = Queries {
+				rows: &self.queries[range.start * width..],
+				stride: width,
+				range: 0..range.len(),
+				position: range.start,
+				heads: 0..HEADS,
+				group: GROUP,
+				scale: SCALE,
+			};
+			finite.fetch_and(kernels.attend(queries, cache, 0, block), std::sync::atomic::Ordering::Relaxed);
+		});
+		finite.into_inner().then_some(out)
+	}
+
+	/// One head's mixed values of a position, written down plainly.
+	fn by_hand(&self, position: usize, head: usize) -> Vec<f32> {
+		let dimension = self.dimension;
+		let query = &self.queries[(position * HEADS + head) * dimension..][..dimension];
+		let rounded = |values: &[f32], at: usize, d: usize| {
+			let value = values[(at * KV_HEADS + head / GROUP) * dimension + d];
+			half_to_f32(HalfLanes::nearest(&[value; WIDTH]).0[0])
+		};
+		let score = |at: usize| (0..dimension).fold(0.0, |sum, d| soft_fma(query[d], rounded(&self.keys, at, d), sum));
+		let scores: Vec<f32> = (0..=position).map(|at| score(at) * SCALE).collect();
+		let maximum = scores.iter().copied().fold(f32::MIN, f32::max);
+		let terms: Vec<f32> = scores.iter().map(|score| exp(score - maximum)).collect();
+		let sum = lanes_and_tree(terms.len(), &|at, sum| sum + terms[at]);
+		let mixed = |d: usize| {
+			let chain = |(block, terms): (usize, &[f32])| {
+				let terms = terms.iter().enumerate();
+				terms.fold(0.0, |sum, (at, term)| soft_fma(*term, rounded(&self.values, block * 256 + at, d), sum))
+			};
+			let total = terms.chunks(256).enumerate().map(chain).reduce(|total, chain| total + chain);
+			total.unwrap() / sum
+		};
+		(0..dimension).map(mixed).collect()
+	}
+}
+
+#[test]
+fn mixed_values_should_be_chains_of_256_positions_of_halves() {
+	for dimension in [32, 64, 80] {
+		let made = Made::new(530, dimension);
+		let cache = made.cache();
+		for range in [0..9, 250..262, 300..301, 509..516, 526..530] {
+			let expected: Vec<f32> = range
+				.clone()
+				.flat_map(|position| (0..HEADS).map(move |head| (position, head)))
+				.flat_map(|(position, head)| made.by_hand(position, head))
+				.collect();
+			for kernels in other_tiers().into_iter().chain([scalar()]) {
+				let actual = made.mixed(kernels, &cache, range.clone()).unwrap();
+				assert!(bits(&actual) == bits(&expected), "{dimension}, {range:?} on {:?}", kernels.tier());
+			}
+		}
+	}
+}
+
+#[test]
+fn a_key_that_is_too_large_for_a_half_should_be_found_by_who_sees_it() {
+	let mut made = Made::new(40, 32);
+	made.keys[20 * KV_HEADS * 32 + 5] = 65_520.0;
+	let cache = made.cache();
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		assert!(made.mixed(kernels, &cache, 12..20).is_some());
+		for position in [20, 21, 39] {
+			assert!(made.mixed(kernels, &cache, position..position + 1).is_none(), "{:?}", kernels.tier());
+		}
+	}
+}
+
+#[test]
+fn a_value_that_is_too_large_for_a_half_should_stay_infinite() {
+	let mut made = Made::new(40, 32);
+	made.values[20 * KV_HEADS * 32 + 5] = -65_520.0;
+	let cache = made.cache();
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		let finite = |position| made.mixed(kernels, &cache, position..position + 1).unwrap()[5].is_finite();
+		assert_eq!([19, 20, 39].map(finite), [true, false, false], "{:?}", kernels.tier());
+	}
+}

@@ -1,0 +1,174 @@
+"""Section 6 of docs/arithmetic.md: matrices of floats and of quantised weights."""
+
+import numpy as np
+from arithmetic import F32, blocked_chain, check, fma
+
+# Rows of input that are multiplied at once: small enough to stay in a CPU's cache.
+ROWS = 64
+
+
+def quantised_input(x):
+    """Integers (rows × blocks × 32, as doubles), scales and totals (rows × blocks)."""
+    blocks = check(x).reshape(len(x), -1, 32)
+    largest = np.abs(blocks).max(axis=-1)
+    tiny = largest < F32(2.0**-100)
+    unit = np.where(tiny, F32(0), F32(16256) / largest)
+    scale = np.where(tiny, F32(0), largest / F32(16256))
+    a = np.rint(np.where(tiny[..., None], F32(0), blocks * unit[..., None])).astype(np.float64)
+    return a, scale, scale * a.sum(axis=-1).astype(F32)
+
+
+class Floats:
+    """A matrix of floats: columns × inner."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def columns(self, chosen):
+        return Floats(self.weights[chosen])
+
+    def rows(self, ids):
+        return self.weights[ids]
+
+    def multiply(self, x):
+        check(x)
+        across, down = (matrix.T.astype(np.float64, order="C") for matrix in (x, self.weights))
+        parts = []
+        for begin in range(0, len(x), ROWS):
+            part = across[:, begin : begin + ROWS, None]
+            parts.append(blocked_chain(part.shape[1], down.shape[1], len(part), lambda i: (part[i], down[i])))
+        return np.concatenate(parts)
+
+
+class Quantised:
+    """A matrix of quantised weights, cut into groups that each have a scale: 32 weights, or 16 of Q6_K.
+
+    `integers` (columns × groups × size) have their offset subtracted; `d` and, where the format has one, `m` are floats
+    (columns × groups).
+    """
+
+    def __init__(self, integers, d, m=None):
+        self.integers, self.d, self.m = integers, d, m
+
+    def columns(self, chosen):
+        return Quantised(self.integers[chosen], self.d[chosen], None if self.m is None else self.m[chosen])
+
+    def rows(self, ids):
+        values = self.integers[ids].astype(F32) * self.d[ids][..., None]
+        if self.m is not None:
+            values = values + self.m[ids][..., None]
+        return values.reshape(len(ids), -1)
+
+    def multiply(self, x):
+        a, scale, total = quantised_input(x)
+        columns, groups, size = self.integers.shape
+        per_block = 32 // size
+        a = a.reshape(len(x), groups, size)
+        c = np.zeros((len(x), columns), F32)
+        for group in range(groups):
+            block = group // per_block
+            # Exact: all sums fit in 32 bits, and a double holds them.
+            sums = a[:, group] @ self.integers[:, group].astype(np.float64).T
+            c = fma(sums.astype(F32), self.d[:, group] * scale[:, block, None], c)
+            if self.m is not None:
+                c = fma(self.m[:, group], total[:, block, None], c)
+        return c
+
+
+def halves(data):
+    return np.ascontiguousarray(data).view("<f2").astype(F32)
+
+
+def nibbles(data):
+    """Low nibbles, then high ones, along the last axis."""
+    return np.concatenate([data & 15, data >> 4], axis=-1).astype(np.int32)
+
+
+def read_q4_0(blocks):
+    return Quantised(nibbles(blocks[..., 2:]) - 8, halves(blocks[..., :2])[..., 0])
+
+
+def read_q4_1(blocks):
+    scales = halves(blocks[..., :4])
+    return Quantised(nibbles(blocks[..., 4:]), scales[..., 0], scales[..., 1])
+
+
+def fifth_bits(data):
+    return np.unpackbits(data, axis=-1, bitorder="little").astype(np.int32) << 4
+
+
+def read_q5_0(blocks):
+    integers = nibbles(blocks[..., 6:]) | fifth_bits(blocks[..., 2:6])
+    return Quantised(integers - 16, halves(blocks[..., :2])[..., 0])
+
+
+def read_q5_1(blocks):
+    scales = halves(blocks[..., :4])
+    return Quantised(nibbles(blocks[..., 8:]) | fifth_bits(blocks[..., 4:8]), scales[..., 0], scales[..., 1])
+
+
+def read_q8_0(blocks):
+    return Quantised(blocks[..., 2:].view(np.int8).astype(np.int32), halves(blocks[..., :2])[..., 0])
+
+
+def grouped(values, *rest):
+    """Columns × super-blocks × groups to columns × all groups."""
+    return values.reshape(len(values), -1, *rest)
+
+
+def read_q4_k(blocks):
+    scales = halves(blocks[..., :4])
+    s = blocks[..., 4:16].astype(np.int32)
+    f = np.concatenate([s[..., 0:4] % 64, s[..., 8:12] % 16 + 16 * (s[..., 0:4] // 64)], axis=-1)
+    g = np.concatenate([s[..., 4:8] % 64, s[..., 8:12] // 16 + 16 * (s[..., 4:8] // 64)], axis=-1)
+    data = blocks[..., 16:].reshape(*blocks.shape[:-1], 4, 32)
+    integers = np.stack([data & 15, data >> 4], axis=-2).astype(np.int32)
+    d = scales[..., 0, None] * f.astype(F32)
+    m = -scales[..., 1, None] * g.astype(F32)
+    return Quantised(grouped(integers, 32), grouped(d), grouped(m))
+
+
+def read_q6_k(blocks):
+    shape = blocks.shape[:-1]
+    low = blocks[..., :128].reshape(*shape, 2, 2, 32).astype(np.int32)
+    high = blocks[..., 128:192].reshape(*shape, 2, 1, 32).astype(np.int32)
+    # Blocks 0 and 1 of each half have the low nibbles, 2 and 3 the high ones.
+    low = np.concatenate([low & 15, low >> 4], axis=-2)
+    shifts = np.arange(4).reshape(4, 1) * 2
+    integers = low | (high >> shifts & 3) << 4
+    factors = np.ascontiguousarray(blocks[..., 192:208]).view(np.int8).astype(F32)
+    d = halves(blocks[..., 208:]) * factors
+    return Quantised(grouped(integers - 32, 16), grouped(d))
+
+
+def read_f32(data):
+    return Floats(data.view("<f4")[..., 0].astype(F32))
+
+
+def read_f16(data):
+    return Floats(halves(data)[..., 0])
+
+
+def read_bf16(data):
+    return Floats((data.view("<u2")[..., 0].astype(np.uint32) << 16).view(F32))
+
+
+# GGUF's number of a format: bytes per block, weights per block, how to read columns × blocks × bytes.
+FORMATS = {
+    0: (4, 1, read_f32),
+    1: (2, 1, read_f16),
+    2: (18, 32, read_q4_0),
+    3: (20, 32, read_q4_1),
+    6: (22, 32, read_q5_0),
+    7: (24, 32, read_q5_1),
+    8: (34, 32, read_q8_0),
+    12: (144, 256, read_q4_k),
+    14: (210, 256, read_q6_k),
+    30: (2, 1, read_bf16),
+}
+
+
+def read_matrix(format, inner, data):
+    """A matrix of a tensor's bytes; `inner` is the length of a column."""
+    size, weights, read = FORMATS[format]
+    return read(np.frombuffer(data, np.uint8).reshape(-1, inner // weights, size))
