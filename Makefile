@@ -73,8 +73,8 @@ lint: setup ## Check the formatting and the lints, warnings denied
 	SKIP_WASM_BUILD=1 cargo clippy --locked --release --workspace --all-targets -- --deny warnings
 
 .PHONY: demo
-demo: setup-tests build ## Have four validators agree: make demo TEXT='…', MODEL=smollm2 TEXT='…' for a chat, BYZANTINE=1 for liars
-	$(if $(filter-out common-lingua,$(MODEL)),$(NODE) models install $(MODEL) --models-path "$$SIBYL_MODELS")
+demo: setup-tests build ## Have four validators agree: make demo TEXT='…', MODEL=smollm2 TEXT='…' for a chat, ASK=choice, number or json, BYZANTINE=1 for liars
+	$(if $(filter-out common-lingua,$(or $(MODEL),$(if $(ASK),smollm2))),$(NODE) models install $(or $(MODEL),smollm2) --models-path "$$SIBYL_MODELS")
 	cd tests && SIBYL_NODE=$(NODE) node $(if $(BYZANTINE),demo-byzantine.mjs,demo.mjs)
 
 .PHONY: models

@@ -8,11 +8,38 @@ import { Network, VALIDATORS } from './lib/network.mjs';
 import { languageName, percent } from './lib/show.mjs';
 import { showSteps, supportOf } from './lib/steps.mjs';
 
-const MODEL = process.env.MODEL || DEFAULT_MODEL;
+// What a program asks for: an answer that it can use.
+const ASKS = {
+  choice: {
+    text: 'Is this review positive or negative? “The food was cold, and nobody came to take our order.”',
+    format: { Choice: process.env.CHOICES?.split(',') ?? ['positive', 'negative'] },
+  },
+  number: {
+    text: 'How many legs does a spider have? Answer by a number alone.',
+    format: { Number: { min: 0, max: 100, decimals: 0 } },
+  },
+  json: {
+    text: 'Name the capital of France and its country as JSON.',
+    format: {
+      Json: JSON.stringify({
+        type: 'object',
+        properties: { city: { type: 'string', maxLength: 20 }, country: { type: 'string', maxLength: 20 } },
+        required: ['city', 'country'],
+      }),
+    },
+  },
+};
+
+const ASK = process.env.ASK && ASKS[process.env.ASK];
+if (process.env.ASK && !ASK) {
+  console.error(`demo: ASK is one of ${Object.keys(ASKS).join(', ')}, not '${process.env.ASK}'`);
+  process.exit(2);
+}
+const MODEL = process.env.MODEL || (ASK ? 'smollm2' : DEFAULT_MODEL);
 const generates = MODEL === 'smollm2';
 const MAX_TOKENS = 64;
 
-const TEXTS = process.env.TEXT ? [process.env.TEXT] : generates ? ['What is the capital of France?'] : [
+const TEXTS = process.env.TEXT ? [process.env.TEXT] : ASK ? [ASK.text] : generates ? ['What is the capital of France?'] : [
   'The weather is lovely today, shall we go for a walk along the river?',
   'Wo ist hier bitte der nächste Bahnhof?',
   'Je voudrais un café et deux croissants, s’il vous plaît.',
@@ -43,15 +70,27 @@ const result = {
   jobs: jobs.size,
   agreed: views.filter(({ phase }) => phase.asEnded.verdict.isAgreed).length,
   blocks_to_settle: views.map(blocksToSettle),
-  answers: results.map(({ answer }) => answer?.classification?.label ?? answer?.generation?.text ?? null),
+  answers: results.map(({ answer }) => answerOf(answer)),
 };
 console.log(`RESULT ${JSON.stringify(result)}`);
 process.exit(result.agreed === result.jobs && result.jobs === TEXTS.length ? 0 : 1);
 
+/** What the answer comes to. */
+function answerOf(answer) {
+  if (answer?.choice) return ASK.format.Choice[answer.choice.index];
+  return answer?.classification?.label ?? answer?.generation?.text ?? answer?.number?.value ?? null;
+}
+
+/** How likely each choice is. */
+function sharesOf({ choice }) {
+  if (!choice) return '';
+  return ` (${choice.probabilities.map((share, at) => `${ASK.format.Choice[at]} ${percent(share)}`).join(', ')})`;
+}
+
 /** Submits a job for each text and returns the texts by the jobs' numbers. */
 async function submit(texts) {
   const requester = account('//Ferdie');
-  const options = { model: MODEL, maxOutputUnits: generates ? MAX_TOKENS : 0 };
+  const options = { model: MODEL, maxOutputUnits: generates ? MAX_TOKENS : 0, ...(ASK && { format: ASK.format }) };
   const count = texts.length === 1 ? 'a text' : `${texts.length} texts`;
   say(`Ferdie asks ${MODEL} ${generates ? 'to answer' : 'about'} ${count}, by polkadot.js`);
   const nonce = await nextNonce(api, requester);
@@ -82,7 +121,7 @@ async function readBack(views) {
   for (const { id, status, answer, support, finalized } of results) {
     const top = answer?.classification?.scores[0];
     const label = top ? `, ${languageName(top.label)} (${percent(top.score)})` : '';
-    const text = answer?.generation ? `, “${answer.generation.text}”` : '';
+    const text = answer && !top ? `, “${answerOf(answer)}”${sharesOf(answer)}` : '';
     const agreed = support ? `, by ${supportOf(support)}` : '';
     say(`  job ${id}: ${status}${label}${text}${agreed}${finalized ? ', final' : ''}`);
   }

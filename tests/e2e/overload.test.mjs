@@ -40,7 +40,7 @@ describe('a network of four validators that somebody tries to keep busy', { skip
   after(() => network.stop());
 
   const quoteOfLargest = async (at = api) =>
-    at.call.inferenceApi.quote(await modelId(api, LANGUAGE_MODEL), 'All', DIGITS.length, LARGEST.maxOutputUnits);
+    at.call.inferenceApi.quote(await modelId(api, LANGUAGE_MODEL), 'All', DIGITS.length, LARGEST.maxOutputUnits, 'Text');
 
   it('refuses a batch of more than they have time for, and holds nothing for it', async () => {
     const before = await balanceAt(api, await api.rpc.chain.getBlockHash(), greedy.address);

@@ -25,6 +25,14 @@ export function verdictOf(output) {
   if (output.isRefusal) return `the model refuses (${output.asRefusal})`;
   if (output.asAnswer.isGeneration) return `“${output.asAnswer.asGeneration.text.toUtf8()}”`;
   if (output.asAnswer.isEmbedding) return `a vector of ${output.asAnswer.asEmbedding.values.length} dimensions`;
+  if (output.asAnswer.isChoice) {
+    const { index, probabilities } = output.asAnswer.asChoice;
+    return `choice ${index} (${probabilities.map(percent).join(', ')})`;
+  }
+  if (output.asAnswer.isNumber) {
+    const { value, decimals } = output.asAnswer.asNumber;
+    return `${value.toNumber() / 10 ** decimals.toNumber()}`;
+  }
   const { label, scores } = output.asAnswer.asClassification;
   return `${languageName(label.toUtf8())} (${percent(scores[0].score)})`;
 }

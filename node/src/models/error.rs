@@ -164,6 +164,21 @@ pub enum Error {
 		reason: String,
 	},
 
+	/// The format can't be served.
+	#[error("no answer can have this format: {0}")]
+	Format(#[from] sibyl_engine::FormatError),
+
+	/// The model has no formats.
+	#[error("{name} generates no text, so its answers have no format: leave out --choices, --number, --json-schema or --regex")]
+	NoFormats {
+		/// What the model was called.
+		name: String,
+	},
+
+	/// A job on the chain has no system message either.
+	#[error("an answer in a format takes no --system: put into --prompt what the model is to be told")]
+	SystemWithFormat,
+
 	/// There is nothing to read.
 	#[error("the prompt is empty: write some text after --prompt")]
 	EmptyPrompt,

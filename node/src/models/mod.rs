@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod formatted;
 mod install;
 mod labels;
 mod location;

@@ -2,14 +2,16 @@
 
 use super::names::Named;
 use super::progress::Progress;
+use super::formatted::{self, FormatOptions};
 use super::{labels, memory, text, vector, Error, Location};
 use sibyl_engine::gguf::check_header;
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
-use sibyl_engine::Architecture;
+use sibyl_engine::{Architecture, Format};
 use std::fs;
 use std::io::Write;
+use std::ops::Deref;
 use std::path::Path;
 use std::thread::available_parallelism;
 
@@ -55,6 +57,9 @@ pub struct RunCommand {
 	#[arg(long, value_name = "N", default_value_t = 0, requires = "temperature")]
 	seed: u64,
 
+	#[command(flatten)]
+	format: FormatOptions,
+
 	/// Threads to compute in; as many as the machine has where it is not given.
 	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
 	threads: Option<u16>,
@@ -66,8 +71,17 @@ impl RunCommand {
 		if self.prompt.is_empty() {
 			return Err(Error::EmptyPrompt);
 		}
-		let (name, question) = (&self.model, self.question());
-		match Named::find(name, location)? {
+		let (name, question, format) = (&self.model, self.question(), self.format.format()?);
+		let named = Named::find(name, location)?;
+		if format.is_some() {
+			if let Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) = named {
+				return Err(Error::NoFormats { name: name.clone() });
+			}
+			if question.system.is_some() {
+				return Err(Error::SystemWithFormat);
+			}
+		}
+		match named {
 			Named::CommonLingua => labels::classify(&self.prompt, question.threads, out),
 			Named::Known(model) if model.architecture == Architecture::Bert => {
 				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
@@ -75,10 +89,11 @@ impl RunCommand {
 				vector::embed(name, &files, &self.prompt, question.threads, out)
 			}
 			Named::Known(model) => {
-				text::answer(name, stored(&model.weights.sha256, Some(model), location)?, &question, out)
+				let file = stored(&model.weights.sha256, Some(model), location)?;
+				generate(name, file, &question, format, out)
 			}
-			Named::Stored(sha256) => text::answer(name, stored(&sha256, None, location)?, &question, out),
-			Named::File(path) => text::answer(name, read(name, &path)?, &question, out),
+			Named::Stored(sha256) => generate(name, stored(&sha256, None, location)?, &question, format, out),
+			Named::File(path) => generate(name, read(name, &path)?, &question, format, out),
 		}
 	}
 
@@ -99,6 +114,20 @@ impl RunCommand {
 				None => available_parallelism().map_or(1, usize::from),
 			},
 		}
+	}
+}
+
+/// A language model's answer, in a format where there is one.
+fn generate(
+	name: &str,
+	file: impl Deref<Target = [u8]>,
+	question: &text::Question<'_>,
+	format: Option<Format>,
+	out: &mut impl Write,
+) -> Result<(), Error> {
+	match format {
+		Some(format) => formatted::answer(name, &file, question, format, out),
+		None => text::answer(name, file, question, out),
 	}
 }
 

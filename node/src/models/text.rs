@@ -33,6 +33,15 @@ pub struct Question<'a> {
 	pub threads: usize,
 }
 
+impl Question<'_> {
+	/// Where draws start, as the engine has it.
+	pub fn seed(&self) -> [u8; 32] {
+		let mut seed = [0; 32];
+		seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+		seed
+	}
+}
+
 /// Loads a model from its file's bytes and writes its answer as it comes.
 pub fn answer(
 	name: &str,
@@ -110,9 +119,7 @@ fn write_answer(
 	question: &Question<'_>,
 	out: &mut impl Write,
 ) -> Result<Figures, Error> {
-	let mut seed = [0; 32];
-	seed[..8].copy_from_slice(&question.seed.to_le_bytes());
-	let mut sampler = Sampler::new(question.sampling, seed);
+	let mut sampler = Sampler::new(question.sampling, question.seed());
 	let mut text = tokenizer.stream();
 	let mut context = model.context();
 	let start = Instant::now();

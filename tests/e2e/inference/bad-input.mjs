@@ -25,6 +25,8 @@ const SUBMISSIONS = [
   ['InputNotUtf8', 'bytes that are no UTF-8', { input: '0xc328' }],
   ['OutputTooLong', 'more output than the model gives', { maxOutputUnits: 1 }],
   ['NoOutputUnits', 'no output of a model that generates text', { modelName: LANGUAGE_MODEL }],
+  ['FormatInvalid', 'a choice of one text', { modelName: LANGUAGE_MODEL, format: { Choice: ['yes'] } }],
+  ['FormatNotOfTask', 'a choice by a model that generates no text', { format: { Choice: ['yes', 'no'] } }],
   ['SeatsInvalid', 'no seat', { seats: { Fixed: 0 } }],
   ['SeatsInvalid', 'an even number of seats', { seats: { Fixed: 2 } }],
   ['SeatsInvalid', 'more seats than a job may name', { seats: { Fixed: 17 } }],
@@ -47,6 +49,10 @@ const CALLS = [
   [10007, 'TooFewValidators', 'the price of five seats', 'quote', (model) => [model, { fixed: 5 }, 10, 0]],
   [10015, 'InvalidParameter', 'the record of no account', 'validator', () => ['nobody']],
   [10012, 'NoOutputUnits', 'the price of no text', 'quote', (_, languageModel) => [languageModel, 'all', 10, 0]],
+  [10016, 'FormatInvalid', 'the price of a choice of one text', 'quote',
+    (_, languageModel) => [languageModel, 'all', 10, 0, { choice: ['yes'] }]],
+  [10017, 'FormatNotOfTask', 'the price of a choice by a model that generates no text', 'quote',
+    (model) => [model, 'all', 10, 0, { choice: ['yes', 'no'] }]],
   [10010, 'UnknownBlock', 'a job at no block', 'getJob', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'a result at no block', 'getResult', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [NO_HASH]],
@@ -69,7 +75,7 @@ function badSubmissions(network) {
     before(async () => {
       api = await network.api();
       const usual = { model: await modelId(api), input: utf8(TEXT), maxFee: PLENTY };
-      const quote = await api.call.inferenceApi.quote(usual.model, 'All', TEXT.length, 0);
+      const quote = await api.call.inferenceApi.quote(usual.model, 'All', TEXT.length, 0, 'Text');
       price = quote.asOk.total.toBigInt();
       const nonce = await nextNonce(api, requester);
       const languageModel = await modelId(api, LANGUAGE_MODEL);

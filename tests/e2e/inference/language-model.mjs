@@ -75,6 +75,32 @@ export function languageModel(network, own) {
       }
     });
 
+    it('says which of some texts is the likeliest, how likely each is, and nothing but what a format allows', async () => {
+      const ask = (text, format) => answers(text, { format, maxOutputUnits: 24 });
+      const choice = await ask('Is the sky blue? Answer yes or no.', { Choice: ['no', 'yes', 'perhaps'] });
+      const number = await ask('How many days has a week?', { Number: { min: 0, max: 99, decimals: 1 } });
+      const pattern = await ask(FRANCE, { Regex: '(Lyon|Paris|Nice)!' });
+      for (const { view, answers: [first, ...others] } of [choice, number, pattern]) {
+        assert(view.phase.asEnded.verdict.isAgreed, `${view.phase}`);
+        others.forEach((other) => assert.deepEqual(other, first));
+      }
+      const { index, probabilities } = choice.answers[0].choice;
+      assert.equal(probabilities.length, 3);
+      assert.equal(index, probabilities.indexOf(Math.max(...probabilities)));
+      const total = probabilities.reduce((sum, probability) => sum + probability, 0);
+      assert(total <= 1e6 && total > 1e6 - 3, `${probabilities}`);
+      const { value, units, decimals } = number.answers[0].number;
+      assert.equal(Number(value) * 10 ** decimals, Number(units));
+      assert(decimals === 1 && Number(value) >= 0 && Number(value) <= 9.9, value);
+      assert.match(pattern.answers[0].generation.text, /^(Lyon|Paris|Nice)!$/);
+    });
+
+    it('refuses a pattern that is none, all four alike', async () => {
+      const { view, answers: [first] } = await answers(FRANCE, { format: { Regex: '(' }, maxOutputUnits: 8 });
+      assert(view.phase.asEnded.verdict.asFailed.isFormat, `${view.phase}`);
+      assert.equal(first, null);
+    });
+
     it('has beside it a model whose vectors all agree on', { skip: skipVectors }, async () => {
       const api = await network.api();
       // The last validator has the language model only.

@@ -213,15 +213,15 @@ mod tests {
 
 	#[test]
 	fn states_far_from_a_bound_should_share_their_sets() {
-		let grammar = grammar("a{0,200}", &["a", "aaa", "aaaaaaaaaaaaaaaaaa"]).unwrap();
+		let grammar = grammar("a{0,200}", &["a", "aaa", "aaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaa"]).unwrap();
 		for length in 0..=200 {
-			let expected = [(1, 1), (2, 3), (3, 18)].into_iter().filter(|(_, bytes)| length + bytes <= 200);
+			let expected = [(1, 1), (2, 3), (3, 12), (4, 18)].into_iter().filter(|(_, bytes)| length + bytes <= 200);
 			assert_eq!(
 				allowed(&grammar, &"a".repeat(length)),
 				expected.map(|(token, _)| token).collect::<Vec<_>>(),
 				"{length}"
 			);
 		}
-		assert!(grammar.kept.lock().unwrap().len() < 40);
+		assert!((2..40).contains(&grammar.kept.lock().unwrap().len()));
 	}
 }

@@ -388,6 +388,7 @@ mod tests {
 			"]",
 			"}",
 			"[b-a]",
+			"[cb-a]",
 			"[^\u{0}-\u{10ffff}]",
 		] {
 			refusal(pattern);

@@ -11,6 +11,9 @@ const LENGTHS: [u32; 3] = [0x7f, 0x7ff, 0xffff];
 /// These are no characters.
 const SURROGATES: [u32; 2] = [0xd800, 0xdfff];
 
+/// A range for each byte.
+type Sequence = Vec<[u8; 2]>;
+
 /// A set of characters: ranges of code points, ascending, that neither touch nor hold a surrogate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CharSet(Vec<[u32; 2]>);
@@ -64,7 +67,7 @@ fn without_surrogates([first, last]: [u32; 2]) -> impl Iterator<Item = [u32; 2]>
 }
 
 /// Divides a range of code points into such as are all combinations of a byte of each of a few ranges.
-fn split([first, last]: [u32; 2], out: &mut Vec<Vec<[u8; 2]>>) {
+fn split([first, last]: [u32; 2], out: &mut Vec<Sequence>) {
 	if let Some(border) = LENGTHS.into_iter().find(|border| first <= *border && *border < last) {
 		split([first, border], out);
 		split([border + 1, last], out);
@@ -101,12 +104,9 @@ fn encode(code: u32) -> Vec<u8> {
 		.collect()
 }
 
-/// The first and the last byte.
-type ByteRange = [u8; 2];
-
 /// One of the sequences. What ends alike is written once, which keeps automata small.
-fn join(sequences: &[Vec<ByteRange>]) -> Expr {
-	let mut groups: Vec<(ByteRange, Vec<Vec<ByteRange>>)> = Vec::new();
+fn join(sequences: &[Sequence]) -> Expr {
+	let mut groups: Vec<([u8; 2], Vec<Sequence>)> = Vec::new();
 	let mut single: Option<ByteSet> = None;
 	for sequence in sequences {
 		match sequence.split_last() {

@@ -26,7 +26,7 @@ pub(crate) struct Next {
 #[allow(clippy::large_enum_variant)] // There is one for each request.
 pub(crate) enum Answering {
 	/// Token by token.
-	Writing(Writer),
+	Writing(Box<Writer>),
 	/// By scoring what it might be.
 	Scoring(Scorer),
 }

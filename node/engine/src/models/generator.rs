@@ -82,7 +82,7 @@ impl Generator {
 				let sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
 				let writer = Writer::new(sampler, self.prompts.tokenizer.stops(), max_tokens);
 				let writer = writer.held_to(format, grammar, &self.prompts.tokenizer);
-				(max_tokens, Answering::Writing(writer))
+				(max_tokens, Answering::Writing(Box::new(writer)))
 			}
 		};
 		let context = self.batch.model().context();

@@ -324,6 +324,8 @@ fn a_price_is_quoted_in_strings() {
 	let expected = json!({ "seats": 3, "perSeat": "10", "protocolShare": "2", "total": "32" });
 	for seats in [json!("all"), json!({ "fixed": 3 })] {
 		assert_eq!(test.call("quote", json!([Hash::zero(), seats, 5, 0])), Ok(expected.clone()));
+		let format = json!({ "choice": ["yes", "no"] });
+		assert_eq!(test.call("quote", json!([Hash::zero(), seats, 5, 0, format])), Ok(expected.clone()));
 	}
 }
 
@@ -373,7 +375,7 @@ fn an_unknown_block_and_a_failing_runtime_are_told_apart() {
 			("getJob", json!([1, at])),
 			("getResult", json!([1, at])),
 			("listModels", json!([at])),
-			("quote", json!([Hash::zero(), "all", 5, 0, at])),
+			("quote", json!([Hash::zero(), "all", 5, 0, null, at])),
 			("validator", json!([address(1), at])),
 		]
 	};

@@ -40,7 +40,7 @@ impl Asked {
 
 	fn question_until(&self, stop: &crate::Stop) -> Question {
 		let Self { prompt, max_tokens, .. } = self.clone();
-		let answering = Answering::Writing(Writer::new(self.sampler(), &STOPS, max_tokens));
+		let answering = Answering::Writing(Box::new(Writer::new(self.sampler(), &STOPS, max_tokens)));
 		Question { prompt, longest: max_tokens, answering, stop: stop.clone() }
 	}
 
