@@ -11,6 +11,8 @@ use std::process::Command;
 
 /// The SHA-256 of SmolLM2's file.
 const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+/// What begins as a model's file, and its SHA-256.
+const FILE: (&str, &str) = ("{}", "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
 /// `abc`, and its SHA-256.
 const ABC: (&str, &str) = ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 
@@ -55,22 +57,22 @@ fn entries(store: &Path) -> Vec<String> {
 fn an_added_file_should_be_listed_verified_and_found_damaged_when_it_is() {
 	let folder = folder();
 	let base_path = folder.path().join("base");
-	let file = write(&folder.path().join("file"), ABC.0);
-	assert_eq!(stdout(&mut models(&["add", &file], &base_path)), format!("{}\n", ABC.1));
-	assert_eq!(entries(&base_path.join("models")), [ABC.1]);
+	let file = write(&folder.path().join("file"), FILE.0);
+	assert_eq!(stdout(&mut models(&["add", &file], &base_path)), format!("{}\n", FILE.1));
+	assert_eq!(entries(&base_path.join("models")), [FILE.1]);
 
 	let list = stdout(&mut models(&["list"], &base_path));
 	let row = |name: &str| list.lines().find(|line| line.starts_with(name)).expect("the list has it").to_string();
-	assert!(row("- ").contains(ABC.1) && row("- ").ends_with("added by hand"), "{list}");
+	assert!(row("- ").contains(FILE.1) && row("- ").ends_with("added by hand"), "{list}");
 	assert!(row("common-lingua").ends_with("compiled in"), "{list}");
 	assert!(row("smollm2").contains(SMOLLM2) && row("smollm2").ends_with("not installed"), "{list}");
-	assert_eq!(stdout(&mut models(&["verify"], &base_path)), format!("{}  ok       -\n", ABC.1));
+	assert_eq!(stdout(&mut models(&["verify"], &base_path)), format!("{}  ok       -\n", FILE.1));
 
-	let stored = base_path.join("models").join(ABC.1);
+	let stored = base_path.join("models").join(FILE.1);
 	fs::remove_file(&stored).expect("it can be removed");
 	write(&stored, "abd");
-	fails_saying(&mut models(&["verify"], &base_path), &["1 of 1", ABC.1, "delete", "models add FILE --base-path"]);
-	fails_saying(&mut ask(ABC.1, "Hi", &base_path), &[ABC.1, "expected", "models verify --base-path"]);
+	fails_saying(&mut models(&["verify"], &base_path), &["1 of 1", FILE.1, "delete", "models add FILE --base-path"]);
+	fails_saying(&mut ask(FILE.1, "Hi", &base_path), &[FILE.1, "expected", "models verify --base-path"]);
 	stdout(&mut models(&["add", &file], &base_path));
 	stdout(&mut models(&["verify"], &base_path));
 }
@@ -108,17 +110,19 @@ fn a_folder_that_is_not_there_should_be_an_empty_store_and_not_be_made() {
 #[test]
 fn the_store_should_be_below_the_default_base_path_where_none_is_given() {
 	let folder = folder();
-	let file = write(&folder.path().join("file"), ABC.0);
+	let file = write(&folder.path().join("file"), FILE.0);
 	stdout(sibyl().args(["models", "add", &file]).env("HOME", folder.path()).env_remove("XDG_DATA_HOME"));
 	let store = folder.path().join(".local/share/sibyl-node/models");
-	assert_eq!(entries(&store), [ABC.1]);
+	assert_eq!(entries(&store), [FILE.1]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_should_be_refused_by_its_name() {
 	let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
 	let below = file.path().join("base");
-	for action in [&["install", "smollm2"][..], &["add", "Cargo.toml"]] {
+	let folder = folder();
+	let to_add = write(&folder.path().join("file"), FILE.0);
+	for action in [&["install", "smollm2"][..], &["add", &to_add]] {
 		fails_saying(&mut models(action, &below), &[&below.display().to_string(), "--models-path"]);
 	}
 }
@@ -141,17 +145,20 @@ fn a_file_that_is_no_model_should_be_refused_with_the_reason() {
 	let path = folder.path().join("model.gguf");
 	let mut empty_gguf = b"GGUF\x03\0\0\0".to_vec();
 	empty_gguf.extend([0; 16]);
-	for (content, reason) in [
-		(&b""[..], "ends at byte 0"),
-		(b"some text, not a model", "not GGUF"),
-		(b"GGUF\x63\0\0\0", "version 99"),
-		(&empty_gguf, "general.architecture"),
+	for (content, reason, why_not_added) in [
+		(&b""[..], "ends at byte 0", "it is empty"),
+		(b"some text, not a model", "not GGUF", "neither GGUF, nor safetensors, nor JSON"),
+		(b"GGUF\x63\0\0\0", "version 99", "version 99"),
 	] {
 		let file = write(&path, content);
 		fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, "models run"]);
-		let sha256 = stdout(&mut models(&["add", &file], folder.path()));
-		fails_saying(&mut ask(sha256.trim(), "Hi", folder.path()), &[sha256.trim(), reason]);
+		fails_saying(&mut models(&["add", &file], folder.path()), &[&file, why_not_added, "name a GGUF file"]);
 	}
+	let file = write(&path, &empty_gguf);
+	let reason = "general.architecture";
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, "models run"]);
+	let sha256 = stdout(&mut models(&["add", &file], folder.path()));
+	fails_saying(&mut ask(sha256.trim(), "Hi", folder.path()), &[sha256.trim(), reason]);
 }
 
 #[test]

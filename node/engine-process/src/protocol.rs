@@ -61,7 +61,7 @@ pub struct Setup {
 	pub threads: u32,
 	/// Requests of one model that run at once.
 	pub places: u32,
-	/// The most bytes of memory that it may take, mapped files not counted.
+	/// The most bytes of memory that it may take.
 	pub memory: Option<u64>,
 }
 

@@ -13,7 +13,7 @@ mod pieces;
 mod sentence_piece;
 
 pub use bpe::{BpeTokenizer, Piece};
-pub(crate) use byte_level::{DIGIT, GPT2, LLAMA3, QWEN2};
+pub(crate) use byte_level::{DIGIT, GPT2, LLAMA3, O200K, QWEN2, TEKKEN};
 pub use json::JsonTokenizer;
 pub use pieces::StreamDecoder;
 

@@ -113,20 +113,27 @@ fn model(family: &'static str, dtype: GgufDtype) -> Shape {
 		heads: 4,
 		kv_heads: 2,
 		head: 32,
+		rotated: 32,
+		biased: false,
 		tied: family != "phi3",
 		rope: match family {
-			"llama" => Rope::Plain,
 			"qwen2" => Rope::Linear,
-			_ => Rope::Long,
+			"phi3" => Rope::Long,
+			_ => Rope::Plain,
 		},
 		stop: 0,
 		values: 0.2,
 	};
 	match dtype {
-		// Blocks of 256 weights.
-		GgufDtype::Q4K | GgufDtype::Q6K => Shape { width: 256, hidden: 512, head: 64, outer: GgufDtype::Q8_0, ..whole },
+		GgufDtype::Q4K | GgufDtype::Q6K => Shape { outer: GgufDtype::Q8_0, ..large(whole) },
+		_ if dtype.block_weights() == 256 => large(whole),
 		_ => whole,
 	}
+}
+
+/// With rows that are whole blocks of 256 weights.
+fn large(shape: Shape) -> Shape {
+	Shape { width: 256, hidden: 512, head: 64, rotated: 64, ..shape }
 }
 
 fn architecture(shape: &Shape) -> Architecture {
@@ -206,6 +213,8 @@ const QUANTISED: [GgufDtype; 7] = [
 	GgufDtype::Q6K,
 ];
 
+const FURTHER: [GgufDtype; 5] = [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs];
+
 #[test]
 fn its_sums_of_products_should_be_rounded_once() {
 	let Some(python) = python() else { return };
@@ -222,6 +231,37 @@ fn llama_should_have_the_same_bits_with_weights_of_floats() {
 #[test]
 fn llama_should_have_the_same_bits_with_quantised_weights() {
 	compare_formats("llama", &QUANTISED);
+}
+
+#[test]
+fn llama_should_have_the_same_bits_with_the_further_formats() {
+	compare_formats("llama", &FURTHER);
+}
+
+#[test]
+fn qwen3_should_have_the_same_bits() {
+	compare_formats("qwen3", &[GgufDtype::F32, GgufDtype::Q4_0, GgufDtype::Q3K]);
+}
+
+#[test]
+fn smollm3_should_have_the_same_bits() {
+	compare_formats("smollm3", &[GgufDtype::F32, GgufDtype::Q8_0, GgufDtype::Iq4Xs]);
+}
+
+#[test]
+fn heads_of_which_a_part_rotates_should_have_the_same_bits() {
+	let Some(python) = python() else { return };
+	for (family, dtype) in [("phi3", GgufDtype::Q5K), ("qwen3", GgufDtype::F16)] {
+		compare(python, &Shape { head: 64, rotated: 32, ..model(family, dtype) }, &QUESTIONS[..2]);
+	}
+}
+
+#[test]
+fn biases_of_every_matrix_should_have_the_same_bits() {
+	let Some(python) = python() else { return };
+	for family in ["llama", "qwen3", "phi3", "smollm3"] {
+		compare(python, &Shape { biased: true, tied: false, ..model(family, GgufDtype::Q5_1) }, &QUESTIONS[..1]);
+	}
 }
 
 #[test]

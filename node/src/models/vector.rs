@@ -20,7 +20,7 @@ pub fn embed(
 	let [weights, tokenizer] = files else {
 		return Err(Error::NotAModel { name: name.into(), reason: format!("it has {} files", files.len()) });
 	};
-	// The weights are repacked, beside what is mapped.
+	// The weights become floats, and are repacked.
 	memory::announce(name, 2 * weights.len() as u64)?;
 	let start = Instant::now();
 	let model = SentenceEmbedder::load(weights, tokenizer, threads)?;

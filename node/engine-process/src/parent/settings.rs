@@ -10,8 +10,8 @@ pub struct Settings {
 	pub threads: u32,
 	/// Requests of one model that run at once.
 	pub places: u32,
-	/// The most bytes of memory that the child may take, the models' mapped files not counted; as much as it likes where there
-	/// is none.
+	/// The most bytes of memory that the child may take, a model's files counted while it is loaded; as much as it likes
+	/// where there is none.
 	pub memory: Option<u64>,
 	/// The bytes of memory that the system has left, where it says so.
 	pub available: fn() -> Option<u64>,

@@ -219,11 +219,11 @@ def angles(positions, head, base=10000.0, factors=None, factor=1.0, amplitude=1.
 
 
 def rotate(x, cos, sin):
-    """Rotates heads: positions × heads × dimensions, by tables of these positions."""
-    half = x.shape[-1] // 2
-    a, b = x[..., :half], x[..., half:]
+    """Rotates the dimensions of heads that tables of these positions are for: positions × heads × dimensions."""
+    half = cos.shape[-1]
+    a, b, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
     cos, sin = cos[:, None, :], sin[:, None, :]
-    return np.concatenate([(a * cos) - (b * sin), fma(a, sin, b * cos)], axis=-1)
+    return np.concatenate([(a * cos) - (b * sin), fma(a, sin, b * cos), rest], axis=-1)
 
 
 # 5. Halves

@@ -83,12 +83,13 @@ class Llama:
         self.heads = self.value("attention.head_count")
         self.kv_heads = self.value("attention.head_count_kv", self.heads)
         self.size = self.value("attention.key_length", self.value("embedding_length") // self.heads)
+        self.rotated = self.value("rope.dimension_count", self.size)
         self.epsilon = F32(self.value("attention.layer_norm_rms_epsilon"))
         self.embedding = self.matrix("token_embd.weight")
         self.output_norm = self.floats("output_norm.weight")
         tied = "output.weight" not in file.tensors
-        self.output = self.embedding if tied else self.matrix("output.weight")
-        self.blocks = [Block(self, f"blk.{layer}.") for layer in range(self.layers)]
+        self.output = Biased(self.embedding) if tied else self.biased("output")
+        self.blocks = [Block(self, layer) for layer in range(self.layers)]
         self.tables()
 
     def value(self, name, default=None):
@@ -97,6 +98,9 @@ class Llama:
     def matrix(self, name):
         format, (inner, _), data = self.file.tensors[name]
         return read_matrix(format, inner, data)
+
+    def biased(self, name):
+        return Biased(self.matrix(f"{name}.weight"), self.floats(f"{name}.bias"))
 
     def floats(self, name):
         """A tensor of floats of one dimension, if the file has it."""
@@ -119,35 +123,50 @@ class Llama:
             self.context = min(self.context, self.value("rope.scaling.original_context_length", self.context))
         self.context = min(self.context, self.value("attention.sliding_window", 0) or self.context)
         base = self.value("rope.freq_base", 10000.0)
-        self.cos, self.sin, self.doubtful = angles(range(self.context), self.size, base, factors, factor, amplitude)
+        self.cos, self.sin, self.doubtful = angles(range(self.context), self.rotated, base, factors, factor, amplitude)
+
+
+class Biased:
+    """A matrix and what is added to its outputs, if anything is."""
+
+    def __init__(self, matrix, bias=None):
+        self.matrix, self.bias = matrix, bias
+
+    def columns(self, chosen):
+        return Biased(self.matrix.columns(chosen), None if self.bias is None else self.bias[chosen])
+
+    def multiply(self, x):
+        out = self.matrix.multiply(x)
+        return out if self.bias is None else out + self.bias
 
 
 class Block:
     """A layer's weights, in the order that section 7 begins with."""
 
-    def __init__(self, model, prefix):
+    def __init__(self, model, layer):
+        prefix = f"blk.{layer}."
+        self.rotates = model.family != "smollm3" or layer % 4 != 3
         queries, keys = model.heads * model.size, model.kv_heads * model.size
         self.norms = [model.floats(f"{prefix}{name}_norm.weight") for name in ("attn", "ffn")]
-        self.attn_output = model.matrix(f"{prefix}attn_output.weight")
-        self.ffn_down = model.matrix(f"{prefix}ffn_down.weight")
+        self.head_norms = [None, None]
+        if model.family == "qwen3":
+            self.head_norms = [model.floats(f"{prefix}attn_{part}_norm.weight") for part in "qk"]
+        self.attn_output = model.biased(f"{prefix}attn_output")
+        self.ffn_down = model.biased(f"{prefix}ffn_down")
         if model.family == "phi3":
-            qkv, up = model.matrix(f"{prefix}attn_qkv.weight"), model.matrix(f"{prefix}ffn_up.weight")
+            qkv, up = model.biased(f"{prefix}attn_qkv"), model.biased(f"{prefix}ffn_up")
             ends = [0, queries, queries + keys, queries + 2 * keys]
             self.qkv = [qkv.columns(slice(*pair)) for pair in zip(ends, ends[1:])]
             hidden = model.file.tensors[f"{prefix}ffn_up.weight"][1][1] // 2
             self.gate, self.up = up.columns(slice(hidden)), up.columns(slice(hidden, 2 * hidden))
-            self.biases = [None] * 3
             return
-        self.qkv = [model.matrix(f"{prefix}attn_{part}.weight") for part in "qkv"]
-        self.biases = [model.floats(f"{prefix}attn_{part}.bias") for part in "qkv"]
-        self.gate, self.up = (model.matrix(f"{prefix}ffn_{part}.weight") for part in ("gate", "up"))
-        if model.family == "llama":
+        self.qkv = [model.biased(f"{prefix}attn_{part}") for part in "qkv"]
+        self.gate, self.up = (model.biased(f"{prefix}ffn_{part}") for part in ("gate", "up"))
+        if model.family in ("llama", "smollm3"):
             for part, heads in ((0, model.heads), (1, model.kv_heads)):
                 head = np.concatenate([np.arange(0, model.size, 2), np.arange(1, model.size, 2)])
                 order = (np.arange(heads)[:, None] * model.size + head).reshape(-1)
                 self.qkv[part] = self.qkv[part].columns(order)
-                if self.biases[part] is not None:
-                    self.biases[part] = self.biases[part][order]
 
 
 class Sequence:
@@ -168,12 +187,13 @@ class Sequence:
         scale = F32(1) / np.sqrt(F32(model.size))
         for layer, block in enumerate(model.blocks):
             h = rms_norm(x, block.norms[0], model.epsilon)
-            q, k, v = (
-                matrix.multiply(h) if bias is None else matrix.multiply(h) + bias
-                for matrix, bias in zip(block.qkv, block.biases)
+            q, k, v = (matrix.multiply(h).reshape(len(h), -1, model.size) for matrix in block.qkv)
+            q, k = (
+                part if weights is None else rms_norm(part, weights, model.epsilon)
+                for part, weights in zip((q, k), block.head_norms)
             )
-            q, k, v = (part.reshape(len(h), -1, model.size) for part in (q, k, v))
-            q, k = (rotate(part, model.cos[positions], model.sin[positions]) for part in (q, k))
+            if block.rotates:
+                q, k = (rotate(part, model.cos[positions], model.sin[positions]) for part in (q, k))
             self.keys[layer] = np.concatenate([self.keys[layer], half(k)])
             self.values[layer] = np.concatenate([self.values[layer], half(v)])
             if layer + 1 == model.layers:

@@ -10,6 +10,7 @@ pub const VOCABULARY: usize = CONTROLS as usize + 256;
 /// How many tokens it reads and writes.
 pub const CONTEXT: usize = 400;
 
+/// The number of layers of most models.
 const LAYERS: usize = 2;
 
 /// Noise that is the same in every run (xorshift, by G. Marsaglia).
@@ -67,7 +68,8 @@ impl Noise {
 			block[at..at + 2].copy_from_slice(&half);
 		};
 		match dtype {
-			GgufDtype::Q8_0 => put(0, 0x1000, negative),
+			GgufDtype::Q8_0 | GgufDtype::Iq4Nl => put(0, 0x1000, negative),
+			GgufDtype::Iq4Xs => put(0, 0x0400, negative),
 			GgufDtype::Q4_0 => put(0, 0x2000, negative),
 			GgufDtype::Q5_0 => put(0, 0x1c00, negative),
 			GgufDtype::Q4_1 => {
@@ -82,6 +84,15 @@ impl Noise {
 				put(0, 0x0c00, negative);
 				put(2, 0x1800, negative);
 			}
+			GgufDtype::Q5K => {
+				put(0, 0x0800, negative);
+				put(2, 0x1800, negative);
+			}
+			GgufDtype::Q2K => {
+				put(80, 0x1c00, negative);
+				put(82, 0x1c00, negative);
+			}
+			GgufDtype::Q3K => put(108, 0x1400, negative),
 			GgufDtype::Q6K => put(208, 0x0400, negative),
 			other => panic!("{other:?} has no blocks"),
 		}
@@ -107,6 +118,10 @@ pub struct Shape {
 	pub kv_heads: usize,
 	/// The size of a head.
 	pub head: usize,
+	/// How many values of a head rotate.
+	pub rotated: usize,
+	/// Whether every matrix but the embedding has a bias.
+	pub biased: bool,
 	/// Whether the embedding is also the output matrix.
 	pub tied: bool,
 	pub rope: Rope,
@@ -129,6 +144,15 @@ pub enum Rope {
 }
 
 impl Shape {
+	/// Of SmolLM3, enough for a layer where nothing rotates.
+	fn layers(&self) -> usize {
+		if self.family == "smollm3" {
+			2 * LAYERS
+		} else {
+			LAYERS
+		}
+	}
+
 	/// The model's file, always the same.
 	pub fn file(&self) -> Vec<u8> {
 		let Self { family, dtype, outer, width, hidden, heads, kv_heads, head, .. } = *self;
@@ -150,7 +174,7 @@ impl Shape {
 		if !self.tied {
 			matrix(&mut file, "output", outer, width, VOCABULARY, 0.5);
 		}
-		for layer in 0..LAYERS {
+		for layer in 0..self.layers() {
 			let name = |part: &str| format!("blk.{layer}.{part}");
 			if family == "phi3" {
 				matrix(&mut file, &name("attn_qkv"), dtype, width, query + 2 * kv, self.values);
@@ -169,14 +193,35 @@ impl Shape {
 			file.tensor(&name, &[count], GgufDtype::F32, &bytes_of(&noise.floats(count, middle, size)));
 		};
 		floats(&mut file, "output_norm.weight".into(), width, 1.0, 0.3);
-		for layer in 0..LAYERS {
-			floats(&mut file, format!("blk.{layer}.attn_norm.weight"), width, 1.0, 0.3);
-			floats(&mut file, format!("blk.{layer}.ffn_norm.weight"), width, 1.0, 0.3);
-			if family == "qwen2" {
-				for (part, columns) in [("q", query), ("k", kv), ("v", kv)] {
-					floats(&mut file, format!("blk.{layer}.attn_{part}.bias"), columns, 0.0, 0.2);
+		for layer in 0..self.layers() {
+			let name = |part: &str| format!("blk.{layer}.{part}");
+			floats(&mut file, name("attn_norm.weight"), width, 1.0, 0.3);
+			floats(&mut file, name("ffn_norm.weight"), width, 1.0, 0.3);
+			if family == "qwen3" {
+				floats(&mut file, name("attn_q_norm.weight"), head, 1.0, 0.3);
+				floats(&mut file, name("attn_k_norm.weight"), head, 1.0, 0.3);
+			}
+			let attention: &[(&str, usize)] = match family {
+				"phi3" if self.biased => &[("qkv", query + 2 * kv)],
+				"qwen2" => &[("q", query), ("k", kv), ("v", kv)],
+				_ if self.biased => &[("q", query), ("k", kv), ("v", kv)],
+				_ => &[],
+			};
+			for (part, columns) in attention {
+				floats(&mut file, name(&format!("attn_{part}.bias")), *columns, 0.0, 0.2);
+			}
+			if self.biased {
+				if family != "phi3" {
+					floats(&mut file, name("ffn_gate.bias"), hidden, 0.0, 0.2);
+				}
+				let up = if family == "phi3" { 2 * hidden } else { hidden };
+				for (part, columns) in [("ffn_up", up), ("attn_output", width), ("ffn_down", width)] {
+					floats(&mut file, name(&format!("{part}.bias")), columns, 0.0, 0.2);
 				}
 			}
+		}
+		if self.biased && !self.tied {
+			floats(&mut file, "output.bias".into(), VOCABULARY, 0.0, 0.2);
 		}
 		let tensors: &[&str] = match self.rope {
 			Rope::Plain | Rope::Linear => &[],
@@ -184,7 +229,7 @@ impl Shape {
 			Rope::Long => &["rope_factors_short.weight", "rope_factors_long.weight"],
 		};
 		for name in tensors {
-			floats(&mut file, name.to_string(), head / 2, 3.0, 2.0);
+			floats(&mut file, name.to_string(), self.rotated / 2, 3.0, 2.0);
 		}
 		file.bytes()
 	}
@@ -192,12 +237,13 @@ impl Shape {
 	fn metadata(&self, file: &mut Gguf) {
 		let key = |name: &str| format!("{}.{name}", self.family);
 		let sizes = [
-			("block_count", LAYERS),
+			("block_count", self.layers()),
 			("embedding_length", self.width),
 			("feed_forward_length", self.hidden),
 			("attention.head_count", self.heads),
 			("attention.head_count_kv", self.kv_heads),
 			("attention.key_length", self.head),
+			("rope.dimension_count", self.rotated),
 			("context_length", CONTEXT),
 		];
 		for (name, size) in sizes {

@@ -8,14 +8,14 @@ ROWS = 64
 
 
 def quantised_input(x):
-    """Integers (rows × blocks × 32, as doubles), scales and totals (rows × blocks)."""
+    """Integers (rows × blocks × 32, as doubles) and scales (rows × blocks)."""
     blocks = check(x).reshape(len(x), -1, 32)
     largest = np.abs(blocks).max(axis=-1)
     tiny = largest < F32(2.0**-100)
     unit = np.where(tiny, F32(0), F32(16256) / largest)
     scale = np.where(tiny, F32(0), largest / F32(16256))
     a = np.rint(np.where(tiny[..., None], F32(0), blocks * unit[..., None])).astype(np.float64)
-    return a, scale, scale * a.sum(axis=-1).astype(F32)
+    return a, scale
 
 
 class Floats:
@@ -41,7 +41,7 @@ class Floats:
 
 
 class Quantised:
-    """A matrix of quantised weights, cut into groups that each have a scale: 32 weights, or 16 of Q6_K.
+    """A matrix of quantised weights, cut into groups that each have a scale: 32 weights, or 16 of Q2_K, Q3_K and Q6_K.
 
     `integers` (columns × groups × size) have their offset subtracted; `d` and, where the format has one, `m` are floats
     (columns × groups).
@@ -60,18 +60,21 @@ class Quantised:
         return values.reshape(len(ids), -1)
 
     def multiply(self, x):
-        a, scale, total = quantised_input(x)
+        a, scale = quantised_input(x)
         columns, groups, size = self.integers.shape
         per_block = 32 // size
         a = a.reshape(len(x), groups, size)
+        scale = np.repeat(scale, per_block, axis=-1)
+        totals = scale * a.sum(axis=-1).astype(F32)
         c = np.zeros((len(x), columns), F32)
-        for group in range(groups):
-            block = group // per_block
-            # Exact: all sums fit in 32 bits, and a double holds them.
-            sums = a[:, group] @ self.integers[:, group].astype(np.float64).T
-            c = fma(sums.astype(F32), self.d[:, group] * scale[:, block, None], c)
-            if self.m is not None:
-                c = fma(self.m[:, group], total[:, block, None], c)
+        for begin in range(0, groups, per_block):
+            block = range(begin, begin + per_block)
+            for group in block:
+                # Exact: all sums fit in 32 bits, and a double holds them.
+                sums = a[:, group] @ self.integers[:, group].astype(np.float64).T
+                c = fma(sums.astype(F32), self.d[:, group] * scale[:, group, None], c)
+            for group in block if self.m is not None else ():
+                c = fma(self.m[:, group], totals[:, group, None], c)
         return c
 
 
@@ -116,16 +119,54 @@ def grouped(values, *rest):
     return values.reshape(len(values), -1, *rest)
 
 
-def read_q4_k(blocks):
+def scales_of_six_bits(blocks):
+    """Scales and minimums of Q4_K and Q5_K."""
     scales = halves(blocks[..., :4])
     s = blocks[..., 4:16].astype(np.int32)
     f = np.concatenate([s[..., 0:4] % 64, s[..., 8:12] % 16 + 16 * (s[..., 0:4] // 64)], axis=-1)
     g = np.concatenate([s[..., 4:8] % 64, s[..., 8:12] // 16 + 16 * (s[..., 4:8] // 64)], axis=-1)
-    data = blocks[..., 16:].reshape(*blocks.shape[:-1], 4, 32)
-    integers = np.stack([data & 15, data >> 4], axis=-2).astype(np.int32)
-    d = scales[..., 0, None] * f.astype(F32)
-    m = -scales[..., 1, None] * g.astype(F32)
-    return Quantised(grouped(integers, 32), grouped(d), grouped(m))
+    return grouped(scales[..., 0, None] * f.astype(F32)), grouped(-scales[..., 1, None] * g.astype(F32))
+
+
+def nibbles_of_pairs(data):
+    """Blocks 2j and 2j + 1 are the low and the high nibbles of the j-th 32 bytes."""
+    data = data.reshape(*data.shape[:-1], 4, 32)
+    return np.stack([data & 15, data >> 4], axis=-2).astype(np.int32).reshape(*data.shape[:-2], 8, 32)
+
+
+def bits_of_blocks(data):
+    """Bit j of byte i, for block j and weight i."""
+    return data.astype(np.int32)[..., None, :] >> np.arange(8)[:, None] & 1
+
+
+def pairs_of_bits(data):
+    """Bits 2(j mod 4) and the next of byte 32⌊j ÷ 4⌋ + i, for block j and weight i."""
+    data = data.astype(np.int32).reshape(*data.shape[:-1], 2, 1, 32)
+    return (data >> np.arange(4).reshape(4, 1) * 2 & 3).reshape(*data.shape[:-3], 8, 32)
+
+
+def read_q2_k(blocks):
+    factors, scales = blocks[..., :16], halves(blocks[..., 80:])
+    d = scales[..., 0, None] * (factors & 15).astype(F32)
+    m = -scales[..., 1, None] * (factors >> 4).astype(F32)
+    return Quantised(grouped(pairs_of_bits(blocks[..., 16:80]), 16), grouped(d), grouped(m))
+
+
+def read_q3_k(blocks):
+    integers = pairs_of_bits(blocks[..., 32:96]) + 4 * bits_of_blocks(blocks[..., :32]) - 4
+    s = blocks[..., 96:108].astype(np.int32)
+    k = np.arange(16)
+    factors = (s[..., k % 8] >> k // 8 * 4 & 15) + 16 * (s[..., 8 + k % 4] >> k // 4 * 2 & 3) - 32
+    return Quantised(grouped(integers, 16), grouped(halves(blocks[..., 108:]) * factors.astype(F32)))
+
+
+def read_q4_k(blocks):
+    return Quantised(grouped(nibbles_of_pairs(blocks[..., 16:]), 32), *scales_of_six_bits(blocks))
+
+
+def read_q5_k(blocks):
+    integers = nibbles_of_pairs(blocks[..., 48:]) + 16 * bits_of_blocks(blocks[..., 16:48])
+    return Quantised(grouped(integers, 32), *scales_of_six_bits(blocks))
 
 
 def read_q6_k(blocks):
@@ -139,6 +180,24 @@ def read_q6_k(blocks):
     factors = np.ascontiguousarray(blocks[..., 192:208]).view(np.int8).astype(F32)
     d = halves(blocks[..., 208:]) * factors
     return Quantised(grouped(integers - 32, 16), grouped(d))
+
+
+# What the nibbles of IQ4_NL and IQ4_XS stand for.
+TABLE = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.int32)
+
+
+def read_iq4_nl(blocks):
+    return Quantised(TABLE[nibbles(blocks[..., 2:])], halves(blocks[..., :2])[..., 0])
+
+
+def read_iq4_xs(blocks):
+    shape = blocks.shape[:-1]
+    j = np.arange(8)
+    high = np.ascontiguousarray(blocks[..., 2:4]).view("<u2").astype(np.int32)
+    low = blocks[..., 4:8].astype(np.int32)[..., j // 2]
+    factors = (low >> j % 2 * 4 & 15) + 16 * (high >> 2 * j & 3) - 32
+    integers = TABLE[nibbles(blocks[..., 8:].reshape(*shape, 8, 16))]
+    return Quantised(grouped(integers, 32), grouped(halves(blocks[..., :2]) * factors.astype(F32)))
 
 
 def read_f32(data):
@@ -162,8 +221,13 @@ FORMATS = {
     6: (22, 32, read_q5_0),
     7: (24, 32, read_q5_1),
     8: (34, 32, read_q8_0),
+    10: (84, 256, read_q2_k),
+    11: (110, 256, read_q3_k),
     12: (144, 256, read_q4_k),
+    13: (176, 256, read_q5_k),
     14: (210, 256, read_q6_k),
+    20: (18, 32, read_iq4_nl),
+    23: (136, 256, read_iq4_xs),
     30: (2, 1, read_bf16),
 }
 
