@@ -4,8 +4,8 @@ use super::text::Question;
 use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::{
-	check_format, Architecture, CheckedFile, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Prompt,
-	Request, Response, SCORE_ONE,
+	check_format, Architecture, CheckedFile, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription,
+	Prompt, Request, Response, SCORE_ONE,
 };
 use std::fmt::Display;
 use std::io::Write;
@@ -85,10 +85,8 @@ pub fn answer(
 	let engine = LocalEngine::new(question.threads);
 	let ModelDescription { files, .. } = engine.load(name, architecture, &[CheckedFile::of(bytes)])?;
 	let model = files.first().map(|file| file.sha256).unwrap_or_default();
-	let limits = Limits {
-		max_input_bytes: u32::MAX,
-		max_output_units: u32::try_from(question.max_tokens).unwrap_or(u32::MAX),
-	};
+	let limits =
+		Limits { max_input_bytes: u32::MAX, max_output_units: u32::try_from(question.max_tokens).unwrap_or(u32::MAX) };
 	let request = Request {
 		prompt: if question.is_raw { Prompt::Raw } else { Prompt::Chat },
 		sampling: question.sampling,

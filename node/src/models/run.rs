@@ -1,8 +1,8 @@
 //! A model's answer to a prompt.
 
+use super::formatted::{self, FormatOptions};
 use super::names::Named;
 use super::progress::Progress;
-use super::formatted::{self, FormatOptions};
 use super::{labels, memory, text, vector, Error, Location};
 use sibyl_engine::gguf::check_header;
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
