@@ -118,8 +118,8 @@ pub enum Task {
 }
 
 impl Architecture {
-	const ALL: [Self; 7] =
-		[Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::Bert, Self::Fake];
+	const ALL: [Self; 8] =
+		[Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::SmolLm3, Self::Bert, Self::Fake];
 
 	/// The architecture of this name, which is what it is displayed as.
 	pub fn find(name: &str) -> Option<Self> {

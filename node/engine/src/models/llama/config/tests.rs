@@ -1,3 +1,4 @@
+use super::Family;
 use crate::gguf::GgufDtype;
 use crate::tests::{set_value, tiny_model, Gguf, Item};
 use crate::{EngineError, LanguageModel};
@@ -298,4 +299,12 @@ fn scalings_that_contradict_themselves_or_are_out_of_range_should_be_refused() {
 	assert!(is_invalid(load(&none.value("phi3.rope.scaling.original_context_length", Item::U32(0)))));
 	let short = model().tensor("rope_factors_short.weight", &[15], GgufDtype::F32, &[1; 60]);
 	assert!(is_invalid(load(&short)));
+}
+
+#[test]
+fn every_family_should_be_an_architecture_of_the_same_name() {
+	for family in Family::ALL {
+		let architecture = crate::Architecture::find(family.name());
+		assert_eq!(architecture.map(|found| found.to_string()), Some(family.name().into()));
+	}
 }
