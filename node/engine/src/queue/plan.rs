@@ -137,7 +137,7 @@ impl State {
 
 	/// How long until all that run are done, about.
 	fn busy(&self) -> Duration {
-		self.running.values().map(Running::rest).sum()
+		self.running.values().map(Running::rest).sum::<Duration>()
 	}
 
 	/// Gives up what can't be done in time: see [the rule](super).
@@ -150,7 +150,7 @@ impl State {
 		// Who begins beside others is held up by each of them for as long as itself takes, at most.
 		let may_begin = rests.len() < self.places;
 		let held_up = |estimate: Duration| -> Duration {
-			rests.iter().map(|rest| if may_begin { estimate.min(*rest) } else { *rest }).sum()
+			rests.iter().map(|rest| if may_begin { estimate.min(*rest) } else { *rest }).sum::<Duration>()
 		};
 		let mut before = Duration::ZERO;
 		// Short jobs wait for short ones alone.
