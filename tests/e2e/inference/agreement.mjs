@@ -136,7 +136,7 @@ export function agreement(network) {
       assert.ok((await inferenceApi.job(2 ** 40)).isUnknown);
       assert.equal((await inferenceApi.openJobs(0, 10)).length, 0);
       assert.equal((await model(api)).servedBy.length, VALIDATORS.length);
-      const quote = (await inferenceApi.quote(id, 'All', utf8(TEXT).length / 2 - 1, 0)).asOk;
+      const quote = (await inferenceApi.quote(id, 'All', utf8(TEXT).length / 2 - 1, 0, 'Text')).asOk;
       assert.equal(quote.total.toBigInt(), view.quote.total.toBigInt());
       const [{ session, members }] = await inferenceApi.keySets();
       assert.equal(members.length, VALIDATORS.length);

@@ -62,7 +62,7 @@ export function joining(network) {
     const api = await network.api();
     const everybody = [...VALIDATORS, NAME];
     await waitUntilServedBy(api, everybody);
-    const quote = async (seats) => api.call.inferenceApi.quote(await modelId(api), seats, utf8(TEXT).length / 2 - 1, 0);
+    const quote = async (seats) => api.call.inferenceApi.quote(await modelId(api), seats, utf8(TEXT).length / 2 - 1, 0, 'Text');
     // All that serve would have to sit, and one can't: less would not be all.
     const refused = (await quote('All')).asErr;
     assert.equal(refused.asBusy.serving.toNumber(), everybody.length);
