@@ -3,6 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# The pinned toolchain may be there by another name only.
+TOOLCHAIN := $(shell scripts/toolchain.sh)
+ifneq ($(TOOLCHAIN),)
+export RUSTUP_TOOLCHAIN := $(TOOLCHAIN)
+endif
+
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NODE := $(TARGET_DIR)/release/sibyl-node
 SIBYL_BENCH := $(TARGET_DIR)/release/sibyl-bench

@@ -11,6 +11,10 @@ cd "$(dirname "$0")/.."
 # Exactly this one: the engine's answers depend on the tables of characters that come with it.
 RUST=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
 readonly RUST
+if [ -z "${RUSTUP_TOOLCHAIN:-}" ]; then
+	toolchain=$(scripts/toolchain.sh)
+	[ -z "$toolchain" ] || export RUSTUP_TOOLCHAIN=$toolchain
+fi
 readonly MIN_NODE=18.19
 readonly MIN_PYTHON=3.11
 readonly WASM_TARGET=wasm32v1-none
