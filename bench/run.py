@@ -41,11 +41,13 @@ def main() -> None:
             bench.embeddings(threads)
     say("shapes of larger models")
     synthetic = bench.synthetic()
+    say("many jobs at once")
+    batch = bench.batch()
     say("how logits depend on how they are computed")
     differing = bench.showcase()
     print(report.table(bench.figures))
     result = bench.facts() | {"rounds": options.rounds} | report.ratios(bench.figures) | bench.engine()
-    result |= synthetic | differing | {"figures": bench.figures.all()}
+    result |= synthetic | batch | differing | {"figures": bench.figures.all()}
     print(f"RESULT {json.dumps(result)}")
 
 
@@ -106,6 +108,12 @@ class Bench:
         result = run([self.examples / "bench_synthetic"], show=True)
         values = {name: median(value) if isinstance(value, list) else value for name, value in result.items()}
         return {f"synthetic_{name}": value for name, value in values.items() if name != "tier"}
+
+    def batch(self) -> dict:
+        """Many jobs at once, and ten of them beside ten one after the other."""
+        result = run([self.examples / "bench_batch", self.language_model, str(RUNS)], show=True)
+        values = {name: rounded(median(value)) for name, value in result.items() if isinstance(value, list)}
+        return {name if name.startswith("batch") else f"batch_{name}": value for name, value in values.items()}
 
     def showcase(self) -> dict:
         """How many logits differ, at most, and how many in which way."""
