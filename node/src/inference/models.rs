@@ -432,7 +432,8 @@ impl Models {
 		match entry.state {
 			State::Served(measured) => {
 				let input_units = (asked.input.len() as u32).saturating_add(asked.format.bytes());
-				let estimate = measured.time(input_units, asked.max_output_units);
+				let written_units = asked.format.written_units(asked.max_output_units);
+				let estimate = measured.time(input_units, written_units);
 				request(&entry.revision, asked).map_or(Service::Never, |request| Service::Ask(request, estimate))
 			}
 			State::Waiting | State::Loading | State::Checking { .. } | State::Measuring { .. } => Service::Later,

@@ -185,7 +185,7 @@ impl<T: Config> Pallet<T> {
 		);
 		let need = Need {
 			input_units: job.input_units,
-			output_units: job.options.max_output_units,
+			output_units: job.options.format.written_units(job.options.max_output_units),
 			charge: Self::charge_of(&job.quote),
 			expected_time: 0,
 			commit_window: window,

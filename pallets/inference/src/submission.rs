@@ -137,7 +137,9 @@ impl<T: Config> Pallet<T> {
 		let input_units = input_bytes.saturating_add(format.bytes());
 		ensure!(input_units <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
 		ensure!(format.is_valid(), QuoteError::FormatInvalid);
-		ensure!(max_output_units <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
+		let written_units = format.written_units(max_output_units);
+		let most = max_output_units.max(written_units);
+		ensure!(most <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
 		if revision.task == Task::Generate {
 			let least = format.least_output_units();
 			ensure!(max_output_units >= least, QuoteError::NoOutputUnits { least });
@@ -152,7 +154,7 @@ impl<T: Config> Pallet<T> {
 			.ok_or(QuoteError::Overflow)?;
 		let need = Need {
 			input_units,
-			output_units: max_output_units,
+			output_units: written_units,
 			charge: Self::charge_of(&quote),
 			expected_time: ExpectedTime::<T>::get(),
 			commit_window: Self::commit_window(revision.commit_window),

@@ -93,6 +93,15 @@ impl Format {
 		}
 	}
 
+	/// The units of output that a job takes as long as: choices are read token by token, as output is written, and none has
+	/// more tokens than bytes.
+	pub fn written_units(&self, max_output_units: u32) -> u32 {
+		match self {
+			Self::Choice(_) => self.bytes(),
+			Self::Text { .. } | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => max_output_units,
+		}
+	}
+
 	/// The fewest output units that a job must pay for.
 	pub fn least_output_units(&self) -> u32 {
 		match self {
@@ -177,6 +186,13 @@ mod tests {
 		}
 		assert_eq!(Format::Number { min: -100, max: 9, decimals: 0 }.least_output_units(), 5, "and a space");
 		assert_eq!([Format::default(), choices(&["a", "b"])].map(|format| format.least_output_units()), [1, 0]);
+	}
+
+	#[test]
+	fn choices_take_as_long_as_output_of_so_many_bytes_whatever_output_is_asked_for() {
+		assert_eq!(choices(&["yes", "no"]).written_units(100), 5);
+		assert_eq!(Format::default().written_units(100), 100);
+		assert_eq!(Format::Regex("a*b".try_into().expect("short")).written_units(7), 7);
 	}
 
 	#[test]

@@ -4,7 +4,7 @@ use sibyl_primitives::{
 	api::QuoteError,
 	format::Format,
 	job::Seats,
-	model::{ModelRevision, Task},
+	model::{ModelRevision, Pace, Task},
 };
 
 fn try_submit(input: &[u8], options: JobOptions, max_fee: Balance) -> frame_support::dispatch::DispatchResult {
@@ -212,6 +212,23 @@ fn the_texts_of_a_format_are_paid_for_and_count_as_input() {
 		assert_noop!(try_ask(model, &[b'x'; 507], with_format(choice(), 0)), Error::<Test>::InputTooLong);
 		let quoted = Inference::quote(model, Seats::All, 5, 0, choice()).expect("the job can be had");
 		assert_eq!(quoted, job(0).quote);
+	});
+}
+
+#[test]
+fn choices_take_the_time_of_output_and_are_bounded_as_it_is() {
+	Chain::default().paces(&[Pace { job: 1_000, input_unit: 0, output_unit: 1_000 }; 4]).run(|| {
+		let model = generating();
+		let texts = |count: usize| {
+			let text = |at: usize| format!("choice {at:0>3}").as_str().try_into().expect("it is short");
+			Format::Choice((0..count).map(text).collect::<Vec<_>>().try_into().expect("they fit"))
+		};
+		// Ten bytes each, and fifty units of output at most.
+		assert_noop!(try_ask(model, b"hello", with_format(texts(6), 0)), Error::<Test>::OutputTooLong);
+		assert_ok!(try_ask(model, b"hello", with_format(texts(5), 0)));
+		next_block();
+		next_block();
+		assert!(committee(0).seats.iter().all(|seat| seat.time == 51_000), "a job of fifty units");
 	});
 }
 
