@@ -6,6 +6,8 @@ mod running;
 mod settings;
 mod supervisor;
 
+pub(crate) use log_lines::printable;
+
 pub use settings::{Patience, Settings};
 
 use crate::{LoadError, ModelFiles};

@@ -171,7 +171,8 @@ impl std::fmt::Display for Place<'_> {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		match self.0 {
 			"" => f.write_str("at its root"),
-			pointer => write!(f, "at {pointer}"),
+			// A name may hold what a terminal obeys.
+			pointer => write!(f, "at {}", pointer.escape_debug()),
 		}
 	}
 }

@@ -192,3 +192,12 @@ fn an_answer_should_end_before_a_stop_text_and_match_its_pattern() {
 	println!("{text}");
 	assert_eq!((text.len(), finish), (10, Finish::Stop), "{text}");
 }
+
+#[test]
+fn an_answer_in_a_format_that_is_cut_off_within_a_character_should_end_before_it() {
+	let Some(engine) = engine() else { return };
+	// No token of this vocabulary is the whole character.
+	let crabs = Format::Regex("🦀+".into());
+	let (text, tokens, finish) = generated(engine.infer(&in_format(crabs, "Which animal is it?", 1)).unwrap().outcome);
+	assert_eq!((text.as_str(), tokens, finish), ("", 1, Finish::Length));
+}

@@ -433,12 +433,20 @@ impl Models {
 			State::Served(measured) => {
 				let input_units = (asked.input.len() as u32).saturating_add(asked.format.bytes());
 				let written_units = asked.format.written_units(asked.max_output_units);
-				let estimate = measured.time(input_units, written_units);
+				let estimate = measured.time(input_units, written_units) + compiling(&asked.format);
 				request(&entry.revision, asked).map_or(Service::Never, |request| Service::Ask(request, estimate))
 			}
 			State::Waiting | State::Loading | State::Checking { .. } | State::Measuring { .. } => Service::Later,
 			State::Absent | State::NotServed(_) => Service::Never,
 		}
+	}
+}
+
+/// How long it takes at most until the engine knows a schema or a pattern, on a slow machine: a job with one is no short job.
+fn compiling(format: &Format) -> Duration {
+	match format {
+		Format::Json(_) | Format::Regex(_) => Duration::from_millis(200),
+		Format::Text { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
 	}
 }
 

@@ -2,7 +2,7 @@
 
 use super::lock;
 use crate::{
-	protocol::{receive, send, FrameError, FromChild, Id, Request as WireRequest, Setup, ToChild},
+	protocol::{receive, send, wire::said, FrameError, FromChild, Id, Request as WireRequest, Setup, ToChild},
 	LoadError, ModelFiles,
 };
 use sibyl_engine::{EngineError, Inference, ModelDescription, Request};
@@ -189,11 +189,12 @@ impl Connection {
 			FromChild::Ready { models, missing } => {
 				let models = models.into_iter().map(|model| model.into_engine().ok_or_else(unknown_architecture));
 				// One that comes again finds nobody who waits for it.
+				let missing = missing.iter().map(|what| said(what)).collect();
 				let _ = begun.try_send(Ok((models.collect::<Result<_, _>>()?, missing)));
 				Ok(())
 			}
 			FromChild::Failed(why) => {
-				let _ = begun.try_send(Err(why));
+				let _ = begun.try_send(Err(said(&why)));
 				Ok(())
 			}
 			FromChild::Pong => Ok(()),

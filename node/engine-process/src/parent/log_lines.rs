@@ -85,7 +85,8 @@ impl Lines {
 	}
 }
 
-fn printable(line: &[u8]) -> String {
+/// A text without what a terminal obeys.
+pub(crate) fn printable(line: &[u8]) -> String {
 	let mut text = String::new();
 	for character in String::from_utf8_lossy(line).chars() {
 		match character {

@@ -1,5 +1,6 @@
 //! The engine's types as they travel. Taken apart without `..`, so that a new field is not forgotten here.
 
+use crate::parent::printable;
 use crate::LoadError;
 use codec::{Decode, Encode};
 use sibyl_engine::{
@@ -222,14 +223,21 @@ impl From<Failure> for EngineError {
 			Failure::UnknownModel(sha256) => Self::UnknownModel(sha256),
 			Failure::HashMismatch { expected, actual } => Self::HashMismatch { expected, actual },
 			Failure::FileTooLarge { size, limit } => Self::FileTooLarge { size, limit },
-			Failure::InvalidModel(why) => Self::InvalidModel(why),
+			Failure::InvalidModel(why) => Self::InvalidModel(said(&why)),
 			Failure::FloatEnvironment => Self::FloatEnvironment,
 			Failure::NoMemory { bytes } => Self::NoMemory { bytes },
 			Failure::Stopped => Self::Stopped,
-			Failure::Panicked(message) => Self::Panicked(message),
-			Failure::Internal(why) => Self::Internal(why),
+			Failure::Panicked(message) => Self::Panicked(said(&message)),
+			Failure::Internal(why) => Self::Internal(said(&why)),
 		}
 	}
+}
+
+/// The beginning of what a child says, without what a terminal obeys: it is logged, and a child may be somebody else's.
+pub(crate) fn said(text: &str) -> String {
+	const LONGEST: usize = 500;
+	let end = (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+	printable(&text.as_bytes()[..end])
 }
 
 /// Why the child did not load a model.
@@ -362,6 +370,13 @@ mod tests {
 		let unavailable = EngineError::TierUnavailable("avx512");
 		let text = EngineError::from(sent(Failure::from(unavailable.clone()))).to_string();
 		assert!(text.contains(&unavailable.to_string()), "{text}");
+	}
+
+	#[test]
+	fn what_a_child_says_should_be_cut_off_and_obeyed_by_no_terminal() {
+		let text = format!("a\u{1b}[2J\n{}", "é".repeat(1_000));
+		let error = EngineError::from(Failure::Internal(text)).to_string();
+		assert!(error.len() < 600 && !error.contains(['\u{1b}', '\n']), "{error:?}");
 	}
 
 	#[test]

@@ -72,10 +72,11 @@ impl Expr {
 		}
 	}
 
-	/// One of them. Those of one byte become one.
+	/// One of them. Those of one byte become one, and so do those of none.
 	pub fn either(parts: impl IntoIterator<Item = Expr>) -> Self {
 		let mut flat = Vec::new();
 		let mut byte: Option<ByteSet> = None;
+		let mut may_be_empty = false;
 		let parts = parts.into_iter().flat_map(|part| match part {
 			Self::Either(parts) => parts,
 			part => vec![part],
@@ -83,11 +84,15 @@ impl Expr {
 		for part in parts {
 			match part {
 				Self::Never => (),
+				Self::Empty => may_be_empty = true,
 				Self::Byte(set) => byte = Some(byte.unwrap_or_default().union(set)),
 				part => flat.push(part),
 			}
 		}
 		flat.extend(byte.map(Self::Byte));
+		if may_be_empty {
+			flat.insert(0, Self::Empty);
+		}
 		match flat.len() {
 			0 => Self::Never,
 			1 => flat.remove(0),
@@ -100,12 +105,14 @@ impl Expr {
 		Self::either([Self::Empty, part])
 	}
 
-	/// The part from `min` to `max` times.
+	/// The part from `min` to `max` times. What has no byte is not repeated: it would be no other text, and many steps that
+	/// no limit on positions counts.
 	pub fn repeat(part: Expr, min: u32, max: Option<u32>) -> Self {
 		match (part, max) {
 			(Self::Empty, _) | (_, Some(0)) => Self::Empty,
 			(Self::Never, _) if min == 0 => Self::Empty,
 			(Self::Never, _) => Self::Never,
+			(part, _) if part.positions() == 0 => Self::Empty,
 			(part, Some(1)) if min == 1 => part,
 			(part, Some(1)) => Self::optional(part),
 			(part, max) => Self::Repeat(Box::new(part), min, max),

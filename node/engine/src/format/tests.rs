@@ -27,6 +27,16 @@ fn samples(automaton: &Automaton, count: usize, seed: u64) -> Vec<String> {
 }
 
 #[test]
+fn what_has_no_byte_should_be_nothing_however_often_it_is_repeated() {
+	let check = |pattern: &str| check_format(&Format::Regex(pattern.into()));
+	let nothing = check("(|)");
+	for pattern in ["((((|){99999}){99999}){99999}){99999}", "((|||)*){99999}", "(((){99999}|){99999}|){99999}"] {
+		assert_eq!(check(pattern), nothing, "{pattern}");
+	}
+	assert_eq!(check("((|){99999}a){3}"), Ok(()));
+}
+
+#[test]
 fn a_format_should_be_refused_for_what_is_wrong_with_it() {
 	let texts = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect::<Vec<_>>();
 	let stops = |stops: &[&str]| check_format(&Format::Text { stops: texts(stops) });

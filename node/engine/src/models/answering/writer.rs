@@ -104,7 +104,7 @@ impl Writer {
 
 	/// What was written so far.
 	pub fn written(self) -> Written {
-		let text = self.form.map(|form| String::from_utf8_lossy(&form.text).into_owned());
+		let text = self.form.map(Form::into_text);
 		Written { tokens: self.tokens, finish: self.finish.unwrap_or(Finish::Length), text }
 	}
 }
@@ -135,6 +135,16 @@ impl Form {
 		let found = self.stops.find(&self.text, added.len());
 		found.into_iter().for_each(|length| self.text.truncate(length));
 		Ok(found.is_some())
+	}
+
+	/// The text so far. One in a format that was cut off within a character ends before it, so that it is the beginning of a
+	/// text of the format.
+	fn into_text(self) -> String {
+		let mut text = self.text;
+		if let (Some(_), Err(error)) = (&self.grammar, std::str::from_utf8(&text)) {
+			text.truncate(error.valid_up_to());
+		}
+		String::from_utf8_lossy(&text).into_owned()
 	}
 
 	/// Whether nothing can follow.
