@@ -137,15 +137,15 @@ impl<T: Config> Pallet<T> {
 		let input_units = input_bytes.saturating_add(format.bytes());
 		ensure!(input_units <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
 		ensure!(format.is_valid(), QuoteError::FormatInvalid);
-		let written_units = format.written_units(max_output_units);
-		let most = max_output_units.max(written_units);
-		ensure!(most <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
 		if revision.task == Task::Generate {
 			let least = format.least_output_units();
 			ensure!(max_output_units >= least, QuoteError::NoOutputUnits { least });
 		} else {
 			ensure!(format.is_default(), QuoteError::FormatNotOfTask);
 		}
+		let written_units = format.written_units(max_output_units);
+		let most = max_output_units.max(written_units);
+		ensure!(most <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
 		ensure!(!pallet_models::Pallet::<T>::is_suspended(model), QuoteError::Suspended);
 		let servers = Self::serving(model);
 		let serving = u16::try_from(servers.len()).unwrap_or(u16::MAX);
