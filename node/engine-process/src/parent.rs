@@ -6,7 +6,7 @@ mod running;
 mod settings;
 mod supervisor;
 
-pub(crate) use log_lines::printable;
+pub(crate) use log_lines::cleaned;
 
 pub use settings::{Patience, Settings};
 

@@ -4,7 +4,7 @@
 //! frame that speaks of them. Both ends are one program, so the version only tells a programmer's mistake.
 
 mod frame;
-pub(crate) mod wire;
+mod wire;
 
 pub use frame::{receive, receive_with_files, send, FrameError, MAX_FILES, MAX_FRAME};
 pub use wire::{Description, Failure, Inference, Refused, Request};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 const LOG_TARGET: &str = "inference::engine";
 
-/// Jobs that are remembered of earlier processes: no node has more threads and is started again more often before a job
+/// Jobs that are remembered of earlier processes: no node has more places and is started again more often before a job
 /// is over.
 const REMEMBERED: usize = 256;
 

@@ -1,8 +1,8 @@
 //! What is asked of one child, and what it answers.
 
-use super::lock;
+use super::{cleaned, lock};
 use crate::{
-	protocol::{receive, send, wire::said, FrameError, FromChild, Id, Request as WireRequest, Setup, ToChild},
+	protocol::{receive, send, FrameError, FromChild, Id, Request as WireRequest, Setup, ToChild},
 	LoadError, ModelFiles,
 };
 use sibyl_engine::{EngineError, Inference, ModelDescription, Request};
@@ -189,12 +189,12 @@ impl Connection {
 			FromChild::Ready { models, missing } => {
 				let models = models.into_iter().map(|model| model.into_engine().ok_or_else(unknown_architecture));
 				// One that comes again finds nobody who waits for it.
-				let missing = missing.iter().map(|what| said(what)).collect();
+				let missing = missing.iter().map(|what| cleaned(what)).collect();
 				let _ = begun.try_send(Ok((models.collect::<Result<_, _>>()?, missing)));
 				Ok(())
 			}
 			FromChild::Failed(why) => {
-				let _ = begun.try_send(Err(said(&why)));
+				let _ = begun.try_send(Err(cleaned(&why)));
 				Ok(())
 			}
 			FromChild::Pong => Ok(()),

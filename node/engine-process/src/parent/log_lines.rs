@@ -85,8 +85,12 @@ impl Lines {
 	}
 }
 
-/// A text without what a terminal obeys.
-pub(crate) fn printable(line: &[u8]) -> String {
+/// The beginning of a text that a child says, as long as a line of its log, without what a terminal obeys.
+pub(crate) fn cleaned(text: &str) -> String {
+	printable(text.as_bytes().get(..LONGEST).unwrap_or(text.as_bytes()))
+}
+
+fn printable(line: &[u8]) -> String {
 	let mut text = String::new();
 	for character in String::from_utf8_lossy(line).chars() {
 		match character {

@@ -1,6 +1,6 @@
 //! The engine's types as they travel. Taken apart without `..`, so that a new field is not forgotten here.
 
-use crate::parent::printable;
+use crate::parent::cleaned;
 use crate::LoadError;
 use codec::{Decode, Encode};
 use sibyl_engine::{
@@ -223,21 +223,14 @@ impl From<Failure> for EngineError {
 			Failure::UnknownModel(sha256) => Self::UnknownModel(sha256),
 			Failure::HashMismatch { expected, actual } => Self::HashMismatch { expected, actual },
 			Failure::FileTooLarge { size, limit } => Self::FileTooLarge { size, limit },
-			Failure::InvalidModel(why) => Self::InvalidModel(said(&why)),
+			Failure::InvalidModel(why) => Self::InvalidModel(cleaned(&why)),
 			Failure::FloatEnvironment => Self::FloatEnvironment,
 			Failure::NoMemory { bytes } => Self::NoMemory { bytes },
 			Failure::Stopped => Self::Stopped,
-			Failure::Panicked(message) => Self::Panicked(said(&message)),
-			Failure::Internal(why) => Self::Internal(said(&why)),
+			Failure::Panicked(message) => Self::Panicked(cleaned(&message)),
+			Failure::Internal(why) => Self::Internal(cleaned(&why)),
 		}
 	}
-}
-
-/// The beginning of what a child says, without what a terminal obeys: it is logged, and a child may be somebody else's.
-pub(crate) fn said(text: &str) -> String {
-	const LONGEST: usize = 500;
-	let end = (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-	printable(&text.as_bytes()[..end])
 }
 
 /// Why the child did not load a model.

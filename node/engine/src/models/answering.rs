@@ -23,7 +23,6 @@ pub(crate) struct Next {
 }
 
 /// An answer that is being made.
-#[allow(clippy::large_enum_variant)] // There is one for each request.
 pub(crate) enum Answering {
 	/// Token by token.
 	Writing(Box<Writer>),

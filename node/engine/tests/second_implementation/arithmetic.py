@@ -20,6 +20,16 @@ class ContextExceeded(Exception):
     """A sequence is too long. The argument is the limit."""
 
 
+def outcome(answer, *question):
+    """What an answer is, or why it is refused."""
+    try:
+        return answer(*question)
+    except NotFinite:
+        return {"refusal": "NotFinite"}
+    except ContextExceeded as refusal:
+        return {"refusal": "ContextExceeded", "limit": refusal.args[0]}
+
+
 def check(values):
     """Section 9: refuses values that are not finite; returns them."""
     if not np.isfinite(values).all():

@@ -16,7 +16,6 @@ import safetensors_file
 from arithmetic import (
     F32,
     ContextExceeded,
-    NotFinite,
     attention,
     check,
     gelu,
@@ -24,6 +23,7 @@ from arithmetic import (
     maximum,
     mean_over_rows,
     minimum,
+    outcome,
     unit_length,
 )
 from matrices import Floats
@@ -87,13 +87,7 @@ def answer(model, tokens):
 def main():
     model = Bert(safetensors_file.read(pathlib.Path(sys.argv[1]).read_bytes()))
     for tokens in json.load(sys.stdin):
-        try:
-            result = answer(model, tokens)
-        except NotFinite:
-            result = {"refusal": "NotFinite"}
-        except ContextExceeded as refusal:
-            result = {"refusal": "ContextExceeded", "limit": refusal.args[0]}
-        print(json.dumps(result))
+        print(json.dumps(outcome(answer, model, tokens)))
 
 
 if __name__ == "__main__":

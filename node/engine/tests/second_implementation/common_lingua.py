@@ -17,7 +17,6 @@ import safetensors_file
 from arithmetic import (
     F32,
     ContextExceeded,
-    NotFinite,
     angles,
     attention,
     check,
@@ -25,6 +24,7 @@ from arithmetic import (
     gelu,
     layer_norm,
     mean_over_rows,
+    outcome,
     rotate,
     silu,
     softmax,
@@ -114,13 +114,7 @@ def main():
     model = CommonLingua(safetensors_file.read(pathlib.Path(sys.argv[1]).read_bytes()))
     questions = json.load(sys.stdin)
     for text in questions["texts"]:
-        try:
-            result = model.answer(text.encode(), questions["labels"], questions["answers"])
-        except NotFinite:
-            result = {"refusal": "NotFinite"}
-        except ContextExceeded as refusal:
-            result = {"refusal": "ContextExceeded", "limit": refusal.args[0]}
-        print(json.dumps(result))
+        print(json.dumps(outcome(model.answer, text.encode(), questions["labels"], questions["answers"])))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ import numpy as np
 from arithmetic import (
     F32,
     ContextExceeded,
-    NotFinite,
     angles,
     attention,
     chacha20,
     choose,
     half,
+    outcome,
     rms_norm,
     rotate,
     silu,
@@ -234,13 +234,7 @@ def answer(model, question):
 def main():
     model = Llama(Gguf(pathlib.Path(sys.argv[1]).read_bytes()))
     for question in json.load(sys.stdin):
-        try:
-            result = answer(model, question)
-        except NotFinite:
-            result = {"refusal": "NotFinite"}
-        except ContextExceeded as refusal:
-            result = {"refusal": "ContextExceeded", "limit": refusal.args[0]}
-        print(json.dumps(result))
+        print(json.dumps(outcome(answer, model, question)))
     print(json.dumps({"doubtful_angles": model.doubtful}))
 
 
