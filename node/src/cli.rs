@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::models::ModelsCommand;
+use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -38,15 +38,8 @@ pub struct InferenceParams {
 	#[arg(long, value_name = "PATH")]
 	pub models_path: Option<PathBuf>,
 
-	/// Threads that inferences are computed in, all jobs together; all cores but one where no number is given. More threads
-	/// than cores are left for them make the pace that the chain is told a promise that can't be kept.
-	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-	pub inference_threads: Option<u16>,
-
-	/// Jobs that run at once. A model's weights are read once for all of its jobs, so that together they are done sooner than
-	/// one after the other. Each takes memory for all that it may read and write.
-	#[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=64))]
-	pub inference_places: u16,
+	#[command(flatten)]
+	pub engine: EngineParams,
 
 	/// Longest run of an inference whose answer is used, its wait for a place not counted. A validator whose run took
 	/// longer abstains from the job. With 0 it abstains from every job at once.
@@ -57,12 +50,6 @@ pub struct InferenceParams {
 	/// memory and is not told to the chain: the chain seats a validator by the pace that its node has measured.
 	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
 	pub inference_queue: u16,
-
-	/// The most memory that the engine's process may take, a model's file counted while it is loaded; by default three
-	/// quarters of what the machine or the container has left when the node starts. A job that lacks memory ends that
-	/// process and not the node.
-	#[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
-	pub inference_memory: Option<u64>,
 }
 
 /// What the program does beside running a node.

@@ -5,6 +5,7 @@ mod common;
 use common::{fails_saying, folder, run, sibyl, succeeds};
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,6 +52,23 @@ fn python(folder: &Path, script: &str) -> PathBuf {
 fn entries(store: &Path) -> Vec<String> {
 	let entries = fs::read_dir(store).expect("the store is there");
 	entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn what_this_machine_serves_should_be_measured_as_a_node_does() {
+	let store = folder();
+	let bench = |model: &str| {
+		let mut command = sibyl();
+		command.args(["models", "bench", model, "--inference-threads", "1", "--models-path"]).arg(store.path());
+		command
+	};
+	let said = stdout(&mut bench("common-lingua"));
+	for part in ["1 threads, up to 16 jobs at once", "goldens", "16 at once", "jobs/s", "promise", "verdict    served"]
+	{
+		assert!(said.contains(part), "'{part}' is missing in: {said}");
+	}
+	fails_saying(&mut bench("gpt-5"), &["have no model 'gpt-5'", "common-lingua, smollm2, minilm"]);
+	fails_saying(&mut bench("smollm2"), &["smollm2 would not be served here", "models install smollm2"]);
 }
 
 #[test]
@@ -261,6 +279,13 @@ fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
 	assert!(stdout(&mut ask("smollm2", &raw)).starts_with(" five"));
 	let system = ["--system", "Answer in French.", "--max-tokens", "8"];
 	stdout(&mut ask("smollm2", &[&question[..], &system].concat()));
+
+	let mut conversation = tempfile::NamedTempFile::new().unwrap();
+	let turns = r#"[{"role":"user","text":"My name is Ada. What is the capital of France?"},
+		{"role":"assistant","text":"The capital of France is Paris."},{"role":"user","text":"What is my name?"}]"#;
+	conversation.write_all(turns.as_bytes()).unwrap();
+	let messages = ["--messages", conversation.path().to_str().unwrap(), "--max-tokens", "24"];
+	assert!(stdout(&mut ask("smollm2", &messages)).contains("Ada"));
 
 	let drawn = |seed| {
 		let flags = ["--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--max-tokens", "32", "--seed", seed];

@@ -4,10 +4,7 @@
 //! can sign with them.
 
 use crate::{
-	configs::{
-		babe::EPOCH_CONFIGURATION,
-		staking::{MaxNominatorCount, MaxValidatorCount},
-	},
+	configs::{babe::EPOCH_CONFIGURATION, staking::MaxValidatorCount},
 	constants::{MILLI_SIB, SIB},
 	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, InferenceConfig, ModelsConfig,
 	RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
@@ -117,7 +114,7 @@ impl Network {
 				min_validator_bond: MIN_VALIDATOR_BOND,
 				min_nominator_bond: MIN_NOMINATOR_BOND,
 				max_validator_count: Some(MaxValidatorCount::get()),
-				max_nominator_count: Some(MaxNominatorCount::get()),
+				max_nominator_count: None,
 			},
 			session: SessionConfig { keys },
 			models: ModelsConfig { models: models::all() },

@@ -67,10 +67,10 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: Cow::Borrowed("sibyl"),
 	impl_name: Cow::Borrowed("sibyl-node"),
 	authoring_version: 1,
-	spec_version: 103,
+	spec_version: 104,
 	impl_version: 1,
 	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 3,
+	transaction_version: 4,
 	system_version: 1,
 };
 
@@ -172,4 +172,6 @@ mod runtime {
 	// After Inference: what a block's votes say about models takes effect after its draws.
 	#[runtime::pallet_index(16)]
 	pub type Models = pallet_models;
+	#[runtime::pallet_index(17)]
+	pub type VoterList = pallet_bags_list<Instance1>;
 }

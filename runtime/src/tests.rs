@@ -1,4 +1,5 @@
 mod inference;
+mod staking;
 
 use crate::{
 	configs::staking::FixedInflation,
@@ -140,6 +141,7 @@ fn calls_are_addressed_by_the_pallets_committed_indices() {
 			(14, "Sudo"),
 			(15, "Inference"),
 			(16, "Models"),
+			(17, "VoterList"),
 		]
 	);
 }

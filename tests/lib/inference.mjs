@@ -27,7 +27,6 @@ export const OPTIONS = {
   seats: 'All',
   maxOutputUnits: 0,
   drawDelay: 1,
-  prompt: 'Chat',
   sampling: { temperature: 0, topK: 0, topP: 0 },
   seed: null,
 };
@@ -37,6 +36,16 @@ export const OPTIONS = {
  * @param {string} text
  */
 export const utf8 = (text) => u8aToHex(stringToU8a(text));
+
+/**
+ * What a model reads: a text, or whatever else a job's input may be.
+ * @param {string | { Raw: string } | { Messages: { role: 'System' | 'User' | 'Assistant', text: string }[] }} said
+ */
+export function inputOf(said) {
+  if (typeof said === 'string') return { Text: utf8(said) };
+  if ('Raw' in said) return { Raw: utf8(said.Raw) };
+  return { Messages: said.Messages.map(({ role, text }) => ({ role, text: utf8(text) })) };
+}
 
 /** @param {Api} api */
 export async function model(api, name = MODEL) {
@@ -67,24 +76,24 @@ export function waitUntilServedBy(api, names, modelName = MODEL, timeout = 3 * M
 /**
  * An extrinsic that asks the model.
  * @param {Api} api
- * @param {string} text
+ * @param {Parameters<typeof inputOf>[0]} said
  * @param {Partial<typeof OPTIONS> & { model?: string }} [options] besides the usual ones; `model` by name
  * @param {bigint} [maxFee]
  */
-export async function question(api, text, { model: name, ...options } = {}, maxFee = PLENTY) {
-  return api.tx.inference.submit(await modelId(api, name), utf8(text), { ...OPTIONS, ...options }, maxFee);
+export async function question(api, said, { model: name, ...options } = {}, maxFee = PLENTY) {
+  return api.tx.inference.submit(await modelId(api, name), inputOf(said), { ...OPTIONS, ...options }, maxFee);
 }
 
 /**
  * Asks the model; resolves when the question is in a best block, with the number of the job.
  * @param {Api} api
- * @param {string} text
+ * @param {Parameters<typeof inputOf>[0]} said
  * @param {import('@polkadot/keyring/types').KeyringPair} requester
  * @param {Parameters<typeof question>[2] & Partial<import('@polkadot/api/types').SignerOptions>} [options]
  * @returns {Promise<number>}
  */
-export async function ask(api, text, requester, { nonce, tip, ...options } = {}) {
-  const tx = await question(api, text, options);
+export async function ask(api, said, requester, { nonce, tip, ...options } = {}) {
+  const tx = await question(api, said, options);
   const { events } = await submitAndInclude(api, tx, requester, { nonce, tip });
   return events.find(api.events.inference.JobSubmitted.is).data.job.toNumber();
 }

@@ -271,7 +271,7 @@ impl Chain {
 		self.nonces[place] += 1;
 		let call = RuntimeCall::Inference(pallet_inference::Call::submit {
 			model: model().id(),
-			input: format!("In which language is the question number {nonce} of requester {place}?").into_bytes(),
+			input: format!("In which language is the question number {nonce} of requester {place}?").as_str().into(),
 			options: JobOptions { seats: Seats::Fixed(self.seats), ..Default::default() },
 			max_fee: u128::MAX,
 		});

@@ -7,6 +7,7 @@ use pallet_inference::{
 };
 use sibyl_primitives::{
 	inference_key::InferencePair,
+	input::Input,
 	job::{fingerprint, JobId, JobOptions, Seats, FIRST_ROUND},
 	model::{Availability, ModelRevision, Pace},
 	price::Quote,
@@ -147,9 +148,9 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 	let requester: AccountId = seed("idle", number / 100).into();
 	let options = JobOptions { seats: Seats::Fixed(seats), ..Default::default() };
 	let (model, price) = (model().id(), model().price);
-	let input = b"This one waits.".to_vec();
+	let input = Input::from("This one waits.");
 	let fingerprint = fingerprint(&requester, id, &model, &input, &options);
-	let Some(quote) = Quote::new(&price, seats, input.len() as u32, 0, Perbill::from_percent(5)) else { return };
+	let Some(quote) = Quote::new(&price, seats, input.units(), 0, Perbill::from_percent(5)) else { return };
 	let charge = quote.per_seat.saturating_mul(seats.into());
 	let places = (0..usize::from(seats)).map(|seat| (number as usize * usize::from(seats) + seat) % members.len());
 	let seats: Vec<_> = places
@@ -180,7 +181,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		seats: BoundedVec::truncate_from(seats),
 	};
 	pallet_inference::Committees::<Runtime>::insert((id, FIRST_ROUND), committee);
-	Inputs::<Runtime>::insert(id, BoundedVec::truncate_from(input.clone()));
+	Inputs::<Runtime>::insert(id, input.clone());
 	JobIds::<Runtime>::insert(fingerprint, id);
 	OpenJobs::<Runtime>::insert(id, ());
 	NextJob::<Runtime>::put(id + 1);
@@ -194,7 +195,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		fingerprint,
 		model,
 		options,
-		input_units: input.len() as u32,
+		input_units: input.units(),
 		price,
 		quote,
 		expected_time: 0,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::sampling::Sampling;
 use sibyl_engine::{
-	Architecture, BatchLimits, CheckedFile, Engine, Inference, LanguageModel, Limits, LocalEngine, Prompt, Request,
+	Architecture, BatchLimits, CheckedFile, Engine, Inference, Input, LanguageModel, Limits, LocalEngine, Request,
 	Response,
 };
 use std::error::Error;
@@ -102,7 +102,7 @@ fn request(model: [u8; 32], run: usize, job: usize, tokens: u32) -> Request {
 	let input = format!("This is story number {} of {run}. It is about {topic}.", job + 1);
 	let limits = Limits { max_input_bytes: input.len() as u32, max_output_units: tokens };
 	let sampling = Sampling { temperature: 1_000, top_k: 40, top_p: 0 };
-	Request { prompt: Prompt::Raw, sampling, seed: [job as u8; 32], ..Request::new(model, input, limits) }
+	Request { sampling, seed: [job as u8; 32], ..Request::new(model, Input::Raw(input.into()), limits) }
 }
 
 /// The answers of requests that come together, and how long the last of them took.

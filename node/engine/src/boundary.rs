@@ -1,5 +1,10 @@
 //! What goes into an engine and what comes out.
 
+mod input;
+
+pub use input::Input;
+pub(crate) use input::{check_text, check_texts, Texts};
+
 use crate::sampling::Sampling;
 use crate::{EngineError, Format, NO_ROWS};
 use std::fmt;
@@ -166,12 +171,10 @@ impl fmt::Display for Task {
 pub struct Request {
 	/// The SHA-256 of the model's file.
 	pub model: [u8; 32],
-	/// What the model reads; for the present models UTF-8 text.
-	pub input: Vec<u8>,
+	/// What the model reads.
+	pub input: Input,
 	/// What the job allows.
 	pub limits: Limits,
-	/// How the input becomes a prompt. Only generation looks at it.
-	pub prompt: Prompt,
 	/// What the answer must look like. Only generation looks at it.
 	pub format: Format,
 	/// How tokens are chosen. Only generation looks at it.
@@ -211,20 +214,11 @@ impl PartialEq for Stop {
 impl Eq for Stop {}
 
 impl Request {
-	/// A request for a text, with the model's own prompt and without chance.
-	pub fn new(model: [u8; 32], input: impl Into<Vec<u8>>, limits: Limits) -> Self {
-		let (prompt, format, sampling) = (Prompt::Chat, Format::default(), Sampling::GREEDY);
-		Self { model, input: input.into(), limits, prompt, format, sampling, seed: [0; 32], stop: Stop::default() }
+	/// A request for a text, without chance. A text that is given as such is [`Input::Text`].
+	pub fn new(model: [u8; 32], input: impl Into<Input>, limits: Limits) -> Self {
+		let (format, sampling) = (Format::default(), Sampling::GREEDY);
+		Self { model, input: input.into(), limits, format, sampling, seed: [0; 32], stop: Stop::default() }
 	}
-}
-
-/// How an input becomes the prompt of a model that generates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Prompt {
-	/// The message of a user, in the model's chat template; a model without one takes it as [`Prompt::Raw`].
-	Chat,
-	/// The beginning of a text that the model continues. Names of control tokens in it are plain text.
-	Raw,
 }
 
 /// What a job allows.
@@ -321,7 +315,8 @@ pub enum Refusal {
 	/// The computation came to a value that is infinite or not a number.
 	#[error("the model computed a value that is not finite")]
 	NotFinite,
-	/// The model's chat template fails on this input, so that there is no prompt that could be too long.
+	/// The model's chat template fails on this input, so that there is no prompt that could be too long; or the input is a
+	/// conversation, and the model has no template.
 	#[error("the model's chat template cannot write this input")]
 	Template,
 	/// The format of the answer cannot be served: it is not valid or too large ([`check_format`](crate::check_format) says
@@ -439,22 +434,6 @@ fn put_number(bytes: &mut Vec<u8>, number: u32) {
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
 	put_number(bytes, text.len() as u32);
 	bytes.extend_from_slice(text.as_bytes());
-}
-
-/// The text of a request, which every model that reads at most `context` bytes demands of it, in the order of [`Refusal`].
-pub(crate) fn check_text(request: &Request, context: usize) -> Result<&str, Refusal> {
-	let max_input_bytes = request.limits.max_input_bytes;
-	let input = &request.input;
-	if input.is_empty() {
-		return Err(Refusal::EmptyInput);
-	}
-	if input.len() as u64 > u64::from(max_input_bytes) {
-		return Err(Refusal::InputTooLong { limit: max_input_bytes });
-	}
-	if input.len() > context {
-		return Err(Refusal::ContextExceeded { limit: context as u32 });
-	}
-	std::str::from_utf8(input).map_err(|_| Refusal::NotUtf8)
 }
 
 /// The classification of the given probabilities, in the order of the model's labels.

@@ -78,9 +78,10 @@ mod trace;
 mod weights;
 
 pub use boundary::{
-	outcome_bytes, Architecture, Engine, Finish, Inference, Limits, ModelDescription, ModelFile, Outcome, Prompt,
+	outcome_bytes, Architecture, Engine, Finish, Inference, Input, Limits, ModelDescription, ModelFile, Outcome,
 	Refusal, Request, Response, Score, Stop, Task, SCORE_ONE, TOP_SCORES,
 };
+pub use chat::Role;
 pub use error::EngineError;
 pub use format::{check_format, Format, FormatError};
 pub use kernels::Tier;

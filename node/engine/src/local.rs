@@ -240,9 +240,9 @@ mod tests {
 	#[test]
 	fn an_unknown_model_should_count_before_a_bad_input() {
 		let engine = LocalEngine::embedded(1).unwrap();
-		let empty = Request { input: Vec::new(), ..request([7; 32]) };
+		let empty = Request { input: "".into(), ..request([7; 32]) };
 		assert_eq!(engine.infer(&empty), Err(EngineError::UnknownModel([7; 32])));
-		let empty = Request { input: Vec::new(), ..request(COMMON_LINGUA) };
+		let empty = Request { input: "".into(), ..request(COMMON_LINGUA) };
 		assert_eq!(engine.infer(&empty), Ok(Inference::refused(Refusal::EmptyInput)));
 	}
 }

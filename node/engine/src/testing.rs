@@ -89,7 +89,7 @@ impl FakeEngine {
 			.chain_update(salt.to_le_bytes())
 			.chain_update(request.model)
 			.chain_update(request.seed)
-			.chain_update(&request.input)
+			.chain_update(request.input.parts().collect::<Vec<_>>().concat())
 			.finalize()
 			.into();
 		let mut rest = SCORE_ONE;

@@ -3,7 +3,7 @@
 use sibyl_engine::sampling::Sampling;
 use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::{
-	Architecture, Engine, Finish, Format, Limits, LocalEngine, Outcome, Prompt, Refusal, Request, Response, Tier,
+	Architecture, Engine, Finish, Format, Input, Limits, LocalEngine, Outcome, Refusal, Request, Response, Role, Tier,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,8 +24,12 @@ fn engine() -> Option<LocalEngine> {
 	Some(engine)
 }
 
-fn request(input: &str, max_output_units: u32) -> Request {
+fn request(input: impl Into<Input>, max_output_units: u32) -> Request {
 	Request::new(SMOLLM2.weights.sha256.0, input, Limits { max_input_bytes: 32_768, max_output_units })
+}
+
+fn raw(text: &str) -> Input {
+	Input::Raw(text.into())
 }
 
 fn generated(outcome: Outcome) -> (String, usize, Finish) {
@@ -45,8 +49,7 @@ fn a_question_should_be_answered_in_the_models_chat_format() {
 #[test]
 fn a_raw_prompt_should_be_continued() {
 	let Some(engine) = engine() else { return };
-	let raw = Request { prompt: Prompt::Raw, ..request("The capital of France is", 3) };
-	let (text, _, _) = generated(engine.infer(&raw).unwrap().outcome);
+	let (text, _, _) = generated(engine.infer(&request(raw("The capital of France is"), 3)).unwrap().outcome);
 	assert!(text.starts_with(" Paris"), "{text}");
 }
 
@@ -56,7 +59,7 @@ fn what_was_asked_before_and_the_threads_should_change_nothing() {
 	let requests = [
 		request(FRANCE, 16),
 		request("What is the capital of Germany?", 16),
-		Request { prompt: Prompt::Raw, ..request(FRANCE, 16) },
+		request(raw(FRANCE), 16),
 		Request {
 			sampling: Sampling { temperature: 800, top_k: 50, top_p: 900_000 },
 			seed: [7; 32],
@@ -109,14 +112,32 @@ fn what_does_not_fit_should_be_refused() {
 }
 
 #[test]
+fn a_conversation_should_be_gone_on_with() {
+	let Some(engine) = engine() else { return };
+	let said = |messages: &[(Role, &str)]| {
+		Input::Messages(messages.iter().map(|(role, said)| (*role, said.as_bytes().to_vec())).collect())
+	};
+	let input = said(&[
+		(Role::User, "My name is Ada. What is the capital of France?"),
+		(Role::Assistant, "The capital of France is Paris."),
+		(Role::User, "What is my name?"),
+	]);
+	let (text, ..) = generated(engine.infer(&request(input, 24)).unwrap().outcome);
+	assert!(text.contains("Ada"), "{text}");
+	let alone = engine.infer(&request(said(&[(Role::User, FRANCE)]), 16)).unwrap();
+	assert_eq!(alone, engine.infer(&request(FRANCE, 16)).unwrap());
+	let labels = Request { model: sibyl_engine::COMMON_LINGUA, ..request(said(&[(Role::User, FRANCE)]), 0) };
+	assert_eq!(engine.infer(&labels).unwrap().outcome, Err(Refusal::Template), "it reads texts only");
+}
+
+#[test]
 fn a_text_of_bytes_that_no_token_stands_for_should_be_answered_by_nothing() {
 	let Some(engine) = engine() else { return };
-	let raw = Request { prompt: Prompt::Raw, ..request("\u{1}", 4) };
-	let outcome = engine.infer(&raw).unwrap().outcome;
+	let outcome = engine.infer(&request(raw("\u{1}"), 4)).unwrap().outcome;
 	assert!(outcome.is_ok(), "{outcome:?}");
 }
 
-fn in_format(format: Format, input: &str, max_output_units: u32) -> Request {
+fn in_format(format: Format, input: impl Into<Input>, max_output_units: u32) -> Request {
 	Request { format, ..request(input, max_output_units) }
 }
 
@@ -129,8 +150,8 @@ fn a_choice_should_be_the_right_one_with_its_probability() {
 	let Ok(Response::Choice { index: 1, probabilities }) = outcome else { panic!("{outcome:?}") };
 	assert!(probabilities[1] > 500_000, "{probabilities:?}");
 	let colours = Format::Choice([" green", " blue", " made of cheese"].map(String::from).to_vec());
-	let raw = Request { prompt: Prompt::Raw, ..in_format(colours, "On a clear day, the colour of the sky is", 0) };
-	let outcome = engine.infer(&raw).unwrap().outcome;
+	let sky = in_format(colours, raw("On a clear day, the colour of the sky is"), 0);
+	let outcome = engine.infer(&sky).unwrap().outcome;
 	let Ok(Response::Choice { index: 1, probabilities }) = outcome else { panic!("{outcome:?}") };
 	assert!(probabilities[1] > 800_000 && probabilities[2] < 10_000, "{probabilities:?}");
 }
@@ -138,21 +159,22 @@ fn a_choice_should_be_the_right_one_with_its_probability() {
 #[test]
 fn a_number_should_be_within_its_range() {
 	let Some(engine) = engine() else { return };
-	let ask = |min, max, decimals, prompt, question: &str| {
+	let ask = |min, max, decimals, question: Input| {
+		println!("{question:?}");
 		let format = Format::Number { min, max, decimals };
 		let units = format.min_output_units();
-		match engine.infer(&Request { prompt, ..in_format(format, question, units) }).unwrap().outcome {
+		match engine.infer(&in_format(format, question, units)).unwrap().outcome {
 			Ok(Response::Number { value, decimals: found }) if found == decimals => {
-				println!("{question}: {value}");
+				println!("{value}");
 				value
 			}
 			other => panic!("{other:?}"),
 		}
 	};
-	assert_eq!(ask(0, 100, 0, Prompt::Raw, "Count to ten: 1, 2, 3, 4, 5, 6,"), 7);
-	assert!((-150..=-100).contains(&ask(-150, -100, 2, Prompt::Chat, "What is the square root of two?")));
-	assert!((0..=100).contains(&ask(0, 100, 0, Prompt::Chat, "How many days are in a week? Answer with a number.")));
-	assert!((0..=10_000).contains(&ask(0, 10_000, 2, Prompt::Raw, "The number pi is about")));
+	assert_eq!(ask(0, 100, 0, raw("Count to ten: 1, 2, 3, 4, 5, 6,")), 7);
+	assert!((-150..=-100).contains(&ask(-150, -100, 2, "What is the square root of two?".into())));
+	assert!((0..=100).contains(&ask(0, 100, 0, "How many days are in a week? Answer with a number.".into())));
+	assert!((0..=10_000).contains(&ask(0, 10_000, 2, raw("The number pi is about"))));
 }
 
 #[test]

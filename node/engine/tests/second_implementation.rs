@@ -16,7 +16,7 @@ use sibyl_engine::sampling::Sampling;
 use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{
-	Architecture, CheckedFile, Engine, Finish, Inference, LanguageModel, Limits, LocalEngine, Outcome, Prompt, Refusal,
+	Architecture, CheckedFile, Engine, Finish, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome, Refusal,
 	Request, Response, SentenceEmbedder, COMMON_LINGUA, COMMON_LINGUA_LANGUAGES,
 };
 use std::fs;
@@ -323,7 +323,7 @@ fn smollm2_should_have_the_same_bits() {
 	let doubtful = actual.pop().unwrap();
 	actual[0].as_object_mut().unwrap().remove("logits");
 	let limits = Limits { max_input_bytes: 1000, max_output_units: 6 };
-	let request = Request { prompt: Prompt::Raw, ..Request::new(SMOLLM2.weights.sha256.0, text, limits) };
+	let request = Request::new(SMOLLM2.weights.sha256.0, Input::Raw(text.into()), limits);
 	assert_eq!(actual, [described(engine.infer(&request).unwrap())], "{doubtful}");
 }
 

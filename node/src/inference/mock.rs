@@ -20,7 +20,8 @@ use sibyl_primitives::{
 	},
 	format::Format,
 	inference_key::InferencePair,
-	job::{Fingerprint, JobId, OutputBytes, Prompt, Sampling, Seats},
+	input::Input,
+	job::{Fingerprint, JobId, OutputBytes, Sampling, Seats},
 	mailbox::InferenceRequest,
 	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Task},
 	output::output_hash,
@@ -102,16 +103,16 @@ impl OffchainStorage for SharedStorage {
 
 pub fn request(n: u8) -> (Fingerprint, InferenceRequest) {
 	let job = Fingerprint::repeat_byte(n);
-	let input = format!("input {n}").into_bytes().try_into().expect("it is short");
+	let input = Input::Text(format!("input {n}").into());
 	let model = fake_model().id;
 	let request = InferenceRequest::V1 {
 		job,
 		model,
 		input,
 		max_output_units: 0,
-		prompt: Prompt::default(),
 		sampling: Sampling::default(),
 		format: Format::default(),
+		claimed: None,
 		seed: [n; 32],
 		deadline: 99,
 	};

@@ -10,13 +10,15 @@ use super::{
 	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
-	queue::JobOutcome, sampling::Sampling as EngineSampling, EngineError, Format as EngineFormat, Inference, Limits,
-	ModelDescription, Prompt as EnginePrompt, Request, Stop, Task as EngineTask, SEMANTICS_VERSION,
+	queue::JobOutcome, sampling::Sampling as EngineSampling, EngineError, Format as EngineFormat, Inference,
+	Input as EngineInput, Limits, ModelDescription, Request, Role as EngineRole, Stop, Task as EngineTask,
+	SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
 	api::ModelView,
 	format::Format,
-	job::{Prompt, Sampling},
+	input::{Input, Role},
+	job::Sampling,
 	model::{ModelId, ModelRevision, Pace, Task},
 	output::output_hash,
 	BlockNumber, Hash, Text,
@@ -134,11 +136,9 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
 	/// What the model reads.
-	pub input: Vec<u8>,
+	pub input: Input,
 	/// Output at most, in the model's units.
 	pub max_output_units: u32,
-	/// How the input becomes a prompt.
-	pub prompt: Prompt,
 	/// How tokens are chosen.
 	pub sampling: Sampling,
 	/// What sampling starts from.
@@ -431,7 +431,7 @@ impl Models {
 		let Some(entry) = self.entries.get(model) else { return Service::Never };
 		match entry.state {
 			State::Served(measured) => {
-				let input_units = (asked.input.len() as u32).saturating_add(asked.format.bytes());
+				let input_units = asked.input.units().saturating_add(asked.format.bytes());
 				let written_units = asked.format.written_units(asked.max_output_units);
 				let estimate = measured.time(input_units, written_units) + compiling(&asked.format);
 				request(&entry.revision, asked).map_or(Service::Never, |request| Service::Ask(request, estimate))
@@ -453,9 +453,8 @@ fn compiling(format: &Format) -> Duration {
 /// What goldens and measured runs ask.
 fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
 	Asked {
-		input,
+		input: Input::Text(input),
 		max_output_units,
-		prompt: Prompt::Chat,
 		sampling: Sampling::default(),
 		seed: [0; 32],
 		format: Format::default(),
@@ -497,24 +496,34 @@ fn fits(revision: &ModelRevision, model: &ModelDescription) -> Result<(), WhyNot
 }
 
 fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
-	let Asked { input, max_output_units, prompt, sampling, seed, format } = asked;
+	let Asked { input, max_output_units, sampling, seed, format } = asked;
 	let Sampling { temperature, top_k, top_p } = sampling;
 	let limits = Limits { max_input_bytes: revision.limits.input_bytes, max_output_units };
-	let prompt = match prompt {
-		Prompt::Chat => EnginePrompt::Chat,
-		Prompt::Raw => EnginePrompt::Raw,
-	};
 	let sampling = EngineSampling { temperature: temperature.into(), top_k: top_k.into(), top_p };
 	Some(Request {
 		model: revision.files.first()?.sha256.0,
-		input,
+		input: engine_input(input),
 		limits,
-		prompt,
 		sampling,
 		seed,
 		format: engine_format(format),
 		stop: Stop::default(),
 	})
+}
+
+fn engine_input(input: Input) -> EngineInput {
+	let role = |role| match role {
+		Role::System => EngineRole::System,
+		Role::User => EngineRole::User,
+		Role::Assistant => EngineRole::Assistant,
+	};
+	match input {
+		Input::Text(text) => EngineInput::Text(text),
+		Input::Raw(text) => EngineInput::Raw(text),
+		Input::Messages(messages) => {
+			EngineInput::Messages(messages.into_iter().map(|said| (role(said.role), said.text)).collect())
+		}
+	}
 }
 
 fn engine_format(format: Format) -> EngineFormat {

@@ -18,6 +18,7 @@ use sibyl_primitives::{
 	model::{ModelLimits, ModelRevision, Pace},
 	BlockNumber,
 };
+use sibyl_runtime::{configs::inference::CommitWindow, constants::SLOT_DURATION};
 use std::time::Duration;
 
 /// What is attested, for each unit of time that was measured.
@@ -45,6 +46,11 @@ pub struct Times {
 }
 
 impl Times {
+	/// Those of this release's chain.
+	pub fn of_this_chain() -> Self {
+		Self { block: Duration::from_millis(SLOT_DURATION), commit_window: CommitWindow::get() }
+	}
+
 	/// How long the largest job of a model may take: the chain takes no attestation of a slower pace. A quarter of the
 	/// window is kept for short jobs.
 	pub fn limit(&self, revision: &ModelRevision) -> Duration {

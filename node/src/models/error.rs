@@ -175,12 +175,24 @@ pub enum Error {
 		name: String,
 	},
 
-	/// A job on the chain has no system message either.
-	#[error("an answer in a format takes no --system: put into --prompt what the model is to be told")]
-	SystemWithFormat,
+	/// The model reads texts only.
+	#[error("{name} reads a text, no conversation: leave out --system and --messages")]
+	NoConversations {
+		/// What the model was called.
+		name: String,
+	},
+
+	/// A file holds no conversation.
+	#[error("{path} holds no conversation ({reason}): it is to be [{{\"role\": \"user\", \"text\": \"…\"}}, …], with the roles system, user and assistant", path = path.display())]
+	NoConversation {
+		/// Where it is.
+		path: PathBuf,
+		/// What is wrong.
+		reason: String,
+	},
 
 	/// There is nothing to read.
-	#[error("the prompt is empty: write some text after --prompt")]
+	#[error("there is nothing to answer: the prompt or a message is empty")]
 	EmptyPrompt,
 
 	/// The prompt does not fit.
@@ -194,6 +206,28 @@ pub enum Error {
 		limit: usize,
 		/// What both are counted in.
 		unit: &'static str,
+	},
+
+	/// The chain has no such model, so there is nothing to promise it.
+	#[error("chains of this release have no model '{name}', so nobody serves it: there are {known}")]
+	NotOnChain {
+		/// The name.
+		name: String,
+		/// The names that there are.
+		known: String,
+	},
+
+	/// The engine's process can't be watched.
+	#[error("the system gives no thread to watch the engine's process in ({0}): raise its limit of tasks")]
+	EngineThreads(#[source] io::Error),
+
+	/// A model can't be served here.
+	#[error("{name} would not be served here: {reason}")]
+	NotServed {
+		/// The model.
+		name: String,
+		/// Why.
+		reason: String,
 	},
 
 	/// The model gives no answer.

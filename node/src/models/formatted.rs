@@ -1,11 +1,11 @@
 //! A language model's answer in a format, as the chain's jobs have it.
 
-use super::text::Question;
+use super::question::Question;
 use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::{
 	check_format, Architecture, CheckedFile, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription,
-	Prompt, Request, Response, SCORE_ONE,
+	Request, Response, SCORE_ONE,
 };
 use std::fmt::Display;
 use std::io::Write;
@@ -70,13 +70,13 @@ fn parse_range(text: &str) -> Result<Format, String> {
 pub fn answer(
 	name: &str,
 	bytes: &[u8],
-	question: &Question<'_>,
+	question: &Question,
 	format: Format,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
 	let file = GgufFile::parse(bytes).map_err(|error| invalid(&error))?;
-	let tokens = question.prompt.len().saturating_add(question.max_tokens);
+	let tokens = question.input.bytes().saturating_add(question.max_tokens as usize);
 	let needed = LanguageModel::memory_needed(&file, tokens).map_err(|error| invalid(&error))?;
 	memory::announce(name, needed)?;
 	let architecture: &str = file.get("general.architecture").map_err(|error| invalid(&error))?;
@@ -85,14 +85,12 @@ pub fn answer(
 	let engine = LocalEngine::new(question.threads);
 	let ModelDescription { files, .. } = engine.load(name, architecture, &[CheckedFile::of(bytes)])?;
 	let model = files.first().map(|file| file.sha256).unwrap_or_default();
-	let limits =
-		Limits { max_input_bytes: u32::MAX, max_output_units: u32::try_from(question.max_tokens).unwrap_or(u32::MAX) };
+	let limits = Limits { max_input_bytes: u32::MAX, max_output_units: question.max_tokens };
 	let request = Request {
-		prompt: if question.is_raw { Prompt::Raw } else { Prompt::Chat },
 		sampling: question.sampling,
-		seed: question.seed(),
+		seed: question.seed,
 		format: format.clone(),
-		..Request::new(model, question.prompt, limits)
+		..Request::new(model, question.input.clone(), limits)
 	};
 	print(&engine.infer(&request)?.outcome?, &format, out)
 }

@@ -50,6 +50,13 @@ pub fn lacking(name: &str, needed: u64, available: u64) -> OutOfMemory {
 	OutOfMemory { name: name.into(), needed, available }
 }
 
+/// How many bytes of memory a process has, where the system tells.
+pub fn resident(process: u32) -> Option<u64> {
+	let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+	let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+	line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
 /// What the engine's process may take where the operator does not say: the rest is for the chain, and for what comes.
 pub fn share() -> Option<u64> {
 	available().map(|available| available / 4 * 3)

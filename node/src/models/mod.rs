@@ -1,5 +1,6 @@
 //! `sibyl-node models`: the models on this machine, and what they say without a chain around them.
 
+mod bench;
 mod error;
 mod files;
 mod formatted;
@@ -10,6 +11,7 @@ pub mod memory;
 mod names;
 mod pip;
 mod progress;
+mod question;
 mod run;
 mod text;
 mod vector;
@@ -47,8 +49,12 @@ enum Action {
 	/// Hash every file of the store; fails if one is damaged.
 	Verify,
 
+	/// Measure what this machine serves: tokens a second alone and together, memory, and what a validator would promise the
+	/// chain. Stop other programs first, and a node that serves.
+	Bench(bench::BenchCommand),
+
 	/// Ask a model: the answer goes to standard output, figures to standard error.
-	Run(run::RunCommand),
+	Run(Box<run::RunCommand>),
 }
 
 impl ModelsCommand {
@@ -60,6 +66,7 @@ impl ModelsCommand {
 			Action::Add { file } => files::add(location, file, out),
 			Action::List => files::list(location, out),
 			Action::Verify => files::verify(location, out),
+			Action::Bench(command) => command.run(location, out),
 			Action::Run(command) => command.run(location, out),
 		};
 		match done.and_then(|()| Ok(out.flush()?)) {

@@ -3,12 +3,13 @@
 use super::formatted::{self, FormatOptions};
 use super::names::Named;
 use super::progress::Progress;
+use super::question::{InputOptions, Question};
 use super::{labels, memory, text, vector, Error, Location};
 use sibyl_engine::gguf::check_header;
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
-use sibyl_engine::{Architecture, Format};
+use sibyl_engine::{Architecture, Format, Input};
 use std::fs;
 use std::io::Write;
 use std::ops::Deref;
@@ -25,17 +26,8 @@ pub struct RunCommand {
 	#[arg(value_name = "NAME|FILE")]
 	model: String,
 
-	/// What the model is asked.
-	#[arg(long, value_name = "TEXT")]
-	prompt: String,
-
-	/// Continue the prompt as it is, without the model's chat template. Names of control tokens stand for these.
-	#[arg(long)]
-	raw: bool,
-
-	/// What the model is told before the prompt, in place of its template's own words.
-	#[arg(long, value_name = "TEXT", conflicts_with = "raw")]
-	system: Option<String>,
+	#[command(flatten)]
+	asked: InputOptions,
 
 	/// The longest answer, in tokens.
 	#[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
@@ -68,25 +60,19 @@ pub struct RunCommand {
 impl RunCommand {
 	/// Loads the model and prints its answer.
 	pub fn run(&self, location: &Location, out: &mut impl Write) -> Result<(), Error> {
-		if self.prompt.is_empty() {
-			return Err(Error::EmptyPrompt);
-		}
-		let (name, question, format) = (&self.model, self.question(), self.format.format()?);
+		let (name, question, format) = (&self.model, self.question(self.asked.input()?), self.format.format()?);
 		let named = Named::find(name, location)?;
 		if format.is_some() {
 			if let Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) = named {
 				return Err(Error::NoFormats { name: name.clone() });
 			}
-			if question.system.is_some() {
-				return Err(Error::SystemWithFormat);
-			}
 		}
 		match named {
-			Named::CommonLingua => labels::classify(&self.prompt, question.threads, out),
+			Named::CommonLingua => labels::classify(plain(name, &question.input)?, question.threads, out),
 			Named::Known(model) if model.architecture == Architecture::Bert => {
 				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
 				let files = files.collect::<Result<Vec<_>, _>>()?;
-				vector::embed(name, &files, &self.prompt, question.threads, out)
+				vector::embed(name, &files, plain(name, &question.input)?, question.threads, out)
 			}
 			Named::Known(model) => {
 				let file = stored(&model.weights.sha256, Some(model), location)?;
@@ -97,18 +83,18 @@ impl RunCommand {
 		}
 	}
 
-	fn question(&self) -> text::Question<'_> {
-		text::Question {
-			prompt: &self.prompt,
-			system: self.system.as_deref(),
-			is_raw: self.raw,
-			max_tokens: self.max_tokens as usize,
+	fn question(&self, input: Input) -> Question {
+		let mut seed = [0; 32];
+		seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+		Question {
+			input,
+			max_tokens: self.max_tokens,
 			sampling: Sampling {
 				temperature: self.temperature.unwrap_or(Sampling::GREEDY.temperature),
 				top_k: self.top_k.unwrap_or(Sampling::GREEDY.top_k),
 				top_p: self.top_p.unwrap_or(Sampling::GREEDY.top_p),
 			},
-			seed: self.seed,
+			seed,
 			threads: match self.threads {
 				Some(threads) => threads.into(),
 				None => available_parallelism().map_or(1, usize::from),
@@ -117,11 +103,17 @@ impl RunCommand {
 	}
 }
 
+/// The text of an input to a model that reads no conversations.
+fn plain<'a>(name: &str, input: &'a Input) -> Result<&'a str, Error> {
+	let text = input.text().and_then(|text| std::str::from_utf8(text).ok());
+	text.ok_or_else(|| Error::NoConversations { name: name.into() })
+}
+
 /// A language model's answer, in a format where there is one.
 fn generate(
 	name: &str,
 	file: impl Deref<Target = [u8]>,
-	question: &text::Question<'_>,
+	question: &Question,
 	format: Option<Format>,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
@@ -199,7 +191,7 @@ mod tests {
 	}
 
 	fn sampling(flags: &str) -> Sampling {
-		parse(flags).expect("the flags are valid").question().sampling
+		parse(flags).expect("the flags are valid").question("Hi".into()).sampling
 	}
 
 	#[test]
@@ -227,7 +219,6 @@ mod tests {
 			"--max-tokens 0",
 			"--threads 0",
 			"--threads 257",
-			"--raw --system x",
 		] {
 			assert!(parse(flags).is_err(), "{flags}");
 		}
@@ -235,7 +226,7 @@ mod tests {
 
 	#[test]
 	fn all_threads_of_the_machine_should_be_used_unless_a_number_is_given() {
-		let threads = |flags| parse(flags).expect("the flags are valid").question().threads;
+		let threads = |flags| parse(flags).expect("the flags are valid").question("Hi".into()).threads;
 		assert_eq!(threads("--threads 3"), 3);
 		assert_eq!(threads(""), available_parallelism().map_or(1, usize::from));
 	}

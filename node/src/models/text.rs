@@ -1,60 +1,34 @@
 //! A language model's answer, token by token.
 
 use super::progress::Progress;
+use super::question::Question;
 use super::{memory, Error};
-use sibyl_engine::chat::{ChatTemplate, Message, Role};
+use sibyl_engine::chat::{ChatTemplate, Message};
 use sibyl_engine::gguf::GgufFile;
-use sibyl_engine::sampling::{Sampler, Sampling};
-use sibyl_engine::tokenizer::BpeTokenizer;
-use sibyl_engine::{EngineError, LanguageModel};
+use sibyl_engine::sampling::Sampler;
+use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
+use sibyl_engine::{EngineError, Input, LanguageModel, Role};
 use std::fmt::Display;
 use std::io::Write;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// How many tokens a chat template adds to what is said, at most.
+/// How many tokens a chat template adds to a message, at most.
 const TEMPLATE_TOKENS: usize = 64;
-
-/// What a language model is asked, and how.
-pub struct Question<'a> {
-	/// What is asked.
-	pub prompt: &'a str,
-	/// What the model is told before.
-	pub system: Option<&'a str>,
-	/// Whether the prompt is to be continued as it is.
-	pub is_raw: bool,
-	/// The longest answer.
-	pub max_tokens: usize,
-	/// How tokens are chosen.
-	pub sampling: Sampling,
-	/// Where draws start.
-	pub seed: u64,
-	/// Threads to compute in.
-	pub threads: usize,
-}
-
-impl Question<'_> {
-	/// Where draws start, as the engine has it.
-	pub fn seed(&self) -> [u8; 32] {
-		let mut seed = [0; 32];
-		seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-		seed
-	}
-}
 
 /// Loads a model from its file's bytes and writes its answer as it comes.
 pub fn answer(
 	name: &str,
 	bytes: impl Deref<Target = [u8]>,
-	question: &Question<'_>,
+	question: &Question,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
 	let start = Instant::now();
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
 	let file = GgufFile::parse(&bytes).map_err(|error| invalid(&error))?;
 	// A token has at least one byte.
-	let said = question.prompt.len() + question.system.map_or(0, str::len) + TEMPLATE_TOKENS;
-	let needed = LanguageModel::memory_needed(&file, said.saturating_add(question.max_tokens));
+	let said = question.input.bytes() + question.input.parts().count() * TEMPLATE_TOKENS;
+	let needed = LanguageModel::memory_needed(&file, said.saturating_add(question.max_tokens as usize));
 	memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
 	let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
 	let prompt = tokens(name, &file, &tokenizer, question)?;
@@ -85,20 +59,20 @@ pub fn answer(
 }
 
 /// The tokens of what is asked.
-fn tokens(
-	name: &str,
-	file: &GgufFile<'_>,
-	tokenizer: &BpeTokenizer,
-	question: &Question<'_>,
-) -> Result<Vec<u32>, Error> {
-	if question.is_raw {
-		let invalid = |error: &dyn Display| Error::NotAModel { name: name.into(), reason: error.to_string() };
-		let text = tokenizer.encode_with_controls(question.prompt).map_err(|error| invalid(&error))?;
-		return Ok(tokenizer.begun(text));
-	}
-	let system = question.system.map(|content| Message { role: Role::System, content });
-	let user = Message { role: Role::User, content: question.prompt };
-	let messages: Vec<_> = system.into_iter().chain([user]).collect();
+fn tokens(name: &str, file: &GgufFile<'_>, tokenizer: &BpeTokenizer, question: &Question) -> Result<Vec<u32>, Error> {
+	let invalid = |error: &dyn Display| Error::NotAModel { name: name.into(), reason: error.to_string() };
+	let text = |bytes| std::str::from_utf8(bytes).map_err(|error| invalid(&error));
+	let messages = match &question.input {
+		Input::Raw(said) => {
+			let tokens = tokenizer.encode(&[Piece::Text(text(said)?)]).map_err(|error| invalid(&error))?;
+			return Ok(tokenizer.begin().into_iter().chain(tokens).collect());
+		}
+		Input::Text(said) => vec![Message { role: Role::User, content: text(said)? }],
+		Input::Messages(messages) => {
+			let messages = messages.iter().map(|(role, said)| Ok(Message { role: *role, content: text(said)? }));
+			messages.collect::<Result<_, Error>>()?
+		}
+	};
 	ChatTemplate::from_gguf(file)
 		.and_then(|template| template.encode(tokenizer, &messages))
 		.map_err(|error| Error::NoChat { name: name.into(), reason: error.to_string() })
@@ -116,10 +90,10 @@ fn write_answer(
 	model: &LanguageModel,
 	tokenizer: &BpeTokenizer,
 	prompt: &[u32],
-	question: &Question<'_>,
+	question: &Question,
 	out: &mut impl Write,
 ) -> Result<Figures, Error> {
-	let mut sampler = Sampler::new(question.sampling, question.seed());
+	let mut sampler = Sampler::new(question.sampling, question.seed);
 	let mut text = tokenizer.stream();
 	let mut context = model.context();
 	let start = Instant::now();
@@ -136,7 +110,7 @@ fn write_answer(
 		write!(out, "{piece}")?;
 		out.flush()?;
 		tokens += 1;
-		if tokens == question.max_tokens {
+		if tokens == question.max_tokens as usize {
 			break "ended by --max-tokens";
 		}
 		if context.length() == model.context_length() {

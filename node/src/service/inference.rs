@@ -2,7 +2,7 @@
 
 use super::{full::Node, FullBackend};
 use crate::{
-	cli::{InferenceParams, ENGINE_PROCESS},
+	cli::InferenceParams,
 	error::Error,
 	inference::{
 		engine_service::{Capacity, EngineService},
@@ -17,7 +17,6 @@ use crate::{
 		wake::{self, Waker, Wakes, WakingEvents},
 		IsSyncing,
 	},
-	models::memory,
 };
 use async_channel::Receiver;
 use futures::FutureExt;
@@ -33,9 +32,9 @@ use sc_network::{
 use sc_network_gossip::GossipEngine;
 use sc_service::{Configuration, TaskManager};
 use sc_transaction_pool_api::{OffchainTransactionPoolFactory, TransactionPool, TransactionSource};
-use sibyl_engine_process::{EngineProcess, Patience, Settings};
+use sibyl_engine_process::EngineProcess;
 use sibyl_primitives::{mailbox::InferenceRequest, vote::VersionedBallot};
-use sibyl_runtime::{configs::inference::CommitWindow, constants::SLOT_DURATION, opaque::Block, Hash};
+use sibyl_runtime::{opaque::Block, Hash};
 use sibyl_votes::Bounds;
 use sp_consensus::SyncOracle;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -45,12 +44,6 @@ const LOG_TARGET: &str = "inference";
 
 /// The tasks' group in the metrics.
 const GROUP: &str = "inference";
-
-/// The least that an inference may take before it is stopped, whatever the operator allows an answer that is used: the runs
-/// by which a slow machine finds out that it is one end by themselves.
-const LEAST_LONGEST_RUN: Duration = Duration::from_secs(120);
-
-const MIB: u64 = 1 << 20;
 
 /// Ballots that wait to be passed on: one of each validator.
 const DUE_BALLOTS: usize = 256;
@@ -68,39 +61,21 @@ impl EnginePlan {
 	/// An engine whose models are loaded when the chain names them, from files in `folder`. Checks the command line against
 	/// what there may be.
 	pub fn new(params: &InferenceParams, folder: PathBuf) -> Result<Self, Error> {
-		let settings = Settings {
-			threads: params.inference_threads.map_or_else(all_cores_but_one, u32::from),
-			places: params.inference_places.into(),
-			memory: params.inference_memory.map(|mib| mib * MIB).or_else(memory::share),
-			available: memory::available,
-			patience: Patience {
-				longest_run: Duration::from_millis(params.inference_job_timeout).max(LEAST_LONGEST_RUN),
-				..Patience::default()
-			},
-			..Settings::this_program(&[ENGINE_PROCESS])
-		};
-		// No process is started before a model is to be loaded, so a node that is no validator has none.
-		let engine = Arc::new(EngineProcess::new(settings).map_err(Error::EngineThreads)?);
+		let timeout = Duration::from_millis(params.inference_job_timeout);
+		let engine = params.engine.engine(timeout).map_err(Error::EngineThreads)?;
 		let source = InstalledModels::new(engine.clone(), folder);
 		let choice = Choice::new(&params.models, &source.known_names())?;
-		let block = Duration::from_millis(SLOT_DURATION);
-		let times = Times { block, commit_window: CommitWindow::get() };
+		let times = Times::of_this_chain();
 		let models = Models::new(Arc::new(source), choice, times);
 		let capacity = Capacity {
-			places: params.inference_places.into(),
+			places: params.engine.inference_places.into(),
 			queue: params.inference_queue,
-			timeout: Duration::from_millis(params.inference_job_timeout),
-			block,
+			timeout,
+			block: times.block,
 			short_jobs_apart: true,
 		};
 		Ok(Self { engine, models, capacity })
 	}
-}
-
-/// What inferences leave of the machine is for the chain.
-fn all_cores_but_one() -> u32 {
-	let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-	u32::try_from(cores.saturating_sub(1)).unwrap_or(u32::MAX).max(1)
 }
 
 /// The protocol that votes travel by, before there is a network.

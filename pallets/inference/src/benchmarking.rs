@@ -30,9 +30,8 @@ use setup::*;
 use sibyl_primitives::{
 	committee::quorum,
 	format::{Format, MAX_CHOICES, MAX_CHOICE_BYTES},
-	job::{
-		Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND,
-	},
+	input::{Message, Role, MAX_INPUT_BYTES, MESSAGE_BYTES},
+	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
 	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Task},
 	output::{output_hash, Answer, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
@@ -53,7 +52,12 @@ mod benchmarks {
 		for number in 0..T::MaxValidators::get() / 3 {
 			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
 		}
-		let input = vec![b'x'; b as usize];
+		// Messages of a byte, the dearest input for its units.
+		let message = Message { role: Role::User, text: b"x".to_vec() };
+		let input = match b / (MESSAGE_BYTES + 1) {
+			0 => Input::Text(vec![b'x'; b as usize]),
+			count => Input::Messages(vec![message; count as usize]),
+		};
 		let options = options();
 
 		#[extrinsic_call]

@@ -83,7 +83,8 @@ pub use weights::WeightInfo;
 use alloc::{boxed::Box, vec::Vec};
 use sibyl_primitives::{
 	api::{AuditView, SettlementView, Support},
-	job::{Fingerprint, Input, JobId, JobOptions, OutputBytes, Round, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
+	input::Input,
+	job::{Fingerprint, JobId, JobOptions, OutputBytes, Round, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
 	model::{ModelId, Pace, MAX_MODELS},
 	output::Output,
 	price::Quote,
@@ -568,11 +569,11 @@ pub mod pallet {
 	pub enum Error<T> {
 		/// The chain knows no such model: `inference_listModels` lists those there are.
 		UnknownModel,
-		/// The input has no byte.
+		/// The input has no byte, or one of its messages has none.
 		InputEmpty,
-		/// The input has more bytes than the model takes, the format's texts included: its limit is `limits.inputBytes` in `inference_listModels`.
+		/// The input has more bytes than the model takes, the format's texts and 32 for each message included: its limit is `limits.inputBytes` in `inference_listModels`.
 		InputTooLong,
-		/// The input is not UTF-8. Send text as the hex of its UTF-8 bytes.
+		/// The input is not UTF-8. Send texts as the hex of their UTF-8 bytes.
 		InputNotUtf8,
 		/// `maxOutputUnits` is more than the model gives, or a choice's texts have more bytes than that: its limit is `limits.outputUnits` in `inference_listModels`.
 		OutputTooLong,
@@ -584,6 +585,8 @@ pub mod pallet {
 		FormatInvalid,
 		/// The model generates no text, so it has no formats: leave `format` out.
 		FormatNotOfTask,
+		/// The model generates no text, so it reads no conversations: give the input as `Text`.
+		InputNotOfTask,
 		/// `Fixed` takes odd numbers from 1 to 15.
 		SeatsInvalid,
 		/// Fewer validators serve the model than there are seats: ask for fewer or try later.
@@ -657,13 +660,13 @@ pub mod pallet {
 		/// Ask a model. Origin: signed.
 		///
 		/// The price is fixed now, must not be above `max_fee`, and is held until the job ends; what was not used comes back
-		/// in the block that ends it. Text is sent as the hex of its UTF-8 bytes.
+		/// in the block that ends it. Texts are sent as the hex of their UTF-8 bytes.
 		#[pallet::call_index(0)]
-		#[pallet::weight(<T as Config>::WeightInfo::submit((input.len() as u32).saturating_add(options.format.bytes())))]
+		#[pallet::weight(<T as Config>::WeightInfo::submit(input.bytes().saturating_add(options.format.bytes())))]
 		pub fn submit(
 			origin: OriginFor<T>,
 			model: ModelId,
-			input: Vec<u8>,
+			input: Input,
 			options: JobOptions,
 			#[pallet::compact] max_fee: Balance,
 		) -> DispatchResult {

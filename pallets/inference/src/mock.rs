@@ -402,7 +402,7 @@ pub fn submit(options: JobOptions) -> JobId {
 	assert_ok!(Inference::submit(
 		RuntimeOrigin::signed(requester()),
 		model().id(),
-		b"hello".to_vec(),
+		"hello".into(),
 		options,
 		Balance::MAX
 	));

@@ -2,7 +2,6 @@
 
 use super::*;
 use agenda::Duty;
-use alloc::vec::Vec;
 use committee::{Busy, Need};
 use frame_support::{
 	ensure,
@@ -13,6 +12,7 @@ use ledgers::Ledgers;
 use sibyl_primitives::{
 	api::QuoteError,
 	format::Format,
+	input::MAX_INPUT_BYTES,
 	job::{fingerprint, Seats, FIRST_ROUND, MAX_FIXED_SEATS},
 	model::{ModelRevision, Task},
 };
@@ -53,7 +53,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_submit(
 		requester: AccountId,
 		model: ModelId,
-		input: Vec<u8>,
+		input: Input,
 		options: JobOptions,
 		max_fee: Balance,
 	) -> DispatchResult {
@@ -62,18 +62,13 @@ impl<T: Config> Pallet<T> {
 		ensure!(OpenJobs::<T>::count() < T::MaxOpenJobs::get(), Error::<T>::TooManyJobs);
 		let account = Requesters::<T>::get(&requester);
 		ensure!(account.open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
-		let input = Input::try_from(input).map_err(|_| Error::<T>::InputTooLong)?;
-		ensure!(core::str::from_utf8(&input).is_ok(), Error::<T>::InputNotUtf8);
+		ensure!(input.units() <= MAX_INPUT_BYTES, Error::<T>::InputTooLong);
+		ensure!(input.is_utf8(), Error::<T>::InputNotUtf8);
 		let fingerprint = fingerprint(&requester, account.submitted, &model, &input, &options);
-		let offer = Self::offer(
-			&model,
-			options.seats,
-			input.len() as u32,
-			options.max_output_units,
-			&options.format,
-			fingerprint,
-		)
-		.map_err(Error::<T>::from)?;
+		let offer =
+			Self::offer(&model, options.seats, input.units(), options.max_output_units, &options.format, fingerprint)
+				.map_err(Error::<T>::from)?;
+		ensure!(input.is_text() || offer.revision.task == Task::Generate, Error::<T>::InputNotOfTask);
 		ensure!(offer.quote.total <= max_fee, Error::<T>::FeeAboveLimit);
 		T::Currency::hold(&HoldReason::JobFee.into(), &requester, offer.quote.total)
 			.map_err(|_| Error::<T>::BalanceTooLow)?;
@@ -126,15 +121,15 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn offer(
 		model: &ModelId,
 		seats: Seats,
-		input_bytes: u32,
+		input_units: u32,
 		max_output_units: u32,
 		format: &Format,
 		seed: Hash,
 	) -> Result<Offer, QuoteError> {
 		let revision = pallet_models::Pallet::<T>::revision(model).ok_or(QuoteError::UnknownModel)?;
 		let limits = revision.limits;
-		ensure!(input_bytes > 0, QuoteError::InputEmpty);
-		let input_units = input_bytes.saturating_add(format.bytes());
+		ensure!(input_units > 0, QuoteError::InputEmpty);
+		let input_units = input_units.saturating_add(format.bytes());
 		ensure!(input_units <= limits.input_bytes, QuoteError::InputTooLong { limit: limits.input_bytes });
 		ensure!(format.is_valid(), QuoteError::FormatInvalid);
 		if revision.task == Task::Generate {

@@ -21,7 +21,7 @@ impl<T: Config> Pallet<T> {
 			id,
 			fingerprint: job.fingerprint,
 			model: job.model,
-			input: Inputs::<T>::get(id).unwrap_or_default().into_inner(),
+			input: Inputs::<T>::get(id).unwrap_or_default(),
 			options: job.options.clone(),
 			quote: job.quote,
 			submitted_at: job.submitted_at,
@@ -85,12 +85,12 @@ impl<T: Config> Pallet<T> {
 	pub fn quote(
 		model: ModelId,
 		seats: Seats,
-		input_bytes: u32,
+		input_units: u32,
 		max_output_units: u32,
 		format: Format,
 	) -> Result<Quote, QuoteError> {
 		let seed = frame_system::Pallet::<T>::parent_hash();
-		Self::offer(&model, seats, input_bytes, max_output_units, &format, seed).map(|offer| offer.quote)
+		Self::offer(&model, seats, input_units, max_output_units, &format, seed).map(|offer| offer.quote)
 	}
 
 	/// The inference keys of the sessions whose votes are taken, the newest first.

@@ -221,9 +221,9 @@ impl<T: Config> Pallet<T> {
 			model: job.model,
 			input: Inputs::<T>::get(seat.id)?,
 			max_output_units: job.options.max_output_units,
-			prompt: job.options.prompt,
 			sampling: job.options.sampling,
 			format: job.options.format.clone(),
+			claimed: Outputs::<T>::get(seat.id),
 			seed,
 			deadline: job.deadline,
 		};

@@ -29,7 +29,8 @@ pub mod weights;
 use alloc::vec::Vec;
 use frame_support::ensure;
 use sibyl_primitives::{
-	job::{MAX_INPUT_BYTES, MAX_OUTPUT_BYTES},
+	input::MAX_INPUT_BYTES,
+	job::MAX_OUTPUT_BYTES,
 	model::{ModelId, ModelRevision, MAX_MODELS},
 	output::MAX_TOKENS,
 	AccountId, BlockNumber,

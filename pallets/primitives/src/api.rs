@@ -2,6 +2,7 @@
 
 use crate::{
 	format::Format,
+	input::Input,
 	job::{AbstainReason, Fingerprint, JobId, JobOptions, Round, Seats, Verdict},
 	model::{ModelId, ModelRevision},
 	output::Output,
@@ -30,11 +31,11 @@ sp_api::decl_runtime_apis! {
 		fn open_jobs(from: JobId, limit: u32) -> Vec<OpenJob>;
 		/// The models, with who serves them.
 		fn models() -> Vec<ModelView>;
-		/// What a job costs now. `input_bytes` are those of the input alone, without the format's.
+		/// What a job costs now. `input_units` are those of the input alone ([`Input::units`]), without the format's bytes.
 		fn quote(
 			model: ModelId,
 			seats: Seats,
-			input_bytes: u32,
+			input_units: u32,
 			max_output_units: u32,
 			format: Format,
 		) -> Result<Quote, QuoteError>;
@@ -91,7 +92,7 @@ pub struct JobView {
 	/// The model asked.
 	pub model: ModelId,
 	/// What the model reads.
-	pub input: Vec<u8>,
+	pub input: Input,
 	/// What the requester chose.
 	pub options: JobOptions,
 	/// The price.

@@ -93,11 +93,11 @@ impl Format {
 		}
 	}
 
-	/// The units of output that a job takes as long as: choices are read token by token, as output is written, and none has
-	/// more tokens than bytes.
+	/// The units of output that a job takes as long as: to read a choice takes as long as to write a token, and something
+	/// for each of its bytes, which count as input.
 	pub fn written_units(&self, max_output_units: u32) -> u32 {
 		match self {
-			Self::Choice(_) => self.bytes(),
+			Self::Choice(choices) => choices.len() as u32,
 			Self::Text { .. } | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => max_output_units,
 		}
 	}
@@ -189,8 +189,8 @@ mod tests {
 	}
 
 	#[test]
-	fn choices_take_as_long_as_output_of_so_many_bytes_whatever_output_is_asked_for() {
-		assert_eq!(choices(&["yes", "no"]).written_units(100), 5);
+	fn choices_take_as_long_as_output_of_so_many_units_whatever_output_is_asked_for() {
+		assert_eq!(choices(&["yes", "no"]).written_units(100), 2);
 		assert_eq!(Format::default().written_units(100), 100);
 		assert_eq!(Format::Regex("a*b".try_into().expect("short")).written_units(7), 7);
 	}

@@ -1,6 +1,6 @@
 //! What a user asks for, and how a job ends.
 
-use crate::{format::Format, model::ModelId, AccountId, Hash};
+use crate::{format::Format, input::Input, model::ModelId, AccountId, Hash};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,6 @@ use sp_core::ConstU32;
 use sp_io::hashing::blake2_256;
 use sp_runtime::BoundedVec;
 
-/// Bytes of input that any job may have; a model may allow less.
-pub const MAX_INPUT_BYTES: u32 = 8 * 1024;
 /// Bytes of output that any job may have, in their canonical encoding.
 pub const MAX_OUTPUT_BYTES: u32 = 8 * 1024;
 /// Seats that `Seats::Fixed` may name.
@@ -36,8 +34,6 @@ pub type Round = u8;
 /// What identifies a job on every fork: see [`fingerprint`].
 pub type Fingerprint = Hash;
 
-/// The bytes that a model reads.
-pub type Input = BoundedVec<u8, ConstU32<MAX_INPUT_BYTES>>;
 /// An encoded [`crate::output::VersionedOutput`].
 pub type OutputBytes = BoundedVec<u8, ConstU32<MAX_OUTPUT_BYTES>>;
 
@@ -62,31 +58,6 @@ pub enum Seats {
 	Fixed(u16),
 	/// Every validator that serves the model, whatever else it has to do.
 	All,
-}
-
-/// How an input becomes the prompt of a model that generates text.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-	Serialize,
-	Deserialize,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Prompt {
-	/// The message of a user, in the model's own chat template: what models that follow instructions are made for.
-	#[default]
-	Chat,
-	/// The beginning of a text that the model continues. Names of control tokens in it are plain text.
-	Raw,
 }
 
 /// How a model that generates text chooses each token.
@@ -127,8 +98,6 @@ pub struct JobOptions {
 	pub max_output_units: u32,
 	/// Blocks whose VRFs the draw mixes, 1 to 8: more make it harder for an author to choose the committee, and later.
 	pub draw_delay: u8,
-	/// How the input becomes a prompt. Without effect on tasks that don't generate.
-	pub prompt: Prompt,
 	/// How tokens are chosen. Without effect on tasks that don't generate.
 	pub sampling: Sampling,
 	/// What sampling starts from; none takes the job's fingerprint. Without effect on tasks that don't sample.
@@ -143,7 +112,6 @@ impl Default for JobOptions {
 			seats: Seats::All,
 			max_output_units: 0,
 			draw_delay: 1,
-			prompt: Prompt::default(),
 			sampling: Sampling::default(),
 			seed: None,
 			format: Format::default(),
@@ -243,8 +211,9 @@ pub fn fingerprint(
 	requester: &AccountId,
 	counter: u64,
 	model: &ModelId,
-	input: &[u8],
+	input: &Input,
 	options: &JobOptions,
 ) -> Fingerprint {
-	blake2_256(&(b"sibyl/job", requester, counter, model, blake2_256(input), options).encode()).into()
+	let input = blake2_256(&input.encode());
+	blake2_256(&(b"sibyl/job", requester, counter, model, input, options).encode()).into()
 }

@@ -21,6 +21,7 @@ pub mod api;
 pub mod commitment;
 pub mod committee;
 pub mod format;
+pub mod input;
 pub mod job;
 pub mod mailbox;
 pub mod model;

@@ -17,7 +17,8 @@
 
 use crate::{
 	format::Format,
-	job::{AbstainReason, Fingerprint, Input, OutputBytes, Prompt, Sampling, SeatIndex},
+	input::Input,
+	job::{AbstainReason, Fingerprint, OutputBytes, Sampling, SeatIndex},
 	model::ModelId,
 	vote::VoteTarget,
 	AuthorityIndex, BlockNumber, Hash, SessionIndex,
@@ -76,12 +77,13 @@ pub enum InferenceRequest {
 		input: Input,
 		/// Output at most, in the model's units.
 		max_output_units: u32,
-		/// How the input becomes a prompt.
-		prompt: Prompt,
 		/// How tokens are chosen.
 		sampling: Sampling,
 		/// What form the answer has.
 		format: Format,
+		/// An output that somebody gave, where a second committee decides about it: it may be true, and to see that it is
+		/// takes less time than to find it.
+		claimed: Option<OutputBytes>,
 		/// What sampling starts from.
 		seed: [u8; 32],
 		/// The block by which a commit must be in: more urgent jobs go first.

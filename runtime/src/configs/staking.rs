@@ -2,11 +2,11 @@
 
 use crate::{
 	constants::MILLIS_PER_YEAR, AccountId, Balance, Balances, Runtime, RuntimeEvent, RuntimeHoldReason, Session,
-	Staking, Timestamp,
+	Staking, Timestamp, VoterList,
 };
 use frame_election_provider_support::{
 	bounds::{ElectionBounds, ElectionBoundsBuilder},
-	onchain, SequentialPhragmen,
+	onchain, SequentialPhragmen, VoteWeight,
 };
 use frame_support::{
 	parameter_types,
@@ -27,16 +27,28 @@ parameter_types! {
 	pub const MaxValidatorSet: u32 = 300;
 	/// Accounts that may stand for election; more are refused. The election is computed on chain, in one block.
 	pub const MaxValidatorCount: u32 = 400;
-	/// Accounts that may nominate; more are refused.
-	pub const MaxNominatorCount: u32 = 1_000;
+	/// Nominators that an election reads, those with most stake: anyone may nominate, and places are outbid, not taken.
+	pub const MaxElectingNominators: u32 = 1_000;
 	/// The voters and targets that one election reads.
 	pub Bounds: ElectionBounds = ElectionBoundsBuilder::default()
-		.voters_count((MaxNominatorCount::get() + MaxValidatorCount::get()).into())
+		.voters_count((MaxElectingNominators::get() + MaxValidatorCount::get()).into())
 		.targets_count(MaxValidatorCount::get().into())
 		.build();
+	/// The bags that voters lie in, the next one for twice the stake: an election reads them from the heaviest on.
+	pub const VoterBags: &'static [VoteWeight] = &VOTER_BAGS;
 	/// New tokens a year for those who stake, as a share of all tokens.
 	pub const YearlyInflation: Perbill = Perbill::from_percent(5);
 }
+
+const VOTER_BAGS: [VoteWeight; 64] = {
+	let mut bags = [VoteWeight::MAX; 64];
+	let mut bag = 0;
+	while bag < bags.len() - 1 {
+		bags[bag] = 1 << bag;
+		bag += 1;
+	}
+	bags
+};
 
 /// Pays the stakers of an era its share of [`YearlyInflation`], whatever part of the tokens is staked: the less is
 /// staked, the more each staked token earns.
@@ -60,7 +72,7 @@ impl onchain::Config for OnChainElection {
 	type DataProvider = Staking;
 	type WeightInfo = frame_election_provider_support::weights::SubstrateWeight<Runtime>;
 	type MaxWinnersPerPage = MaxValidatorSet;
-	type MaxBackersPerWinner = MaxNominatorCount;
+	type MaxBackersPerWinner = MaxElectingNominators;
 	type Bounds = Bounds;
 }
 
@@ -69,7 +81,16 @@ pub struct StakingBenchmarks;
 
 impl pallet_staking::BenchmarkingConfig for StakingBenchmarks {
 	type MaxValidators = MaxValidatorCount;
-	type MaxNominators = MaxNominatorCount;
+	type MaxNominators = MaxElectingNominators;
+}
+
+impl pallet_bags_list::Config<pallet_bags_list::Instance1> for Runtime {
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_bags_list::weights::SubstrateWeight<Runtime>;
+	type ScoreProvider = Staking;
+	type BagThresholds = VoterBags;
+	type MaxAutoRebagPerBlock = ConstU32<0>;
+	type Score = VoteWeight;
 }
 
 impl pallet_staking::Config for Runtime {
@@ -97,7 +118,7 @@ impl pallet_staking::Config for Runtime {
 	type NextNewSession = Session;
 	type MaxExposurePageSize = ConstU32<256>;
 	type MaxValidatorSet = MaxValidatorSet;
-	type VoterList = pallet_staking::UseNominatorsAndValidatorsMap<Self>;
+	type VoterList = VoterList;
 	type TargetList = pallet_staking::UseValidatorsMap<Self>;
 	type MaxUnlockingChunks = ConstU32<32>;
 	type MaxControllersInDeprecationBatch = ConstU32<100>;

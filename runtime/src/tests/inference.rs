@@ -2,15 +2,24 @@
 
 use super::network;
 use crate::{
-	configs::inference::{MaxIncludeWeight, ReportedOffences},
+	configs::{
+		inference::{MaxIncludeWeight, MaxOpenJobs, ReportedOffences},
+		payment::TargetBlockFullness,
+		system::RuntimeBlockWeights,
+	},
 	genesis, models, AccountId, Babe, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
 	RuntimeOrigin, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
-use frame_support::{assert_ok, dispatch::DispatchClass, traits::Hooks, BoundedVec};
+use frame_support::{
+	assert_ok,
+	dispatch::{DispatchClass, GetDispatchInfo},
+	traits::Hooks,
+	BoundedVec,
+};
 use pallet_inference::{AttestationRecord, Offences as _};
 use sibyl_primitives::{
-	job::{JobOptions, Seats},
+	job::{JobOptions, Seats, MAX_DRAW_DELAY},
 	model::{Availability, Pace},
 	vote::{Ballot, Commit, SignedBallot, VersionedBallot, VoteTarget, MAX_BALLOTS, MAX_VOTES},
 };
@@ -23,7 +32,7 @@ use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
 	traits::{Dispatchable, Header as _},
 	transaction_validity::InvalidTransaction,
-	Digest, DigestItem,
+	Digest, DigestItem, Perquintill,
 };
 
 const FIRST_SLOT: u64 = 1_000;
@@ -81,7 +90,7 @@ fn apply(call: RuntimeCall) {
 fn submit(seats: Seats) {
 	let call = RuntimeCall::Inference(pallet_inference::Call::submit {
 		model: models::common_lingua().id(),
-		input: b"Which language is this?".to_vec(),
+		input: "Which language is this?".into(),
 		options: JobOptions { seats, ..Default::default() },
 		max_fee: u128::MAX,
 	});
@@ -209,6 +218,28 @@ fn an_include_full_of_junk_stays_within_its_weight() {
 			assert!(4 * weight > bound, "the junk is a good part of what it may weigh: {weight} of {bound}");
 		});
 		assert!(pallet_inference::Committees::<Runtime>::get((0, 0)).is_some());
+	});
+}
+
+#[test]
+fn who_would_hold_all_places_of_open_jobs_must_keep_blocks_so_full_that_fees_rise() {
+	chain(|| {
+		// A job that is open for long, and as cheap as any.
+		let smallest = pallet_inference::Call::<Runtime>::submit {
+			model: models::common_lingua().id(),
+			input: "x".into(),
+			options: JobOptions { seats: Seats::Fixed(1), draw_delay: MAX_DRAW_DELAY, ..Default::default() },
+			max_fee: 1,
+		};
+		let weights = RuntimeBlockWeights::get();
+		let base = weights.get(DispatchClass::Normal).base_extrinsic;
+		let job = smallest.get_dispatch_info().call_weight.saturating_add(base).ref_time();
+		let blocks_open = u64::from(MAX_DRAW_DELAY) + 3;
+		let jobs_a_block = u64::from(MaxOpenJobs::get()) / blocks_open;
+		let normal = weights.get(DispatchClass::Normal).max_total.expect("it has a limit").ref_time();
+		let fullness = Perquintill::from_rational(jobs_a_block * job, normal);
+		println!("{jobs_a_block} jobs a block, {fullness:?} of what users may fill");
+		assert!(fullness > TargetBlockFullness::get());
 	});
 }
 

@@ -113,7 +113,7 @@ export function agreement(network) {
       const told = await network.node('bob').rpc('inference_getJob', job);
       assert.equal(told.fingerprint, view.fingerprint.toHex());
       assert.equal(told.requester, view.requester.toString());
-      assert.deepEqual(told.input, { hex: utf8(TEXT), text: TEXT });
+      assert.deepEqual(told.input, { text: TEXT });
       assert.equal(told.phase, 'ended');
       assert.equal(told.verdict, 'agreed');
       assert.equal(told.submittedAt, view.submittedAt.toNumber());

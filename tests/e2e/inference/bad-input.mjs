@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
 import { nextNonce, submitAndInclude } from '../../lib/chain.mjs';
-import { jobAt, modelId, OPTIONS, PLENTY, question, utf8, waitUntilNoneOpen } from '../../lib/inference.mjs';
+import { jobAt, modelId, inputOf, OPTIONS, PLENTY, question, waitUntilNoneOpen } from '../../lib/inference.mjs';
 import { LANGUAGE_MODEL } from './language-model.mjs';
 
 const TEXT = 'A text as any other.';
@@ -19,10 +19,14 @@ const MANY = 128;
 /** Each is [the dispatch error, what is wrong, what is changed in a good submission]. */
 const SUBMISSIONS = [
   ['UnknownModel', 'a model that the chain does not know', { model: NO_HASH }],
-  ['InputEmpty', 'no input', { input: '0x' }],
-  ['InputTooLong', 'one byte more than the model reads', { input: utf8('a'.repeat(LIMIT + 1)) }],
-  ['InputTooLong', 'more bytes than any job may have', { input: utf8('a'.repeat(9 * 1024)) }],
-  ['InputNotUtf8', 'bytes that are no UTF-8', { input: '0xc328' }],
+  ['InputEmpty', 'no input', { input: { Text: '0x' } }],
+  ['InputTooLong', 'one byte more than the model reads', { input: inputOf('a'.repeat(LIMIT + 1)) }],
+  ['InputTooLong', 'more bytes than any job may have', { input: inputOf('a'.repeat(9 * 1024)) }],
+  ['InputNotUtf8', 'bytes that are no UTF-8', { input: { Text: '0xc328' } }],
+  ['InputEmpty', 'a conversation with an empty message', { input: inputOf({ Messages: [{ role: 'User', text: '' }] }) }],
+  ['InputNotOfTask', 'a conversation with a model that generates no text',
+    { input: inputOf({ Messages: [{ role: 'User', text: TEXT }] }) }],
+  ['InputNotOfTask', 'a beginning for a model that generates no text', { input: inputOf({ Raw: TEXT }) }],
   ['OutputTooLong', 'more output than the model gives', { maxOutputUnits: 1 }],
   ['NoOutputUnits', 'no output of a model that generates text', { modelName: LANGUAGE_MODEL }],
   ['FormatInvalid', 'a choice of one text', { modelName: LANGUAGE_MODEL, format: { Choice: ['yes'] } }],
@@ -74,7 +78,7 @@ function badSubmissions(network) {
     // All at once, since each takes a block.
     before(async () => {
       api = await network.api();
-      const usual = { model: await modelId(api), input: utf8(TEXT), maxFee: PLENTY };
+      const usual = { model: await modelId(api), input: inputOf(TEXT), maxFee: PLENTY };
       const quote = await api.call.inferenceApi.quote(usual.model, 'All', TEXT.length, 0, 'Text');
       price = quote.asOk.total.toBigInt();
       const nonce = await nextNonce(api, requester);

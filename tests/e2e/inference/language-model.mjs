@@ -61,7 +61,7 @@ export function languageModel(network, own) {
 
     it('samples from the seed, all four alike, and goes on from a raw prompt', async () => {
       const sampling = { temperature: 900, topK: 0, topP: 950_000 };
-      const options = { prompt: 'Raw', sampling, maxOutputUnits: 12 };
+      const options = { sampling, maxOutputUnits: 12 };
       const [seven, again, eight] = await Promise.all([7, 7, 8].map((seed, nonce) => sampled(seed, nonce)));
       assert.deepEqual(again, seven);
       assert.notDeepEqual(eight, seven);
@@ -69,10 +69,24 @@ export function languageModel(network, own) {
       async function sampled(seed, offset) {
         const api = await network.api();
         const nonce = (await api.rpc.system.accountNextIndex(requester.address)).toNumber() + offset;
-        const job = await ask(api, 'Once upon a time', requester, { ...question, ...options, seed, nonce });
+        const job = await ask(api, { Raw: 'Once upon a time' }, requester, { ...question, ...options, seed, nonce });
         assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
         return (await network.validators[0].rpc('inference_getResult', job)).answer.generation.tokens;
       }
+    });
+
+    it('goes on with a conversation, all four alike, and shows it over JSON-RPC', async () => {
+      const messages = [
+        ['User', 'My name is Ada. What is the capital of France?'],
+        ['Assistant', 'The capital of France is Paris.'],
+        ['User', 'What is my name?'],
+      ].map(([role, text]) => ({ role, text }));
+      const { view, answers: [first, ...others] } = await answers({ Messages: messages });
+      assert(view.phase.asEnded.verdict.isAgreed, `${view.phase}`);
+      assert.match(first.generation.text, /Ada/);
+      others.forEach((other) => assert.deepEqual(other, first));
+      const { input } = await network.validators[0].rpc('inference_getJob', view.id.toNumber());
+      assert.deepEqual(input.messages, messages.map(({ role, text }) => ({ role: role.toLowerCase(), text })));
     });
 
     it('says which of some texts is the likeliest, how likely each is, and nothing but what a format allows', async () => {

@@ -18,6 +18,7 @@ use frame_support::{
 use pallet_inference::{Call, Event, HoldReason};
 use sibyl_primitives::{
 	api::KeySetView,
+	input::Input,
 	job::{JobId, JobOptions},
 	model::ModelId,
 	vote::{InherentVotes, SignedBallot, VersionedBallot, INHERENT_IDENTIFIER},
@@ -37,7 +38,7 @@ pub(crate) const GENESIS: Hash = Hash::repeat_byte(0x6e);
 /// What an account, or root, wants done.
 #[derive(Clone, Debug)]
 pub(crate) enum Transaction {
-	Submit { model: ModelId, input: Vec<u8>, options: JobOptions },
+	Submit { model: ModelId, input: Input, options: JobOptions },
 	Bond(Balance),
 	Unbond(Balance),
 	Resume(ModelId),

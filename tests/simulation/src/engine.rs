@@ -2,6 +2,7 @@
 
 use codec::Encode;
 use sibyl_primitives::{
+	input::Input,
 	job::{OutputBytes, Refusal},
 	mailbox::Answered,
 	model::{ModelRevision, Task},
@@ -11,7 +12,7 @@ use sibyl_primitives::{
 use sp_io::hashing::blake2_256;
 
 /// What the model says to the input, and how many units of output that took.
-pub(crate) fn answer(model: &ModelRevision, input: &[u8], max_output_units: u32, seed: &[u8; 32]) -> (Answered, u32) {
+pub(crate) fn answer(model: &ModelRevision, input: &Input, max_output_units: u32, seed: &[u8; 32]) -> (Answered, u32) {
 	let digest = match model.task {
 		// What samples nothing says the same to the same input.
 		Task::Classify | Task::Embed => blake2_256(&(model.id(), input).encode()),

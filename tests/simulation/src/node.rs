@@ -145,7 +145,7 @@ impl Node {
 			open.min_by_key(|InferenceRequest::V1 { deadline, job, .. }| (*deadline, *job))?;
 		let (place, revision) = plan.model(&model)?;
 		let (_, units) = engine::answer(revision, &input, max_output_units, &seed);
-		let time = plan.validators[self.number].paces[place].time(input.len() as u32, units);
+		let time = plan.validators[self.number].paces[place].time(input.units(), units);
 		let ticks = time.div_ceil(TICK_MICROSECONDS).max(1);
 		self.running = Some(job);
 		// What can't be in time is said at once.

@@ -3,6 +3,7 @@
 use crate::rng::Rng;
 use sibyl_primitives::{
 	inference_key::InferencePair,
+	input::Input,
 	job::{JobOptions, Seats},
 	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Pace, Task},
 	price::ModelPrice,
@@ -492,14 +493,14 @@ fn absences(rng: &mut Rng, count: usize, slots: u64) -> Vec<Absence> {
 }
 
 /// What a requester asks for next.
-pub(crate) fn question(rng: &mut Rng, models: &[ModelRevision]) -> (ModelId, Vec<u8>, JobOptions) {
+pub(crate) fn question(rng: &mut Rng, models: &[ModelRevision]) -> (ModelId, Input, JobOptions) {
 	let model = rng.pick(models);
 	let length = match rng.below(10) {
 		0 => model.limits.input_bytes.into(),
 		1..=3 => rng.between(1, model.limits.input_bytes.into()),
 		_ => rng.between(1, 24),
 	};
-	let input = (0..length).map(|_| b'a' + rng.below(26) as u8).collect();
+	let input = Input::Text((0..length).map(|_| b'a' + rng.below(26) as u8).collect());
 	let seats = match rng.below(10) {
 		0..=2 => Seats::All,
 		3 | 4 => Seats::Fixed(1),

@@ -4,23 +4,72 @@ use crate::parent::cleaned;
 use crate::LoadError;
 use codec::{Decode, Encode};
 use sibyl_engine::{
-	self as engine, sampling::Sampling, Architecture, EngineError, Finish, Limits, ModelDescription, ModelFile, Prompt,
-	Refusal, Response, Score, Stop,
+	self as engine, sampling::Sampling, Architecture, EngineError, Finish, Limits, ModelDescription, ModelFile,
+	Refusal, Response, Role, Score, Stop,
 };
 
 /// A [`sibyl_engine::Request`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Request {
 	model: [u8; 32],
-	input: Vec<u8>,
+	input: Input,
 	max_input_bytes: u32,
 	max_output_units: u32,
-	is_chat: bool,
 	temperature: u32,
 	top_k: u32,
 	top_p: u32,
 	seed: [u8; 32],
 	format: Format,
+}
+
+/// A [`sibyl_engine::Input`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+enum Input {
+	Text(Vec<u8>),
+	Raw(Vec<u8>),
+	Messages(Vec<(Speaker, Vec<u8>)>),
+}
+
+/// A [`sibyl_engine::Role`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+enum Speaker {
+	System,
+	User,
+	Assistant,
+}
+
+impl From<engine::Input> for Input {
+	fn from(input: engine::Input) -> Self {
+		let speaker = |role| match role {
+			Role::System => Speaker::System,
+			Role::User => Speaker::User,
+			Role::Assistant => Speaker::Assistant,
+		};
+		match input {
+			engine::Input::Text(text) => Self::Text(text),
+			engine::Input::Raw(text) => Self::Raw(text),
+			engine::Input::Messages(messages) => {
+				Self::Messages(messages.into_iter().map(|(role, said)| (speaker(role), said)).collect())
+			}
+		}
+	}
+}
+
+impl From<Input> for engine::Input {
+	fn from(input: Input) -> Self {
+		let role = |speaker| match speaker {
+			Speaker::System => Role::System,
+			Speaker::User => Role::User,
+			Speaker::Assistant => Role::Assistant,
+		};
+		match input {
+			Input::Text(text) => Self::Text(text),
+			Input::Raw(text) => Self::Raw(text),
+			Input::Messages(messages) => {
+				Self::Messages(messages.into_iter().map(|(speaker, said)| (role(speaker), said)).collect())
+			}
+		}
+	}
 }
 
 /// A [`sibyl_engine::Format`].
@@ -59,27 +108,22 @@ impl From<Format> for engine::Format {
 
 impl From<&engine::Request> for Request {
 	fn from(request: &engine::Request) -> Self {
-		let engine::Request { model, input, limits, prompt, format, sampling, seed, stop: _ } = request;
+		let engine::Request { model, input, limits, format, sampling, seed, stop: _ } = request;
 		let Limits { max_input_bytes, max_output_units } = *limits;
 		let Sampling { temperature, top_k, top_p } = *sampling;
-		let is_chat = match prompt {
-			Prompt::Chat => true,
-			Prompt::Raw => false,
-		};
-		let (model, input, seed, format) = (*model, input.clone(), *seed, format.clone().into());
-		Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format }
+		let (model, input, seed, format) = (*model, input.clone().into(), *seed, format.clone().into());
+		Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format }
 	}
 }
 
 impl Request {
 	/// The request, which is given up when `stop` says so.
 	pub fn into_engine(self, stop: Stop) -> engine::Request {
-		let Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format } =
-			self;
+		let Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format } = self;
 		let limits = Limits { max_input_bytes, max_output_units };
-		let prompt = if is_chat { Prompt::Chat } else { Prompt::Raw };
 		let sampling = Sampling { temperature, top_k, top_p };
-		engine::Request { model, input, limits, prompt, format: format.into(), sampling, seed, stop }
+		let input = input.into();
+		engine::Request { model, input, limits, format: format.into(), sampling, seed, stop }
 	}
 }
 
@@ -301,8 +345,10 @@ mod tests {
 	fn a_request_should_arrive_whole() {
 		let limits = Limits { max_input_bytes: 10, max_output_units: 11 };
 		let mut request = engine::Request::new([1; 32], "input", limits);
-		for prompt in [Prompt::Chat, Prompt::Raw] {
-			request.prompt = prompt;
+		let said = [(Role::System, "a"), (Role::User, "b"), (Role::Assistant, "c")];
+		let said = said.map(|(role, said)| (role, said.as_bytes().to_vec())).to_vec();
+		for input in ["a".into(), engine::Input::Raw("b".into()), engine::Input::Messages(said)] {
+			request.input = input;
 			request.sampling = Sampling { temperature: 2, top_k: 3, top_p: 4 };
 			request.seed = [5; 32];
 			let formats = [

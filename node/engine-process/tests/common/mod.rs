@@ -90,7 +90,7 @@ impl Engine for Odd {
 		if loaded {
 			return Ok(said("from a file"));
 		}
-		let input = std::str::from_utf8(&request.input).expect("tests ask in UTF-8");
+		let input = std::str::from_utf8(request.input.text().unwrap_or_default()).expect("tests ask in UTF-8");
 		self.answer(input, request)
 	}
 }

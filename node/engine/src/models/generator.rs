@@ -4,15 +4,15 @@ use super::answering::{Answering, Grammars, Scorer, Writer, Written};
 use super::batch::{Batch, BatchLimits, Question};
 use super::llama::Llama;
 use super::{settle, Model, Stop};
-use crate::boundary::check_text;
-use crate::chat::{ChatError, ChatTemplate, Message, Role};
+use crate::boundary::{check_texts, Texts};
+use crate::chat::{ChatError, ChatTemplate, Message};
 use crate::format::parse_number;
 use crate::gguf::{GgufError, GgufFile};
 use crate::kernels::Kernels;
 use crate::sampling::Sampler;
 use crate::tokenizer::{BpeTokenizer, Piece, TokenizerError};
 use crate::trace::Tracer;
-use crate::{Architecture, EngineError, Finish, Format, Inference, Prompt, Refusal, Request, Response};
+use crate::{Architecture, EngineError, Finish, Format, Inference, Refusal, Request, Response, Role};
 use std::sync::Arc;
 
 /// Questions that begin differently: what their prompts have in common is the constant part of the template.
@@ -64,17 +64,17 @@ impl Generator {
 		threads: usize,
 		tracer: &mut Tracer,
 	) -> Result<Response, Stop> {
-		let (text, format) = (check_text(request, usize::MAX)?, &request.format);
+		let (asked, format) = (check_texts(request, usize::MAX)?, &request.format);
 		let grammar = self.grammars.of(format, &self.prompts.tokenizer)?;
 		if request.limits.max_output_units < format.min_output_units() {
 			return Err(Refusal::Format.into());
 		}
-		let prompt = self.prompts.of(text, request.prompt).map_err(no_prompt)?;
+		let prompt = self.prompts.of(&asked)?;
 		let max_tokens = request.limits.max_output_units as usize;
 		let (longest, answering) = match format {
 			Format::Choice(choices) => {
 				let texts = self.prompts.continuations(&prompt, choices)?;
-				let ends = self.prompts.ends(request.prompt);
+				let ends = self.prompts.ends(&asked);
 				let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
 				(longest, Answering::Scoring(Scorer::new(texts, ends, kernels)))
 			}
@@ -131,13 +131,28 @@ impl Generator {
 }
 
 impl Prompts {
-	/// The tokens of a user's text.
-	fn of(&self, text: &str, prompt: Prompt) -> Result<Vec<u32>, ChatError> {
-		if let (Some(template), Prompt::Chat) = (&self.template, prompt) {
-			return template.encode(&self.tokenizer, &[Message { role: Role::User, content: text }]);
-		}
+	/// The tokens of an input. Refused where it is a conversation, and there is no template or it fails on it.
+	fn of(&self, asked: &Texts<'_>) -> Result<Vec<u32>, Stop> {
+		let encoded = match (asked, &self.template) {
+			(Texts::Messages(messages), Some(template)) => template.encode(&self.tokenizer, messages),
+			(Texts::Messages(_), None) => return Err(Refusal::Template.into()),
+			(Texts::Text(text), Some(template)) => self.question(template, text),
+			(Texts::Text(text) | Texts::Raw(text), _) => self.plain(text),
+		};
+		encoded.map_err(|error| match error {
+			// That a template fails on a text depends on nothing else, so all engines say the same.
+			ChatError::Template(_) => Stop::from(Refusal::Template),
+			error => EngineError::Internal(error.to_string()).into(),
+		})
+	}
+
+	fn plain(&self, text: &str) -> Result<Vec<u32>, ChatError> {
 		let tokens = self.tokenizer.encode(&[Piece::Text(text)])?;
 		Ok(self.tokenizer.begin().into_iter().chain(tokens).collect())
+	}
+
+	fn question(&self, template: &ChatTemplate, text: &str) -> Result<Vec<u32>, ChatError> {
+		template.encode(&self.tokenizer, &[Message { role: Role::User, content: text }])
 	}
 
 	/// The tokens of texts behind a prompt. Refused if the model cannot write one of them.
@@ -150,25 +165,18 @@ impl Prompts {
 	}
 
 	/// The tokens that end an answer in the template, if there are both.
-	fn ends(&self, prompt: Prompt) -> Option<Vec<u32>> {
-		let is_chat = self.template.is_some() && prompt == Prompt::Chat;
+	fn ends(&self, asked: &Texts<'_>) -> Option<Vec<u32>> {
+		let is_chat = self.template.is_some() && !matches!(asked, Texts::Raw(_));
 		Some(self.tokenizer.stops().to_vec()).filter(|stops| is_chat && !stops.is_empty())
 	}
 
 	/// The tokens that the prompts of all questions begin with, as far as one can tell; for this, nothing depends on it but
 	/// speed.
 	fn head(&self) -> Result<Vec<u32>, ChatError> {
-		let [first, second] = QUESTIONS.map(|question| self.of(question, Prompt::Chat));
+		let Some(template) = &self.template else { return Ok(Vec::new()) };
+		let [first, second] = QUESTIONS.map(|question| self.question(template, question));
 		let (first, second) = (first?, second?);
 		Ok(first.into_iter().zip(second).take_while(|(one, other)| one == other).map(|(token, _)| token).collect())
-	}
-}
-
-/// That a template fails on a text depends on nothing else, so all engines say the same.
-fn no_prompt(error: ChatError) -> Stop {
-	match error {
-		ChatError::Template(_) => Refusal::Template.into(),
-		error => EngineError::Internal(error.to_string()).into(),
 	}
 }
 

@@ -38,11 +38,11 @@ impl Fixture {
 		let take = Mutex::new(take);
 		let begin = Mutex::new(begin);
 		let engine = FakeEngine::new().answering(move |request| {
-			begin.lock().unwrap().send(request.input[0]).unwrap();
+			begin.lock().unwrap().send(request.input.text().unwrap()[0]).unwrap();
 			while take.lock().unwrap().recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Timeout) {
 				request.stop.check()?;
 			}
-			match request.input[0] {
+			match request.input.text().unwrap()[0] {
 				b'!' => panic!("as asked"),
 				b'?' => Err(EngineError::Internal("as asked".into())),
 				b'-' => Ok(Err(Refusal::NotUtf8)),

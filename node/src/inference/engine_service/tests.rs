@@ -133,7 +133,7 @@ fn holding() -> (FakeEngine, Release<()>) {
 	let (release, held) = channel::<()>();
 	let held = Mutex::new(held);
 	let engine = FakeEngine::new().answering(move |request| {
-		if request.input == b"hold" {
+		if request.input == "hold".into() {
 			let held = held.lock().expect("no other inference panics");
 			while held.recv_timeout(Duration::from_millis(2)).is_err() {
 				request.stop.check()?;
@@ -265,7 +265,7 @@ fn all_pages_of_open_jobs_are_looked_through() {
 }
 
 fn panicking() -> FakeEngine {
-	FakeEngine::new().answering(|request| match &request.input[..] {
+	FakeEngine::new().answering(|request| match request.input.text().unwrap_or_default() {
 		b"panic" => panic!("on purpose"),
 		b"fail" => Err(sibyl_engine::EngineError::FloatEnvironment),
 		_ => Ok(Ok(FakeEngine::made_up(request, 0))),
@@ -299,7 +299,7 @@ fn a_job_that_the_process_died_on_is_abstained_from_and_not_tried_again() {
 	let runs = Arc::new(AtomicU32::new(0));
 	let counted = runs.clone();
 	let engine = FakeEngine::new().answering(move |request| {
-		counted.fetch_add(u32::from(request.input == b"hold"), Ordering::SeqCst);
+		counted.fetch_add(u32::from(request.input == "hold".into()), Ordering::SeqCst);
 		Ok(Ok(FakeEngine::made_up(request, 0)))
 	});
 	let mut test = Test::with_storage(engine, CAPACITY, storage);
@@ -318,7 +318,7 @@ fn a_job_that_the_process_died_on_is_abstained_from_and_not_tried_again() {
 fn a_job_that_the_engines_process_died_on_is_abstained_from_and_the_next_is_answered() {
 	let runs = Arc::new(AtomicU32::new(0));
 	let counted = runs.clone();
-	let dying = FakeEngine::new().answering(move |request| match &request.input[..] {
+	let dying = FakeEngine::new().answering(move |request| match request.input.text().unwrap_or_default() {
 		b"deadly" => {
 			counted.fetch_add(1, Ordering::SeqCst);
 			Err(EngineError::Process("was killed by signal 9".into()))
@@ -347,15 +347,16 @@ fn a_job_that_ends_leaves_no_mark_whatever_became_of_it() {
 }
 
 fn with_input(request: InferenceRequest, text: &str) -> InferenceRequest {
-	let InferenceRequest::V1 { job, model, max_output_units, prompt, sampling, format, seed, deadline, .. } = request;
-	let input = text.as_bytes().to_vec().try_into().expect("it is short");
-	InferenceRequest::V1 { job, model, input, max_output_units, prompt, sampling, format, seed, deadline }
+	let InferenceRequest::V1 { job, model, max_output_units, sampling, format, claimed, seed, deadline, .. } = request;
+	let input = text.into();
+	InferenceRequest::V1 { job, model, input, max_output_units, sampling, format, claimed, seed, deadline }
 }
 
 #[test]
 fn a_run_longer_than_the_timeout_is_abstained_from_but_goldens_may_take_their_time() {
 	let slow = FakeEngine::new().answering(|request| {
-		let is_slow = request.input.starts_with(b"input") || request.input == b"one";
+		let text = request.input.text().unwrap_or_default();
+		let is_slow = text.starts_with(b"input") || text == b"one";
 		std::thread::sleep(Duration::from_millis(if is_slow { 30 } else { 0 }));
 		Ok(Ok(FakeEngine::made_up(request, 0)))
 	});

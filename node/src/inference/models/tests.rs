@@ -15,8 +15,8 @@ fn with_source(source: Arc<FakeSource>) -> Models {
 }
 
 fn asked(input: &str) -> Asked {
-	let (prompt, sampling) = (Prompt::Raw, Sampling { temperature: 700, top_k: 40, top_p: 950_000 });
-	Asked { input: input.into(), max_output_units: 7, prompt, sampling, seed: [3; 32], format: Format::default() }
+	let sampling = Sampling { temperature: 700, top_k: 40, top_p: 950_000 };
+	Asked { input: Input::Raw(input.into()), max_output_units: 7, sampling, seed: [3; 32], format: Format::default() }
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -86,10 +86,9 @@ fn a_model_whose_goldens_pass_is_served() {
 	assert_eq!(models.names().collect::<Vec<_>>(), [("fake".into(), true)]);
 	let limits = Limits { max_input_bytes: view.revision.limits.input_bytes, max_output_units: 7 };
 	let request = Request {
-		prompt: EnginePrompt::Raw,
 		sampling: EngineSampling { temperature: 700, top_k: 40, top_p: 950_000 },
 		seed: [3; 32],
-		..Request::new(FakeEngine::MODEL, "a", limits)
+		..Request::new(FakeEngine::MODEL, EngineInput::Raw("a".into()), limits)
 	};
 	assert_eq!(ask(&models), Service::Ask(request, Duration::from_micros(1_000)));
 	// Nothing is done twice.

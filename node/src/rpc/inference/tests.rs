@@ -8,7 +8,8 @@ use sibyl_primitives::{
 		ServiceRecord, SettlementView, Support, ValidatorView,
 	},
 	format::Format,
-	job::{AbstainReason, JobOptions, Prompt, Refusal, Sampling, Verdict},
+	input::Input as ChainInput,
+	job::{AbstainReason, JobOptions, Refusal, Sampling, Verdict},
 	output::{Answer, Classification, LabelScore, Output},
 	price::Quote as ChainQuote,
 };
@@ -77,7 +78,6 @@ fn job() -> JobView {
 			seats: Seats::Fixed(5),
 			max_output_units: 4,
 			draw_delay: 2,
-			prompt: Prompt::Raw,
 			sampling: Sampling { temperature: 700, top_k: 40, top_p: 950_000 },
 			seed: Some(u64::MAX),
 			format: Format::Number { min: -1, max: 1, decimals: 0 },
@@ -130,8 +130,8 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 		"fingerprint": hash(1),
 		"requester": address(9),
 		"model": hash(2),
-		"input": { "hex": "0xc387612076613f", "text": "Ça va?" },
-		"options": { "seats": { "fixed": 5 }, "maxOutputUnits": 4, "drawDelay": 2, "prompt": "raw",
+		"input": { "text": "Ça va?" },
+		"options": { "seats": { "fixed": 5 }, "maxOutputUnits": 4, "drawDelay": 2,
 			"sampling": { "temperature": 700, "topK": 40, "topP": 950000 }, "seed": "18446744073709551615",
 			"format": { "number": { "min": -1, "max": 1, "decimals": 0 } } },
 		"price": {
@@ -183,7 +183,7 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 	let test = Test::new();
 	let ended = JobView {
-		input: vec![0xff],
+		input: ChainInput::Raw(vec![b'a', 0xff]),
 		options: JobOptions::default(),
 		phase: PhaseView::Ended { verdict: Verdict::Failed(Refusal::NotFinite), at: 8 },
 		deadline: None,
@@ -206,7 +206,7 @@ fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 	assert_eq!(job["settlement"], json!({ "paid": "50", "refunded": "5", "protocolShare": "3" }));
 	assert_eq!(job["options"]["seats"], "all");
 	assert_eq!(job["options"]["seed"], Value::Null);
-	assert_eq!(job["input"], json!({ "hex": "0xff", "text": null }));
+	assert_eq!(job["input"], json!({ "raw": "a\u{fffd}" }));
 }
 
 #[test]

@@ -14,19 +14,15 @@ use sibyl_primitives::{
 		SettlementView, Support as ChainSupport,
 	},
 	format::Format,
-	job::{
-		AbstainReason, Fingerprint, JobId, JobOptions, Prompt, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict,
-	},
+	input::{Input as ChainInput, Message as ChainMessage, Role as ChainRole},
+	job::{AbstainReason, Fingerprint, JobId, JobOptions, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict},
 	model::{ModelFile, ModelId, ModelLimits, Task},
 	output::Output,
 	price::Quote as ChainQuote,
 	AccountId, BlockNumber, Hash, SessionIndex,
 };
 use sibyl_runtime::constants::SS58_PREFIX;
-use sp_core::{
-	crypto::{Ss58AddressFormat, Ss58Codec},
-	Bytes,
-};
+use sp_core::crypto::{Ss58AddressFormat, Ss58Codec};
 
 /// A job, with all that is known of its committee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +66,35 @@ pub struct Job {
 
 /// What a model reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Input {
-	/// Its bytes.
-	pub hex: Bytes,
-	/// The text, where the bytes are one.
-	pub text: Option<String>,
+#[serde(rename_all = "camelCase")]
+pub enum Input {
+	/// A text; a model that generates finds it in its own chat template, as a message of a user.
+	Text(String),
+	/// The beginning of a text that the model continues.
+	Raw(String),
+	/// A conversation, in the model's own chat template.
+	Messages(Vec<Message>),
+}
+
+/// What somebody says in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+	/// `system`, `user` or `assistant`.
+	pub role: Role,
+	/// What is said.
+	pub text: String,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+	/// Whoever sets the rules of the conversation.
+	System,
+	/// Whoever asks.
+	User,
+	/// The model.
+	Assistant,
 }
 
 /// What the requester chose.
@@ -87,8 +107,6 @@ pub struct Options {
 	pub max_output_units: u32,
 	/// Blocks whose randomness the draw mixes.
 	pub draw_delay: u8,
-	/// How the input becomes a prompt, for models that generate.
-	pub prompt: Prompt,
 	/// How tokens are chosen, for models that generate.
 	pub sampling: Sampling,
 	/// What sampling starts from, a decimal number; none takes the job's fingerprint.
@@ -362,7 +380,7 @@ impl From<JobView> for Job {
 			fingerprint: job.fingerprint,
 			requester: address(&job.requester),
 			model: job.model,
-			input: Input { text: String::from_utf8(job.input.clone()).ok(), hex: job.input.into() },
+			input: job.input.into(),
 			options: job.options.into(),
 			price: job.quote.into(),
 			submitted_at: job.submitted_at,
@@ -379,10 +397,35 @@ impl From<JobView> for Job {
 	}
 }
 
+impl From<ChainInput> for Input {
+	fn from(input: ChainInput) -> Self {
+		// The chain takes UTF-8 alone.
+		let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+		match input {
+			ChainInput::Text(bytes) => Self::Text(text(bytes)),
+			ChainInput::Raw(bytes) => Self::Raw(text(bytes)),
+			ChainInput::Messages(messages) => {
+				let message = |said: ChainMessage| Message { role: said.role.into(), text: text(said.text) };
+				Self::Messages(messages.into_iter().map(message).collect())
+			}
+		}
+	}
+}
+
+impl From<ChainRole> for Role {
+	fn from(role: ChainRole) -> Self {
+		match role {
+			ChainRole::System => Self::System,
+			ChainRole::User => Self::User,
+			ChainRole::Assistant => Self::Assistant,
+		}
+	}
+}
+
 impl From<JobOptions> for Options {
-	fn from(JobOptions { seats, max_output_units, draw_delay, prompt, sampling, seed, format }: JobOptions) -> Self {
+	fn from(JobOptions { seats, max_output_units, draw_delay, sampling, seed, format }: JobOptions) -> Self {
 		let seed = seed.map(|seed| seed.to_string());
-		Self { seats, max_output_units, draw_delay, prompt, sampling, seed, format }
+		Self { seats, max_output_units, draw_delay, sampling, seed, format }
 	}
 }
 

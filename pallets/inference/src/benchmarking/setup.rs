@@ -2,6 +2,7 @@
 
 use super::*;
 use alloc::format;
+use sibyl_primitives::input::MAX_INPUT_BYTES;
 
 pub const FUNDS: Balance = 1_000_000_000_000_000_000;
 pub const STAKE: Balance = 1_000;
@@ -148,7 +149,8 @@ pub fn options() -> JobOptions {
 pub fn submitted<T: Config>() -> (JobId, Job) {
 	let id = NextJob::<T>::get();
 	let options = options();
-	Pallet::<T>::do_submit(requester(), model(0).id(), vec![b'x'; 100], options, Balance::MAX).expect("it is right");
+	Pallet::<T>::do_submit(requester(), model(0).id(), Input::Text(vec![b'x'; 100]), options, Balance::MAX)
+		.expect("it is right");
 	(id, Jobs::<T>::get(id).expect("it was submitted"))
 }
 

@@ -117,7 +117,7 @@ fn a_draw_names_the_fingerprint_and_not_the_number() {
 				let submitted = Inference::submit(
 					RuntimeOrigin::signed(account(201)),
 					model().id(),
-					b"another".to_vec(),
+					"another".into(),
 					fixed(1),
 					Balance::MAX,
 				);

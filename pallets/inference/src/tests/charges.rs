@@ -200,7 +200,7 @@ fn where_more_than_a_third_of_the_stake_loses_nobody_is_charged_and_the_model_is
 			Inference::submit(
 				RuntimeOrigin::signed(requester()),
 				model().id(),
-				b"hello".to_vec(),
+				"hello".into(),
 				all_seats(),
 				Balance::MAX
 			),

@@ -5,7 +5,7 @@ use codec::Encode;
 use sibyl_primitives::{
 	api::ServiceRecord,
 	format::Format,
-	job::{AbstainReason, Prompt, Sampling, Seats},
+	job::{AbstainReason, Sampling, Seats},
 	mailbox::{
 		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote,
 	},
@@ -35,7 +35,6 @@ fn options() -> JobOptions {
 		seats: Seats::Fixed(3),
 		max_output_units: 20,
 		draw_delay: 2,
-		prompt: Prompt::Raw,
 		sampling: Sampling { temperature: 700, top_k: 40, top_p: 900_000 },
 		seed: Some(7),
 		format: Format::Number { min: -1, max: 100, decimals: 2 },
@@ -125,7 +124,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["412 9bb714eaa2bfd2d5", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["411 2b3da936c96a69a2", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),
@@ -185,11 +184,11 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 	let request = InferenceRequest::V1 {
 		job: hash(1),
 		model: hash(2),
-		input: b"hello".to_vec().try_into().expect("it is short"),
+		input: Input::Raw(b"hello".to_vec()),
 		max_output_units: 3,
-		prompt: Prompt::Raw,
 		sampling: options().sampling,
 		format: options().format,
+		claimed: Some(output.clone()),
 		seed: [4; 32],
 		deadline: 5,
 	};
@@ -206,7 +205,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 	assert_eq!(
 		samples,
 		[
-			"138 13473f5c20280001",
+			"148 8b34feca0ff09dad",
 			"43 edaf7acc902efe81",
 			"3 08cce3cf72392da5",
 			"14 65b823bb9be7e60b",

@@ -122,7 +122,7 @@ fn submit_some(dice: &mut Dice) {
 		let seats = [Seats::All, Seats::Fixed(1), Seats::Fixed(3), Seats::Fixed(5)][dice.roll(4) as usize];
 		let max_output_units = if dice.one_in(2) { 50 } else { dice.roll(20) as u32 };
 		let options = JobOptions { seats, max_output_units, draw_delay: 1 + dice.roll(3) as u8, ..all_seats() };
-		let text = vec![b'x'; 1 + dice.roll(20) as usize];
+		let text = Input::Text(vec![b'x'; 1 + dice.roll(20) as usize]);
 		// May be refused, as when validators are busy or have withdrawn.
 		let _accepted = Inference::submit(RuntimeOrigin::signed(who), model().id(), text, options, Balance::MAX);
 	}

@@ -3,12 +3,13 @@ use frame_support::{assert_noop, assert_ok};
 use sibyl_primitives::{
 	api::QuoteError,
 	format::Format,
+	input::{Message, Role, MESSAGE_BYTES},
 	job::Seats,
-	model::{ModelRevision, Pace, Task},
+	model::{ModelLimits, ModelRevision, Pace, Task},
 };
 
 fn try_submit(input: &[u8], options: JobOptions, max_fee: Balance) -> frame_support::dispatch::DispatchResult {
-	Inference::submit(RuntimeOrigin::signed(requester()), model().id(), input.to_vec(), options, max_fee)
+	Inference::submit(RuntimeOrigin::signed(requester()), model().id(), Input::Text(input.to_vec()), options, max_fee)
 }
 
 /// Four seats of 1,000 and 10 for each of the five bytes of "hello", and 5 % of that.
@@ -71,7 +72,7 @@ fn each_bad_input_is_refused_by_its_own_error_and_changes_nothing() {
 			Inference::submit(
 				RuntimeOrigin::signed(requester()),
 				Hash::repeat_byte(9),
-				b"hello".to_vec(),
+				"hello".into(),
 				all_seats(),
 				Balance::MAX
 			),
@@ -81,7 +82,7 @@ fn each_bad_input_is_refused_by_its_own_error_and_changes_nothing() {
 			Inference::submit(
 				RuntimeOrigin::signed(account(99)),
 				model().id(),
-				b"hello".to_vec(),
+				"hello".into(),
 				all_seats(),
 				Balance::MAX
 			),
@@ -118,7 +119,7 @@ fn open_jobs_are_bounded_by_account_and_in_total() {
 			Inference::submit(
 				RuntimeOrigin::signed(account(201)),
 				model().id(),
-				b"hello".to_vec(),
+				"hello".into(),
 				all_seats(),
 				Balance::MAX,
 			)
@@ -154,7 +155,12 @@ fn with_format(format: Format, max_output_units: u32) -> JobOptions {
 
 /// A model that generates text, which all serve who serve the other one.
 fn generating() -> ModelId {
-	let revision = ModelRevision { task: Task::Generate, ..model() };
+	generating_at_most(model().limits.output_units)
+}
+
+fn generating_at_most(output_units: u32) -> ModelId {
+	let limits = ModelLimits { output_units, ..model().limits };
+	let revision = ModelRevision { task: Task::Generate, limits, ..model() };
 	let id = revision.id();
 	pallet_models::Models::<Test>::insert(id, revision);
 	for (validator, record) in Attestations::<Test>::iter_prefix(model().id()) {
@@ -165,7 +171,56 @@ fn generating() -> ModelId {
 }
 
 fn try_ask(model: ModelId, input: &[u8], options: JobOptions) -> frame_support::dispatch::DispatchResult {
-	Inference::submit(RuntimeOrigin::signed(requester()), model, input.to_vec(), options, Balance::MAX)
+	Inference::submit(RuntimeOrigin::signed(requester()), model, Input::Text(input.to_vec()), options, Balance::MAX)
+}
+
+fn try_say(model: ModelId, input: Input) -> frame_support::dispatch::DispatchResult {
+	let options = JobOptions { max_output_units: 1, ..all_seats() };
+	Inference::submit(RuntimeOrigin::signed(requester()), model, input, options, Balance::MAX)
+}
+
+fn said(texts: &[&str]) -> Input {
+	let message = |text: &&str| Message { role: Role::User, text: text.as_bytes().to_vec() };
+	Input::Messages(texts.iter().map(message).collect())
+}
+
+#[test]
+fn only_a_model_that_generates_reads_conversations_and_beginnings() {
+	Chain::default().run(|| {
+		let [other, generating] = [model().id(), generating()];
+		for input in [said(&["hello"]), Input::Raw(b"hello".to_vec())] {
+			assert_noop!(try_say(other, input.clone()), Error::<Test>::InputNotOfTask);
+			assert_ok!(try_say(generating, input));
+		}
+		assert_ok!(try_say(other, "hello".into()));
+	});
+}
+
+#[test]
+fn a_conversation_is_paid_for_by_its_texts_and_by_the_message() {
+	Chain::default().run(|| {
+		let model = generating();
+		let most = 512 - 3 * MESSAGE_BYTES as usize - 2;
+		assert_ok!(try_say(model, said(&["a", "b", &"c".repeat(most)])));
+		assert_eq!(job(0).input_units, 512);
+		let quoted = Inference::quote(model, Seats::All, 512, 1, Format::default()).expect("it is valid");
+		assert_eq!((job(0).quote, held()), (quoted, quoted.total));
+		assert_noop!(try_say(model, said(&["a", "b", &"c".repeat(most + 1)])), Error::<Test>::InputTooLong);
+	});
+}
+
+#[test]
+fn a_conversation_without_a_message_or_with_an_empty_one_is_refused() {
+	Chain::default().run(|| {
+		let model = generating();
+		for input in [said(&[]), said(&["a", ""]), said(&[""; 3_000]), Input::Raw(vec![])] {
+			assert_noop!(try_say(model, input), Error::<Test>::InputEmpty);
+		}
+		let broken = Message { role: Role::Assistant, text: vec![0xc3] };
+		assert_noop!(try_say(model, Input::Messages(vec![broken])), Error::<Test>::InputNotUtf8);
+		let endless = said(&[&"a".repeat(100_000)]);
+		assert_noop!(try_say(model, endless), Error::<Test>::InputTooLong);
+	});
 }
 
 #[test]
@@ -216,19 +271,18 @@ fn the_texts_of_a_format_are_paid_for_and_count_as_input() {
 }
 
 #[test]
-fn choices_take_the_time_of_output_and_are_bounded_as_it_is() {
+fn each_choice_takes_the_time_of_a_unit_of_output_and_is_bounded_as_one() {
 	Chain::default().paces(&[Pace { job: 1_000, input_unit: 0, output_unit: 1_000 }; 4]).run(|| {
-		let model = generating();
+		let model = generating_at_most(5);
 		let texts = |count: usize| {
 			let text = |at: usize| format!("choice {at:0>3}").as_str().try_into().expect("it is short");
 			Format::Choice((0..count).map(text).collect::<Vec<_>>().try_into().expect("they fit"))
 		};
-		// Ten bytes each, and fifty units of output at most.
 		assert_noop!(try_ask(model, b"hello", with_format(texts(6), 0)), Error::<Test>::OutputTooLong);
 		assert_ok!(try_ask(model, b"hello", with_format(texts(5), 0)));
 		next_block();
 		next_block();
-		assert!(committee(0).seats.iter().all(|seat| seat.time == 51_000), "a job of fifty units");
+		assert!(committee(0).seats.iter().all(|seat| seat.time == 6_000), "a job of five units");
 	});
 }
 
@@ -242,5 +296,5 @@ fn another_format_is_another_job() {
 }
 
 fn fingerprint_of(options: JobOptions) -> Hash {
-	sibyl_primitives::job::fingerprint(&requester(), 0, &model().id(), b"hello", &options)
+	sibyl_primitives::job::fingerprint(&requester(), 0, &model().id(), &"hello".into(), &options)
 }

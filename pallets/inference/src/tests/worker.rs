@@ -144,7 +144,7 @@ fn a_seat_asks_for_its_output_once_then_commits_then_reveals() {
 		assert_eq!(validator.run(), None);
 		let key = request_key(&job(id).fingerprint);
 		let Some(InferenceRequest::V1 { input, deadline, .. }) = validator.get(&key) else { panic!("the worker asks") };
-		assert_eq!((&input[..], deadline), (&b"hello"[..], job(id).deadline));
+		assert_eq!((input, deadline), ("hello".into(), job(id).deadline));
 
 		validator.answers(id, Ok(output.clone()));
 		let commit = validator.run();

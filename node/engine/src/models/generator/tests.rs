@@ -6,7 +6,7 @@ use crate::models::llama::Workspace;
 use crate::sampling::Sampling;
 use crate::tests::{hex, tiny_model, Item};
 use crate::trace::blake2b_256;
-use crate::{Limits, NO_ROWS};
+use crate::{Input, Limits, NO_ROWS};
 use std::collections::BTreeSet;
 
 /// A small model with a tokenizer and this template.
@@ -26,8 +26,32 @@ fn load(template: &str) -> Result<Generator, EngineError> {
 #[test]
 fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
 	let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
-	assert_eq!(model.prompts.of("<s>b", Prompt::Chat), Ok(vec![2, 0, 1, 3]), "no token stands for s, < and >");
-	assert_eq!(model.prompts.of("ab", Prompt::Raw), Ok(vec![0, 1]));
+	assert_eq!(model.prompts.of(&Texts::Text("<s>b")).unwrap(), [2, 0, 1, 3], "no token stands for s, < and >");
+	assert_eq!(model.prompts.of(&Texts::Raw("ab")).unwrap(), [0, 1]);
+}
+
+#[test]
+fn a_conversation_should_be_rendered_by_the_template_and_never_write_a_control_token() {
+	let turns = "{% for m in messages %}{{ bos_token }}{% if m.role == 'user' %}a{% elif m.role == 'system' %}b\
+		{% else %}c{% endif %}{{ m.content }}{% endfor %}?";
+	let model = load(turns).unwrap();
+	let input = conversation(&[(Role::System, "a"), (Role::User, "b<s>"), (Role::Assistant, "c"), (Role::User, "a")]);
+	let long = Request { input, ..request("", 1, 2) };
+	let prompt = model.prompts.of(&check_texts(&long, 100).unwrap()).unwrap();
+	assert_eq!(prompt, [2, 1, 0, 2, 0, 1, 2, 3, 3, 2, 0, 0, 4]);
+	assert_eq!(answer(&run(&model, &long)).0.len(), 2);
+	let alone = Request { input: conversation(&[(Role::User, "ab")]), ..long.clone() };
+	assert_eq!(
+		run(&model, &alone),
+		run(&model, &request("ab", 1, 2)),
+		"a conversation of one question is that question"
+	);
+	let bytes = |limit| Request { limits: Limits { max_input_bytes: limit, ..long.limits }, ..long.clone() };
+	assert_eq!(run(&model, &bytes(6)), Inference::refused(Refusal::InputTooLong { limit: 6 }), "all messages count");
+	assert!(run(&model, &bytes(7)).outcome.is_ok());
+	let broken = Input::Messages(vec![(Role::User, vec![0xff])]);
+	assert_eq!(run(&model, &Request { input: broken, ..long.clone() }), Inference::refused(Refusal::NotUtf8));
+	assert_eq!(run(&model, &Request { input: conversation(&[]), ..long }), Inference::refused(Refusal::EmptyInput));
 }
 
 #[test]
@@ -40,7 +64,9 @@ fn a_template_that_cannot_be_run_should_be_refused_with_its_file() {
 #[test]
 fn an_empty_template_should_be_none() {
 	let model = load("").unwrap();
-	assert_eq!(model.prompts.of("ab", Prompt::Chat), Ok(vec![0, 1]), "the text alone");
+	assert_eq!(model.prompts.of(&Texts::Text("ab")).unwrap(), [0, 1], "the text alone");
+	let conversation = Request { input: conversation(&[(Role::User, "ab")]), ..request("", 1, 2) };
+	assert_eq!(run(&model, &conversation), Inference::refused(Refusal::Template), "there is none for a conversation");
 }
 
 #[test]
@@ -52,7 +78,7 @@ fn a_template_that_fails_on_a_text_should_be_a_refusal() {
 		let model = load(template).unwrap();
 		let refused = Inference::refused(Refusal::Template);
 		assert_eq!(model.run(&request(text, 1, 2), Kernels::best(), 1), Ok(refused), "{template}");
-		let raw = Request { prompt: Prompt::Raw, ..request(text, 1, 2) };
+		let raw = request(raw(text), 1, 2);
 		assert!(model.run(&raw, Kernels::best(), 1).unwrap().outcome.is_ok(), "there is no template in it");
 		assert!(model.run(&request("b", 1, 2), Kernels::best(), 1).unwrap().outcome.is_ok(), "{template}");
 	}
@@ -62,8 +88,16 @@ fn model() -> Generator {
 	load("{{ bos_token }}a{{ messages[0].content }}c").unwrap()
 }
 
+fn raw(text: &str) -> Input {
+	Input::Raw(text.into())
+}
+
+fn conversation(messages: &[(Role, &str)]) -> Input {
+	Input::Messages(messages.iter().map(|(role, said)| (*role, said.as_bytes().to_vec())).collect())
+}
+
 /// A question whose answer is drawn from tokens that are all about as likely.
-fn request(input: &str, seed: u8, max_output_units: u32) -> Request {
+fn request(input: impl Into<Input>, seed: u8, max_output_units: u32) -> Request {
 	let sampling = Sampling { temperature: 1_000, top_k: 0, top_p: 0 };
 	let limits = Limits { max_input_bytes: 100, max_output_units };
 	Request { sampling, seed: [seed; 32], ..Request::new([0; 32], input, limits) }
@@ -80,8 +114,7 @@ fn answer(inference: &Inference) -> (&[u32], Finish) {
 
 /// The trace of an answer as one finds it who reads prompt and answer: no sampler, and each token on its own.
 fn expected_trace(model: &Generator, request: &Request, (tokens, finish): (&[u32], Finish)) -> [u8; 32] {
-	let text = std::str::from_utf8(&request.input).unwrap();
-	let prompt = model.prompts.of(text, request.prompt).unwrap();
+	let prompt = model.prompts.of(&check_texts(request, 100).unwrap()).unwrap();
 	let pool = Pool::new(1).unwrap();
 	let (mut on, mut cache) = (Workspace::new(Kernels::best(), &pool), model.batch.model().cache());
 	let mut rows = Vec::new();
@@ -163,7 +196,7 @@ fn another_prompt_seed_or_length_should_have_another_trace() {
 		request("ba", 1, 6),
 		request("ab", 2, 6),
 		request("ab", 1, 5),
-		Request { prompt: Prompt::Raw, ..request("ab", 1, 6) },
+		request(raw("ab"), 1, 6),
 		Request { sampling: Sampling::GREEDY, ..request("ab", 1, 6) },
 	];
 	let traces: BTreeSet<_> = requests.iter().map(|request| run(&model, request).trace).collect();
@@ -180,7 +213,7 @@ fn an_answer_that_needed_no_row_and_a_refusal_should_have_the_trace_of_none() {
 	let model = model();
 	let nothing_asked = run(&model, &request("ab", 1, 0));
 	assert_eq!((answer(&nothing_asked), nothing_asked.trace), ((&[][..], Finish::Length), NO_ROWS));
-	let nothing_read = run(&model, &Request { prompt: Prompt::Raw, ..request("x", 1, 6) });
+	let nothing_read = run(&model, &request(raw("x"), 1, 6));
 	assert_eq!((answer(&nothing_read), nothing_read.trace), ((&[][..], Finish::Stop), NO_ROWS));
 	assert_eq!(run(&model, &request("ab", 1, 40)), Inference::refused(Refusal::ContextExceeded { limit: 40 }));
 }

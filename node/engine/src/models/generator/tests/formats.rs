@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn in_format(format: Format, input: &str, seed: u8, max_output_units: u32) -> Request {
+fn in_format(format: Format, input: impl Into<Input>, seed: u8, max_output_units: u32) -> Request {
 	Request { format, ..request(input, seed, max_output_units) }
 }
 
@@ -47,14 +47,12 @@ fn a_choice_should_have_the_probabilities_that_the_models_softmax_says() {
 	let model = model();
 	let choices = ["a", "ab", "c?b", "bb", "b"];
 	let tokens = [vec![0], vec![0, 1], vec![3, 4, 1], vec![1, 1], vec![1]];
-	for (prompt, input, read) in
-		[(Prompt::Chat, "ab", vec![2, 0, 0, 1, 3]), (Prompt::Raw, "ab", vec![0, 1]), (Prompt::Raw, "c", vec![3])]
-	{
-		let end = (prompt == Prompt::Chat).then_some(2);
+	for (input, read) in [(Input::from("ab"), vec![2, 0, 0, 1, 3]), (raw("ab"), vec![0, 1]), (raw("c"), vec![3])] {
+		let end = matches!(input, Input::Text(_)).then_some(2);
 		let (expected, trace) = naive(&model, &read, &tokens, end);
-		let request = Request { prompt, ..in_format(choice(&choices), input, 1, 0) };
+		let request = in_format(choice(&choices), input.clone(), 1, 0);
 		let inference = run(&model, &request);
-		assert_eq!(inference.trace, trace, "{prompt:?} {input}");
+		assert_eq!(inference.trace, trace, "{input:?}");
 		let Ok(Response::Choice { index, probabilities }) = inference.outcome else { panic!("{inference:?}") };
 		for (found, expected) in probabilities.iter().zip(&expected) {
 			assert!((f64::from(*found) / 1e6 - expected).abs() < 1e-4, "{probabilities:?} {expected:?}");
@@ -75,7 +73,7 @@ fn requests() -> Vec<Request> {
 		greedy(in_format(regex("(ab|ca)*"), "ba", 0, 7)),
 		in_format(Format::Text { stops: vec!["ab".into(), "?".into()] }, "ab", 3, 20),
 		in_format(choice(&["a", "ab", "c?b"]), "ab", 0, 0),
-		Request { prompt: Prompt::Raw, ..in_format(choice(&["ab", "ba"]), "cab", 0, 0) },
+		in_format(choice(&["ab", "ba"]), raw("cab"), 0, 0),
 		request("ab", 4, 9),
 	]
 }
@@ -154,7 +152,7 @@ fn a_format_that_cannot_be_served_should_be_refused_before_the_prompt_is_read() 
 	}
 	assert_eq!(number.min_output_units(), 2);
 	assert_eq!(refused(&in_format(number, "ab", 1, 1)), Refusal::Format);
-	let raw = |format| Request { prompt: Prompt::Raw, ..in_format(format, "x", 1, 9) };
+	let raw = |format| in_format(format, raw("x"), 1, 9);
 	assert_eq!(refused(&raw(choice(&["a", "b"]))), Refusal::Format, "there is no prompt");
 	assert_eq!(refused(&raw(Format::Regex("a".into()))), Refusal::Format);
 	let long = "a".repeat(36);

@@ -1,0 +1,43 @@
+//! Who is read by an election.
+
+use super::network;
+use crate::{constants::SIB, AccountId, Balance, Balances, RuntimeOrigin, Staking, VoterList};
+use frame_election_provider_support::SortedListProvider;
+use frame_support::{assert_ok, traits::fungible::Mutate};
+use pallet_staking::RewardDestination;
+use sp_keyring::Sr25519Keyring;
+use sp_runtime::MultiAddress;
+
+fn nominate(number: u32, stake: Balance) -> AccountId {
+	let mut account = [7; 32];
+	account[..4].copy_from_slice(&number.to_le_bytes());
+	let account = AccountId::from(account);
+	assert_ok!(Balances::mint_into(&account, stake + SIB));
+	let origin = RuntimeOrigin::signed(account.clone());
+	assert_ok!(Staking::bond(origin.clone(), stake, RewardDestination::Stash));
+	assert_ok!(Staking::nominate(origin, vec![MultiAddress::Id(Sr25519Keyring::Alice.to_account_id())]));
+	account
+}
+
+fn readers() -> Vec<AccountId> {
+	VoterList::iter().collect()
+}
+
+#[test]
+fn who_has_more_stake_is_read_before_all_that_came_first_with_less() {
+	network(sp_genesis_builder::DEV_RUNTIME_PRESET).execute_with(|| {
+		let first: Vec<_> = (0..1_100).map(|number| nominate(number, 10 * SIB)).collect();
+		let last = nominate(5_000, 40 * SIB);
+		let order = readers();
+		assert_eq!(order.len(), 1 + 1_100 + 1, "nobody is refused: a validator and all nominators");
+		let place = |account: &AccountId| order.iter().position(|other| other == account);
+		assert!(first.iter().all(|poor| place(&last) < place(poor)), "places are outbid");
+
+		let origin = RuntimeOrigin::signed(first[500].clone());
+		assert_ok!(Balances::mint_into(&first[500], 200 * SIB));
+		assert_ok!(Staking::bond_extra(origin, 150 * SIB));
+		let order = readers();
+		let place = |account: &AccountId| order.iter().position(|other| other == account);
+		assert!(place(&first[500]) < place(&last), "who bonds more moves ahead at once");
+	});
+}
