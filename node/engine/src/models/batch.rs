@@ -5,8 +5,8 @@
 //! thread to start or to end, and none that waits for a request of nobody.
 //!
 //! A pass reads the weights once, for all running requests: each that has begun its answer reads its last token, and what
-//! room is left goes to prompts, in parts, in the order of their coming. Requests join and leave between passes. Neither
-//! who shares a pass nor how a prompt is divided changes a bit of an answer.
+//! room is left goes to prompts, in parts, and to what answers may read ahead, in the order of their coming. Requests join
+//! and leave between passes. Neither who shares a pass nor how a prompt is divided changes a bit of an answer.
 
 mod head;
 mod job;
@@ -24,6 +24,7 @@ use crate::EngineError;
 use head::Head;
 use job::Job;
 use leader::Leader;
+pub(super) use leader::AHEAD_ROWS;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
