@@ -513,6 +513,7 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 		sampling,
 		seed,
 		format: engine_format(format),
+		claim: Vec::new(),
 		stop: Stop::default(),
 	})
 }

@@ -21,7 +21,11 @@ pub struct Request {
 	top_p: u32,
 	seed: [u8; 32],
 	format: Format,
+	claim: Vec<u8>,
 }
+
+/// The longest claim that travels, in bytes. Nothing but speed depends on claims, and answers are shorter.
+const MAX_CLAIM: usize = 1 << 20;
 
 /// A [`sibyl_engine::Format`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -59,7 +63,7 @@ impl From<Format> for engine::Format {
 
 impl From<&engine::Request> for Request {
 	fn from(request: &engine::Request) -> Self {
-		let engine::Request { model, input, limits, prompt, format, sampling, seed, stop: _ } = request;
+		let engine::Request { model, input, limits, prompt, format, sampling, seed, claim, stop: _ } = request;
 		let Limits { max_input_bytes, max_output_units } = *limits;
 		let Sampling { temperature, top_k, top_p } = *sampling;
 		let is_chat = match prompt {
@@ -67,19 +71,43 @@ impl From<&engine::Request> for Request {
 			Prompt::Raw => false,
 		};
 		let (model, input, seed, format) = (*model, input.clone(), *seed, format.clone().into());
-		Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format }
+		let claim = claim[..claim.len().min(MAX_CLAIM)].to_vec();
+		Self {
+			model,
+			input,
+			max_input_bytes,
+			max_output_units,
+			is_chat,
+			temperature,
+			top_k,
+			top_p,
+			seed,
+			format,
+			claim,
+		}
 	}
 }
 
 impl Request {
 	/// The request, which is given up when `stop` says so.
 	pub fn into_engine(self, stop: Stop) -> engine::Request {
-		let Self { model, input, max_input_bytes, max_output_units, is_chat, temperature, top_k, top_p, seed, format } =
-			self;
+		let Self {
+			model,
+			input,
+			max_input_bytes,
+			max_output_units,
+			is_chat,
+			temperature,
+			top_k,
+			top_p,
+			seed,
+			format,
+			claim,
+		} = self;
 		let limits = Limits { max_input_bytes, max_output_units };
 		let prompt = if is_chat { Prompt::Chat } else { Prompt::Raw };
 		let sampling = Sampling { temperature, top_k, top_p };
-		engine::Request { model, input, limits, prompt, format: format.into(), sampling, seed, stop }
+		engine::Request { model, input, limits, prompt, format: format.into(), sampling, seed, claim, stop }
 	}
 }
 
@@ -305,6 +333,7 @@ mod tests {
 			request.prompt = prompt;
 			request.sampling = Sampling { temperature: 2, top_k: 3, top_p: 4 };
 			request.seed = [5; 32];
+			request.claim = vec![6, 0xff];
 			let formats = [
 				engine::Format::Text { stops: vec!["a".into()] },
 				engine::Format::Choice(vec!["a".into(), "b".into()]),
@@ -317,6 +346,16 @@ mod tests {
 				assert_eq!(sent(Request::from(&request)).into_engine(Stop::default()), request);
 			}
 		}
+	}
+
+	#[test]
+	fn a_claim_that_is_too_long_should_be_cut_off_and_not_keep_its_request_from_being_sent() {
+		let limits = Limits { max_input_bytes: 10, max_output_units: 11 };
+		let request = engine::Request { claim: vec![7; 64 << 20], ..engine::Request::new([1; 32], "input", limits) };
+		let wire = Request::from(&request);
+		assert!(wire.encoded_size() < crate::protocol::MAX_FRAME);
+		let expected = engine::Request { claim: vec![7; MAX_CLAIM], ..request };
+		assert_eq!(sent(wire).into_engine(Stop::default()), expected);
 	}
 
 	#[test]

@@ -1,11 +1,13 @@
 //! How an answer comes about: what is made of the logits behind what was read, and what is read next.
 
+mod draft;
 mod grammars;
 mod scorer;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use draft::Draft;
 pub(crate) use grammars::{Grammars, KEPT_BYTES};
 pub(crate) use scorer::Scorer;
 pub(crate) use writer::{Writer, Written};
@@ -38,7 +40,7 @@ impl Answering {
 	/// What will be read, as far as one can tell, behind the prompt or behind the token that is read next.
 	pub fn ahead(&self) -> &[u32] {
 		match self {
-			Self::Writing(_) => &[],
+			Self::Writing(writer) => writer.ahead(),
 			Self::Scoring(scorer) => scorer.ahead(),
 		}
 	}

@@ -87,7 +87,7 @@ pub(crate) struct Batch {
 type Watch = Box<dyn FnMut(&[(Ticket, usize)]) + Send>;
 
 /// The name of a request.
-type Ticket = u64;
+pub(crate) type Ticket = u64;
 
 type Outcome = Result<Answer, Stop>;
 
@@ -153,6 +153,12 @@ impl Batch {
 		state.next += 1;
 		state.waiting.push(Job::new(ticket, question, cache, needed));
 		Ok(ticket)
+	}
+
+	/// Has the tokens told that each request reads in a pass.
+	#[cfg(test)]
+	pub fn watch(&self, watch: impl FnMut(&[(Ticket, usize)]) + Send + 'static) {
+		*self.watch.lock().unwrap() = Some(Box::new(watch));
 	}
 
 	fn cache_bytes(&self, question: &Question) -> u64 {

@@ -1,7 +1,7 @@
 //! Tokens that are read before the rows are taken that decide on them.
 
 use super::*;
-use crate::models::answering::{Next, Scorer};
+use crate::models::answering::{Draft, Next, Scorer};
 use crate::Response;
 
 /// Texts, one of which is to be chosen behind a prompt; the tokens that end an answer, if the end counts.
@@ -123,6 +123,106 @@ fn a_choice_should_be_the_one_it_is_token_by_token_whoever_shares_its_passes() {
 						let which = (caller * 5 + at) % others.len();
 						let outcome = batch.answer(others[which].question(), Kernels::best(), 1);
 						assert_eq!(told(outcome), expected_others[which]);
+					}
+				});
+			}
+		});
+	}
+}
+
+/// A question whose answer somebody claims to know.
+fn drafted(asked: &Asked, draft: &[u32]) -> Question {
+	let mut writer = Writer::new(asked.sampler(), &STOPS, asked.max_tokens);
+	writer.expect(Draft::of_tokens(draft));
+	Question { answering: Answering::Writing(Box::new(writer)), ..asked.question() }
+}
+
+/// How many tokens are read in each pass for an answer, and the answer.
+fn drafted_alone(batch: &Batch, asked: &Asked, draft: &[u32]) -> (Vec<usize>, Told) {
+	let (passes, mut outcomes) = run(batch, [drafted(asked, draft)].into_iter());
+	(passes.iter().map(|pass| pass[0].1).collect(), told(outcomes.remove(0).unwrap()))
+}
+
+fn tokens_of(told: &Told) -> &[u32] {
+	&told.as_ref().unwrap().0
+}
+
+#[test]
+fn a_right_claim_should_be_found_right_in_a_few_passes() {
+	let batch = batch(&made_up("llama", GgufDtype::Q8_0), limits(8));
+	let asked = long_answer(&batch, other_prompt(9), 100);
+	let expected = asked.alone(batch.model());
+	let tokens = tokens_of(&expected).to_vec();
+	assert_eq!(drafted_alone(&batch, &asked, &tokens[..99]), (vec![9 + 32, 33, 33, 1], expected.clone()));
+	let short = Asked { max_tokens: 20, ..asked.clone() };
+	assert_eq!(drafted_alone(&batch, &short, &tokens[..19]), (vec![9 + 19], short.alone(batch.model())));
+	let (passes, told) = drafted_alone(&batch, &asked, &[]);
+	assert_eq!((passes.len(), told), (100, expected), "without a claim");
+}
+
+#[test]
+fn a_wrong_claim_should_cost_no_more_than_the_rest_of_its_pass() {
+	let batch = batch(&made_up("llama", GgufDtype::Q8_0), limits(8));
+	let asked = long_answer(&batch, other_prompt(9), 60);
+	let expected = asked.alone(batch.model());
+	for wrong in [0, 1, 31, 32, 33, 50, 58] {
+		let mut draft = tokens_of(&expected)[..59].to_vec();
+		draft[wrong] = (draft[wrong] + 1) % REFUSED;
+		let (passes, told) = drafted_alone(&batch, &asked, &draft);
+		assert_eq!(told, expected, "wrong at {wrong}");
+		let in_vain = passes.iter().sum::<usize>() - (9 + 59);
+		assert!(in_vain <= 32, "{passes:?}");
+		let last = passes.iter().rposition(|read| *read > 1).unwrap();
+		assert!(passes.len() <= 2 + 60 - wrong && last <= wrong / 32 + 1, "{passes:?}");
+	}
+}
+
+#[test]
+fn a_claim_that_the_model_refuses_to_read_should_not_refuse_the_answer() {
+	let (mut answers, mut refused) = (0, 0);
+	for overflow in OVERFLOWS {
+		let batch = batch(&refusing(overflow), limits(4));
+		let others = questions(&mut Noise(31));
+		for asked in &others {
+			let expected = asked.alone(batch.model());
+			let right = expected.as_ref().map_or(&[][..], |told| &told.0);
+			for at in [0, right.len() / 2, right.len()] {
+				let draft = [&right[..at], &[REFUSED, 1, 2]].concat();
+				let (_, told) = drafted_alone(&batch, asked, &draft);
+				assert_eq!(told, expected, "{overflow:?}, {draft:?}");
+			}
+			answers += usize::from(expected.is_ok());
+			refused += usize::from(expected.is_err());
+		}
+	}
+	assert!(answers > 10 && refused > 10, "{answers} {refused}");
+}
+
+#[test]
+fn claims_should_change_no_answer_and_no_trace_whoever_shares_their_passes() {
+	let mut noise = Noise(71);
+	for file in [refusing(OVERFLOWS[0]), made_up("qwen3", GgufDtype::Q4_0), made_up("smollm3", GgufDtype::F32)] {
+		let batch = batch(&file, limits(3));
+		let others = questions(&mut noise);
+		let expected: Vec<Told> = others.iter().map(|asked| asked.alone(batch.model())).collect();
+		thread::scope(|scope| {
+			for caller in 0..6_u64 {
+				let (batch, others, expected) = (&batch, &others, &expected);
+				scope.spawn(move || {
+					let mut noise = Noise(caller + 1);
+					for at in 0..12 {
+						let which = (caller as usize * 5 + at) % others.len();
+						let mut draft = expected[which].as_ref().map_or(Vec::new(), |told| told.0.clone());
+						match noise.bits() % 6 {
+							0 => draft.clear(),
+							1 => draft.truncate(draft.len() / 2),
+							2 => draft.extend((0..20).map(|_| noise.bits() % REFUSED)),
+							3 => draft.iter_mut().skip(1).for_each(|token| *token = noise.bits() % (REFUSED + 1)),
+							_ => draft.truncate(others[which].max_tokens - 1),
+						}
+						draft.truncate(others[which].max_tokens - 1);
+						let outcome = batch.answer(drafted(&others[which], &draft), Kernels::best(), 1);
+						assert_eq!(told(outcome), expected[which], "{:?} with {draft:?}", others[which]);
 					}
 				});
 			}
