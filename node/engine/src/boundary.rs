@@ -181,6 +181,10 @@ pub struct Request {
 	pub sampling: Sampling,
 	/// Where sampling starts. Only generation looks at it.
 	pub seed: [u8; 32],
+	/// What somebody says that the text of the answer is; empty where nobody does. No part of the question: outcome and trace
+	/// are the same whatever is claimed. But where a generated text is the claimed one, an engine finds out at about the price of
+	/// reading it, which is less than that of writing it. Of a number it is how the number is written.
+	pub claim: Vec<u8>,
 	/// Whether the answer is still wanted. No part of the question.
 	pub stop: Stop,
 }
@@ -217,7 +221,8 @@ impl Request {
 	/// A request for a text, without chance. A text that is given as such is [`Input::Text`].
 	pub fn new(model: [u8; 32], input: impl Into<Input>, limits: Limits) -> Self {
 		let (format, sampling) = (Format::default(), Sampling::GREEDY);
-		Self { model, input: input.into(), limits, format, sampling, seed: [0; 32], stop: Stop::default() }
+		let (seed, claim, stop) = ([0; 32], Vec::new(), Stop::default());
+		Self { model, input: input.into(), limits, format, sampling, seed, claim, stop }
 	}
 }
 

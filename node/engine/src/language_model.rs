@@ -146,9 +146,8 @@ impl LanguageModel {
 	) -> Result<Vec<Result<Vec<f32>, Refusal>>, EngineError> {
 		let mut on = Workspace::new(self.kernels, &self.pool);
 		let sequences = sequences.iter_mut();
-		let mut sequences: Vec<_> = sequences
-			.map(|(context, tokens)| Sequence { tokens, cache: &mut context.cache, wants_logits: true })
-			.collect();
+		let mut sequences: Vec<_> =
+			sequences.map(|(context, tokens)| Sequence { tokens, cache: &mut context.cache, wanted: 1 }).collect();
 		let passed = self.model.pass(&mut on, &mut sequences)?;
 		let logits = |row: Option<usize>| row.map(|row| on.rows().logits(row).to_vec()).unwrap_or_default();
 		Ok(passed.into_iter().map(|passed| passed.map(logits)).collect())

@@ -2,7 +2,7 @@
 
 mod seeds;
 
-pub(crate) use seeds::tiny_model;
+pub(crate) use seeds::{tiny_model, tiny_model_of};
 
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::tokenizer::BpeTokenizer;
@@ -134,6 +134,13 @@ impl Gguf {
 			}
 		}
 		self.keys += 1;
+		self
+	}
+
+	/// The same with the keys and values of another file, too.
+	pub fn with_values(mut self, other: &Self) -> Self {
+		self.keys += other.keys;
+		self.values.extend(&other.values);
 		self
 	}
 

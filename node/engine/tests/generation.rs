@@ -223,3 +223,27 @@ fn an_answer_in_a_format_that_is_cut_off_within_a_character_should_end_before_it
 	let (text, tokens, finish) = generated(engine.infer(&in_format(crabs, "Which animal is it?", 1)).unwrap().outcome);
 	assert_eq!((text.as_str(), tokens, finish), ("", 1, Finish::Length));
 }
+
+#[test]
+fn a_claim_should_change_neither_answer_nor_trace() {
+	let Some(engine) = engine() else { return };
+	let schema =
+		r#"{"type":"object","properties":{"city":{"type":"string","maxLength":20},"is_capital":{"type":"boolean"}}}"#;
+	let sampling = Sampling { temperature: 1_200, top_k: 0, top_p: 900_000 };
+	let requests = [
+		request(FRANCE, 64),
+		Request { sampling, seed: [3; 32], ..request("Write a poem about rain.", 70) },
+		Request { sampling, seed: [4; 32], ..request(raw("The sea is"), 70) },
+		in_format(Format::Json(schema.into()), "Describe the capital of France as JSON.", 60),
+		in_format(Format::Text { stops: vec!["Paris".into()] }, FRANCE, 64),
+	];
+	for request in &requests {
+		let expected = engine.infer(request).unwrap();
+		let (text, ..) = generated(expected.outcome.clone());
+		let wrong = text.replacen(' ', "  ", 3).replace("is", "is not");
+		for claim in [text.clone(), wrong, text.repeat(2), text.chars().take(text.chars().count() / 2).collect()] {
+			let claiming = Request { claim: claim.clone().into(), ..request.clone() };
+			assert_eq!(engine.infer(&claiming).unwrap(), expected, "{claim}");
+		}
+	}
+}

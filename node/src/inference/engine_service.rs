@@ -296,7 +296,7 @@ where
 	}
 
 	fn take(&mut self, request: InferenceRequest) {
-		let InferenceRequest::V1 { job, model, input, max_output_units, sampling, format, claimed: _, seed, deadline } =
+		let InferenceRequest::V1 { job, model, input, max_output_units, sampling, format, claimed, seed, deadline } =
 			request;
 		if !self.has_begun || self.is_syncing() || self.in_flight.contains_key(&job) || self.mailbox.is_answered(&job) {
 			return;
@@ -311,7 +311,7 @@ where
 		if self.capacity.timeout.is_zero() {
 			return self.respond(job, Err(AbstainReason::TooSlow));
 		}
-		let asked = Asked { input, max_output_units, sampling, seed, format };
+		let asked = Asked { input, max_output_units, sampling, seed, format, claimed };
 		match self.models.serve(&model, asked) {
 			Service::Ask(_, estimate) if estimate > self.capacity.timeout => {
 				self.respond(job, Err(AbstainReason::TooSlow))

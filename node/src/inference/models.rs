@@ -6,7 +6,7 @@
 
 use super::{
 	installed_models::{LoadError, ModelSource},
-	output::canonical_bytes,
+	output::{canonical_bytes, claimed_text},
 	pace::{Measured, Measurement, Probe, Times},
 };
 use sibyl_engine::{
@@ -18,7 +18,7 @@ use sibyl_primitives::{
 	api::ModelView,
 	format::Format,
 	input::{Input, Role},
-	job::Sampling,
+	job::{OutputBytes, Sampling},
 	model::{ModelId, ModelRevision, Pace, Task},
 	output::output_hash,
 	BlockNumber, Hash, Text,
@@ -145,6 +145,8 @@ pub struct Asked {
 	pub seed: [u8; 32],
 	/// What form the answer has.
 	pub format: Format,
+	/// An output that somebody gave.
+	pub claimed: Option<OutputBytes>,
 }
 
 /// Whether a job of a model can be done.
@@ -458,6 +460,7 @@ fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
 		sampling: Sampling::default(),
 		seed: [0; 32],
 		format: Format::default(),
+		claimed: None,
 	}
 }
 
@@ -496,7 +499,7 @@ fn fits(revision: &ModelRevision, model: &ModelDescription) -> Result<(), WhyNot
 }
 
 fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
-	let Asked { input, max_output_units, sampling, seed, format } = asked;
+	let Asked { input, max_output_units, sampling, seed, format, claimed } = asked;
 	let Sampling { temperature, top_k, top_p } = sampling;
 	let limits = Limits { max_input_bytes: revision.limits.input_bytes, max_output_units };
 	let sampling = EngineSampling { temperature: temperature.into(), top_k: top_k.into(), top_p };
@@ -507,6 +510,7 @@ fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 		sampling,
 		seed,
 		format: engine_format(format),
+		claim: claimed.as_ref().map(claimed_text).unwrap_or_default(),
 		stop: Stop::default(),
 	})
 }

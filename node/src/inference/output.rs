@@ -1,6 +1,6 @@
 //! From what the engine says to what the chain reads.
 
-use codec::Encode;
+use codec::{DecodeAll, Encode};
 use sibyl_engine::{Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score};
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
@@ -45,6 +45,15 @@ fn to_output(outcome: &Outcome) -> Option<Output> {
 		Err(refusal) => return Some(Output::Refusal(to_refusal(refusal)?)),
 	};
 	Some(Output::Answer(answer))
+}
+
+/// The text of an output that somebody claims, as the engine takes it; nothing where it is none that is written.
+pub fn claimed_text(output: &OutputBytes) -> Vec<u8> {
+	match VersionedOutput::decode_all(&mut &output[..]) {
+		Ok(VersionedOutput::V1(Output::Answer(Answer::Generation(generation)))) => generation.text.as_bytes().to_vec(),
+		Ok(VersionedOutput::V1(Output::Answer(Answer::Number(number)))) => number.to_string().into(),
+		_ => Vec::new(),
+	}
 }
 
 /// None where it is longer than the chain keeps.
@@ -164,6 +173,16 @@ mod tests {
 			let output = VersionedOutput::decode_all(&mut &bytes[..]).expect("canonical bytes can be read");
 			assert_eq!(output, VersionedOutput::V1(Output::Refusal(chain)));
 		}
+	}
+
+	#[test]
+	fn a_claim_is_the_text_that_is_claimed_and_nothing_where_nothing_is_written() {
+		let claim = |response| claimed_text(&canonical_bytes(&Ok(response)).expect("the chain knows it"));
+		let text = Response::Generation { text: "Paris é".into(), tokens: vec![1], finish: EngineFinish::Stop };
+		assert_eq!(claim(text), "Paris é".as_bytes());
+		assert_eq!(claim(Response::Number { value: -105, decimals: 2 }), b"-1.05");
+		assert_eq!(claim(Response::Choice { index: 1, probabilities: vec![1, 2] }), b"");
+		assert_eq!(claimed_text(&vec![7; 9].try_into().expect("it is short")), b"", "bytes that are no output");
 	}
 
 	#[test]

@@ -20,6 +20,7 @@ pub struct Request {
 	top_p: u32,
 	seed: [u8; 32],
 	format: Format,
+	claim: Vec<u8>,
 }
 
 /// A [`sibyl_engine::Input`].
@@ -72,6 +73,9 @@ impl From<Input> for engine::Input {
 	}
 }
 
+/// The longest claim that travels, in bytes. Nothing but speed depends on claims, and answers are shorter.
+const MAX_CLAIM: usize = 1 << 20;
+
 /// A [`sibyl_engine::Format`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 enum Format {
@@ -108,22 +112,24 @@ impl From<Format> for engine::Format {
 
 impl From<&engine::Request> for Request {
 	fn from(request: &engine::Request) -> Self {
-		let engine::Request { model, input, limits, format, sampling, seed, stop: _ } = request;
+		let engine::Request { model, input, limits, format, sampling, seed, claim, stop: _ } = request;
 		let Limits { max_input_bytes, max_output_units } = *limits;
 		let Sampling { temperature, top_k, top_p } = *sampling;
 		let (model, input, seed, format) = (*model, input.clone().into(), *seed, format.clone().into());
-		Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format }
+		let claim = claim[..claim.len().min(MAX_CLAIM)].to_vec();
+		Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format, claim }
 	}
 }
 
 impl Request {
 	/// The request, which is given up when `stop` says so.
 	pub fn into_engine(self, stop: Stop) -> engine::Request {
-		let Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format } = self;
+		let Self { model, input, max_input_bytes, max_output_units, temperature, top_k, top_p, seed, format, claim } =
+			self;
 		let limits = Limits { max_input_bytes, max_output_units };
 		let sampling = Sampling { temperature, top_k, top_p };
 		let input = input.into();
-		engine::Request { model, input, limits, format: format.into(), sampling, seed, stop }
+		engine::Request { model, input, limits, format: format.into(), sampling, seed, claim, stop }
 	}
 }
 
@@ -351,6 +357,7 @@ mod tests {
 			request.input = input;
 			request.sampling = Sampling { temperature: 2, top_k: 3, top_p: 4 };
 			request.seed = [5; 32];
+			request.claim = vec![6, 0xff];
 			let formats = [
 				engine::Format::Text { stops: vec!["a".into()] },
 				engine::Format::Choice(vec!["a".into(), "b".into()]),
@@ -363,6 +370,16 @@ mod tests {
 				assert_eq!(sent(Request::from(&request)).into_engine(Stop::default()), request);
 			}
 		}
+	}
+
+	#[test]
+	fn a_claim_that_is_too_long_should_be_cut_off_and_not_keep_its_request_from_being_sent() {
+		let limits = Limits { max_input_bytes: 10, max_output_units: 11 };
+		let request = engine::Request { claim: vec![7; 64 << 20], ..engine::Request::new([1; 32], "input", limits) };
+		let wire = Request::from(&request);
+		assert!(wire.encoded_size() < crate::protocol::MAX_FRAME);
+		let expected = engine::Request { claim: vec![7; MAX_CLAIM], ..request };
+		assert_eq!(sent(wire).into_engine(Stop::default()), expected);
 	}
 
 	#[test]

@@ -5,8 +5,8 @@
 //! thread to start or to end, and none that waits for a request of nobody.
 //!
 //! A pass reads the weights once, for all running requests: each that has begun its answer reads its last token, and what
-//! room is left goes to prompts, in parts, in the order of their coming. Requests join and leave between passes. Neither
-//! who shares a pass nor how a prompt is divided changes a bit of an answer.
+//! room is left goes to prompts, in parts, and to what answers may read ahead, in the order of their coming. Requests join
+//! and leave between passes. Neither who shares a pass nor how a prompt is divided changes a bit of an answer.
 
 mod head;
 mod job;
@@ -24,6 +24,7 @@ use crate::EngineError;
 use head::Head;
 use job::Job;
 use leader::Leader;
+pub(super) use leader::AHEAD_ROWS;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -86,7 +87,7 @@ pub(crate) struct Batch {
 type Watch = Box<dyn FnMut(&[(Ticket, usize)]) + Send>;
 
 /// The name of a request.
-type Ticket = u64;
+pub(crate) type Ticket = u64;
 
 type Outcome = Result<Answer, Stop>;
 
@@ -152,6 +153,12 @@ impl Batch {
 		state.next += 1;
 		state.waiting.push(Job::new(ticket, question, cache, needed));
 		Ok(ticket)
+	}
+
+	/// Has the tokens told that each request reads in a pass.
+	#[cfg(test)]
+	pub fn watch(&self, watch: impl FnMut(&[(Ticket, usize)]) + Send + 'static) {
+		*self.watch.lock().unwrap() = Some(Box::new(watch));
 	}
 
 	fn cache_bytes(&self, question: &Question) -> u64 {

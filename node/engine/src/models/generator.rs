@@ -1,6 +1,6 @@
 //! Texts that a language model generates.
 
-use super::answering::{Answering, Grammars, Scorer, Writer, Written};
+use super::answering::{Answering, Draft, Grammars, Scorer, Writer, Written};
 use super::batch::{Batch, BatchLimits, Question};
 use super::llama::Llama;
 use super::{settle, Model, Stop};
@@ -97,15 +97,19 @@ impl Generator {
 			};
 		}
 		let answering = match answering {
-			Answering::Writing(writer) if writer.is_complete() => Answering::Writing(writer),
-			answering => {
-				let question = Question { prompt, longest, answering, stop: request.stop.clone() };
-				let answer = self.batch.answer(question, kernels, threads)?;
-				*tracer = answer.tracer;
-				answer.answering
+			Answering::Writing(writer) if writer.is_complete() => {
+				return self.response(Answering::Writing(writer), format);
 			}
+			Answering::Writing(mut writer) if !request.claim.is_empty() => {
+				writer.expect(Draft::new(&self.prompts.tokenizer, &prompt, &request.claim, max_tokens));
+				Answering::Writing(writer)
+			}
+			answering => answering,
 		};
-		self.response(answering, format)
+		let question = Question { prompt, longest, answering, stop: request.stop.clone() };
+		let answer = self.batch.answer(question, kernels, threads)?;
+		*tracer = answer.tracer;
+		self.response(answer.answering, format)
 	}
 
 	fn response(&self, answering: Answering, format: &Format) -> Result<Response, Stop> {

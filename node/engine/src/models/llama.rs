@@ -87,22 +87,22 @@ pub(crate) struct Workspace<'a> {
 	logits: [usize; 2],
 }
 
-/// What a pass has of the sequences that wanted their logits, by the numbers that [`Llama::pass`] gave.
+/// What a pass has of the rows whose logits were wanted, by the numbers that [`Llama::pass`] gave.
 #[derive(Clone, Copy)]
-pub(crate) struct LastRows<'a> {
+pub(crate) struct WantedRows<'a> {
 	input: &'a Quantised,
 	product: &'a [f32],
 	logits: [usize; 2],
 }
 
-impl<'a> LastRows<'a> {
+impl<'a> WantedRows<'a> {
 	/// What was multiplied with the output matrix: the last hidden state behind the last norm.
 	pub fn hidden(&self, row: usize) -> &'a [f32] {
 		let width = self.input.width();
 		&self.input.floats()[row * width..][..width]
 	}
 
-	/// The logits behind the sequence's last token.
+	/// The logits behind the row's token.
 	pub fn logits(&self, row: usize) -> &'a [f32] {
 		let [count, stride] = self.logits;
 		&self.product[row * stride..][..count]
@@ -115,11 +115,11 @@ pub(crate) struct Sequence<'a> {
 	pub tokens: &'a [u32],
 	/// The keys and values of the tokens before.
 	pub cache: &'a mut KvCache,
-	/// Whether the logits behind the last token are wanted.
-	pub wants_logits: bool,
+	/// How many of the last tokens the logits are wanted behind, each.
+	pub wanted: usize,
 }
 
-/// What became of a sequence in a pass: the number of the row that has its logits, if it wanted them.
+/// What became of a sequence in a pass: the number of the first row that it wanted, which the others follow.
 pub(crate) type Passed = Result<Option<usize>, Refusal>;
 
 impl<'a> Workspace<'a> {
@@ -151,9 +151,9 @@ impl<'a> Workspace<'a> {
 		self.pool
 	}
 
-	/// What the last forward pass has of the sequences that wanted their logits.
-	pub fn rows(&self) -> LastRows<'_> {
-		LastRows { input: &self.input, product: &self.product, logits: self.logits }
+	/// What the last forward pass has of the rows whose logits were wanted.
+	pub fn rows(&self) -> WantedRows<'_> {
+		WantedRows { input: &self.input, product: &self.product, logits: self.logits }
 	}
 
 	/// Tells the values of every step.
@@ -242,8 +242,8 @@ impl Llama {
 		let before = cache.length();
 		let mut parts = tokens.chunks(MAX_ROWS).peekable();
 		while let Some(part) = parts.next() {
-			let wants_logits = parts.peek().is_none();
-			let passed = self.pass(on, &mut [Sequence { tokens: part, cache, wants_logits }]).map_err(Stop::from);
+			let wanted = usize::from(parts.peek().is_none());
+			let passed = self.pass(on, &mut [Sequence { tokens: part, cache, wanted }]).map_err(Stop::from);
 			let passed = passed.and_then(|mut passed| passed.pop().ok_or_else(no_tokens)?.map_err(Stop::from));
 			match passed {
 				Ok(None) => (),
@@ -257,8 +257,8 @@ impl Llama {
 		Err(no_tokens().into())
 	}
 
-	/// Reads tokens of several sequences at once. Says of each, in their order, whether it is refused or where its logits
-	/// are; the cache of one that is refused is as before, as are all after a failure.
+	/// Reads tokens of several sequences at once. Says of each, in their order, whether it is refused or which rows have the
+	/// logits that it wanted; the cache of one that is refused is as before, as are all after a failure.
 	pub fn pass(&self, on: &mut Workspace<'_>, sequences: &mut [Sequence<'_>]) -> Result<Vec<Passed>, EngineError> {
 		if !check_float_environment() {
 			return Err(EngineError::FloatEnvironment);
@@ -299,46 +299,48 @@ impl Llama {
 				break;
 			}
 		}
-		let rows = self.logits(on, sequences);
-		let passed = sequences.iter_mut().zip(&on.sequences).zip(rows).map(|((sequence, (_, refused)), row)| {
+		let firsts = self.logits(on, sequences);
+		let passed = sequences.iter_mut().zip(&on.sequences).zip(firsts).map(|((sequence, (_, refused)), first)| {
 			if *refused {
 				return Err(Refusal::NotFinite);
 			}
 			sequence.cache.set_length(sequence.cache.length() + sequence.tokens.len());
-			Ok(row)
+			Ok(first)
 		});
 		Ok(passed.collect())
 	}
 
-	/// Computes the logits of those that want them and says in which row each one's are.
+	/// Computes the logits that are wanted and says in which row each sequence's first ones are.
 	fn logits(&self, on: &mut Workspace<'_>, sequences: &[Sequence<'_>]) -> Vec<Option<usize>> {
 		let (kernels, pool, width) = (on.kernels, on.pool, self.config.width);
-		let mut last = Vec::new();
-		let rows = sequences.iter().zip(&on.sequences).map(|(sequence, (rows, refused))| {
-			let is_wanted = sequence.wants_logits && !refused;
+		let mut wanted = Vec::new();
+		let firsts = sequences.iter().zip(&on.sequences).map(|(sequence, (rows, refused))| {
+			let is_wanted = sequence.wanted > 0 && !refused;
 			is_wanted.then(|| {
-				last.push(rows.end - 1);
-				last.len() - 1
+				let first = wanted.len();
+				wanted.extend(rows.end - sequence.wanted.min(rows.len())..rows.end);
+				first
 			})
 		});
-		let rows: Vec<Option<usize>> = rows.collect();
-		if last.is_empty() {
-			return rows;
+		let firsts: Vec<Option<usize>> = firsts.collect();
+		if wanted.is_empty() {
+			return firsts;
 		}
 		let x = &on.x;
-		let finite = on.input.fill(kernels, pool, [last.len(), width], |row, out| {
-			kernels.root_mean_square(&x[last[row] * width..][..width], out, &self.norm, self.config.epsilon);
+		let finite = on.input.fill(kernels, pool, [wanted.len(), width], |row, out| {
+			kernels.root_mean_square(&x[wanted[row] * width..][..width], out, &self.norm, self.config.epsilon);
 		});
 		let output = self.output.as_ref().unwrap_or(&self.embedding);
 		output.multiply(kernels, pool, &on.input, &mut on.product);
 		on.logits = [self.config.vocabulary, output.width()];
 		let made = on.rows();
-		let mut refused: Vec<bool> = (0..last.len()).map(|row| !finite && !all_finite(made.hidden(row))).collect();
+		let mut refused: Vec<bool> = (0..wanted.len()).map(|row| !finite && !all_finite(made.hidden(row))).collect();
 		pool.parts(&mut refused, 1, |row, refused| refused[0] |= !all_finite(made.logits(row)));
-		for ((_, is_refused), row) in on.sequences.iter_mut().zip(&rows) {
-			*is_refused |= row.is_some_and(|row| refused[row]);
+		for ((sequence, (rows, is_refused)), first) in sequences.iter().zip(&mut on.sequences).zip(&firsts) {
+			let wanted = sequence.wanted.min(rows.len());
+			*is_refused |= first.is_some_and(|first| refused[first..first + wanted].contains(&true));
 		}
-		rows
+		firsts
 	}
 
 	/// `x += attention(norm(x))`

@@ -141,8 +141,12 @@ fn weights(dtype: GgufDtype, count: usize) -> Vec<u8> {
 
 /// A language model of one layer, its widths as small as they may be.
 pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
+	tiny_model_of(family, dtype, [5, 40])
+}
+
+/// The same that knows so many tokens and reads so many.
+pub(crate) fn tiny_model_of(family: &str, dtype: GgufDtype, [vocabulary, context]: [u64; 2]) -> Gguf {
 	const WIDTH: u64 = 32;
-	const VOCABULARY: u64 = 5;
 	let key = |name: &str| format!("{family}.{name}");
 	let heads = if family.starts_with("qwen") { 2 } else { 1 };
 	let mut file = Gguf::new()
@@ -151,13 +155,13 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 		.value(&key("rope.freq_base"), Item::F32(10_000.0));
 	let sizes = [
 		("block_count", 1),
-		("context_length", 40),
+		("context_length", context as u32),
 		("embedding_length", WIDTH as u32),
 		("feed_forward_length", 32),
 		("attention.head_count", heads as u32),
 		("attention.head_count_kv", 1),
 		("attention.key_length", 32),
-		("vocab_size", VOCABULARY as u32),
+		("vocab_size", vocabulary as u32),
 	];
 	for (name, size) in sizes {
 		file = file.value(&key(name), Item::U32(size));
@@ -178,7 +182,7 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 		let count: u64 = shape.iter().product();
 		file.tensor(name, shape, dtype, &weights(dtype, count as usize))
 	};
-	file = add(file, "token_embd.weight", &[WIDTH, VOCABULARY], dtype);
+	file = add(file, "token_embd.weight", &[WIDTH, vocabulary], dtype);
 	file = add(file, "output_norm.weight", &[WIDTH], floats);
 	for (name, shape) in [("attn_norm", [WIDTH]), ("ffn_norm", [WIDTH])] {
 		file = add(file, &format!("blk.0.{name}.weight"), &shape, floats);

@@ -1,7 +1,7 @@
 //! Answers that are one of several texts.
 //!
-//! The prompt is read once. Then each text is read behind it, token by token, and forgotten. What is read are the tokens
-//! whose followers are scored: not the last one, unless the end of the answer counts too.
+//! The prompt is read once. Then each text is read behind it, at once, and forgotten. What is read are the tokens whose
+//! followers are scored: not the last one, unless the end of the answer counts too.
 //!
 //! The rows that count are the prompt's last, then those of the first text in order, of the second, and so on.
 
@@ -53,11 +53,20 @@ impl Scorer {
 		Ok(self.next())
 	}
 
+	/// The tokens that are read behind the one that is read next, to the end of its text.
+	pub fn ahead(&self) -> &[u32] {
+		self.texts.get(self.at).map_or(&[], |text| &text[self.read..self.wanted(text)])
+	}
+
+	/// How many tokens of a text are read.
+	fn wanted(&self, text: &[u32]) -> usize {
+		text.len() - usize::from(self.ends.is_none())
+	}
+
 	fn next(&mut self) -> Option<Next> {
 		let mut forget = 0;
 		while let Some(text) = self.texts.get(self.at) {
-			let wanted = if self.ends.is_some() { text.len() } else { text.len() - 1 };
-			if self.read < wanted {
+			if self.read < self.wanted(text) {
 				self.read += 1;
 				return Some(Next { forget, token: text[self.read - 1] });
 			}

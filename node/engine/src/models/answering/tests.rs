@@ -198,12 +198,16 @@ fn logits(read: &[u32]) -> Vec<f32> {
 fn score(prompt: &[u32], texts: &[Vec<u32>], ends: Option<&[u32]>, kernels: Kernels) -> (usize, Vec<u32>, usize) {
 	let mut scorer = Scorer::new(texts.to_vec(), ends.map(<[u32]>::to_vec), kernels);
 	let (mut read, mut count) = (prompt.to_vec(), 0);
+	let mut ahead = scorer.ahead().to_vec();
 	while let Some(Next { forget, token }) = scorer.take(&logits(&read)).unwrap() {
+		assert!(ahead.is_empty() || (forget, token) == (0, ahead[0]), "it is read as it was foretold");
+		ahead = scorer.ahead().to_vec();
 		read.truncate(read.len() - forget);
 		assert!(read.len() >= prompt.len(), "the prompt is kept");
 		read.push(token);
 		count += 1;
 	}
+	assert!(ahead.is_empty());
 	let Response::Choice { index, probabilities } = scorer.response() else { panic!("a choice") };
 	(index.into(), probabilities, count)
 }

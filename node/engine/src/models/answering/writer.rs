@@ -1,5 +1,6 @@
 //! Answers that are written token by token.
 
+use super::Draft;
 use crate::format::grammar::Grammar;
 use crate::format::stops::StopTexts;
 use crate::format::vocabulary::{TokenSet, TokenText};
@@ -16,6 +17,8 @@ pub(crate) struct Writer {
 	max_tokens: usize,
 	/// What it is held to, if it is.
 	form: Option<Form>,
+	/// What it will likely be, if somebody claims to know.
+	draft: Option<Draft>,
 	tokens: Vec<u32>,
 	finish: Option<Finish>,
 }
@@ -45,8 +48,15 @@ pub(crate) struct Written {
 impl Writer {
 	/// An answer of at most so many tokens, until the model chooses one that ends it.
 	pub fn new(sampler: Sampler, ends: &[u32], max_tokens: usize) -> Self {
-		let mut writer =
-			Self { sampler, ends: ends.to_vec(), max_tokens, form: None, tokens: Vec::new(), finish: None };
+		let mut writer = Self {
+			sampler,
+			ends: ends.to_vec(),
+			max_tokens,
+			form: None,
+			draft: None,
+			tokens: Vec::new(),
+			finish: None,
+		};
 		writer.end_if_complete();
 		writer
 	}
@@ -66,6 +76,16 @@ impl Writer {
 		self
 	}
 
+	/// Expects it to be this; it will be the same whatever is expected.
+	pub fn expect(&mut self, draft: Draft) {
+		self.draft = Some(draft);
+	}
+
+	/// The tokens that will likely be written next.
+	pub fn ahead(&self) -> &[u32] {
+		self.draft.as_ref().map_or(&[], Draft::ahead)
+	}
+
 	/// Whether nothing is left to write.
 	pub fn is_complete(&self) -> bool {
 		self.finish.is_some()
@@ -83,6 +103,9 @@ impl Writer {
 			return Ok(None);
 		}
 		self.tokens.push(token);
+		if let Some(draft) = &mut self.draft {
+			draft.follow(token);
+		}
 		if let Some(form) = &mut self.form {
 			if form.push(token)? {
 				self.finish = Some(Finish::Stop);

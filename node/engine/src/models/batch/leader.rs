@@ -9,9 +9,11 @@ use crate::EngineError;
 use std::mem::take;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// How many tokens of prompts a pass reads beside answers. These wait for the whole pass, which takes about as long as
-/// its rows are many; a pass with fewer rows would use the weights that it reads too little.
+/// How many tokens of prompts, and ahead of answers, a pass reads beside answers. These wait for the whole pass, which takes
+/// about as long as its rows are many; a pass with fewer rows would use the weights that it reads too little.
 const PROMPT_ROWS: usize = 32;
+/// How many tokens a pass reads ahead of answers. All logits behind them are in memory at once.
+pub(in crate::models) const AHEAD_ROWS: usize = 32;
 
 /// Whoever has the running requests. Nobody else leads before it is dropped.
 pub(super) struct Leader<'a> {
@@ -122,16 +124,19 @@ impl<'a> Leader<'a> {
 fn plan(running: &[Job]) -> Vec<usize> {
 	let decoding = running.iter().filter(|job| job.is_decoding()).count();
 	let mut left = if decoding == 0 { MAX_ROWS } else { PROMPT_ROWS };
+	let mut left_ahead = AHEAD_ROWS;
 	let rows = running.iter().map(|job| {
 		if job.has_ended() {
 			return 0;
 		}
-		if job.is_decoding() {
-			return 1;
-		}
-		let read = job.unread.len().min(left);
-		left -= read;
-		read
+		// Every answer goes on in each pass.
+		let own = usize::from(job.is_decoding());
+		let due = job.due().min(own + left);
+		left -= due - own;
+		let ahead = if due == job.due() { job.ahead().min(left).min(left_ahead) } else { 0 };
+		left -= ahead;
+		left_ahead -= ahead;
+		due + ahead
 	});
 	rows.collect()
 }

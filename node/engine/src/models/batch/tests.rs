@@ -9,6 +9,8 @@ use crate::{Finish, Refusal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+mod ahead;
+
 /// What ends answers in these tests.
 const STOPS: [u32; 3] = [0, 17, 42];
 
@@ -216,17 +218,26 @@ fn callers_in_many_threads_should_each_get_their_answer() {
 	}
 }
 
-/// The passes of some questions that are asked at once: how many tokens each of them reads.
-fn passes(batch: &Batch, questions: &[Asked]) -> Vec<Vec<(Ticket, usize)>> {
+/// How many tokens each of some requests reads, in each pass.
+type Passes = Vec<Vec<(Ticket, usize)>>;
+
+/// The passes of some questions that are asked at once, until the last of them is answered.
+fn passes(batch: &Batch, questions: &[Asked]) -> Passes {
+	run(batch, questions.iter().map(Asked::question)).0
+}
+
+/// The same, and the outcomes of those that have one.
+fn run(batch: &Batch, questions: impl Iterator<Item = Question>) -> (Passes, Vec<Option<Outcome>>) {
 	let seen = Arc::new(Mutex::new(Vec::new()));
 	let into = seen.clone();
 	*batch.watch.lock().unwrap() = Some(Box::new(move |pass| into.lock().unwrap().push(pass.to_vec())));
-	let tickets: Vec<Ticket> = questions.iter().map(|asked| batch.enter(asked.question()).unwrap()).collect();
+	let tickets: Vec<Ticket> = questions.map(|question| batch.enter(question).unwrap()).collect();
 	let leader = Leader::new(batch, &mut batch.state());
 	leader.lead(tickets[tickets.len() - 1], Kernels::best(), &Pool::new(1).unwrap());
 	*batch.watch.lock().unwrap() = None;
-	batch.state().done.clear();
-	Arc::try_unwrap(seen).unwrap().into_inner().unwrap()
+	let mut done = std::mem::take(&mut batch.state().done);
+	let outcomes = tickets.iter().map(|ticket| done.remove(ticket)).collect();
+	(Arc::try_unwrap(seen).unwrap().into_inner().unwrap(), outcomes)
 }
 
 /// A question whose answer is as long as it may be.

@@ -227,4 +227,5 @@ fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
 	assert_eq!(run(&model, &request("ab", 1, 6)).outcome.map(|_| ()), Ok(()), "another one runs");
 }
 
+mod claims;
 mod formats;

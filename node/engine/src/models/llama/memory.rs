@@ -3,6 +3,7 @@
 use super::{Config, CACHE_STEP, MAX_ROWS};
 use crate::gguf::{GgufDtype, GgufFile};
 use crate::models::answering::KEPT_BYTES;
+use crate::models::batch::AHEAD_ROWS;
 use crate::EngineError;
 
 /// What a token of the vocabulary takes in a tokenizer, with its merges, and in the tree that formats of answers need, in
@@ -48,6 +49,8 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		product(&[config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
+		// Their logits, beside the one row of each request.
+		product(&[AHEAD_ROWS, config.vocabulary]),
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
 		KEPT_BYTES as u64,
 	];
@@ -98,6 +101,6 @@ mod tests {
 		let Some(path) = crate::tests::installed("smollm2", &sha256) else { return };
 		// The resident memory of a run without its file's bytes: 118 MB.
 		let needed = needed(&std::fs::read(path).unwrap(), 256);
-		assert!((118_000_000..200_000_000).contains(&needed), "{needed}");
+		assert!((118_000_000..210_000_000).contains(&needed), "{needed}");
 	}
 }

@@ -11,6 +11,7 @@ mod goldens;
 mod llama_cpp;
 mod random_model;
 mod support;
+mod wanted;
 
 use random_model::{Shape, HEAD, LAYERS};
 
@@ -109,7 +110,7 @@ fn read_in_parts(model: &Llama, kernels: Kernels, pool: &Pool, tokens: &[u32], p
 }
 
 fn sequence<'a>(tokens: &'a [u32], cache: &'a mut KvCache) -> Sequence<'a> {
-	Sequence { tokens, cache, wants_logits: true }
+	Sequence { tokens, cache, wanted: 1 }
 }
 
 /// The logits of each sequence, none of which is refused.
@@ -298,7 +299,7 @@ fn only_those_that_want_logits_should_get_them() {
 	let mut on = Workspace::new(Kernels::best(), &pool);
 	let (mut a, mut b) = (model.cache(), model.cache());
 	let tokens = [1, 2, 3, 4];
-	let part = Sequence { wants_logits: false, ..sequence(&tokens[..2], &mut a) };
+	let part = Sequence { wanted: 0, ..sequence(&tokens[..2], &mut a) };
 	let passed = model.pass(&mut on, &mut [part, sequence(&tokens, &mut b)]).unwrap();
 	assert_eq!(passed, [Ok(None), Ok(Some(0))]);
 	assert_eq!([a.length(), b.length()], [2, 4]);

@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn in_format(format: Format, input: impl Into<Input>, seed: u8, max_output_units: u32) -> Request {
+pub(super) fn in_format(format: Format, input: impl Into<Input>, seed: u8, max_output_units: u32) -> Request {
 	Request { format, ..request(input, seed, max_output_units) }
 }
 
-fn choice(choices: &[&str]) -> Format {
+pub(super) fn choice(choices: &[&str]) -> Format {
 	Format::Choice(choices.iter().map(|choice| choice.to_string()).collect())
 }
 
