@@ -53,13 +53,15 @@ def main() -> None:
     synthetic = bench.synthetic()
     say("many jobs at once")
     batch = bench.batch()
+    say("formats and traces")
+    formats = bench.formats()
     say("how logits depend on how they are computed")
     differing = bench.showcase()
     print(report.table(bench.figures))
     print(report.native_table(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS))
     result = bench.facts() | {"rounds": options.rounds} | report.ratios(bench.figures) | bench.engine()
-    result |= synthetic | batch | differing | report.native_ratios(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS)
-    result |= {"figures": bench.figures.all()}
+    result |= synthetic | batch | formats | differing
+    result |= report.native_ratios(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS) | {"figures": bench.figures.all()}
     print(f"RESULT {json.dumps(result)}")
 
 
@@ -166,6 +168,12 @@ class Bench:
         result = run([self.examples / "bench_batch", self.language_model, str(RUNS)], show=True)
         values = {name: rounded(median(value)) for name, value in result.items() if isinstance(value, list)}
         return {name if name.startswith("batch") else f"batch_{name}": value for name, value in values.items()}
+
+    def formats(self) -> dict:
+        """What a format and the trace add to a step of decoding, as shares of it."""
+        result = run([self.examples / "bench_formats", self.language_model, str(RUNS)], show=True)
+        values = {name: median(value) if isinstance(value, list) else value for name, value in result.items()}
+        return {name: round(value, 5) for name, value in values.items() if "_share_" in name}
 
     def showcase(self) -> dict:
         """How many logits differ, at most, and how many in which way."""

@@ -1,15 +1,12 @@
 //! Speed and memory of a language model: `bench_llm FILE.gguf [TIER] [RUNS] [THREADS]`
 //!
-//! TIER is `best` or a tier's name, THREADS a list such as `1,2`. A file that is named by its SHA-256 is opened as one
-//! of a model store. The last line is RESULT {…}, with every run's figure.
+//! TIER is `best` or a tier's name, THREADS a list such as `1,2`; the file is loaded in the most of them. The last line is RESULT {…}, with every run's figure.
 
 use sibyl_engine::gguf::GgufFile;
-use sibyl_engine::store::{ModelStore, Sha256Hash};
+use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{LanguageModel, Tier};
 use std::error::Error;
 use std::hint::black_box;
-use std::ops::Deref;
-use std::path::Path;
 use std::time::Instant;
 
 const USAGE: &str = "usage: bench_llm FILE.gguf [TIER] [RUNS] [THREADS]";
@@ -31,12 +28,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 	let threads: Vec<usize> = threads.split(',').map(str::parse).collect::<Result<_, _>>()?;
 
 	let (start, resident_before) = (Instant::now(), memory("VmRSS"));
-	let file = open(Path::new(&path))?;
+	let file = VerifiedFile::open(&path, &mut |_, _| ())?;
 	let open = start.elapsed().as_secs_f64();
+	let gguf = GgufFile::open(&file)?;
 	let start = Instant::now();
-	let mut model = LanguageModel::load(&file, 1)?.on_tier(tier)?;
+	let most = threads.iter().copied().max().unwrap_or(1);
+	let mut model = LanguageModel::from_gguf(&gguf, most, &mut |_, _| ())?.on_tier(tier)?;
 	let load = start.elapsed().as_secs_f64();
-	let (weights, file_size) = (bytes_per_token(&file)?, file.len());
+	let (weights, file_size) = (bytes_per_token(&gguf), file.size());
+	drop(gguf);
 	drop(file);
 	let (resident, peak) = (memory("VmRSS"), memory("VmHWM"));
 	println!(
@@ -90,19 +90,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 	Ok(())
 }
 
-fn open(path: &Path) -> Result<Box<dyn Deref<Target = [u8]>>, Box<dyn Error>> {
-	let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Sha256Hash>().ok());
-	let Some(sha256) = name else { return Ok(Box::new(std::fs::read(path)?)) };
-	let store = ModelStore::new(path.parent().ok_or("a file without a folder")?);
-	Ok(Box::new(store.open_verified(&sha256, &mut |_, _| ())?))
-}
-
 /// The weights that a token is multiplied with; of an embedding that is not the output matrix too, only a row is read.
-fn bytes_per_token(file: &[u8]) -> Result<usize, Box<dyn Error>> {
-	let file = GgufFile::parse(file)?;
+fn bytes_per_token(file: &GgufFile<'_>) -> usize {
 	let is_tied = file.tensor("output.weight").is_none();
 	let read = file.tensors().filter(|tensor| is_tied || tensor.name != "token_embd.weight");
-	Ok(read.map(|tensor| tensor.data.len()).sum())
+	read.map(|tensor| tensor.data.len()).sum()
 }
 
 /// Bytes per second that threads read together from a buffer, the best of some passes.

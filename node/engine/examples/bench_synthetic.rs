@@ -1,6 +1,7 @@
-//! Speed at the shapes of larger models, with random weights in Q4_0: `bench_synthetic [TIER] [RUNS]`
+//! Speed at the shapes of larger models, with random weights: `bench_synthetic [TIER] [RUNS] [NAME]`
 //!
-//! The last line is RESULT {…}. A shape takes twice its file's size in memory while it is loaded.
+//! NAME is a shape's; without it all are measured. The last line is RESULT {…}. A shape takes twice its file's size in memory
+//! while it is loaded.
 
 use sibyl_engine::gguf::GgufDtype;
 use sibyl_engine::{LanguageModel, Tier};
@@ -15,6 +16,7 @@ const CONTEXT: u32 = 4096;
 /// A model's shape, by the names of GGUF.
 struct Shape {
 	name: &'static str,
+	dtype: GgufDtype,
 	architecture: &'static str,
 	layers: usize,
 	width: usize,
@@ -27,10 +29,29 @@ struct Shape {
 	tied: bool,
 }
 
-/// Llama 3.2 1B and Phi-3-mini (3.8B).
-const SHAPES: [Shape; 2] = [
+/// 168 million weights, as floats.
+const SMALL: Shape = Shape {
+	name: "small_f32",
+	dtype: GgufDtype::F32,
+	architecture: "llama",
+	layers: 12,
+	width: 1024,
+	hidden: 2816,
+	heads: 16,
+	kv_heads: 4,
+	vocabulary: 32_064,
+	rope_base: 10_000.0,
+	tied: true,
+};
+
+/// Llama 3.2 1B and Phi-3-mini (3.8B), and floats of 32 and 16 bits.
+const SHAPES: [Shape; 5] = [
+	SMALL,
+	Shape { name: "small_f16", dtype: GgufDtype::F16, ..SMALL },
+	Shape { name: "small_bf16", dtype: GgufDtype::Bf16, ..SMALL },
 	Shape {
 		name: "llama_1b",
+		dtype: GgufDtype::Q4_0,
 		architecture: "llama",
 		layers: 16,
 		width: 2048,
@@ -43,6 +64,7 @@ const SHAPES: [Shape; 2] = [
 	},
 	Shape {
 		name: "phi3_mini",
+		dtype: GgufDtype::Q4_0,
 		architecture: "phi3",
 		layers: 32,
 		width: 3072,
@@ -63,7 +85,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 	};
 	let runs: usize = arguments.next().map_or(Ok(3), |runs| runs.parse())?;
 	let mut result = format!("\"tier\":\"{}\"", tier.name());
-	for shape in SHAPES {
+	let only = arguments.next();
+	for shape in SHAPES.into_iter().filter(|shape| only.as_deref().is_none_or(|only| only == shape.name)) {
 		let name = shape.name;
 		let file = shape.file();
 		let start = Instant::now();
@@ -131,6 +154,18 @@ impl Shape {
 		tensors
 	}
 
+	fn dtype_of(&self, shape: &[usize]) -> GgufDtype {
+		match shape.len() {
+			1 => GgufDtype::F32,
+			_ => self.dtype,
+		}
+	}
+
+	fn size(&self, shape: &[usize]) -> usize {
+		let dtype = self.dtype_of(shape);
+		shape.iter().product::<usize>() / dtype.block_weights() * dtype.block_bytes()
+	}
+
 	/// A GGUF file of this shape: norms of ones, all else random.
 	fn file(&self) -> Vec<u8> {
 		let tensors = self.tensors();
@@ -163,9 +198,9 @@ impl Shape {
 			put_string(&mut file, &format!("{name}.weight"));
 			file.extend((shape.len() as u32).to_le_bytes());
 			shape.iter().for_each(|length| file.extend((*length as u64).to_le_bytes()));
-			file.extend(dtype(shape).id().to_le_bytes());
+			file.extend(self.dtype_of(shape).id().to_le_bytes());
 			file.extend((offset as u64).to_le_bytes());
-			offset = (offset + size(shape)).next_multiple_of(ALIGNMENT);
+			offset = (offset + self.size(shape)).next_multiple_of(ALIGNMENT);
 		}
 		file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
 		file.reserve_exact(offset);
@@ -173,24 +208,12 @@ impl Shape {
 		for (_, shape) in &tensors {
 			match shape[..] {
 				[length] => (0..length).for_each(|_| file.extend(1_f32.to_le_bytes())),
-				_ => (0..size(shape) / GgufDtype::Q4_0.block_bytes()).for_each(|_| file.extend(noise.block())),
+				_ => noise.fill(self.dtype, shape.iter().product(), &mut file),
 			}
 			file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
 		}
 		file
 	}
-}
-
-fn dtype(shape: &[usize]) -> GgufDtype {
-	match shape.len() {
-		1 => GgufDtype::F32,
-		_ => GgufDtype::Q4_0,
-	}
-}
-
-fn size(shape: &[usize]) -> usize {
-	let dtype = dtype(shape);
-	shape.iter().product::<usize>() / dtype.block_weights() * dtype.block_bytes()
 }
 
 fn put_string(file: &mut Vec<u8>, text: &str) {
@@ -207,6 +230,19 @@ impl Noise {
 		self.0 ^= self.0 >> 7;
 		self.0 ^= self.0 << 17;
 		self.0
+	}
+
+	/// So many weights; floats have magnitudes from 0.0156 to 0.0313.
+	fn fill(&mut self, dtype: GgufDtype, count: usize, file: &mut Vec<u8>) {
+		let bits = |noise: &mut Self, free: u64, fixed: u64| noise.bits() & free | fixed;
+		match dtype {
+			GgufDtype::F32 => {
+				(0..count).for_each(|_| file.extend((bits(self, 0x807f_ffff, 0x3c80_0000) as u32).to_le_bytes()))
+			}
+			GgufDtype::F16 => (0..count).for_each(|_| file.extend((bits(self, 0x83ff, 0x2400) as u16).to_le_bytes())),
+			GgufDtype::Bf16 => (0..count).for_each(|_| file.extend((bits(self, 0x807f, 0x3c80) as u16).to_le_bytes())),
+			_ => (0..count / GgufDtype::Q4_0.block_weights()).for_each(|_| file.extend(self.block())),
+		}
 	}
 
 	/// Thirty-two weights with a scale between 0.0039 and 0.0078, so that all values stay in range.

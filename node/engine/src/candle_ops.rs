@@ -11,11 +11,12 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
-use crate::gguf::{GgufDtype, TensorView};
+use crate::gguf::{GgufDtype, TensorData, TensorView};
+use crate::kernels::packing::Packing;
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
 use crate::kernels::rope::RopeTables;
-use crate::kernels::{Kernels, WeightMemory};
+use crate::kernels::Kernels;
 use crate::models::llama::linear::{Linear, Matrix};
 use crate::EngineError;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -51,9 +52,11 @@ impl MatMul {
 		if !depth.is_multiple_of(32) {
 			return Err(invalid(format!("{depth} weights to a column are no multiple of 32")));
 		}
-		let view = TensorView { name: "weights", dtype, shape: vec![depth, columns], data: &data };
-		let matrix = Matrix::new(&WeightMemory::default(), &view, [0, columns], depth, |column| column)?;
-		Ok(Self { weights: Linear::new(vec![(matrix, None)]), columns, depth, pool: Pool::new(threads)? })
+		let data = TensorData::Memory(&data);
+		let (pool, view) =
+			(Pool::new(threads)?, TensorView { name: "weights", dtype, shape: vec![depth, columns], data });
+		let matrix = Matrix::new(&Packing::new(&pool), &view, [0, columns], depth, |column| column)?;
+		Ok(Self { weights: Linear::new(vec![(matrix, None)]), columns, depth, pool })
 	}
 }
 

@@ -1,24 +1,26 @@
 //! GGUF files, read without trusting them.
 //!
-//! A [`GgufFile`] borrows the file's bytes (usually a memory map) and checks the whole header before it gives anything
-//! out: counts, lengths and shapes against limits and against the file's size, names for duplicates, tensors for their
+//! A [`GgufFile`] borrows a file, or its bytes in memory, and checks the whole header before it gives anything out: counts, lengths and shapes against limits and against the file's size, names for duplicates, tensors for their
 //! types, their alignment and that no two overlap. What it allocates is in proportion to the number of keys and
 //! tensors, each of which takes its bytes in the file; arrays and tensors stay where they are.
 //!
 //! Versions 2 and 3, little-endian. Arrays of arrays do not occur in models and are refused. The values of tensors are
 //! the model's matter.
 
+mod data;
 mod dtype;
 mod error;
 mod header;
 mod reader;
 mod value;
 
+pub use data::TensorData;
 pub use dtype::GgufDtype;
 pub use error::GgufError;
 pub use header::check_header;
 pub use value::{Floats, FromValue, Integers, Strings, Value};
 
+use crate::store::VerifiedFile;
 use reader::Reader;
 use std::collections::BTreeMap;
 
@@ -71,8 +73,8 @@ pub struct TensorView<'a> {
 	pub dtype: GgufDtype,
 	/// Its dimensions in GGUF's order: the first is the length of a row, along which blocks lie.
 	pub shape: Vec<usize>,
-	/// Its bytes: `shape.product() / block_weights · block_bytes`, at any address.
-	pub data: &'a [u8],
+	/// Its bytes: `shape.product() / block_weights · block_bytes`.
+	pub data: TensorData<'a>,
 }
 
 /// A file whose header has been checked.
@@ -82,6 +84,7 @@ pub struct GgufFile<'a> {
 	tensors: Vec<TensorView<'a>>,
 	by_name: BTreeMap<&'a str, usize>,
 	tensor_bytes: u64,
+	held_bytes: u64,
 }
 
 /// What is before the tensors' bytes.
@@ -152,25 +155,61 @@ struct Described<'a> {
 }
 
 impl<'a> GgufFile<'a> {
-	/// Reads and checks the header, with the usual limits.
+	/// Reads and checks the header of a file in memory, with the usual limits.
 	pub fn parse(bytes: &'a [u8]) -> Result<Self, GgufError> {
 		Self::parse_within(bytes, &GgufLimits::default())
 	}
 
-	/// Reads and checks the header.
+	/// Reads and checks the header of a file in memory.
 	pub fn parse_within(bytes: &'a [u8], limits: &GgufLimits) -> Result<Self, GgufError> {
-		let Header { values, described, start } = Header::read(bytes, limits)?;
+		let data = |start: u64, length: usize| {
+			let data = bytes.get(usize::try_from(start).ok()?..)?.get(..length)?;
+			Some(TensorData::Memory(data))
+		};
+		Self::located(Header::read(bytes, limits)?, limits, data)
+	}
+
+	/// Reads and checks the header of a file, with the usual limits. The tensors stay where they are.
+	pub fn open(file: &'a VerifiedFile) -> Result<Self, GgufError> {
+		let limits = GgufLimits::default();
+		let are_enough = |bytes: &[u8]| {
+			!matches!(
+				Header::read(bytes, &limits),
+				Err(GgufError::Truncated { .. } | GgufError::CountExceedsFile { .. })
+			)
+		};
+		let head = file.head(are_enough).map_err(|error| GgufError::Unreadable(error.to_string()))?;
+		let data = |start: u64, length: usize| {
+			let is_within = start.checked_add(length as u64)? <= file.size();
+			is_within.then_some(TensorData::File { file, start, length })
+		};
+		let read = Self::located(Header::read(head, &limits)?, &limits, data)?;
+		Ok(Self { held_bytes: file.held_bytes(), ..read })
+	}
+
+	/// The tensors by their bytes, of which `data` has so many from each place, if the file has them.
+	fn located(
+		header: Header<'a>,
+		limits: &GgufLimits,
+		data: impl Fn(u64, usize) -> Option<TensorData<'a>>,
+	) -> Result<Self, GgufError> {
+		let Header { values, described, start } = header;
 		let tensor_bytes = tensor_bytes(&described, limits)?;
 		refuse_overlaps(&described)?;
 		let tensors: Vec<_> =
-			described.into_iter().map(|tensor| tensor.locate(bytes, start)).collect::<Result<_, _>>()?;
+			described.into_iter().map(|tensor| tensor.locate(start, &data)).collect::<Result<_, _>>()?;
 		let mut by_name = BTreeMap::new();
 		for (index, tensor) in tensors.iter().enumerate() {
 			if by_name.insert(tensor.name, index).is_some() {
 				return Err(GgufError::DuplicateTensor(tensor.name.into()));
 			}
 		}
-		Ok(Self { values, tensors, by_name, tensor_bytes })
+		Ok(Self { values, tensors, by_name, tensor_bytes, held_bytes: 0 })
+	}
+
+	/// How many bytes of memory the file takes while it is read, those of a caller that has them all not counted.
+	pub fn held_bytes(&self) -> u64 {
+		self.held_bytes
 	}
 
 	/// How many bytes all tensors have together: what a loaded model takes at least.
@@ -273,12 +312,14 @@ fn refuse_overlaps(tensors: &[Described<'_>]) -> Result<(), GgufError> {
 }
 
 impl<'a> Described<'a> {
-	fn locate(self, bytes: &'a [u8], start: u64) -> Result<TensorView<'a>, GgufError> {
+	fn locate(
+		self,
+		start: u64,
+		data: impl Fn(u64, usize) -> Option<TensorData<'a>>,
+	) -> Result<TensorView<'a>, GgufError> {
 		let Self { name, dtype, shape, offset, size } = self;
-		let data = start.checked_add(offset).and_then(|from| {
-			let to = usize::try_from(from.checked_add(size)?).ok()?;
-			bytes.get(usize::try_from(from).ok()?..to)
-		});
+		let from = start.checked_add(offset);
+		let data = from.zip(usize::try_from(size).ok()).and_then(|(from, size)| data(from, size));
 		let data = data.ok_or_else(|| GgufError::OutsideFile(name.into()))?;
 		Ok(TensorView { name, dtype, shape, data })
 	}

@@ -77,12 +77,18 @@ impl LanguageModel {
 
 	/// As [`LanguageModel::load`]; tells how many bytes of how many are loaded or being loaded.
 	pub fn load_with_progress(file: &[u8], threads: usize, progress: Progress<'_>) -> Result<Self, EngineError> {
-		let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
-		Ok(Self { model: Llama::load(&file, progress)?, kernels: Kernels::best(), pool: Pool::new(threads)? })
+		Self::from_gguf(&GgufFile::parse(file)?, threads, progress)
 	}
 
-	/// How many bytes of memory such a file's model takes at most, with its tokenizer and what it keeps of so many tokens.
-	/// The file's own bytes are not counted.
+	/// Loads a model from a file that need not be in memory, to compute in this many threads, which load it too; tells how
+	/// many bytes of how many are loaded or being loaded.
+	pub fn from_gguf(file: &GgufFile<'_>, threads: usize, progress: Progress<'_>) -> Result<Self, EngineError> {
+		let pool = Pool::new(threads)?;
+		Ok(Self { model: Llama::load(file, &pool, progress)?, kernels: Kernels::best(), pool })
+	}
+
+	/// How many bytes of memory such a file's model takes at most while it is loaded and later, with its tokenizer and what
+	/// it keeps of so many tokens. A file in memory is its owner's and not counted.
 	pub fn memory_needed(file: &GgufFile<'_>, tokens: usize) -> Result<u64, EngineError> {
 		memory_needed(file, tokens, 1)
 	}

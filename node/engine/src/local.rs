@@ -1,3 +1,4 @@
+use crate::gguf::GgufFile;
 use crate::kernels::{check_float_environment, Kernels};
 use crate::models::batch::BatchLimits;
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
@@ -6,6 +7,7 @@ use crate::{
 	self_test, Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Request, Task, Tier,
 };
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The SHA-256 of the model that is compiled in: the weights of common-lingua 0.2.3.
@@ -14,32 +16,63 @@ pub const COMMON_LINGUA: [u8; 32] = [
 	0x88, 0x1a, 0xff, 0x28, 0xa5, 0xef, 0x75, 0xa7, 0xf3, 0x0f, 0x3b, 0x3a, 0xe7,
 ];
 
-/// The bytes of a file, which have been hashed.
+/// A file that has been hashed.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckedFile<'a> {
-	bytes: &'a [u8],
+	place: Place<'a>,
 	sha256: [u8; 32],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place<'a> {
+	Memory(&'a [u8]),
+	File(&'a VerifiedFile),
 }
 
 impl<'a> CheckedFile<'a> {
 	/// Hashes the bytes of a file, which may have any hash.
 	pub fn of(bytes: &'a [u8]) -> Self {
-		Self { bytes, sha256: Sha256::digest(bytes).into() }
+		Self { place: Place::Memory(bytes), sha256: Sha256::digest(bytes).into() }
 	}
 
 	/// Hashes the bytes of a file, which must have the expected hash.
 	pub fn check(bytes: &'a [u8], expected: [u8; 32]) -> Result<Self, EngineError> {
 		let actual: [u8; 32] = Sha256::digest(bytes).into();
 		match actual == expected {
-			true => Ok(Self { bytes, sha256: actual }),
+			true => Ok(Self { place: Place::Memory(bytes), sha256: actual }),
 			false => Err(EngineError::HashMismatch { expected, actual }),
 		}
+	}
+
+	fn size(&self) -> u64 {
+		match self.place {
+			Place::Memory(bytes) => bytes.len() as u64,
+			Place::File(file) => file.size(),
+		}
+	}
+
+	/// All of its bytes.
+	fn bytes(&self) -> Result<Cow<'a, [u8]>, EngineError> {
+		match self.place {
+			Place::Memory(bytes) => Ok(bytes.into()),
+			Place::File(file) => match file.contents() {
+				Ok(bytes) => Ok(bytes.into()),
+				Err(error) => Err(EngineError::Internal(error.to_string())),
+			},
+		}
+	}
+
+	fn gguf(&self) -> Result<GgufFile<'a>, EngineError> {
+		Ok(match self.place {
+			Place::Memory(bytes) => GgufFile::parse(bytes)?,
+			Place::File(file) => GgufFile::open(file)?,
+		})
 	}
 }
 
 impl<'a> From<&'a VerifiedFile> for CheckedFile<'a> {
 	fn from(file: &'a VerifiedFile) -> Self {
-		Self { bytes: file, sha256: file.sha256().0 }
+		Self { place: Place::File(file), sha256: file.sha256().0 }
 	}
 }
 
@@ -97,10 +130,10 @@ impl LocalEngine {
 		}
 		self_test()?;
 		let model: Arc<dyn Model> = match (architecture, files) {
-			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(file.bytes)?),
-			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(weights.bytes, tokenizer.bytes)?),
+			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(&file.bytes()?)?),
+			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(&weights.bytes()?, &tokenizer.bytes()?)?),
 			(architecture, [file]) if architecture.task() == Task::Generation => {
-				let model = Generator::load(file.bytes, self.limits)?;
+				let model = Generator::load(&file.gguf()?, self.threads, self.limits)?;
 				if model.architecture() != architecture {
 					let actual = model.architecture();
 					return Err(EngineError::InvalidModel(format!(
@@ -115,7 +148,7 @@ impl LocalEngine {
 				return Err(EngineError::InvalidModel(format!("{count} files, which {architecture} does not have")));
 			}
 		};
-		let files = files.iter().map(|file| ModelFile { size: file.bytes.len() as u64, sha256: file.sha256 }).collect();
+		let files = files.iter().map(|file| ModelFile { size: file.size(), sha256: file.sha256 }).collect();
 		let description = ModelDescription { name: name.into(), architecture, files, task: architecture.task() };
 		let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
 		// Another thread may have been quicker.

@@ -1,8 +1,8 @@
 //! A folder of model files that are named by their SHA-256.
 //!
 //! Nothing is in the store that was not hashed on its way in, and nothing is given out that was not hashed again:
-//! [`ModelStore::open_verified`] reads a file once into memory of its own and hashes what it has there, so that whatever
-//! becomes of the file meanwhile, what is loaded is what was hashed.
+//! [`ModelStore::open_verified`] hashes a file, and what a [`VerifiedFile`] reads of it later is compared with what was
+//! hashed. So whatever becomes of the file meanwhile, what is loaded is what was hashed.
 //!
 //! The store knows no network. [`known`] says which models there are and in which packages; what fetches a package is
 //! the caller's.
@@ -11,17 +11,17 @@ mod error;
 mod hashing;
 mod kind;
 pub mod known;
+mod verified;
 mod wheel;
 
 pub use error::StoreError;
 pub use hashing::Sha256Hash;
+pub use verified::VerifiedFile;
 
 use error::Attempt;
-use hashing::{copy_and_hash, read_and_hash};
-use memmap2::Mmap;
+use hashing::copy_and_hash;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
@@ -142,12 +142,10 @@ impl ModelStore {
 		expect(path, *sha256, actual)
 	}
 
-	/// Reads a file whose bytes are those of its hash into memory.
+	/// Opens a file whose bytes are those of its hash.
 	pub fn open_verified(&self, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<VerifiedFile, StoreError> {
-		let (mut file, size, path) = self.open_stored(sha256)?;
-		let (bytes, actual) = read_and_hash(&mut file, &path, size, progress)?;
-		expect(path, *sha256, actual)?;
-		Ok(VerifiedFile { bytes, sha256: *sha256 })
+		let (file, size, path) = self.open_stored(sha256)?;
+		VerifiedFile::hash(file, path, size, progress)?.expected(*sha256)
 	}
 
 	/// Opens a file as it is, for [`VerifiedFile::hashed`], which may be called in another process.
@@ -192,37 +190,6 @@ fn expect(path: PathBuf, expected: Sha256Hash, actual: Sha256Hash) -> Result<(),
 	match actual == expected {
 		true => Ok(()),
 		false => Err(StoreError::Hash { path, expected, actual }),
-	}
-}
-
-/// The bytes of a file that were hashed, in memory of its own. None for an empty one, as no system maps no bytes.
-#[derive(Debug)]
-pub struct VerifiedFile {
-	bytes: Option<Mmap>,
-	sha256: Sha256Hash,
-}
-
-impl VerifiedFile {
-	/// Reads a file that [`ModelStore::open`] opened into memory, if its bytes are those of the hash.
-	pub fn hashed(mut file: File, sha256: Sha256Hash) -> Result<Self, StoreError> {
-		let path = PathBuf::from(sha256.to_string());
-		let size = file.metadata().attempt("read", &path)?.len();
-		let (bytes, actual) = read_and_hash(&mut file, &path, size, &mut |_, _| ())?;
-		expect(path, sha256, actual)?;
-		Ok(Self { bytes, sha256 })
-	}
-
-	/// The hash that the file was found to have.
-	pub fn sha256(&self) -> Sha256Hash {
-		self.sha256
-	}
-}
-
-impl Deref for VerifiedFile {
-	type Target = [u8];
-
-	fn deref(&self) -> &[u8] {
-		self.bytes.as_deref().unwrap_or_default()
 	}
 }
 

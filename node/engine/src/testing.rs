@@ -1,7 +1,7 @@
-//! A fake engine for tests of what is around an engine.
+//! A fake engine for tests of what is around an engine, and traces for those who compare or measure them.
 
 use crate::boundary::check_text;
-use crate::trace::blake2b_256;
+use crate::trace::{blake2b_256, Tracer};
 use crate::{
 	outcome_bytes, Architecture, Engine, EngineError, Inference, ModelDescription, ModelFile, Outcome, Request,
 	Response, Score, Task, NO_ROWS, SCORE_ONE, TOP_SCORES,
@@ -11,6 +11,13 @@ use sha2::{Digest, Sha256};
 type Answer = dyn Fn(&Request) -> Result<Outcome, EngineError> + Send + Sync;
 
 const LABELS: [&str; TOP_SCORES] = ["alpha", "beta", "gamma", "delta", "epsilon"];
+
+/// The trace of an answer that these rows chose.
+pub fn trace_of(rows: &[&[f32]]) -> [u8; 32] {
+	let mut tracer = Tracer::new();
+	rows.iter().for_each(|row| tracer.add(row));
+	tracer.finish()
+}
 
 /// An engine that makes its answers up from a hash of the request: deterministic, quick, and different for different
 /// inputs.

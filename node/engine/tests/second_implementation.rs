@@ -314,7 +314,7 @@ fn smollm2_should_have_the_same_bits() {
 	let engine = LocalEngine::new(2);
 	engine.load("smollm2", Architecture::Llama, &[(&file).into()]).unwrap();
 	let text = "The capital of France is";
-	let tokenizer = BpeTokenizer::from_gguf(&GgufFile::parse(&file).unwrap()).unwrap();
+	let tokenizer = BpeTokenizer::from_gguf(&GgufFile::open(&file).unwrap()).unwrap();
 	let input = json!([{
 		"prompt": tokenizer.encode(&[Piece::Text(text)]).unwrap(), "stops": tokenizer.stops(), "max_tokens": 6,
 		"temperature": 0, "top_k": 0, "top_p": 0, "seed": "",

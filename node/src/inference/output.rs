@@ -93,7 +93,6 @@ mod tests {
 		pace::Times,
 		test_engine::engine_process,
 	};
-	use codec::DecodeAll;
 	use sibyl_engine::{queue::JobOutcome, Engine};
 	use sibyl_primitives::{
 		api::ModelView,

@@ -3,9 +3,10 @@
 use super::question::Question;
 use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
+use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{
-	check_format, Architecture, CheckedFile, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription,
-	Request, Response, SCORE_ONE,
+	check_format, Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request,
+	Response, SCORE_ONE,
 };
 use std::fmt::Display;
 use std::io::Write;
@@ -69,21 +70,21 @@ fn parse_range(text: &str) -> Result<Format, String> {
 /// Loads a GGUF file's model and prints its answer.
 pub fn answer(
 	name: &str,
-	bytes: &[u8],
+	file: &VerifiedFile,
 	question: &Question,
 	format: Format,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-	let file = GgufFile::parse(bytes).map_err(|error| invalid(&error))?;
+	let gguf = GgufFile::open(file).map_err(|error| invalid(&error))?;
 	let tokens = question.input.bytes().saturating_add(question.max_tokens as usize);
-	let needed = LanguageModel::memory_needed(&file, tokens).map_err(|error| invalid(&error))?;
+	let needed = LanguageModel::memory_needed(&gguf, tokens).map_err(|error| invalid(&error))?;
 	memory::announce(name, needed)?;
-	let architecture: &str = file.get("general.architecture").map_err(|error| invalid(&error))?;
+	let architecture: &str = gguf.get("general.architecture").map_err(|error| invalid(&error))?;
 	let unknown = || invalid(&format!("architecture {architecture:?} is not known"));
 	let architecture = Architecture::find(architecture).ok_or_else(unknown)?;
 	let engine = LocalEngine::new(question.threads);
-	let ModelDescription { files, .. } = engine.load(name, architecture, &[CheckedFile::of(bytes)])?;
+	let ModelDescription { files, .. } = engine.load(name, architecture, &[file.into()])?;
 	let model = files.first().map(|file| file.sha256).unwrap_or_default();
 	let limits = Limits { max_input_bytes: u32::MAX, max_output_units: question.max_tokens };
 	let request = Request {

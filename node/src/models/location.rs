@@ -51,6 +51,7 @@ impl Location {
 			StoreError::Absent { .. } => format!("'{}' shows what it has", self.command("list")),
 			StoreError::Hash { .. } => format!("'{}' says how to mend it", self.command("verify")),
 			StoreError::Size { .. } | StoreError::Wheel { .. } => "fetch it again".into(),
+			StoreError::Changed { .. } => "try again".into(),
 		};
 		Error::Store { error, remedy }
 	}

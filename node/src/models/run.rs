@@ -12,7 +12,6 @@ use sibyl_engine::store::{Sha256Hash, VerifiedFile};
 use sibyl_engine::{Architecture, Format, Input};
 use std::fs;
 use std::io::Write;
-use std::ops::Deref;
 use std::path::Path;
 use std::thread::available_parallelism;
 
@@ -79,7 +78,7 @@ impl RunCommand {
 				generate(name, file, &question, format, out)
 			}
 			Named::Stored(sha256) => generate(name, stored(&sha256, None, location)?, &question, format, out),
-			Named::File(path) => generate(name, read(name, &path)?, &question, format, out),
+			Named::File(path) => generate(name, read(name, &path, location)?, &question, format, out),
 		}
 	}
 
@@ -112,7 +111,7 @@ fn plain<'a>(name: &str, input: &'a Input) -> Result<&'a str, Error> {
 /// A language model's answer, in a format where there is one.
 fn generate(
 	name: &str,
-	file: impl Deref<Target = [u8]>,
+	file: VerifiedFile,
 	question: &Question,
 	format: Option<Format>,
 	out: &mut impl Write,
@@ -143,19 +142,21 @@ fn stored(sha256: &Sha256Hash, model: Option<&KnownModel>, location: &Location) 
 	}
 }
 
-/// The bytes of a file anywhere.
-fn read(name: &str, path: &Path) -> Result<Vec<u8>, Error> {
+/// A file anywhere, hashed as those of the store are, so that it stays what it is while it is loaded.
+fn read(name: &str, path: &Path, location: &Location) -> Result<VerifiedFile, Error> {
 	let unreadable = |source| Error::Unreadable { path: path.into(), source };
 	let metadata = fs::metadata(path).map_err(unreadable)?;
 	if !metadata.is_file() {
 		return Err(Error::NotAModel { name: name.into(), reason: "it is not a regular file".into() });
 	}
-	// Before all of it is read, which may be gigabytes.
+	// Before all of it is hashed, which may be gigabytes.
 	let mut file = fs::File::open(path).map_err(unreadable)?;
 	let header = check_header(&mut file, metadata.len()).map_err(unreadable)?;
 	header.map_err(|error| Error::NotAModel { name: name.into(), reason: error.to_string() })?;
 	memory::check(name, metadata.len())?;
-	fs::read(path).map_err(unreadable)
+	let progress = Progress::new("checking the file");
+	let file = VerifiedFile::open(path, &mut |done, total| progress.show(done, total));
+	file.map_err(|error| location.explain(error))
 }
 
 /// A number as the engine counts it: so many parts of one.

@@ -6,40 +6,41 @@ use super::{memory, Error};
 use sibyl_engine::chat::{ChatTemplate, Message};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::sampling::Sampler;
+use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{EngineError, Input, LanguageModel, Role};
 use std::fmt::Display;
 use std::io::Write;
-use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 /// How many tokens a chat template adds to a message, at most.
 const TEMPLATE_TOKENS: usize = 64;
 
-/// Loads a model from its file's bytes and writes its answer as it comes.
+/// Loads a model from its file and writes its answer as it comes.
 pub fn answer(
 	name: &str,
-	bytes: impl Deref<Target = [u8]>,
+	file: VerifiedFile,
 	question: &Question,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
 	let start = Instant::now();
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-	let file = GgufFile::parse(&bytes).map_err(|error| invalid(&error))?;
+	let gguf = GgufFile::open(&file).map_err(|error| invalid(&error))?;
 	// A token has at least one byte.
 	let said = question.input.bytes() + question.input.parts().count() * TEMPLATE_TOKENS;
-	let needed = LanguageModel::memory_needed(&file, said.saturating_add(question.max_tokens as usize));
+	let needed = LanguageModel::memory_needed(&gguf, said.saturating_add(question.max_tokens as usize));
 	memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
-	let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
-	let prompt = tokens(name, &file, &tokenizer, question)?;
+	let tokenizer = BpeTokenizer::from_gguf(&gguf).map_err(|error| invalid(&error))?;
+	let prompt = tokens(name, &gguf, &tokenizer, question)?;
 	let progress = Progress::new(format!("loading {name}"));
 	let show = &mut |done, total| progress.show(done, total);
-	let model = LanguageModel::load_with_progress(&bytes, question.threads, show).map_err(|error| match error {
+	let model = LanguageModel::from_gguf(&gguf, question.threads, show).map_err(|error| match error {
 		EngineError::InvalidModel(_) => invalid(&error),
 		error => error.into(),
 	})?;
 	drop(progress);
-	drop(bytes);
+	drop(gguf);
+	drop(file);
 	let loading = start.elapsed();
 	if prompt.len() > model.context_length() {
 		let (length, limit) = (prompt.len(), model.context_length());

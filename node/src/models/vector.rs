@@ -20,10 +20,13 @@ pub fn embed(
 	let [weights, tokenizer] = files else {
 		return Err(Error::NotAModel { name: name.into(), reason: format!("it has {} files", files.len()) });
 	};
-	// The weights become floats, and are repacked.
-	memory::announce(name, 2 * weights.len() as u64)?;
+	// The weights are read whole, become floats, and are repacked.
+	memory::announce(name, 3 * weights.size())?;
 	let start = Instant::now();
-	let model = SentenceEmbedder::load(weights, tokenizer, threads)?;
+	let read = |file: &VerifiedFile| {
+		file.contents().map_err(|error| Error::NotAModel { name: name.into(), reason: error.to_string() })
+	};
+	let model = SentenceEmbedder::load(&read(weights)?, &read(tokenizer)?, threads)?;
 	let loading = start.elapsed();
 	let start = Instant::now();
 	let vector = model.embed(prompt)?;

@@ -41,21 +41,18 @@ impl Host for LocalHost {
 			Some(available) if available < needed => Err(LoadError::Memory { needed, available }),
 			_ => Ok(()),
 		};
-		// Files are read whole before anything is known of them, and stay until the model is made.
-		let read = files.iter().map(|(file, _)| size(file)).sum::<Result<u64, _>>()?;
-		within(read)?;
 		let files = files.into_iter().map(|(file, sha256)| verified(file, sha256)).collect::<Result<Vec<_>, _>>()?;
 		let needed = match (architecture.task(), &files[..]) {
 			(Task::Generation, [file]) => {
-				let file = GgufFile::parse(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
+				let file = GgufFile::open(file)?;
 				let one = LanguageModel::memory_needed(&file, context as usize)?;
 				LanguageModel::memory_needed_at_once(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
 			}
-			// The weights become floats, and are repacked.
-			(Task::Embedding, files) => files.iter().map(|file| 2 * file.len() as u64).sum(),
-			(_, files) => files.iter().map(|file| file.len() as u64).sum(),
+			// The weights are read whole, become floats, and are repacked.
+			(Task::Embedding, files) => files.iter().map(|file| 3 * file.size()).sum(),
+			(_, files) => files.iter().map(|file| 2 * file.size()).sum(),
 		};
-		within(needed.saturating_add(read))?;
+		within(needed)?;
 		let files: Vec<CheckedFile<'_>> = files.iter().map(Into::into).collect();
 		Ok(self.engine.load(&name, architecture, &files)?)
 	}
@@ -73,10 +70,6 @@ impl Engine for LocalHost {
 	fn infer(&self, request: &Request) -> Result<Inference, EngineError> {
 		self.engine.infer(request)
 	}
-}
-
-fn size(file: &File) -> Result<u64, EngineError> {
-	file.metadata().map(|metadata| metadata.len()).map_err(|error| EngineError::Internal(error.to_string()))
 }
 
 fn verified(file: File, sha256: [u8; 32]) -> Result<VerifiedFile, EngineError> {

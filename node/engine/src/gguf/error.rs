@@ -1,4 +1,5 @@
 use super::dtype;
+use crate::EngineError;
 use std::fmt;
 
 /// Why a file is not read. The strings are the file's and may hold anything; a message shows them escaped.
@@ -7,6 +8,9 @@ pub enum GgufError {
 	/// The file begins with other bytes.
 	#[error("the file is not GGUF")]
 	NotGguf,
+	/// The file cannot be read, or was changed meanwhile.
+	#[error("{0}")]
+	Unreadable(String),
 	/// The version is not read.
 	#[error("the file has GGUF version {0}; 2 and 3 are read, little-endian")]
 	Version(u32),
@@ -136,6 +140,16 @@ pub enum GgufError {
 		/// What the value is.
 		found: &'static str,
 	},
+}
+
+impl From<GgufError> for EngineError {
+	fn from(error: GgufError) -> Self {
+		match error {
+			// Another try may have another end.
+			GgufError::Unreadable(reason) => Self::Internal(reason),
+			error => Self::InvalidModel(error.to_string()),
+		}
+	}
 }
 
 /// A type's name by its number.

@@ -41,10 +41,11 @@ fn a_file_should_be_read_as_it_was_written() {
 
 		let names: Vec<_> = file.tensors().map(|tensor| tensor.name).collect();
 		assert_eq!(names, ["a", "b", "c"]);
-		let expected = TensorView { name: "a", dtype: GgufDtype::Q4_1, shape: vec![32, 3], data: &[7; 60] };
+		let expected =
+			TensorView { name: "a", dtype: GgufDtype::Q4_1, shape: vec![32, 3], data: TensorData::Memory(&[7; 60]) };
 		assert_eq!(file.tensor("a"), Some(&expected));
 		assert_eq!(file.tensor("b").unwrap().shape, [2, 2, 1, 1]);
-		assert_eq!(file.tensor("c").unwrap().data, [9; 210]);
+		assert_eq!(file.tensor("c").unwrap().data, TensorData::Memory(&[9; 210]));
 		assert_eq!(file.tensor("d"), None);
 		assert_eq!(file.tensor_bytes(), 60 + 16 + 210);
 	}
@@ -126,7 +127,7 @@ fn an_alignment_that_is_not_a_power_of_two_should_be_refused() {
 	for alignment in [8, 64, 4096] {
 		let file = Gguf::new().alignment(alignment).tensor("a", &[1], GgufDtype::F32, &[1; 4]);
 		let bytes = file.tensor("b", &[256], GgufDtype::Q6K, &[9; 210]).bytes();
-		assert_eq!(GgufFile::parse(&bytes).unwrap().tensor("b").unwrap().data, [9; 210]);
+		assert_eq!(GgufFile::parse(&bytes).unwrap().tensor("b").unwrap().data, TensorData::Memory(&[9; 210]));
 	}
 }
 

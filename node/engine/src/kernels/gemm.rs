@@ -2,6 +2,7 @@
 //!
 //! Tiles of rows and panels are functions of their own, so that the compiler keeps their sums in registers.
 
+use super::cells::Cell;
 use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
 use super::sums::BLOCK;
@@ -39,17 +40,17 @@ impl Rows for Block<'_> {
 }
 
 /// `c[i][j] = Σ a[i][q] · b[q][j]` over q in increasing order, each step one fma, in chains of [`BLOCK`] terms.
-pub(super) struct Gemm<'a, C> {
+pub(super) struct Gemm<'a, C, W> {
 	/// The rows of the left matrix, `a_stride` floats apart.
 	pub a: &'a [f32],
 	pub a_stride: usize,
-	pub b: Panels<'a>,
+	pub b: Panels<'a, W>,
 	/// The result, whole panels wide.
 	pub c: &'a mut C,
 	pub rows: usize,
 }
 
-impl<C: Rows> Gemm<'_, C> {
+impl<C: Rows, W: Cell> Gemm<'_, C, W> {
 	/// Computes with as many sums at a time as the tier has registers for.
 	pub fn run(mut self, kernels: &Kernels) {
 		match kernels.tier() {
@@ -76,14 +77,14 @@ impl<C: Rows> Gemm<'_, C> {
 			let ahead = panel + P + tile.min(P - 1);
 			for first in (0..self.b.depth).step_by(BLOCK) {
 				match height {
-					1 => kernels.run(Tile::<C, 1, P> { gemm: self, row, panel, ahead, first }),
-					2 => kernels.run(Tile::<C, 2, P> { gemm: self, row, panel, ahead, first }),
-					3 => kernels.run(Tile::<C, 3, P> { gemm: self, row, panel, ahead, first }),
-					4 => kernels.run(Tile::<C, 4, P> { gemm: self, row, panel, ahead, first }),
-					5 => kernels.run(Tile::<C, 5, P> { gemm: self, row, panel, ahead, first }),
-					6 => kernels.run(Tile::<C, 6, P> { gemm: self, row, panel, ahead, first }),
-					7 => kernels.run(Tile::<C, 7, P> { gemm: self, row, panel, ahead, first }),
-					_ => kernels.run(Tile::<C, 8, P> { gemm: self, row, panel, ahead, first }),
+					1 => kernels.run(Tile::<C, W, 1, P> { gemm: self, row, panel, ahead, first }),
+					2 => kernels.run(Tile::<C, W, 2, P> { gemm: self, row, panel, ahead, first }),
+					3 => kernels.run(Tile::<C, W, 3, P> { gemm: self, row, panel, ahead, first }),
+					4 => kernels.run(Tile::<C, W, 4, P> { gemm: self, row, panel, ahead, first }),
+					5 => kernels.run(Tile::<C, W, 5, P> { gemm: self, row, panel, ahead, first }),
+					6 => kernels.run(Tile::<C, W, 6, P> { gemm: self, row, panel, ahead, first }),
+					7 => kernels.run(Tile::<C, W, 7, P> { gemm: self, row, panel, ahead, first }),
+					_ => kernels.run(Tile::<C, W, 8, P> { gemm: self, row, panel, ahead, first }),
 				}
 			}
 			row += height;
@@ -93,8 +94,8 @@ impl<C: Rows> Gemm<'_, C> {
 
 /// A block of terms of M rows and P panels of a product. The first block's sums are stored, the others' are added to what
 /// is there: with the blocks' loop in here, the compiler would keep sums and addresses on the stack.
-struct Tile<'a, 'b, C, const M: usize, const P: usize> {
-	gemm: &'a mut Gemm<'b, C>,
+struct Tile<'a, 'b, C, W, const M: usize, const P: usize> {
+	gemm: &'a mut Gemm<'b, C, W>,
 	row: usize,
 	panel: usize,
 	/// A panel that is needed soon.
@@ -103,7 +104,7 @@ struct Tile<'a, 'b, C, const M: usize, const P: usize> {
 	first: usize,
 }
 
-impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
+impl<C: Rows, W: Cell, const M: usize, const P: usize> Pass for Tile<'_, '_, C, W, M, P> {
 	type Output = ();
 
 	#[inline(always)]
@@ -125,7 +126,7 @@ impl<C: Rows, const M: usize, const P: usize> Pass for Tile<'_, '_, C, M, P> {
 		for q in 0..terms {
 			let mut columns = [L::splat(0.0); P];
 			for (column, b) in columns.iter_mut().zip(&b) {
-				*column = L::load(&b[q]);
+				*column = b[q].load();
 			}
 			L::prefetch(&ahead[q]);
 			for (sums, a) in sums.iter_mut().zip(&a) {

@@ -4,6 +4,7 @@
 //! of operations than the specification; what it can get wrong is a single operation, and these few are tested bit
 //! for bit against [`Scalar`].
 
+use super::cells::Bf16Lanes;
 use super::half::HalfLanes;
 use super::quant::columns::half_to_f32;
 use super::Tier;
@@ -52,6 +53,8 @@ pub(crate) trait Lanes: Copy {
 
 	/// The values of half-precision floats, exactly.
 	fn load_halves(halves: &HalfLanes) -> Self;
+	/// The values of bfloat16, exactly.
+	fn load_bf16(values: &Bf16Lanes) -> Self;
 
 	/// Tells the CPU that a value will be loaded soon.
 	#[inline(always)]
@@ -153,6 +156,11 @@ impl Lanes for Scalar {
 	#[inline(always)]
 	fn load_halves(halves: &HalfLanes) -> Self {
 		Self(halves.0.map(half_to_f32))
+	}
+
+	#[inline(always)]
+	fn load_bf16(values: &Bf16Lanes) -> Self {
+		Self(values.widened())
 	}
 
 	#[inline(always)]

@@ -5,6 +5,7 @@
 //! weight format is another [`Pass`].
 
 pub(crate) mod attention;
+mod cells;
 mod float_env;
 mod gemm;
 mod half;
@@ -14,6 +15,7 @@ mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod ops;
+pub(crate) mod packing;
 mod panels;
 pub(crate) mod pool;
 pub(crate) mod quant;
@@ -25,8 +27,10 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use cells::{Bf16Lanes, Cell};
 pub(crate) use float_env::check as check_float_environment;
 pub(crate) use gemm::TILE_PANELS;
+pub(crate) use half::HalfLanes;
 pub(crate) use memory::WeightMemory;
 pub(crate) use panels::{PackedMatrix, Panels, StoredMatrix};
 
@@ -184,12 +188,21 @@ impl Kernels {
 	}
 
 	/// `c = a · b` for `rows` rows of `a` that lie `a_stride` floats apart; those of `c` are as wide as `b`.
-	pub fn gemm(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], rows: usize) {
-		self.gemm_into(a, a_stride, b, c, b.count() * lanes::WIDTH, rows);
+	pub fn gemm<W: Cell>(&self, a: &[f32], a_stride: usize, b: Panels<'_, W>, c: &mut [f32], rows: usize) {
+		let width = b.count() * lanes::WIDTH;
+		self.gemm_into(a, a_stride, b, c, width, rows);
 	}
 
 	/// As [`Kernels::gemm`], into rows that lie `c_stride` floats apart.
-	pub fn gemm_into(&self, a: &[f32], a_stride: usize, b: Panels<'_>, c: &mut [f32], c_stride: usize, rows: usize) {
+	pub fn gemm_into<W: Cell>(
+		&self,
+		a: &[f32],
+		a_stride: usize,
+		b: Panels<'_, W>,
+		c: &mut [f32],
+		c_stride: usize,
+		rows: usize,
+	) {
 		let c = &mut gemm::Strided { values: c, stride: c_stride };
 		gemm::Gemm { a, a_stride, b, c, rows }.run(self);
 	}

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+use super::cells::Bf16Lanes;
 use super::half::HalfLanes;
 use super::lanes::{Lanes, WIDTH};
 use super::Tier;
@@ -80,6 +81,15 @@ impl Lanes for Neon {
 		let mut lanes = Self::splat(0.0);
 		for (lanes, halves) in lanes.0.iter_mut().zip(halves.0.as_chunks::<4>().0) {
 			*lanes = unsafe { widened(vld1_u16(halves.as_ptr())) };
+		}
+		lanes
+	}
+
+	#[inline(always)]
+	fn load_bf16(values: &Bf16Lanes) -> Self {
+		let mut lanes = Self::splat(0.0);
+		for (lanes, values) in lanes.0.iter_mut().zip(values.0.as_chunks::<4>().0) {
+			*lanes = unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(values.as_ptr()))) };
 		}
 		lanes
 	}

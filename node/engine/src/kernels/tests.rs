@@ -172,6 +172,60 @@ fn every_half_should_be_widened_to_the_same_bits_on_every_tier() {
 	}
 }
 
+struct WidenBf16(Bf16Lanes);
+
+impl Pass for WidenBf16 {
+	type Output = [f32; WIDTH];
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) -> [f32; WIDTH] {
+		L::load_bf16(&self.0).to_array()
+	}
+}
+
+#[test]
+fn every_bf16_should_be_the_upper_half_of_a_float_on_every_tier() {
+	for first in (0..=u16::MAX).step_by(WIDTH) {
+		let values = Bf16Lanes(std::array::from_fn(|lane| first + lane as u16));
+		let expected = bits(&values.0.map(|value| f32::from_bits(u32::from(value) << 16)));
+		assert_eq!(bits(&values.values()), expected);
+		for kernels in other_tiers().into_iter().chain([scalar()]) {
+			assert_eq!(bits(&kernels.run(WidenBf16(values))), expected, "{:?} from {first:#x}", kernels.tier());
+		}
+		assert_eq!(values.is_finite(), values.values().iter().all(|value| value.is_finite()));
+		let halves = HalfLanes(values.0);
+		assert_eq!(halves.is_finite(), halves.values().iter().all(|value| value.is_finite()));
+	}
+}
+
+/// Weights of 16 bits that a float is rounded to somehow, and the same weights as floats.
+fn assert_same_products<W: Cell>(weights: &[W], rows: usize, depth: usize, noise: &mut Noise) {
+	let a = noisy(noise, rows * depth);
+	let floats: Vec<[f32; WIDTH]> = weights.iter().map(Cell::values).collect();
+	let width = weights.len() / depth * WIDTH;
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		let [mut actual, mut expected] = [(); 2].map(|_| vec![f32::NAN; rows * width]);
+		kernels.gemm(&a, depth, Panels { depth, data: weights }, &mut actual, rows);
+		kernels.gemm(&a, depth, Panels { depth, data: &floats }, &mut expected, rows);
+		assert_eq!(bits(&actual), bits(&expected), "{rows}×{width}×{depth} on {:?}", kernels.tier());
+	}
+}
+
+#[test]
+fn products_with_weights_of_16_bits_should_be_those_with_the_same_weights_as_floats() {
+	let mut noise = Noise(8);
+	for (rows, panels, depth) in [(1, 1, 1), (1, 5, 300), (4, 3, 257), (13, 4, 64)] {
+		let halves: Vec<HalfLanes> = (0..panels * depth)
+			.map(|_| HalfLanes([(); WIDTH].map(|_| (noise.bits() as u16 & 0xbfff) % 0x7c00)))
+			.collect();
+		assert_same_products(&halves, rows, depth, &mut noise);
+		let bf16: Vec<Bf16Lanes> = (0..panels * depth)
+			.map(|_| Bf16Lanes([(); WIDTH].map(|_| noise.unit().to_bits().wrapping_shr(16) as u16)))
+			.collect();
+		assert_same_products(&bf16, rows, depth, &mut noise);
+	}
+}
+
 #[test]
 fn software_fma_should_round_once() {
 	let special = adversarial();

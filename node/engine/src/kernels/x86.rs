@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+use super::cells::Bf16Lanes;
 use super::half::HalfLanes;
 use super::lanes::{Lanes, WIDTH};
 use super::{Pass, Tier};
@@ -84,6 +85,13 @@ impl Lanes for Avx2 {
 	fn load_halves(halves: &HalfLanes) -> Self {
 		let from = halves.0.as_ptr().cast::<__m128i>();
 		unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from)), _mm256_cvtph_ps(_mm_loadu_si128(from.add(1)))) }
+	}
+
+	#[inline(always)]
+	fn load_bf16(values: &Bf16Lanes) -> Self {
+		let from = values.0.as_ptr().cast::<__m128i>();
+		let widened = |bits| unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits))) };
+		unsafe { Self(widened(_mm_loadu_si128(from)), widened(_mm_loadu_si128(from.add(1)))) }
 	}
 
 	#[inline(always)]
@@ -191,6 +199,14 @@ impl Lanes for Avx512 {
 	#[inline(always)]
 	fn load_halves(halves: &HalfLanes) -> Self {
 		unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(halves.0.as_ptr().cast()))) }
+	}
+
+	#[inline(always)]
+	fn load_bf16(values: &Bf16Lanes) -> Self {
+		unsafe {
+			let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(values.0.as_ptr().cast()));
+			Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits)))
+		}
 	}
 
 	#[inline(always)]

@@ -8,6 +8,7 @@ use crate::boundary::{check_texts, Texts};
 use crate::chat::{ChatError, ChatTemplate, Message};
 use crate::format::parse_number;
 use crate::gguf::{GgufError, GgufFile};
+use crate::kernels::pool::Pool;
 use crate::kernels::Kernels;
 use crate::sampling::Sampler;
 use crate::tokenizer::{BpeTokenizer, Piece, TokenizerError};
@@ -32,16 +33,15 @@ struct Prompts {
 }
 
 impl Generator {
-	/// Loads a model from a GGUF file, whose hash the caller has checked.
-	pub fn load(file: &[u8], limits: BatchLimits) -> Result<Self, EngineError> {
+	/// Loads a model from a GGUF file, whose hash the caller has checked, in this many threads.
+	pub fn load(file: &GgufFile<'_>, threads: usize, limits: BatchLimits) -> Result<Self, EngineError> {
 		let invalid = |error: &dyn std::fmt::Display| EngineError::InvalidModel(error.to_string());
-		let file = GgufFile::parse(file).map_err(|error| invalid(&error))?;
-		let model = Llama::load(&file, &mut |_, _| ())?;
-		let tokenizer = BpeTokenizer::from_gguf(&file).map_err(|error| invalid(&error))?;
+		let model = Llama::load(file, &Pool::new(threads)?, &mut |_, _| ())?;
+		let tokenizer = BpeTokenizer::from_gguf(file).map_err(|error| invalid(&error))?;
 		if tokenizer.vocabulary() > model.vocabulary() {
 			return Err(EngineError::InvalidModel("the tokenizer has tokens that the model lacks".into()));
 		}
-		let template = match ChatTemplate::from_gguf(&file) {
+		let template = match ChatTemplate::from_gguf(file) {
 			Ok(template) => Some(template),
 			Err(ChatError::Empty | ChatError::Gguf(GgufError::MissingKey(_))) => None,
 			Err(error) => return Err(invalid(&error)),

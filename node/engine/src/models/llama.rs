@@ -165,15 +165,13 @@ impl<'a> Workspace<'a> {
 }
 
 impl Llama {
-	/// Loads a model from its file, whose hash the caller has checked. Tells how many bytes of how many are begun.
-	pub fn load(file: &GgufFile<'_>, progress: Progress<'_>) -> Result<Self, EngineError> {
+	/// Loads a model from its file, whose hash the caller has checked, in the threads of a pool. Tells how many bytes of how
+	/// many are begun.
+	pub fn load(file: &GgufFile<'_>, pool: &Pool, progress: Progress<'_>) -> Result<Self, EngineError> {
 		let config = Config::read(file)?;
-		let loader = Loader::new(file, &config, progress);
+		let loader = Loader::new(file, &config, pool, progress);
 		let embedding = Linear::new(vec![(loader.matrix("token_embd", config.vocabulary, config.width)?, None)]);
-		let output = match file.tensor("output.weight") {
-			Some(_) => Some(loader.only("output", config.vocabulary, config.width)?),
-			None => None,
-		};
+		let output = loader.output(embedding.first())?;
 		let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_, _>>()?;
 		let norm = loader.vector("output_norm.weight", config.width)?;
 		let factors = match config.rope.factors {

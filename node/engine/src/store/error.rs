@@ -43,6 +43,12 @@ pub enum StoreError {
 		/// How many bytes were read; one more than expected stands for any larger number.
 		actual: u64,
 	},
+	/// A file is not any more what it was when it was hashed.
+	#[error("{} was changed while it was read: load it again, once nothing writes to it", path.display())]
+	Changed {
+		/// The file.
+		path: PathBuf,
+	},
 	/// A path leads to something that is no regular file.
 	#[error("{} is not a regular file", .0.display())]
 	NotAFile(PathBuf),

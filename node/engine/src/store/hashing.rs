@@ -1,6 +1,5 @@
 use super::error::Attempt;
 use super::{Progress, StoreError};
-use memmap2::{Mmap, MmapMut};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
@@ -98,42 +97,4 @@ pub(super) fn copy_and_hash(
 		done += read as u64;
 		progress(done.min(size), size);
 	}
-}
-
-/// Reads a file of this size into memory and hashes what is there. No bytes have no memory. It is an error if there are more or
-/// fewer of them.
-pub(super) fn read_and_hash(
-	source: &mut impl Read,
-	origin: &Path,
-	size: u64,
-	progress: Progress<'_>,
-) -> Result<(Option<Mmap>, Sha256Hash), StoreError> {
-	let other_size = |actual| StoreError::Size { path: origin.into(), expected: size, actual };
-	let length = usize::try_from(size).map_err(|_| other_size(size))?;
-	let mut memory = match length {
-		0 => None,
-		length => Some(MmapMut::map_anon(length).attempt("find memory for", origin)?),
-	};
-	let mut hasher = Sha256::new();
-	let mut done = 0;
-	progress(0, size);
-	for chunk in memory.as_deref_mut().unwrap_or_default().chunks_mut(CHUNK) {
-		let mut read = 0;
-		while read < chunk.len() {
-			match source.read(&mut chunk[read..]) {
-				Ok(0) => return Err(other_size(done + read as u64)),
-				Ok(more) => read += more,
-				Err(error) if error.kind() == ErrorKind::Interrupted => (),
-				Err(error) => return Err(error).attempt("read", origin),
-			}
-		}
-		hasher.update(&*chunk);
-		done += read as u64;
-		progress(done, size);
-	}
-	if source.take(1).read_to_end(&mut Vec::new()).attempt("read", origin)? > 0 {
-		return Err(other_size(size.saturating_add(1)));
-	}
-	let memory = memory.map(MmapMut::make_read_only).transpose().attempt("find memory for", origin)?;
-	Ok((memory, Sha256Hash(hasher.finalize().into())))
 }

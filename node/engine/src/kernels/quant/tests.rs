@@ -2,8 +2,9 @@ use super::columns::half_to_f32;
 use super::input::{InputBlock, BLOCK};
 use super::*;
 use crate::kernels::lanes::{soft_fma, Scalar};
+use crate::kernels::packing::{InMemory, MatrixError, Packing};
 use crate::kernels::pool::Pool;
-use crate::kernels::{Tier, WeightMemory};
+use crate::kernels::Tier;
 use crate::tests::Noise;
 
 fn tiers() -> Vec<Kernels> {
@@ -212,6 +213,18 @@ fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
 	sum
 }
 
+/// The matrix of a file, packed in two threads.
+fn packed(
+	format: Format,
+	data: &[u8],
+	[columns, depth]: [usize; 2],
+	order: impl Fn(usize) -> usize + Sync,
+) -> Result<QuantMatrix, MatrixError> {
+	let pool = Pool::new(2).unwrap();
+	let file = InMemory { data, bytes: depth / format.block_weights() * format.block_bytes() };
+	QuantMatrix::read(&Packing::new(&pool), format, &file, [columns, depth], order)
+}
+
 fn multiply(kernels: Kernels, pool: &Pool, matrix: &QuantMatrix, x: &[f32], count: usize) -> Vec<u32> {
 	let depth = x.len() / count;
 	let mut input = Quantised::default();
@@ -233,8 +246,7 @@ fn products_should_follow_the_rules_on_every_tier_with_any_threads_and_rows() {
 				continue;
 			}
 			let data = file(format, &mut noise, columns, depth);
-			let matrix =
-				QuantMatrix::new(&WeightMemory::default(), format, &data, [columns, depth], |column| column).unwrap();
+			let matrix = packed(format, &data, [columns, depth], |column| column).unwrap();
 			for count in [1, 2, 3, 4, 5, 8, 12, 13, 31] {
 				let x = rows(&mut noise, count, depth);
 				let width = matrix.tiles() * WIDTH;
@@ -397,7 +409,7 @@ fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
 	for format in Format::ALL {
 		let depth = format.block_weights().max(96);
 		let data = file(format, &mut noise, 48, depth);
-		let matrix = QuantMatrix::new(&WeightMemory::default(), format, &data, [48, depth], |column| column).unwrap();
+		let matrix = packed(format, &data, [48, depth], |column| column).unwrap();
 		for count in [1, 13] {
 			let x = rows(&mut noise, count, depth);
 			let scalar = Kernels::new(Tier::Scalar).unwrap();
@@ -466,19 +478,18 @@ fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 	for format in Format::ALL {
 		let depth = format.block_weights().max(64);
 		let mut data = file(format, &mut noise, 20, depth);
-		let plain = QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| column).unwrap();
-		let turned =
-			QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| 19 - column).unwrap();
+		let plain = packed(format, &data, [20, depth], |column| column).unwrap();
+		let turned = packed(format, &data, [20, depth], |column| 19 - column).unwrap();
 		let read = |matrix: &QuantMatrix, column: usize| {
 			let mut out = vec![0.0; depth];
 			matrix.column(column, &mut out);
 			out
 		};
 		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
-		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data[1..], [20, depth], |column| column).is_err());
+		assert!(packed(format, &data[1..], [20, depth], |column| column).is_err());
 		let scale = scale_at(format);
 		data[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
-		assert!(QuantMatrix::new(&WeightMemory::default(), format, &data, [20, depth], |column| column).is_err());
+		assert!(packed(format, &data, [20, depth], |column| column).is_err());
 	}
 }
 
@@ -502,7 +513,7 @@ fn weights_should_be_what_ggmls_own_python_package_reads() {
 		reference!(IQ4_NL, "iq4_nl"),
 		reference!(IQ4_XS, "iq4_xs"),
 	] {
-		let matrix = QuantMatrix::new(&WeightMemory::default(), format, data, [2, 256], |column| column).unwrap();
+		let matrix = packed(format, data, [2, 256], |column| column).unwrap();
 		let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
 		for (column, expected) in expected.chunks_exact(256).enumerate() {
 			let mut out = [0.0; 256];

@@ -20,7 +20,8 @@ fn load(template: &str) -> Result<Generator, EngineError> {
 		.value("tokenizer.ggml.bos_token_id", Item::U32(2))
 		.value("tokenizer.ggml.eos_token_id", Item::U32(2))
 		.value("tokenizer.chat_template", Item::String(template));
-	Generator::load(&file.bytes(), BatchLimits::default())
+	let bytes = file.bytes();
+	Generator::load(&GgufFile::parse(&bytes)?, 2, BatchLimits::default())
 }
 
 #[test]

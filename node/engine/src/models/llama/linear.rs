@@ -1,28 +1,30 @@
 //! Weight matrices of any format, and products with them.
 
-use crate::gguf::{GgufDtype, TensorView};
+use crate::gguf::{GgufDtype, TensorData, TensorView};
 use crate::kernels::lanes::WIDTH;
+use crate::kernels::packing::{FileColumns, MatrixError, Packing};
 use crate::kernels::pool::{Block, Pool};
 use crate::kernels::quant::columns::half_to_f32;
-use crate::kernels::quant::{Format, MatrixError, QuantMatrix, Quantised};
-use crate::kernels::{all_finite, Kernels, PackedMatrix, Panels, StoredMatrix, WeightMemory};
+use crate::kernels::quant::{Format, QuantMatrix, Quantised};
+use crate::kernels::{all_finite, Bf16Lanes, Cell, HalfLanes, Kernels, Panels, StoredMatrix};
+use crate::store::StoreError;
 use crate::EngineError;
-use std::io;
+use std::ops::Range;
 
 /// How many pieces each thread gets, so that a slow one delays little.
 const PIECES: usize = 4;
 
-/// A weight matrix `[columns][depth]`.
+/// A weight matrix `[columns][depth]`, in its file's format. A clone is the same memory.
+#[derive(Clone)]
 pub(crate) enum Matrix {
-	/// In its file's blocks.
+	/// In blocks.
 	Quantised(QuantMatrix),
-	/// As f32, from any format of floats.
-	Floats {
-		/// The number of columns.
-		columns: usize,
-		/// The weights.
-		packed: StoredMatrix,
-	},
+	/// As 32-bit floats.
+	Floats(StoredMatrix),
+	/// As 16-bit floats, IEEE.
+	Halves(StoredMatrix<HalfLanes>),
+	/// As 16-bit floats, the upper halves of 32-bit ones.
+	Bf16(StoredMatrix<Bf16Lanes>),
 }
 
 /// Some matrices that are multiplied with the same input, their outputs beside each other, each from a multiple of 16.
@@ -34,7 +36,8 @@ pub(crate) struct Linear {
 
 /// A tensor's floats.
 pub(super) fn floats(tensor: &TensorView<'_>) -> Result<Vec<f32>, EngineError> {
-	let data = tensor.data;
+	let mut buffer = Vec::new();
+	let data = tensor.data.read(0..tensor.data.len(), &mut buffer).map_err(|error| unreadable(tensor, &error))?;
 	let half = |bytes: &[u8; 2]| u16::from_le_bytes(*bytes);
 	let values: Vec<f32> = match tensor.dtype {
 		GgufDtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
@@ -50,8 +53,56 @@ pub(super) fn floats(tensor: &TensorView<'_>) -> Result<Vec<f32>, EngineError> {
 	}
 }
 
-fn no_memory(tensor: &TensorView<'_>, error: &io::Error) -> EngineError {
-	EngineError::Internal(format!("no memory for {}: {error}", tensor.name))
+/// The format of blocks, unless the weights are floats.
+fn quantised(dtype: GgufDtype) -> Option<Format> {
+	match dtype {
+		GgufDtype::Q4_0 => Some(Format::Q4_0),
+		GgufDtype::Q4_1 => Some(Format::Q4_1),
+		GgufDtype::Q5_0 => Some(Format::Q5_0),
+		GgufDtype::Q5_1 => Some(Format::Q5_1),
+		GgufDtype::Q8_0 => Some(Format::Q8_0),
+		GgufDtype::Q2K => Some(Format::Q2_K),
+		GgufDtype::Q3K => Some(Format::Q3_K),
+		GgufDtype::Q4K => Some(Format::Q4_K),
+		GgufDtype::Q5K => Some(Format::Q5_K),
+		GgufDtype::Q6K => Some(Format::Q6_K),
+		GgufDtype::Iq4Nl => Some(Format::IQ4_NL),
+		GgufDtype::Iq4Xs => Some(Format::IQ4_XS),
+		GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => None,
+	}
+}
+
+/// How many bytes of memory a tensor takes: a vector as 32-bit floats, a matrix in tiles of sixteen columns.
+pub(super) fn stored_bytes(dtype: GgufDtype, shape: &[usize]) -> u64 {
+	let weights = |width: usize| shape.iter().skip(1).fold(width as u64, |all, size| all.saturating_mul(*size as u64));
+	match (shape, quantised(dtype)) {
+		(&[depth, columns], Some(format)) => format.stored_bytes([columns, depth]),
+		(&[depth, columns], None) => {
+			let columns = columns.next_multiple_of(WIDTH) as u64;
+			columns.saturating_mul(depth as u64).saturating_mul(dtype.block_bytes() as u64)
+		}
+		_ => weights(shape.first().copied().unwrap_or(0)).saturating_mul(size_of::<f32>() as u64),
+	}
+}
+
+/// A tensor's bytes cannot be read, or are not any more what they were.
+pub(super) fn unreadable(tensor: &TensorView<'_>, error: &StoreError) -> EngineError {
+	EngineError::Internal(format!("tensor {}: {error}", tensor.name))
+}
+
+/// The columns of a tensor, from one on.
+struct TensorColumns<'a> {
+	data: TensorData<'a>,
+	first: usize,
+	/// How many bytes a column has.
+	bytes: usize,
+}
+
+impl FileColumns for TensorColumns<'_> {
+	fn read<'b>(&'b self, columns: Range<usize>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], StoreError> {
+		let at = |column: usize| (self.first + column) * self.bytes;
+		self.data.read(at(columns.start)..at(columns.end), buffer)
+	}
 }
 
 /// The model is not valid.
@@ -62,52 +113,45 @@ pub(super) fn invalid(reason: String) -> EngineError {
 impl Matrix {
 	/// Repacks a tensor; column j of the result is the file's `order(j)`, of which there are `columns` from `first`.
 	pub fn new(
-		memory: &WeightMemory,
+		on: &Packing<'_>,
 		tensor: &TensorView<'_>,
 		[first, columns]: [usize; 2],
 		depth: usize,
-		order: impl Fn(usize) -> usize,
+		order: impl Fn(usize) -> usize + Sync,
 	) -> Result<Self, EngineError> {
-		let format = match tensor.dtype {
-			GgufDtype::Q4_0 => Format::Q4_0,
-			GgufDtype::Q4_1 => Format::Q4_1,
-			GgufDtype::Q5_0 => Format::Q5_0,
-			GgufDtype::Q5_1 => Format::Q5_1,
-			GgufDtype::Q8_0 => Format::Q8_0,
-			GgufDtype::Q2K => Format::Q2_K,
-			GgufDtype::Q3K => Format::Q3_K,
-			GgufDtype::Q4K => Format::Q4_K,
-			GgufDtype::Q5K => Format::Q5_K,
-			GgufDtype::Q6K => Format::Q6_K,
-			GgufDtype::Iq4Nl => Format::IQ4_NL,
-			GgufDtype::Iq4Xs => Format::IQ4_XS,
-			GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => {
-				let values = floats(tensor)?;
-				let mut packed = PackedMatrix::zeros(depth, columns);
-				for column in 0..columns {
-					let row = values.get((first + order(column)) * depth..).and_then(|values| values.get(..depth));
-					packed.set_column(column, row.ok_or_else(|| invalid(format!("tensor {} is short", tensor.name)))?);
-				}
-				let packed = packed.store(memory).map_err(|error| no_memory(tensor, &error))?;
-				return Ok(Self::Floats { columns, packed });
-			}
+		let bytes = depth / tensor.dtype.block_weights() * tensor.dtype.block_bytes();
+		let (file, shape) = (TensorColumns { data: tensor.data, first, bytes }, [columns, depth]);
+		let matrix = match (quantised(tensor.dtype), tensor.dtype) {
+			(Some(format), _) => QuantMatrix::read(on, format, &file, shape, order).map(Self::Quantised),
+			(None, GgufDtype::F16) => StoredMatrix::read(on, &file, shape, order).map(Self::Halves),
+			(None, GgufDtype::Bf16) => StoredMatrix::read(on, &file, shape, order).map(Self::Bf16),
+			(None, _) => StoredMatrix::read(on, &file, shape, order).map(Self::Floats),
 		};
-		let row_bytes = depth / tensor.dtype.block_weights() * tensor.dtype.block_bytes();
-		let data = tensor.data.get(first * row_bytes..).and_then(|data| data.get(..columns * row_bytes));
-		let data = data.ok_or_else(|| invalid(format!("tensor {} is short", tensor.name)))?;
-		QuantMatrix::new(memory, format, data, [columns, depth], order).map(Self::Quantised).map_err(
-			|error| match error {
-				MatrixError::Memory(error) => no_memory(tensor, &error),
-				error => invalid(format!("tensor {}: {error}", tensor.name)),
-			},
-		)
+		matrix.map_err(|error| match error {
+			MatrixError::Memory(error) => EngineError::Internal(format!("no memory for {}: {error}", tensor.name)),
+			MatrixError::Read(error) => unreadable(tensor, &error),
+			error => invalid(format!("tensor {}: {error}", tensor.name)),
+		})
 	}
 
 	/// The number of columns.
 	pub fn columns(&self) -> usize {
 		match self {
 			Self::Quantised(matrix) => matrix.columns(),
-			Self::Floats { columns, .. } => *columns,
+			Self::Floats(matrix) => matrix.columns(),
+			Self::Halves(matrix) => matrix.columns(),
+			Self::Bf16(matrix) => matrix.columns(),
+		}
+	}
+
+	/// Where its weights are.
+	#[cfg(test)]
+	pub fn address(&self) -> usize {
+		match self {
+			Self::Quantised(matrix) => matrix.address(),
+			Self::Floats(matrix) => matrix.panels().data.as_ptr().addr(),
+			Self::Halves(matrix) => matrix.panels().data.as_ptr().addr(),
+			Self::Bf16(matrix) => matrix.panels().data.as_ptr().addr(),
 		}
 	}
 
@@ -115,35 +159,44 @@ impl Matrix {
 	pub fn column(&self, column: usize, out: &mut [f32]) {
 		match self {
 			Self::Quantised(matrix) => matrix.column(column, out),
-			Self::Floats { packed, .. } => {
-				let panels = packed.panels();
-				let panel = &panels.data[column / WIDTH * panels.depth..][..panels.depth];
-				out.iter_mut().zip(panel).for_each(|(out, lanes)| *out = lanes[column % WIDTH]);
-			}
+			Self::Floats(matrix) => matrix.column(column, out),
+			Self::Halves(matrix) => matrix.column(column, out),
+			Self::Bf16(matrix) => matrix.column(column, out),
 		}
 	}
 
 	/// The columns of `out` that are the matrix's.
 	fn multiply(&self, kernels: Kernels, input: &Quantised, out: &mut Block<'_>, first_column: usize) {
-		let packed = match self {
-			Self::Quantised(matrix) => return kernels.quant_gemm(input, matrix, out, first_column),
-			Self::Floats { packed, .. } => packed.panels(),
-		};
-		let columns = out.columns();
-		let from = columns.start.max(first_column);
-		let to = columns.end.min(first_column + packed.count() * WIDTH);
-		if from >= to {
-			return;
+		match self {
+			Self::Quantised(matrix) => kernels.quant_gemm(input, matrix, out, first_column),
+			Self::Floats(matrix) => multiply_floats(kernels, matrix.panels(), input, out, first_column),
+			Self::Halves(matrix) => multiply_floats(kernels, matrix.panels(), input, out, first_column),
+			Self::Bf16(matrix) => multiply_floats(kernels, matrix.panels(), input, out, first_column),
 		}
-		let first_panel = (from - first_column) / WIDTH;
-		let count = (to - from) / WIDTH;
-		let data = &packed.data[first_panel * packed.depth..][..count * packed.depth];
-		let panels = Panels { depth: packed.depth, data };
-		let mut product = vec![0.0; input.count() * (to - from)];
-		kernels.gemm(input.floats(), packed.depth, panels, &mut product, input.count());
-		for (row, values) in product.chunks_exact(to - from).enumerate() {
-			out.row(row)[from - columns.start..][..values.len()].copy_from_slice(values);
-		}
+	}
+}
+
+fn multiply_floats<W: Cell>(
+	kernels: Kernels,
+	packed: Panels<'_, W>,
+	input: &Quantised,
+	out: &mut Block<'_>,
+	first_column: usize,
+) {
+	let columns = out.columns();
+	let from = columns.start.max(first_column);
+	let to = columns.end.min(first_column + packed.count() * WIDTH);
+	if from >= to {
+		return;
+	}
+	let first_panel = (from - first_column) / WIDTH;
+	let count = (to - from) / WIDTH;
+	let data = &packed.data[first_panel * packed.depth..][..count * packed.depth];
+	let panels = Panels { depth: packed.depth, data };
+	let mut product = vec![0.0; input.count() * (to - from)];
+	kernels.gemm(input.floats(), packed.depth, panels, &mut product, input.count());
+	for (row, values) in product.chunks_exact(to - from).enumerate() {
+		out.row(row)[from - columns.start..][..values.len()].copy_from_slice(values);
 	}
 }
 

@@ -1,9 +1,12 @@
 //! The weights of a file.
 
 use super::config::{Config, Family};
-use super::linear::{floats, invalid, Linear, Matrix};
+use super::linear::{floats, invalid, unreadable, Linear, Matrix};
+use super::memory::weight_bytes;
 use super::Layer;
 use crate::gguf::{GgufFile, TensorView};
+use crate::kernels::packing::Packing;
+use crate::kernels::pool::Pool;
 use crate::kernels::WeightMemory;
 use crate::store::Progress;
 use crate::EngineError;
@@ -14,7 +17,7 @@ use std::collections::BTreeSet;
 pub(super) struct Loader<'a, 'p> {
 	file: &'a GgufFile<'a>,
 	config: &'a Config,
-	memory: WeightMemory,
+	packing: Packing<'a>,
 	/// The bytes of the tensors that are loaded or being loaded.
 	begun: Cell<u64>,
 	progress: RefCell<Progress<'p>>,
@@ -26,10 +29,11 @@ pub(super) struct Loader<'a, 'p> {
 type Biased = (Matrix, Option<Vec<f32>>);
 
 impl<'a, 'p> Loader<'a, 'p> {
-	/// Tells how many bytes of how many are begun.
-	pub fn new(file: &'a GgufFile<'a>, config: &'a Config, progress: Progress<'p>) -> Self {
-		let (memory, begun, taken) = (WeightMemory::default(), Cell::default(), RefCell::default());
-		Self { file, config, memory, begun, progress: RefCell::new(progress), taken }
+	/// Packs in the threads of a pool, and tells how many bytes of how many are begun.
+	pub fn new(file: &'a GgufFile<'a>, config: &'a Config, pool: &'a Pool, progress: Progress<'p>) -> Self {
+		let memory = WeightMemory::of(usize::try_from(weight_bytes(file)).unwrap_or(usize::MAX));
+		let (packing, begun, taken) = (Packing::into(memory, pool), Cell::default(), RefCell::default());
+		Self { file, config, packing, begun, progress: RefCell::new(progress), taken }
 	}
 
 	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&'a TensorView<'a>, EngineError> {
@@ -53,7 +57,7 @@ impl<'a, 'p> Loader<'a, 'p> {
 	/// The matrix `name.weight` without a bias.
 	pub fn matrix(&self, name: &str, columns: usize, depth: usize) -> Result<Matrix, EngineError> {
 		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
-		Matrix::new(&self.memory, tensor, [0, columns], depth, |column| column)
+		Matrix::new(&self.packing, tensor, [0, columns], depth, |column| column)
 	}
 
 	/// The matrix `name.weight`, and `name.bias` if the file has it; column j is the file's `order(j)`.
@@ -62,23 +66,37 @@ impl<'a, 'p> Loader<'a, 'p> {
 		name: &str,
 		columns: usize,
 		depth: usize,
-		order: impl Fn(usize) -> usize,
+		order: impl Fn(usize) -> usize + Sync,
 	) -> Result<Biased, EngineError> {
 		let tensor = self.tensor(&format!("{name}.weight"), &[depth, columns])?;
-		let bias_name = format!("{name}.bias");
-		let bias = match self.file.tensor(&bias_name) {
-			Some(_) => {
-				let bias = self.vector(&bias_name, columns)?;
-				Some((0..columns).map(|column| bias[order(column)]).collect())
-			}
-			None => None,
-		};
-		Ok((Matrix::new(&self.memory, tensor, [0, columns], depth, order)?, bias))
+		let bias = self.bias(name, columns)?.map(|bias| (0..columns).map(|column| bias[order(column)]).collect());
+		Ok((Matrix::new(&self.packing, tensor, [0, columns], depth, order)?, bias))
+	}
+
+	/// `name.bias` if the file has it.
+	fn bias(&self, name: &str, columns: usize) -> Result<Option<Vec<f32>>, EngineError> {
+		let name = format!("{name}.bias");
+		self.file.tensor(&name).map(|_| self.vector(&name, columns)).transpose()
 	}
 
 	/// The matrix `name.weight` on its own, with its bias if it has one.
 	pub fn only(&self, name: &str, columns: usize, depth: usize) -> Result<Linear, EngineError> {
 		Ok(Linear::new(vec![self.biased(name, columns, depth, |column| column)?]))
+	}
+
+	/// The output matrix, with its bias if it has one; nothing if the file has none. One that repeats the embedding is the
+	/// same memory.
+	pub fn output(&self, embedding: &Matrix) -> Result<Option<Linear>, EngineError> {
+		let Config { vocabulary, width, .. } = *self.config;
+		let [output, embedded] = ["output.weight", "token_embd.weight"].map(|name| self.file.tensor(name));
+		match (output, embedded) {
+			(None, _) => Ok(None),
+			(Some(output), Some(embedded)) if are_alike(output, embedded)? => {
+				self.tensor(output.name, &[width, vocabulary])?;
+				Ok(Some(Linear::new(vec![(embedding.clone(), self.bias("output", vocabulary)?)])))
+			}
+			_ => self.only("output", vocabulary, width).map(Some),
+		}
 	}
 
 	/// The weights of a layer.
@@ -141,4 +159,25 @@ impl<'a, 'p> Loader<'a, 'p> {
 			))),
 		}
 	}
+}
+
+/// How many bytes are compared at once.
+const COMPARED: usize = 1 << 20;
+
+/// Whether tensors have the same type, shape and bytes.
+fn are_alike(one: &TensorView<'_>, other: &TensorView<'_>) -> Result<bool, EngineError> {
+	if (one.dtype, &one.shape) != (other.dtype, &other.shape) {
+		return Ok(false);
+	}
+	let mut buffers = [Vec::new(), Vec::new()];
+	let length = one.data.len();
+	for from in (0..length).step_by(COMPARED) {
+		let range = from..length.min(from + COMPARED);
+		let [first, second] = &mut buffers;
+		let first = one.data.read(range.clone(), first).map_err(|error| unreadable(one, &error))?;
+		if first != other.data.read(range, second).map_err(|error| unreadable(other, &error))? {
+			return Ok(false);
+		}
+	}
+	Ok(true)
 }

@@ -1,7 +1,11 @@
 //! How much memory a model takes.
 
+use super::linear::stored_bytes;
 use super::{Config, CACHE_STEP, MAX_ROWS};
-use crate::gguf::{GgufDtype, GgufFile};
+use crate::gguf::GgufFile;
+use crate::kernels::lanes::WIDTH;
+use crate::kernels::packing::PART_BYTES;
+use crate::kernels::WeightMemory;
 use crate::models::answering::KEPT_BYTES;
 use crate::models::batch::AHEAD_ROWS;
 use crate::EngineError;
@@ -17,34 +21,44 @@ const FLOAT_BYTES: u64 = 4;
 /// Keys and values are kept in half precision.
 const HALVES_OF_FLOAT: usize = 2;
 
+/// In how many threads a model is loaded, at most, each of which has a part of a matrix in hand.
+const LOADING_THREADS: u64 = 32;
+/// How many bytes more than its part a thread reads of a file, to check them; rounded up.
+const CHECKED_BYTES: u64 = 32 << 10;
+/// Memory for weights is taken in huge pages, of which the last may be empty but for a byte.
+const HUGE_PAGE: u64 = 2 << 20;
+
+/// How many values of a matrix lie apart: its lines, halves and factors.
+const PARTS: u64 = 3;
+
+/// How many bytes of memory a file's weights take.
+pub(super) fn weight_bytes(file: &GgufFile<'_>) -> u64 {
+	let room = |bytes: u64| bytes.saturating_add(PARTS * WeightMemory::room(0));
+	let bytes = file.tensors().map(|tensor| room(stored_bytes(tensor.dtype, &tensor.shape)));
+	bytes.fold(0, u64::saturating_add)
+}
+
 /// How many bytes a file's model takes at most while it is loaded and serves so many requests at once, each of so many
-/// positions: its weights, keys and values, those of a template's head, the rows of a pass, what chooses tokens, and a
-/// tokenizer. The file's own bytes are not counted.
+/// positions: its weights, what is in hand while they are packed, keys and values, those of a template's head, the rows of
+/// a pass, what chooses tokens, and a tokenizer. A file in memory is its owner's and not counted.
 pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usize) -> Result<u64, EngineError> {
 	let config = Config::read(file)?;
 	let product =
 		|factors: &[usize]| factors.iter().fold(FLOAT_BYTES, |product, factor| product.saturating_mul(*factor as u64));
-	let weights = |shape: &[usize], bytes: u64, dtype| match dtype {
-		// Become 32-bit floats.
-		GgufDtype::F16 | GgufDtype::Bf16 => product(shape),
-		// Their factors of four or six bits become bytes: of 84 bytes, 100.
-		GgufDtype::Q2K | GgufDtype::Q3K | GgufDtype::Q4K | GgufDtype::Q5K => bytes.saturating_add(bytes / 5),
-		_ => bytes,
-	};
-	let (mut all, mut largest) = (0_u64, 0);
-	for tensor in file.tensors() {
-		let bytes = weights(&tensor.shape, tensor.data.len() as u64, tensor.dtype);
-		all = all.saturating_add(bytes);
-		largest = largest.max(bytes);
-	}
+	let columns =
+		file.tensors().map(|tensor| tensor.data.len() / tensor.shape.iter().skip(1).product::<usize>().max(1));
+	let longest = columns.max().unwrap_or(0);
+	// A part has at least the columns of a head, which are reordered among themselves.
+	let part = (config.head.max(WIDTH) as u64).saturating_mul(longest as u64).max(PART_BYTES as u64);
 	let positions = positions.min(config.context).next_multiple_of(CACHE_STEP);
 	let cached = positions.saturating_mul(requests).saturating_add(CACHE_STEP);
 	let rows =
 		product(&[MAX_ROWS, 2 * config.hidden + 2 * config.width + (config.heads + 2 * config.kv_heads) * config.head]);
 	let parts = [
-		all,
-		// A matrix is in its file's order and in its own for a moment.
-		largest,
+		weight_bytes(file),
+		HUGE_PAGE,
+		part.min(file.tensor_bytes()).saturating_add(CHECKED_BYTES).saturating_mul(LOADING_THREADS),
+		file.held_bytes(),
 		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
@@ -61,6 +75,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 mod tests {
 	use super::super::tests::made_up;
 	use super::*;
+	use crate::gguf::GgufDtype;
 
 	fn needed(bytes: &[u8], positions: usize) -> u64 {
 		memory_needed(&GgufFile::parse(bytes).unwrap(), positions, 1).unwrap()
@@ -89,10 +104,16 @@ mod tests {
 	}
 
 	#[test]
-	fn halves_should_need_what_floats_do() {
-		let [floats, halves] = [GgufDtype::F32, GgufDtype::F16].map(|dtype| made_up("llama", dtype));
-		assert!(halves.len() < floats.len());
-		assert!(needed(&halves, 1) * 10 > needed(&floats, 1) * 9);
+	fn weights_of_16_bits_should_need_half_of_what_floats_do() {
+		let files = [GgufDtype::F32, GgufDtype::F16, GgufDtype::Bf16].map(|dtype| made_up("llama", dtype));
+		let weights = |file: &[u8]| {
+			let file = GgufFile::parse(file).unwrap();
+			let matrices = file.tensors().filter(|tensor| tensor.name.starts_with("blk") && tensor.shape.len() > 1);
+			matrices.map(|tensor| stored_bytes(tensor.dtype, &tensor.shape)).sum::<u64>()
+		};
+		let [floats, halves, bf16] = [0, 1, 2].map(|which| weights(&files[which]));
+		assert_eq!([halves, bf16], [floats / 2; 2]);
+		assert!(needed(&files[0], 1) - needed(&files[1], 1) >= floats - halves);
 	}
 
 	#[test]

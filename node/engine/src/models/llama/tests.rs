@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 mod candle;
 mod goldens;
 mod llama_cpp;
+mod loading;
 mod random_model;
 mod support;
 mod wanted;
@@ -50,7 +51,7 @@ fn wide(family: &'static str, dtype: GgufDtype) -> Shape {
 }
 
 pub(in crate::models) fn load(bytes: &[u8]) -> Result<Llama, EngineError> {
-	Llama::load(&GgufFile::parse(bytes).unwrap(), &mut |_, _| ())
+	Llama::load(&GgufFile::parse(bytes).unwrap(), &Pool::new(2).unwrap(), &mut |_, _| ())
 }
 
 /// The token that made-up models may refuse.
@@ -73,7 +74,7 @@ pub(in crate::models) fn refusing((norm, weight): (&str, f32)) -> Vec<u8> {
 	let mut bytes = made_up("llama", GgufDtype::F32);
 	let mut set = |name: &str, at: usize, value: f32| {
 		let file = GgufFile::parse(&bytes).unwrap();
-		let start = file.tensor(name).unwrap().data.as_ptr() as usize - bytes.as_ptr() as usize;
+		let start = file.tensor(name).unwrap().data.in_memory().unwrap().as_ptr() as usize - bytes.as_ptr() as usize;
 		bytes[start + 4 * at..][..4].copy_from_slice(&value.to_le_bytes());
 	};
 	for token in 0..VOCABULARY {
@@ -158,7 +159,7 @@ fn loading_should_tell_of_more_and_more_bytes_up_to_all() {
 		let bytes = made_up(family, GgufDtype::Q4_1);
 		let file = GgufFile::parse(&bytes).unwrap();
 		let mut told = Vec::new();
-		Llama::load(&file, &mut |begun, total| told.push((begun, total))).unwrap();
+		Llama::load(&file, &Pool::new(2).unwrap(), &mut |begun, total| told.push((begun, total))).unwrap();
 		assert!(told.is_sorted() && told.len() > 10);
 		assert_eq!(told.last(), Some(&(file.tensor_bytes(), file.tensor_bytes())));
 	}
@@ -231,7 +232,7 @@ fn values_that_overflow_should_be_a_refusal() {
 /// A file with one of a tensor's 32-bit floats changed.
 fn with_float(mut bytes: Vec<u8>, tensor: &str, index: usize, value: f32) -> Vec<u8> {
 	let file = GgufFile::parse(&bytes).unwrap();
-	let data = file.tensor(tensor).unwrap().data.as_ptr();
+	let data = file.tensor(tensor).unwrap().data.in_memory().unwrap().as_ptr();
 	let at = data as usize - bytes.as_ptr() as usize + 4 * index;
 	bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 	bytes
@@ -472,7 +473,7 @@ fn nearest_half(value: f64) -> f64 {
 /// precision: the last hidden row and the logits.
 fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 	let weights = |name: &str| -> Vec<f64> {
-		let data = file.tensor(name).unwrap_or_else(|| panic!("{name} is missing")).data;
+		let data = file.tensor(name).unwrap_or_else(|| panic!("{name} is missing")).data.in_memory().unwrap();
 		data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
 	};
 	let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -582,7 +583,7 @@ fn each_family_should_compute_what_a_plain_forward_pass_does() {
 	for shape in plainly.into_iter().chain(biased).chain(partial) {
 		let (family, bytes) = (shape.family, shape.file());
 		let file = GgufFile::parse(&bytes).unwrap();
-		let model = Llama::load(&file, &mut |_, _| ()).unwrap();
+		let model = Llama::load(&file, &Pool::new(2).unwrap(), &mut |_, _| ()).unwrap();
 		let mut on = Workspace::new(Kernels::best(), &pool);
 		let logits = model.forward(&mut on, &tokens, &mut model.cache()).unwrap();
 		assert_eq!([on.hidden().len(), logits.len()], [WIDTH, VOCABULARY]);

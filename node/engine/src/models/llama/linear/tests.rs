@@ -9,7 +9,7 @@ const INFINITY: [u8; 2] = [0, 0x7c];
 fn load(dtype: GgufDtype, tensor: &str, at: usize, bytes: &[u8]) -> Result<LanguageModel, EngineError> {
 	let mut file = tiny_model("qwen2", dtype).bytes();
 	let parsed = GgufFile::parse(&file).unwrap();
-	let from = parsed.tensor(tensor).unwrap().data.as_ptr() as usize - file.as_ptr() as usize;
+	let from = parsed.tensor(tensor).unwrap().data.in_memory().unwrap().as_ptr() as usize - file.as_ptr() as usize;
 	file[from + at..][..bytes.len()].copy_from_slice(bytes);
 	LanguageModel::load(&file, 1)
 }
