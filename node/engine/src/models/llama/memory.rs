@@ -45,7 +45,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		// A matrix is in its file's order and in its own for a moment.
 		largest,
 		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
-		product(&[config.context, config.head]),
+		product(&[config.tables(), config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
