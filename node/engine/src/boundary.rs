@@ -105,6 +105,14 @@ pub enum Architecture {
 	Phi3,
 	/// As Llama, with layers in which nothing rotates.
 	SmolLm3,
+	/// As Llama, with embeddings, scores, what layers add and logits multiplied by numbers of the file.
+	Granite,
+	/// As Qwen2 without biases, with norms of what layers add in place of those of what they read.
+	Olmo2,
+	/// As Llama, with scores and logits that have bounds, every second layer seeing a window.
+	Gemma2,
+	/// As Qwen3, with most layers seeing a window.
+	Gemma3,
 	/// Attention in both directions, a mean over the tokens: a sentence's vector.
 	Bert,
 	/// The deterministic fake of [`testing`](crate::testing).
@@ -123,8 +131,20 @@ pub enum Task {
 }
 
 impl Architecture {
-	const ALL: [Self; 8] =
-		[Self::CommonLingua, Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::SmolLm3, Self::Bert, Self::Fake];
+	const ALL: [Self; 12] = [
+		Self::CommonLingua,
+		Self::Llama,
+		Self::Qwen2,
+		Self::Qwen3,
+		Self::Phi3,
+		Self::SmolLm3,
+		Self::Granite,
+		Self::Olmo2,
+		Self::Gemma2,
+		Self::Gemma3,
+		Self::Bert,
+		Self::Fake,
+	];
 
 	/// The architecture of this name, which is what it is displayed as.
 	pub fn find(name: &str) -> Option<Self> {
@@ -135,7 +155,15 @@ impl Architecture {
 	pub fn task(self) -> Task {
 		match self {
 			Self::CommonLingua | Self::Fake => Task::Classification,
-			Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Phi3 | Self::SmolLm3 => Task::Generation,
+			Self::Llama
+			| Self::Qwen2
+			| Self::Qwen3
+			| Self::Phi3
+			| Self::SmolLm3
+			| Self::Granite
+			| Self::Olmo2
+			| Self::Gemma2
+			| Self::Gemma3 => Task::Generation,
 			Self::Bert => Task::Embedding,
 		}
 	}
@@ -150,6 +178,10 @@ impl fmt::Display for Architecture {
 			Self::Qwen3 => "qwen3",
 			Self::Phi3 => "phi3",
 			Self::SmolLm3 => "smollm3",
+			Self::Granite => "granite",
+			Self::Olmo2 => "olmo2",
+			Self::Gemma2 => "gemma2",
+			Self::Gemma3 => "gemma3",
 			Self::Bert => "bert",
 			Self::Fake => "fake",
 		})

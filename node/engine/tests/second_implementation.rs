@@ -249,6 +249,26 @@ fn smollm3_should_have_the_same_bits() {
 }
 
 #[test]
+fn granite_should_have_the_same_bits() {
+	compare_formats("granite", &[GgufDtype::F32, GgufDtype::Q5_0, GgufDtype::Q2K]);
+}
+
+#[test]
+fn olmo2_should_have_the_same_bits() {
+	compare_formats("olmo2", &[GgufDtype::Bf16, GgufDtype::Q4_1, GgufDtype::Q5K]);
+}
+
+#[test]
+fn gemma2_should_have_the_same_bits() {
+	compare_formats("gemma2", &[GgufDtype::F16, GgufDtype::Q8_0, GgufDtype::Q4K]);
+}
+
+#[test]
+fn gemma3_should_have_the_same_bits() {
+	compare_formats("gemma3", &[GgufDtype::F32, GgufDtype::Q4_0, GgufDtype::Q6K]);
+}
+
+#[test]
 fn heads_of_which_a_part_rotates_should_have_the_same_bits() {
 	let Some(python) = python() else { return };
 	for (family, dtype) in [("phi3", GgufDtype::Q5K), ("qwen3", GgufDtype::F16)] {
@@ -259,7 +279,7 @@ fn heads_of_which_a_part_rotates_should_have_the_same_bits() {
 #[test]
 fn biases_of_every_matrix_should_have_the_same_bits() {
 	let Some(python) = python() else { return };
-	for family in ["llama", "qwen3", "phi3", "smollm3"] {
+	for family in ["llama", "qwen3", "phi3", "smollm3", "granite", "olmo2"] {
 		compare(python, &Shape { biased: true, tied: false, ..model(family, GgufDtype::Q5_1) }, &QUESTIONS[..1]);
 	}
 }

@@ -3,7 +3,8 @@
 //! Keys and values are rounded to half precision when they are put in, and widened, exactly, when they are read; one that
 //! is too large becomes infinite, which its own position's query finds: as a score, or as a mixed value.
 //!
-//! A query of position p sees positions 0 to p. Each of its scores is one chain over a head's dimensions; its mixed
+//! A query of position p sees positions 0 to p, or, of a layer with a window of W, p − W + 1 to p; what it does not see has
+//! the term zero. Each of its scores is one chain over a head's dimensions; its mixed
 //! values are chains over blocks of 256 positions, added in increasing order and divided by the softmax's sum at the end
 //! ([`sums`](super::sums)). None of this depends on which other queries are computed with it, so that a prompt may be read at
 //! once, in chunks or token by token.
@@ -13,7 +14,7 @@ use super::lanes::{Lanes, WIDTH};
 use super::pool::Block;
 use super::softmax::softmax;
 use super::sums::{close_block, BLOCK};
-use super::{Kernels, Pass, Tier};
+use super::{math, Kernels, Pass, Tier};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -134,8 +135,12 @@ pub(crate) struct Queries<'a> {
 	pub heads: Range<usize>,
 	/// How many query heads share a head of keys and values.
 	pub group: usize,
-	/// What scores are multiplied by, at most 1.
+	/// How many positions a query sees at most, its own among them; at least one.
+	pub window: usize,
+	/// What scores are multiplied by.
 	pub scale: f32,
+	/// The bound of scores, if there is one.
+	pub bound: Option<f32>,
 }
 
 struct Attend<'a, 'b> {
@@ -205,12 +210,15 @@ impl Attend<'_, '_> {
 		let dimension = self.cache.dimension;
 		let queries = &self.queries;
 		let seen = pairs.map(|(row, _)| queries.position + row + 1);
+		let from = seen.map(|seen| seen.saturating_sub(queries.window));
+		// Whole blocks that nobody sees any of are left out.
+		let skipped = from[0] / BLOCK * BLOCK;
 		let panels = seen[M - 1].div_ceil(WIDTH);
 		let query = pairs.map(|(row, head)| {
 			&queries.rows[(queries.range.start + row) * queries.stride + head * dimension..][..dimension]
 		});
 		self.scores.resize(M * panels, [0.0; WIDTH]);
-		let mut panel = 0;
+		let mut panel = skipped / WIDTH;
 		while panel + P <= panels {
 			self.panels::<L, M, P>(kv_head, panel, panels, query);
 			panel += P;
@@ -220,17 +228,24 @@ impl Attend<'_, '_> {
 			panel += 1;
 		}
 		let mut sums = [0.0; M];
-		for (row, (sum, seen)) in sums.iter_mut().zip(seen).enumerate() {
-			let scores = &mut self.scores[row * panels..][..seen.div_ceil(WIDTH)];
-			*sum = softmax::<L>(scores, seen, self.queries.scale, &mut self.finite);
+		for (row, (sum, (from, seen))) in sums.iter_mut().zip(from.into_iter().zip(seen)).enumerate() {
+			let scores = &mut self.scores[row * panels..][skipped / WIDTH..seen.div_ceil(WIDTH)];
+			let mut scale = self.queries.scale;
+			if let Some(bound) = self.queries.bound {
+				for score in scores.iter_mut() {
+					math::bounded(L::load(score).mul(L::splat(scale)), bound).store(score);
+				}
+				scale = 1.0;
+			}
+			*sum = softmax::<L>(scores, from - skipped..seen - skipped, scale, &mut self.finite);
 		}
 		let mut part = 0;
 		while part + D <= dimension / WIDTH {
-			self.mix::<L, M, D>(kv_head, part, panels, pairs, sums);
+			self.mix::<L, M, D>(kv_head, part, [skipped, panels], pairs, sums);
 			part += D;
 		}
 		while part < dimension / WIDTH {
-			self.mix::<L, M, 1>(kv_head, part, panels, pairs, sums);
+			self.mix::<L, M, 1>(kv_head, part, [skipped, panels], pairs, sums);
 			part += 1;
 		}
 	}
@@ -279,13 +294,13 @@ impl Attend<'_, '_> {
 		}
 	}
 
-	/// The mixed values, in D times sixteen dimensions.
+	/// The mixed values, in D times sixteen dimensions, of the positions from `skipped` on.
 	#[inline(always)]
 	fn mix<L: Lanes, const M: usize, const D: usize>(
 		&mut self,
 		kv_head: usize,
 		part: usize,
-		panels: usize,
+		[skipped, panels]: [usize; 2],
 		pairs: [(usize, usize); M],
 		softmax_sums: [f32; M],
 	) {
@@ -308,8 +323,8 @@ impl Attend<'_, '_> {
 		let mut sums = [[L::splat(0.0); D]; M];
 		// What all see, then what only the later ones see.
 		let shared = seen[0];
-		for first in (0..shared).step_by(BLOCK) {
-			if first > 0 {
+		for first in (skipped..shared).step_by(BLOCK) {
+			if first > skipped {
 				close_block(first, totals.as_flattened_mut(), sums.as_flattened_mut());
 			}
 			for lane in (first..shared.min(first + BLOCK)).step_by(WIDTH) {

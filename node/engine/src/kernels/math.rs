@@ -14,6 +14,9 @@ const LN_2_LOW: u32 = 0xb102_e308;
 /// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2.
 const EXP: [u32; 5] = [0x3eff_fffe, 0x3e2a_aa48, 0x3d2a_ac7e, 0x3c09_1dcb, 0x3ab5_10b0];
 
+/// −2 · √(2/π), and that times 0.044715.
+const TANH_GELU: [u32; 2] = [0xbfcc_422a, 0xbd92_2279];
+
 const ONE_OVER_ROOT_2: u32 = 0x3f35_04f3;
 /// Where erf changes from one polynomial to the other.
 const ERF_SPLIT: f32 = 0.9375;
@@ -81,8 +84,7 @@ pub(crate) fn gelu<L: Lanes>(x: L) -> L {
 	x.mul(L::splat(0.5)).mul(L::splat(1.0).add(erf(x.mul(bits(ONE_OVER_ROOT_2)))))
 }
 
-/// The hyperbolic tangent. No model needs it yet.
-#[cfg_attr(not(test), expect(dead_code))]
+/// The hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh<L: Lanes>(x: L) -> L {
 	let size = x.abs();
@@ -92,4 +94,19 @@ pub(crate) fn tanh<L: Lanes>(x: L) -> L {
 	let power = exp(capped.add(capped));
 	let large = L::splat(1.0).sub(L::splat(2.0).div(power.add(L::splat(1.0))));
 	size.if_greater(L::splat(TANH_SPLIT), large, small).copy_sign(x)
+}
+
+/// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), which is x / (1 + e⁻²ᵘ), u being what the tangent is of.
+#[inline(always)]
+pub(crate) fn tanh_gelu<L: Lanes>(x: L) -> L {
+	let [linear, cubic] = TANH_GELU.map(bits::<L>);
+	x.div(L::splat(1.0).add(exp(x.mul(x.mul(x).fma(cubic, linear)))))
+}
+
+/// bound · tanh(x / bound), of x that is finite; NaN of x that is not.
+#[inline(always)]
+pub(crate) fn bounded<L: Lanes>(x: L, bound: f32) -> L {
+	// Infinite values would become the bound.
+	let checked = x.fma(L::splat(0.0), x);
+	tanh(checked.mul(L::splat(1.0 / bound))).mul(L::splat(bound))
 }

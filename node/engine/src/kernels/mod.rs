@@ -243,9 +243,29 @@ impl Kernels {
 		self.run(ops::GateUp { gate, up });
 	}
 
+	/// `gate = gelu(gate) · up`, by the hyperbolic tangent's formula
+	pub fn gelu_up(&self, gate: &mut [f32], up: &[f32]) {
+		self.run(ops::GeluUp { gate, up });
+	}
+
+	/// `x = tanh(x · (1 / bound)) · bound`. A value that is infinite becomes NaN.
+	pub fn bound_by(&self, x: &mut [f32], bound: f32) {
+		self.run(ops::BoundBy { x, bound });
+	}
+
 	/// `x += y`
 	pub fn add_to(&self, x: &mut [f32], y: &[f32]) {
 		self.run(ops::AddTo { x, y });
+	}
+
+	/// `x = fma(y, factor, x)`
+	pub fn add_multiple(&self, x: &mut [f32], y: &[f32], factor: f32) {
+		self.run(ops::AddMultiple { x, y, factor });
+	}
+
+	/// `x *= factor`
+	pub fn multiply_by(&self, x: &mut [f32], factor: f32) {
+		self.run(ops::MultiplyBy { x, factor });
 	}
 
 	/// `x /= divisor`

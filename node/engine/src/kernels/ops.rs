@@ -158,6 +158,40 @@ impl Pass for GateUp<'_> {
 	}
 }
 
+/// `gate = gelu(gate) · up`, with [`math::tanh_gelu`]
+pub(super) struct GeluUp<'a> {
+	pub gate: &'a mut [f32],
+	pub up: &'a [f32],
+}
+
+impl Pass for GeluUp<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for (gate, up) in self.gate.as_chunks_mut().0.iter_mut().zip(self.up.as_chunks().0) {
+			math::tanh_gelu(L::load(gate)).mul(L::load(up)).store(gate);
+		}
+	}
+}
+
+/// `x = bounded(x)`, with [`math::bounded`]
+pub(super) struct BoundBy<'a> {
+	pub x: &'a mut [f32],
+	pub bound: f32,
+}
+
+impl Pass for BoundBy<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for x in self.x.as_chunks_mut().0 {
+			math::bounded(L::load(x), self.bound).store(x);
+		}
+	}
+}
+
 /// `x += y`
 pub(super) struct AddTo<'a> {
 	pub x: &'a mut [f32],
@@ -171,6 +205,42 @@ impl Pass for AddTo<'_> {
 	fn run<L: Lanes>(self) {
 		for (x, y) in self.x.as_chunks_mut().0.iter_mut().zip(self.y.as_chunks().0) {
 			L::load(x).add(L::load(y)).store(x);
+		}
+	}
+}
+
+/// `x = fma(y, factor, x)`
+pub(super) struct AddMultiple<'a> {
+	pub x: &'a mut [f32],
+	pub y: &'a [f32],
+	pub factor: f32,
+}
+
+impl Pass for AddMultiple<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		let factor = L::splat(self.factor);
+		for (x, y) in self.x.as_chunks_mut().0.iter_mut().zip(self.y.as_chunks().0) {
+			L::load(y).fma(factor, L::load(x)).store(x);
+		}
+	}
+}
+
+/// `x *= factor`
+pub(super) struct MultiplyBy<'a> {
+	pub x: &'a mut [f32],
+	pub factor: f32,
+}
+
+impl Pass for MultiplyBy<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<L: Lanes>(self) {
+		for x in self.x.as_chunks_mut().0 {
+			L::load(x).mul(L::splat(self.factor)).store(x);
 		}
 	}
 }

@@ -2,6 +2,7 @@
 
 use super::lanes::{Lanes, WIDTH};
 use super::{math, sums, Kernels, Pass};
+use std::ops::Range;
 
 struct Softmax<'a> {
 	scores: &'a mut [f32],
@@ -23,20 +24,26 @@ impl Pass for Softmax<'_> {
 	#[inline(always)]
 	fn run<L: Lanes>(self) -> Option<f32> {
 		let mut finite = true;
-		let sum = softmax::<L>(self.scores.as_chunks_mut().0, self.count, self.scale, &mut finite);
+		let sum = softmax::<L>(self.scores.as_chunks_mut().0, 0..self.count, self.scale, &mut finite);
 		finite.then_some(sum)
 	}
 }
 
-/// Replaces the first `count` scores by `exp(scale · score − maximum)`, those behind by zeros, and returns the sum. Clears
-/// `finite` if a scaled score is not finite.
+/// Replaces the scores of a range that is not empty by `exp(scale · score − maximum)`, those around it by zeros, and returns
+/// the sum. Clears `finite` if a scaled score is not finite.
 #[inline(always)]
-pub(super) fn softmax<L: Lanes>(scores: &mut [[f32; WIDTH]], count: usize, scale: f32, finite: &mut bool) -> f32 {
-	let tail = count - (scores.len() - 1) * WIDTH;
-	if let Some(last) = scores.last_mut() {
+pub(super) fn softmax<L: Lanes>(
+	scores: &mut [[f32; WIDTH]],
+	range: Range<usize>,
+	scale: f32,
+	finite: &mut bool,
+) -> f32 {
+	{
 		// Stands in for lanes that are not scores and may hold anything.
-		let score = last[tail - 1];
-		last[tail..].fill(score);
+		let scores = scores.as_flattened_mut();
+		let score = scores[range.end - 1];
+		scores[..range.start].fill(score);
+		scores[range.end..].fill(score);
 	}
 	let scale = L::splat(scale);
 	let mut maximum = L::splat(f32::MIN);
@@ -52,8 +59,7 @@ pub(super) fn softmax<L: Lanes>(scores: &mut [[f32; WIDTH]], count: usize, scale
 	for x in scores.iter_mut() {
 		math::exp(L::load(x).sub(maximum)).store(x);
 	}
-	if let Some(last) = scores.last_mut() {
-		last[tail..].fill(0.0);
-	}
+	scores.as_flattened_mut()[..range.start].fill(0.0);
+	scores.as_flattened_mut()[range.end..].fill(0.0);
 	sums::reduce(scores, |x: L, sum| sum.add(x))
 }

@@ -63,6 +63,8 @@ enum Op {
 	Erf,
 	Gelu,
 	Tanh,
+	TanhGelu,
+	Bounded,
 }
 
 struct Apply<'a>(Op, [&'a [f32; WIDTH]; 3]);
@@ -90,12 +92,14 @@ impl Pass for Apply<'_> {
 			Op::Erf => math::erf(x),
 			Op::Gelu => math::gelu(x),
 			Op::Tanh => math::tanh(x),
+			Op::TanhGelu => math::tanh_gelu(x),
+			Op::Bounded => math::bounded(x, 30.0),
 		};
 		result.to_array()
 	}
 }
 
-const OPS: [Op; 16] = [
+const OPS: [Op; 18] = [
 	Op::Add,
 	Op::Sub,
 	Op::Mul,
@@ -112,11 +116,18 @@ const OPS: [Op; 16] = [
 	Op::Erf,
 	Op::Gelu,
 	Op::Tanh,
+	Op::TanhGelu,
+	Op::Bounded,
 ];
 
 /// eˣ on the reference tier.
 pub(super) fn exp(x: f32) -> f32 {
 	apply(scalar(), Op::Exp, x)
+}
+
+/// tanh x on the reference tier.
+pub(super) fn tanh(x: f32) -> f32 {
+	apply(scalar(), Op::Tanh, x)
 }
 
 fn apply(kernels: Kernels, op: Op, x: f32) -> f32 {
@@ -273,13 +284,19 @@ fn the_functions_should_be_within_a_few_units_in_the_last_place_of_f64() {
 	let erf = worst(-5.0..5.0, Op::Erf, libm::erf);
 	let tanh = worst(-12.0..12.0, Op::Tanh, libm::tanh);
 	let gelu = worst(0.0..8.0, Op::Gelu, |x| 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)));
+	let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+	let tanh_gelu = worst(0.0..8.0, Op::TanhGelu, |x| 0.5 * x * (1.0 + libm::tanh(inner(x))));
+	let bounded = worst(-300.0..300.0, Op::Bounded, |x| 30.0 * libm::tanh(x / 30.0));
 	println!("ulps: exp {exp:.2}, silu {silu:.2}, erf {erf:.2}, tanh {tanh:.2}, gelu {gelu:.2}");
-	assert!(exp < 1.5 && silu < 3.0 && erf < 2.5 && tanh < 2.5 && gelu < 3.0);
+	println!("ulps: tanh_gelu {tanh_gelu:.2}, bounded {bounded:.2}");
+	assert!(exp < 1.5 && silu < 3.0 && erf < 2.5 && tanh < 2.5 && gelu < 3.0 && tanh_gelu < 4.0 && bounded < 4.0);
 	// Where 1 + erf cancels, only the absolute error is small.
 	for step in -8_000..0 {
 		let x = step as f32 / 1_000.0;
 		let expected = 0.5 * f64::from(x) * (1.0 + libm::erf(f64::from(x) / std::f64::consts::SQRT_2));
 		assert!((f64::from(apply(Kernels::best(), Op::Gelu, x)) - expected).abs() < 1e-6);
+		let expected = f64::from(x) / (1.0 + libm::exp(-2.0 * inner(f64::from(x))));
+		assert!((f64::from(apply(Kernels::best(), Op::TanhGelu, x)) - expected).abs() < 1e-6);
 	}
 }
 
@@ -295,6 +312,12 @@ fn the_functions_should_be_exact_where_the_semantics_rely_on_it() {
 			assert_eq!(apply(kernels, op, x), y, "{op:?}");
 		}
 		assert_eq!(apply(kernels, Op::Tanh, -0.0).to_bits(), (-0.0_f32).to_bits());
+		assert_eq!([f32::MAX, -1e30].map(|x| apply(kernels, Op::Bounded, x)), [30.0, -30.0]);
+		for x in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+			assert!(apply(kernels, Op::Bounded, x).is_nan(), "what is not finite must be found, not bounded");
+			assert!(!apply(kernels, Op::TanhGelu, x).is_finite());
+		}
+		assert_eq!([1e30, 20.0].map(|x| apply(kernels, Op::TanhGelu, x)), [1e30, 20.0]);
 	}
 }
 

@@ -1,8 +1,8 @@
 //! Decoder-only language models of the Llama family, from GGUF: Llama (SmolLM2, TinyLlama, Llama 3.2), Qwen2 and 3,
-//! Phi-3, SmolLM3.
+//! Phi-3, SmolLM3, Granite, OLMo 2 and 3, Gemma 2 and 3.
 //!
 //! Tokens are embedded; each layer adds an attention over all positions so far and a gated feed-forward part, both on the
-//! root-mean-square norm of their input; the last norm is multiplied with the output matrix, which may be the embedding.
+//! root-mean-square norm of their input (of OLMo, their output; of Gemma, both); the last norm is multiplied with the output matrix, which may be the embedding.
 //!
 //! Rows of Llama's query and key matrices are reordered at load, so that the pairs which the rotation turns are half a
 //! head apart, as those of the other families are in their files. Scores are sums in this order.
@@ -26,7 +26,7 @@ use crate::kernels::rope::{RopeScaling, RopeTables};
 use crate::kernels::{all_finite, check_float_environment, Kernels};
 use crate::store::Progress;
 use crate::{Architecture, EngineError, Refusal};
-use config::{Config, Family};
+use config::{Config, Family, Rope, Scales};
 use linear::{invalid, Linear};
 use loader::Loader;
 pub(crate) use memory::memory_needed;
@@ -38,21 +38,28 @@ pub(super) const MAX_ROWS: usize = 128;
 /// How many rows of queries a thread takes at once, and how many if there are few.
 const QUERY_ROWS: usize = 16;
 const FEW_QUERY_ROWS: usize = 2;
+/// How many rows of what is added a thread takes the norms of at once.
+const NORMED_ROWS: usize = 4;
 /// Room for keys and values is made in steps of this many positions.
 pub(super) const CACHE_STEP: usize = 256;
 
+/// Weights of a norm, if there is one.
+type Norm = Option<Vec<f32>>;
+
 struct Layer {
-	attention_norm: Vec<f32>,
+	attention_norm: Norm,
 	/// Queries, keys and values.
 	query_key_value: Linear,
-	/// The norms of every head of the queries and of the keys, if there are any.
-	query_norm: Option<Vec<f32>>,
-	key_norm: Option<Vec<f32>>,
+	/// As long as a head, for each one; or as all heads together.
+	query_norm: Norm,
+	key_norm: Norm,
 	attention_out: Linear,
-	feed_forward_norm: Vec<f32>,
+	attention_out_norm: Norm,
+	feed_forward_norm: Norm,
 	/// Gates, then ups.
 	gate_up: Linear,
 	down: Linear,
+	down_norm: Norm,
 }
 
 /// A loaded model.
@@ -64,7 +71,8 @@ pub(crate) struct Llama {
 	norm: Vec<f32>,
 	output: Option<Linear>,
 	rope: RopeTables,
-	score_scale: f32,
+	/// Of layers that see a window, if they rotate otherwise.
+	local_rope: Option<RopeTables>,
 }
 
 /// Told the values of every step: its name, the layer, the rows.
@@ -184,8 +192,12 @@ impl Llama {
 		}
 		let scaling = RopeScaling { factor: config.rope.factor, factors, amplitude: config.rope.amplitude };
 		let rope = RopeTables::scaled(config.context, config.rotated, config.rope_base, &scaling);
-		let score_scale = 1.0 / (config.head as f32).sqrt();
-		Ok(Self { embedding, layers, norm, output, rope, score_scale, config })
+		let local_rope = config.local_windows().map(|windows| {
+			let Rope { factor, amplitude, .. } = windows.rope;
+			let scaling = RopeScaling { factor, amplitude, ..RopeScaling::default() };
+			RopeTables::scaled(config.context, config.rotated, windows.rope_base, &scaling)
+		});
+		Ok(Self { embedding, layers, norm, output, rope, local_rope, config })
 	}
 
 	/// How many positions the model can read and write.
@@ -201,6 +213,10 @@ impl Llama {
 			Family::Qwen3 => Architecture::Qwen3,
 			Family::Phi3 => Architecture::Phi3,
 			Family::SmolLm3 => Architecture::SmolLm3,
+			Family::Granite => Architecture::Granite,
+			Family::Olmo2 => Architecture::Olmo2,
+			Family::Gemma2 => Architecture::Gemma2,
+			Family::Gemma3 => Architecture::Gemma3,
 		}
 	}
 
@@ -286,12 +302,15 @@ impl Llama {
 		on.x.resize(tokens.len() * width, 0.0);
 		for (token, row) in tokens.iter().zip(on.x.chunks_exact_mut(width)) {
 			self.embedding.first().column(*token as usize, row);
+			if let Some(scale) = self.config.scales.embedding {
+				on.kernels.multiply_by(row, scale);
+			}
 		}
 		on.tell("embedding", 0);
 		for (index, layer) in self.layers.iter().enumerate() {
 			self.attention(on, index, layer, sequences, &positions);
 			on.tell("attention", index);
-			on.feed_forward(layer, self.config.epsilon);
+			on.feed_forward(layer, &self.config);
 			on.tell("feed-forward", index);
 			if on.sequences.iter().all(|(_, refused)| *refused) {
 				break;
@@ -330,6 +349,13 @@ impl Llama {
 		});
 		let output = self.output.as_ref().unwrap_or(&self.embedding);
 		output.multiply(kernels, pool, &on.input, &mut on.product);
+		let Scales { logits: scale, logit_bound: bound, .. } = self.config.scales;
+		if scale.is_some() || bound.is_some() {
+			pool.parts(&mut on.product, output.width(), |_, row| {
+				scale.into_iter().for_each(|scale| kernels.multiply_by(row, scale));
+				bound.into_iter().for_each(|bound| kernels.bound_by(row, bound));
+			});
+		}
 		on.logits = [self.config.vocabulary, output.width()];
 		let made = on.rows();
 		let mut refused: Vec<bool> = (0..wanted.len()).map(|row| !finite && !all_finite(made.hidden(row))).collect();
@@ -352,27 +378,30 @@ impl Llama {
 	) {
 		let (kernels, pool) = (on.kernels, on.pool);
 		let Config { heads, kv_heads, head, .. } = self.config;
-		on.norm(&layer.attention_norm, self.config.epsilon);
+		on.read(&layer.attention_norm, &self.config);
 		layer.query_key_value.multiply(kernels, pool, &on.input, &mut on.query_key_value);
 		let stride = layer.query_key_value.width();
 		let (query_width, kv_width) = (heads * head, kv_heads * head);
-		let norm_heads = |norm: &Option<Vec<f32>>, values: &mut [f32]| {
+		let norm_heads = |norm: &Norm, values: &mut [f32]| {
 			let Some(norm) = norm else { return };
-			let mut normed = vec![0.0; head];
-			for head in values.chunks_exact_mut(head) {
-				kernels.root_mean_square(head, &mut normed, norm, self.config.epsilon);
-				head.copy_from_slice(&normed);
+			let mut normed = vec![0.0; norm.len()];
+			for values in values.chunks_exact_mut(norm.len()) {
+				kernels.root_mean_square(values, &mut normed, norm, self.config.epsilon);
+				values.copy_from_slice(&normed);
 			}
+		};
+		let window = self.config.window(index);
+		let rope = match &self.local_rope {
+			Some(local) if window.is_some() => Some(local),
+			_ => self.config.rotates(index).then_some(&self.rope),
 		};
 		pool.parts(&mut on.query_key_value, QUERY_ROWS * stride, |first, rows| {
 			for (row, values) in rows.chunks_exact_mut(stride).enumerate() {
 				let (queries, keys) = values[..query_width + kv_width].split_at_mut(query_width);
 				norm_heads(&layer.query_norm, queries);
 				norm_heads(&layer.key_norm, keys);
-				if !self.config.rotates(index) {
-					continue;
-				}
-				let (cos, sin) = self.rope.at(positions[first / stride + row]);
+				let Some(rope) = rope else { continue };
+				let (cos, sin) = rope.at(positions[first / stride + row]);
 				for head in values[..query_width + kv_width].chunks_exact_mut(head) {
 					kernels.rotate(&mut head[..self.config.rotated], cos, sin);
 				}
@@ -409,7 +438,9 @@ impl Llama {
 						range,
 						heads: columns.start / head..columns.end / head,
 						group,
-						scale: self.score_scale,
+						window: window.unwrap_or(usize::MAX),
+						scale: self.config.scales.scores,
+						bound: self.config.scales.score_bound,
 					};
 					if !kernels.attend(queries, cache, index, out) {
 						finite.store(false, Ordering::Relaxed);
@@ -429,7 +460,7 @@ impl Llama {
 		});
 		on.refuse_unless(finite);
 		layer.attention_out.multiply(kernels, pool, &on.input, &mut on.product);
-		on.add_product();
+		on.add_product(&layer.attention_out_norm, &self.config);
 	}
 }
 
@@ -464,35 +495,56 @@ impl Workspace<'_> {
 		}
 	}
 
-	/// The norm of every row as the next product's input.
-	fn norm(&mut self, weight: &[f32], epsilon: f32) {
-		let (kernels, width, x) = (self.kernels, weight.len(), &self.x);
+	/// Every row, or its norm, as the next product's input.
+	fn read(&mut self, norm: &Norm, config: &Config) {
+		let (kernels, width, x) = (self.kernels, config.width, &self.x);
 		let finite = self.input.fill(kernels, self.pool, [x.len() / width, width], |row, out| {
-			kernels.root_mean_square(&x[row * width..][..width], out, weight, epsilon);
+			let x = &x[row * width..][..width];
+			match norm {
+				Some(weight) => {
+					kernels.root_mean_square(x, out, weight, config.epsilon);
+				}
+				None => out.copy_from_slice(x),
+			}
 		});
 		self.refuse_unless(finite);
 	}
 
-	/// `x += down(silu(gate(norm(x))) · up(norm(x)))`
-	fn feed_forward(&mut self, layer: &Layer, epsilon: f32) {
+	/// `x += down(silu(gate(norm(x))) · up(norm(x)))`, or with GELU.
+	fn feed_forward(&mut self, layer: &Layer, config: &Config) {
 		let (kernels, pool) = (self.kernels, self.pool);
-		self.norm(&layer.feed_forward_norm, epsilon);
+		self.read(&layer.feed_forward_norm, config);
 		layer.gate_up.multiply(kernels, pool, &self.input, &mut self.gate_up);
 		let (gate_up, stride) = (&self.gate_up, layer.gate_up.width());
 		let hidden = stride / 2;
 		let finite = self.input.fill(kernels, pool, [gate_up.len() / stride, hidden], |row, out| {
 			let (gate, up) = gate_up[row * stride..][..stride].split_at(hidden);
 			out.copy_from_slice(gate);
-			kernels.gate_up(out, up);
+			match config.family.has_gelu() {
+				false => kernels.gate_up(out, up),
+				true => kernels.gelu_up(out, up),
+			}
 		});
 		self.refuse_unless(finite);
 		layer.down.multiply(kernels, pool, &self.input, &mut self.product);
-		self.add_product();
+		self.add_product(&layer.down_norm, config);
 	}
 
-	/// `x += product`
-	fn add_product(&mut self) {
-		self.kernels.add_to(&mut self.x, &self.product);
+	/// `x += product`, or the product's norm, or the product times a number. What is not finite makes x so, which whoever
+	/// reads it next finds.
+	fn add_product(&mut self, norm: &Norm, config: &Config) {
+		let (kernels, width, product) = (self.kernels, config.width, &self.product);
+		match (norm, config.scales.residual) {
+			(None, None) => kernels.add_to(&mut self.x, product),
+			(None, Some(scale)) => kernels.add_multiple(&mut self.x, product, scale),
+			(Some(weight), _) => self.pool.parts(&mut self.x, NORMED_ROWS * width, |first, rows| {
+				let mut normed = vec![0.0; width];
+				for (x, product) in rows.chunks_exact_mut(width).zip(product[first..].chunks_exact(width)) {
+					kernels.root_mean_square(product, &mut normed, weight, config.epsilon);
+					kernels.add_to(x, &normed);
+				}
+			}),
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ pub(crate) fn tiny_model(family: &str, dtype: GgufDtype) -> Gguf {
 pub(crate) fn tiny_model_of(family: &str, dtype: GgufDtype, [vocabulary, context]: [u64; 2]) -> Gguf {
 	const WIDTH: u64 = 32;
 	let key = |name: &str| format!("{family}.{name}");
-	let heads = if family.starts_with("qwen") { 2 } else { 1 };
+	let heads = if family.starts_with("qwen") || family == "olmo2" { 2 } else { 1 };
 	let mut file = Gguf::new()
 		.value("general.architecture", Item::String(family))
 		.value(&key("attention.layer_norm_rms_epsilon"), Item::F32(1e-5))
@@ -165,6 +165,16 @@ pub(crate) fn tiny_model_of(family: &str, dtype: GgufDtype, [vocabulary, context
 	];
 	for (name, size) in sizes {
 		file = file.value(&key(name), Item::U32(size));
+	}
+	let scales: &[_] = match family {
+		"granite" => {
+			&[("embedding_scale", 12.0), ("residual_scale", 0.22), ("attention.scale", 0.3), ("logit_scale", 0.5)]
+		}
+		"gemma2" => &[("attn_logit_softcapping", 50.0), ("final_logit_softcapping", 30.0)],
+		_ => &[],
+	};
+	for (name, scale) in scales {
+		file = file.value(&key(name), Item::F32(*scale));
 	}
 	let (query, hidden) = (32 * heads, 32);
 	let matrices: &[(&str, [u64; 2])] = match family {
@@ -184,8 +194,17 @@ pub(crate) fn tiny_model_of(family: &str, dtype: GgufDtype, [vocabulary, context
 	};
 	file = add(file, "token_embd.weight", &[WIDTH, vocabulary], dtype);
 	file = add(file, "output_norm.weight", &[WIDTH], floats);
-	for (name, shape) in [("attn_norm", [WIDTH]), ("ffn_norm", [WIDTH])] {
-		file = add(file, &format!("blk.0.{name}.weight"), &shape, floats);
+	let norms: &[(&str, u64)] = match family {
+		"olmo2" => {
+			&[("post_attention_norm", WIDTH), ("post_ffw_norm", WIDTH), ("attn_q_norm", query), ("attn_k_norm", 32)]
+		}
+		"gemma2" | "gemma3" => {
+			&[("attn_norm", WIDTH), ("ffn_norm", WIDTH), ("post_attention_norm", WIDTH), ("post_ffw_norm", WIDTH)]
+		}
+		_ => &[("attn_norm", WIDTH), ("ffn_norm", WIDTH)],
+	};
+	for (name, length) in norms {
+		file = add(file, &format!("blk.0.{name}.weight"), &[*length], floats);
 	}
 	for (name, shape) in [("attn_output", [query, WIDTH]), ("ffn_down", [hidden, WIDTH])].iter().chain(matrices) {
 		file = add(file, &format!("blk.0.{name}.weight"), shape, dtype);
@@ -196,7 +215,7 @@ pub(crate) fn tiny_model_of(family: &str, dtype: GgufDtype, [vocabulary, context
 				file = add(file, &format!("blk.0.{name}.bias"), &[columns], floats);
 			}
 		}
-		"qwen3" => {
+		"qwen3" | "gemma3" => {
 			for name in ["attn_q_norm", "attn_k_norm"] {
 				file = add(file, &format!("blk.0.{name}.weight"), &[32], floats);
 			}
@@ -216,6 +235,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 	let safetensors =
 		|header: &str, data: usize| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![1; data]].concat();
 	let output = |file: Gguf| file.tensor("output.weight", &[32, 5], GgufDtype::F16, &weights(GgufDtype::F16, 160));
+	let window = |file: Gguf, family: &str| file.value(&format!("{family}.attention.sliding_window"), Item::U32(1));
 	let factors = |file: Gguf| file.tensor("rope_freqs.weight", &[16], GgufDtype::F32, &1_f32.to_le_bytes().repeat(16));
 	let templates = MODELS.map(|model| ("chat_template", model, source(model).into_bytes()));
 	let files = vec![
@@ -239,6 +259,10 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 		("language_model", "phi3-f16", tiny_model("phi3", GgufDtype::F16).bytes()),
 		("language_model", "qwen2-bf16", tiny_model("qwen2", GgufDtype::Bf16).bytes()),
 		("language_model", "qwen3-iq4_nl", tiny_model("qwen3", GgufDtype::Iq4Nl).bytes()),
+		("language_model", "granite-q8_0", tiny_model("granite", GgufDtype::Q8_0).bytes()),
+		("language_model", "olmo2-q4_0", tiny_model("olmo2", GgufDtype::Q4_0).bytes()),
+		("language_model", "gemma2-f32", window(tiny_model("gemma2", GgufDtype::F32), "gemma2").bytes()),
+		("language_model", "gemma3-q5_1", window(tiny_model("gemma3", GgufDtype::Q5_1), "gemma3").bytes()),
 		("format", "schema", format_seed(0, SCHEMA)),
 		("format", "pattern", format_seed(1, PATTERN)),
 		("safetensors", "three", safetensors(SAFETENSORS, 27)),

@@ -36,7 +36,13 @@ struct PreTokenizer {
 
 const PRE_TOKENIZERS: [PreTokenizer; 7] = [
 	PreTokenizer { names: &["gpt-2"], patterns: &[GPT2], compose: false, whole_parts: false, begins: false },
-	PreTokenizer { names: &["smollm"], patterns: &[DIGIT, GPT2], compose: false, whole_parts: false, begins: false },
+	PreTokenizer {
+		names: &["smollm", "refact"],
+		patterns: &[DIGIT, GPT2],
+		compose: false,
+		whole_parts: false,
+		begins: false,
+	},
 	PreTokenizer {
 		names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
 		patterns: &[LLAMA3],
@@ -44,7 +50,13 @@ const PRE_TOKENIZERS: [PreTokenizer; 7] = [
 		whole_parts: true,
 		begins: true,
 	},
-	PreTokenizer { names: &["smaug-bpe"], patterns: &[LLAMA3], compose: false, whole_parts: false, begins: false },
+	PreTokenizer {
+		names: &["smaug-bpe", "dbrx"],
+		patterns: &[LLAMA3],
+		compose: false,
+		whole_parts: false,
+		begins: false,
+	},
 	PreTokenizer { names: &["gpt-4o"], patterns: &[O200K], compose: false, whole_parts: false, begins: false },
 	PreTokenizer { names: &["tekken"], patterns: &[TEKKEN], compose: false, whole_parts: true, begins: true },
 	PreTokenizer {

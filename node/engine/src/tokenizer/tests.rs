@@ -283,9 +283,14 @@ fn a_tokenizer_that_ends_prompts_or_names_no_token_should_be_refused_by_the_key(
 #[test]
 fn models_that_split_alike_should_have_one_pre_tokenizer() {
 	let text = "I'LL pay 12345 for\n\n  two na\u{ef}ve   caf\u{e9}s!\r\n";
-	for (name, alias) in
-		[("llama-bpe", "llama3"), ("llama-bpe", "llama-v3"), ("llama-bpe", "falcon3"), ("qwen2", "deepseek-r1-qwen")]
-	{
+	for (name, alias) in [
+		("llama-bpe", "llama3"),
+		("llama-bpe", "llama-v3"),
+		("llama-bpe", "falcon3"),
+		("qwen2", "deepseek-r1-qwen"),
+		("smollm", "refact"),
+		("smaug-bpe", "dbrx"),
+	] {
 		let [name, alias] = [name, alias].map(|pre| ids(&from_file(&bytes_tokenizer_file(pre)).unwrap(), text));
 		assert_eq!(name, alias);
 	}

@@ -136,6 +136,8 @@ LOG2_E, LN_2_HIGH, LN_2_LOW = bits(0x3FB8AA3B, 0x3F317218, 0xB102E308)
 ERF_SMALL = bits(0x3E0375D3, 0xBEC0936A, 0x3DE70BD3, 0xBCDB3192, 0x3BA327F8, 0xBA1B2C87)
 ERF_LARGE = bits(0xBF907483, 0xBF22B725, 0xBDD7A66B, 0x3CBA0C81, 0xBB41849A, 0x387248B7, 0x38387987, 0xB6A14F4F)
 (HALF_ROOT,) = bits(0x3F3504F3)
+TANH = bits(0xBEAAAA99, 0x3E088393, 0xBD5C1E2C, 0x3CA91349, 0xBBBAF0D4)
+TANH_GELU_LINEAR, TANH_GELU_CUBIC = bits(0xBFCC422A, 0xBD922279)
 
 
 def polynomial(x, coefficients):
@@ -172,11 +174,29 @@ def gelu(x):
     return (x * F32(0.5)) * (F32(1) + erf(x * HALF_ROOT))
 
 
-def softmax(x, scale, counts):
-    """Of each row's first `counts` values: the terms and their sum. What is behind is +0, which changes no lane."""
-    inside = np.arange(x.shape[-1]) < np.asarray(counts)[..., None]
+def tanh(x):
+    z = np.abs(x)
+    small = fma(z * (z * z), polynomial(z * z, TANH), z)
+    c = minimum(z, F32(10))
+    large = F32(1) - F32(2) / (exp(c + c) + F32(1))
+    return np.copysign(np.where(z > F32(0.625), large, small), x)
+
+
+def tanh_gelu(x):
+    return x / (F32(1) + exp(x * fma(x * x, TANH_GELU_CUBIC, TANH_GELU_LINEAR)))
+
+
+def bounded(x, bound):
+    return x if bound is None else tanh(x * (F32(1) / F32(bound))) * F32(bound)
+
+
+def softmax(x, scale, counts, window=None, bound=None):
+    """Of each row's first `counts` values, the last `window` of them alone if there is one: the terms and their sum. Around
+    them is +0, which changes no lane."""
+    at, counts = np.arange(x.shape[-1]), np.asarray(counts)[..., None]
+    inside = (at < counts) & (at >= counts - (window or x.shape[-1]))
     y = np.where(inside, x * F32(scale), F32(0))
-    check(y)
+    y = bounded(check(y), bound)
     largest = np.where(inside, y, F32(-np.inf)).max(axis=-1, keepdims=True)
     terms = np.where(inside, exp(y - largest), F32(0))
     return terms, reduction(terms)
@@ -247,8 +267,9 @@ def half(x):
 # 7.2.4 and 10.2.2
 
 
-def attention(q, k, v, scale, counts):
-    """Mixed values: queries × heads × dimensions. Query i sees the first `counts[i]` positions; counts never fall."""
+def attention(q, k, v, scale, counts, window=None, bound=None):
+    """Mixed values: queries × heads × dimensions. Query i sees the first `counts[i]` positions, or the last `window` of
+    these; counts never fall. Scores have a bound, or none."""
     queries, heads, size = q.shape
     positions, kv_heads, _ = k.shape
     of = np.arange(heads) // (heads // kv_heads)
@@ -256,7 +277,7 @@ def attention(q, k, v, scale, counts):
     for head in range(heads):
         keys = k[:, of[head]]
         scores[head] = chain(queries, positions, range(size), lambda i: (q[:, head, i, None], keys[:, i]))
-    terms, total = softmax(scores, scale, counts)
+    terms, total = softmax(scores, scale, counts, window, bound)
     mixed = np.zeros((heads, queries, size), F32)
     sums = np.zeros_like(mixed)
     for position in range(positions):

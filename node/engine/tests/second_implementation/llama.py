@@ -20,13 +20,17 @@ from arithmetic import (
     ContextExceeded,
     angles,
     attention,
+    bounded,
+    check,
     chacha20,
     choose,
+    fma,
     half,
     outcome,
     rms_norm,
     rotate,
     silu,
+    tanh_gelu,
 )
 from matrices import FORMATS, read_matrix
 
@@ -90,6 +94,7 @@ class Llama:
         tied = "output.weight" not in file.tensors
         self.output = Biased(self.embedding) if tied else self.biased("output")
         self.blocks = [Block(self, layer) for layer in range(self.layers)]
+        self.scales()
         self.tables()
 
     def value(self, name, default=None):
@@ -109,6 +114,29 @@ class Llama:
         format, (length,), data = self.file.tensors[name]
         return read_matrix(format, length, data).weights[0]
 
+    def scales(self):
+        """What is multiplied by numbers of the file; one where there is none."""
+        self.embedding_scale = self.residual_scale = self.logit_scale = F32(1)
+        self.score_scale = F32(1) / np.sqrt(F32(self.size))
+        if self.family == "granite":
+            self.embedding_scale = F32(self.value("embedding_scale", 0) or 1)
+            self.residual_scale = F32(self.value("residual_scale", 0) or 1)
+            self.score_scale = F32(self.value("attention.scale", 0) or self.score_scale)
+            self.logit_scale = F32(1) / F32(self.value("logit_scale"))
+        self.score_bound = self.logit_bound = None
+        if self.family in ("gemma2", "gemma3"):
+            width = self.value("embedding_length")
+            self.embedding_scale = np.sqrt(F32(width))
+            if self.layers == {"gemma2": 46, "gemma3": 62}[self.family]:
+                self.score_scale = F32(1) / np.sqrt(F32(width // self.heads))
+            self.logit_bound = self.value("final_logit_softcapping", 0) or None
+        if self.family == "gemma2":
+            self.score_bound = self.value("attn_logit_softcapping")
+
+    def add(self, x, product):
+        """x and what a part of a layer adds to it."""
+        return fma(product, self.residual_scale, x)
+
     def tables(self):
         kind = self.value("rope.scaling.type")
         factor = 1.0
@@ -121,9 +149,24 @@ class Llama:
         if kind == "longrope" or any(name in self.file.tensors for name in long):
             factors = self.floats(long[0])
             self.context = min(self.context, self.value("rope.scaling.original_context_length", self.context))
-        self.context = min(self.context, self.value("attention.sliding_window", 0) or self.context)
         base = self.value("rope.freq_base", 10000.0)
-        self.cos, self.sin, self.doubtful = angles(range(self.context), self.rotated, base, factors, factor, amplitude)
+        window = self.value("attention.sliding_window", 4096 if self.family == "gemma2" else 0)
+        has_windows = self.family in ("olmo2", "gemma2", "gemma3")
+        if window and not has_windows:
+            self.context = min(self.context, window)
+        positions = range(self.context)
+        *all, self.doubtful = angles(positions, self.rotated, base, factors, factor, amplitude)
+        # Of each layer: its window, and its tables.
+        self.windows, self.angles = [None] * self.layers, [all] * self.layers
+        if window and has_windows:
+            step = self.value("attention.sliding_window_pattern", {"olmo2": 4, "gemma2": 2, "gemma3": 6}[self.family])
+            local = self.value("rope.freq_base_swa", 10000.0 if self.family == "gemma3" else base)
+            scaling = (None, factor, amplitude) if self.family == "gemma2" else ()
+            *local, doubtful = angles(positions, self.rotated, local, *scaling)
+            self.doubtful += doubtful
+            for layer in range(self.layers):
+                if step[layer] if isinstance(step, list) else step == 0 or (layer + 1) % step:
+                    self.windows[layer], self.angles[layer] = window, local
 
 
 class Biased:
@@ -146,11 +189,11 @@ class Block:
     def __init__(self, model, layer):
         prefix = f"blk.{layer}."
         self.rotates = model.family != "smollm3" or layer % 4 != 3
+        self.active = tanh_gelu if model.family in ("gemma2", "gemma3") else silu
         queries, keys = model.heads * model.size, model.kv_heads * model.size
-        self.norms = [model.floats(f"{prefix}{name}_norm.weight") for name in ("attn", "ffn")]
-        self.head_norms = [None, None]
-        if model.family == "qwen3":
-            self.head_norms = [model.floats(f"{prefix}attn_{part}_norm.weight") for part in "qk"]
+        # None where the family has no such norm.
+        names = ("attn_norm", "attn_q_norm", "attn_k_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+        self.norms = {name: model.floats(f"{prefix}{name}.weight") for name in names}
         self.attn_output = model.biased(f"{prefix}attn_output")
         self.ffn_down = model.biased(f"{prefix}ffn_down")
         if model.family == "phi3":
@@ -162,11 +205,18 @@ class Block:
             return
         self.qkv = [model.biased(f"{prefix}attn_{part}") for part in "qkv"]
         self.gate, self.up = (model.biased(f"{prefix}ffn_{part}") for part in ("gate", "up"))
-        if model.family in ("llama", "smollm3"):
+        if model.family in ("llama", "smollm3", "granite"):
             for part, heads in ((0, model.heads), (1, model.kv_heads)):
                 head = np.concatenate([np.arange(0, model.size, 2), np.arange(1, model.size, 2)])
                 order = (np.arange(heads)[:, None] * model.size + head).reshape(-1)
                 self.qkv[part] = self.qkv[part].columns(order)
+
+    def norm(self, name, x, epsilon):
+        """The norm of rows of x, each cut into pieces as long as the norm's weights; or x, where there is none."""
+        weights = self.norms[name]
+        if weights is None:
+            return x
+        return rms_norm(x.reshape(len(x), -1, len(weights)), weights, epsilon).reshape(x.shape)
 
 
 class Sequence:
@@ -183,29 +233,28 @@ class Sequence:
         model = self.model
         positions = np.arange(self.length, self.length + len(tokens))
         self.length += len(tokens)
-        x = model.embedding.rows(np.array(tokens))
-        scale = F32(1) / np.sqrt(F32(model.size))
+        x = model.embedding.rows(np.array(tokens)) * model.embedding_scale
         for layer, block in enumerate(model.blocks):
-            h = rms_norm(x, block.norms[0], model.epsilon)
-            q, k, v = (matrix.multiply(h).reshape(len(h), -1, model.size) for matrix in block.qkv)
-            q, k = (
-                part if weights is None else rms_norm(part, weights, model.epsilon)
-                for part, weights in zip((q, k), block.head_norms)
-            )
+            h = block.norm("attn_norm", x, model.epsilon)
+            q, k, v = (matrix.multiply(h) for matrix in block.qkv)
+            q, k = block.norm("attn_q_norm", q, model.epsilon), block.norm("attn_k_norm", k, model.epsilon)
+            q, k, v = (part.reshape(len(h), -1, model.size) for part in (q, k, v))
             if block.rotates:
-                q, k = (rotate(part, model.cos[positions], model.sin[positions]) for part in (q, k))
+                cos, sin = (table[positions] for table in model.angles[layer])
+                q, k = (rotate(part, cos, sin) for part in (q, k))
             self.keys[layer] = np.concatenate([self.keys[layer], half(k)])
             self.values[layer] = np.concatenate([self.values[layer], half(v)])
             if layer + 1 == model.layers:
                 # What the last layer adds elsewhere is not on the answer's way.
                 x, q, positions = x[-1:], q[-1:], positions[-1:]
-            mixed = attention(q, self.keys[layer], self.values[layer], scale, positions + 1)
-            x = x + block.attn_output.multiply(mixed)
-            h = rms_norm(x, block.norms[1], model.epsilon)
-            h = silu(block.gate.multiply(h)) * block.up.multiply(h)
-            x = x + block.ffn_down.multiply(h)
+            seen = model.score_scale, positions + 1, model.windows[layer], model.score_bound
+            mixed = attention(q, self.keys[layer], self.values[layer], *seen)
+            x = model.add(x, block.norm("post_attention_norm", block.attn_output.multiply(mixed), model.epsilon))
+            h = block.norm("ffn_norm", x, model.epsilon)
+            h = block.active(block.gate.multiply(h)) * block.up.multiply(h)
+            x = model.add(x, block.norm("post_ffw_norm", block.ffn_down.multiply(h), model.epsilon))
         row = rms_norm(x, model.output_norm, model.epsilon)
-        return row, model.output.multiply(row)[0]
+        return row, bounded(check(model.output.multiply(row)[0] * model.logit_scale), model.logit_bound)
 
 
 def answer(model, question):

@@ -195,11 +195,32 @@ impl Shape {
 		floats(&mut file, "output_norm.weight".into(), width, 1.0, 0.3);
 		for layer in 0..self.layers() {
 			let name = |part: &str| format!("blk.{layer}.{part}");
-			floats(&mut file, name("attn_norm.weight"), width, 1.0, 0.3);
-			floats(&mut file, name("ffn_norm.weight"), width, 1.0, 0.3);
-			if family == "qwen3" {
-				floats(&mut file, name("attn_q_norm.weight"), head, 1.0, 0.3);
-				floats(&mut file, name("attn_k_norm.weight"), head, 1.0, 0.3);
+			let norms: &[(&str, usize)] = match family {
+				"qwen3" => &[("attn_norm", width), ("ffn_norm", width), ("attn_q_norm", head), ("attn_k_norm", head)],
+				"olmo2" => &[
+					("post_attention_norm", width),
+					("post_ffw_norm", width),
+					("attn_q_norm", query),
+					("attn_k_norm", kv),
+				],
+				"gemma2" => &[
+					("attn_norm", width),
+					("ffn_norm", width),
+					("post_attention_norm", width),
+					("post_ffw_norm", width),
+				],
+				"gemma3" => &[
+					("attn_norm", width),
+					("ffn_norm", width),
+					("post_attention_norm", width),
+					("post_ffw_norm", width),
+					("attn_q_norm", head),
+					("attn_k_norm", head),
+				],
+				_ => &[("attn_norm", width), ("ffn_norm", width)],
+			};
+			for (part, length) in norms {
+				floats(&mut file, name(&format!("{part}.weight")), *length, 1.0, 0.3);
 			}
 			let attention: &[(&str, usize)] = match family {
 				"phi3" if self.biased => &[("qkv", query + 2 * kv)],
@@ -245,12 +266,31 @@ impl Shape {
 			("attention.key_length", self.head),
 			("rope.dimension_count", self.rotated),
 			("context_length", CONTEXT),
+			// Of two layers, the first; late queries do not see the first block of positions.
+			("attention.sliding_window_pattern", 2),
+			("attention.sliding_window", 50),
 		];
+		let has_windows = matches!(self.family, "olmo2" | "gemma2" | "gemma3");
+		let sizes = &sizes[..if has_windows { sizes.len() } else { sizes.len() - 2 }];
 		for (name, size) in sizes {
-			file.value(&key(name), 4, (size as u32).to_le_bytes());
+			file.value(&key(name), 4, (*size as u32).to_le_bytes());
 		}
 		let mut float = |name: &str, value: f32| file.value(&key(name), 6, value.to_le_bytes());
 		float("attention.layer_norm_rms_epsilon", 1e-5);
+		if self.family == "granite" {
+			float("embedding_scale", 12.3);
+			float("residual_scale", 0.22);
+			float("attention.scale", 0.3);
+			float("logit_scale", 0.7);
+		}
+		if self.family == "gemma2" {
+			float("attn_logit_softcapping", 5.3);
+			float("final_logit_softcapping", 3.1);
+		}
+		if self.family == "gemma3" {
+			float("rope.freq_base_swa", 1_000.0);
+			float("rope.scaling.factor", 8.0);
+		}
 		match self.rope {
 			Rope::Plain => (),
 			Rope::Freqs => float("rope.freq_base", 500_000.0),

@@ -1,7 +1,7 @@
 use super::super::lanes::soft_fma;
 use super::super::pool::Pool;
 use super::super::quant::columns::half_to_f32;
-use super::super::tests::{bits, exp, lanes_and_tree, noisy, other_tiers, scalar};
+use super::super::tests::{bits, exp, lanes_and_tree, noisy, other_tiers, scalar, tanh};
 use super::*;
 use crate::tests::Noise;
 
@@ -13,6 +13,8 @@ const SCALE: f32 = 0.125;
 /// Keys, values and queries of some positions, each of which is a row of all heads.
 struct Made {
 	dimension: usize,
+	window: usize,
+	bound: Option<f32>,
 	keys: Vec<f32>,
 	values: Vec<f32>,
 	queries: Vec<f32>,
@@ -22,7 +24,14 @@ impl Made {
 	fn new(positions: usize, dimension: usize) -> Self {
 		let mut noise = Noise(21);
 		let mut rows = |heads: usize| noisy(&mut noise, positions * heads * dimension);
-		Self { dimension, keys: rows(KV_HEADS), values: rows(KV_HEADS), queries: rows(HEADS) }
+		Self {
+			dimension,
+			window: usize::MAX,
+			bound: None,
+			keys: rows(KV_HEADS),
+			values: rows(KV_HEADS),
+			queries: rows(HEADS),
+		}
 	}
 
 	fn cache(&self) -> KvCache {
@@ -50,7 +59,9 @@ impl Made {
 				position: range.start,
 				heads: 0..HEADS,
 				group: GROUP,
+				window: self.window,
 				scale: SCALE,
+				bound: self.bound,
 			};
 			finite.fetch_and(kernels.attend(queries, cache, 0, block), std::sync::atomic::Ordering::Relaxed);
 		});
@@ -66,9 +77,17 @@ impl Made {
 			half_to_f32(HalfLanes::nearest(&[value; WIDTH]).0[0])
 		};
 		let score = |at: usize| (0..dimension).fold(0.0, |sum, d| soft_fma(query[d], rounded(&self.keys, at, d), sum));
-		let scores: Vec<f32> = (0..=position).map(|at| score(at) * SCALE).collect();
+		let from = (position + 1).saturating_sub(self.window);
+		let scores: Vec<f32> = (from..=position)
+			.map(|at| score(at) * SCALE)
+			.map(|score| match self.bound {
+				Some(bound) => tanh(score * (1.0 / bound)) * bound,
+				None => score,
+			})
+			.collect();
 		let maximum = scores.iter().copied().fold(f32::MIN, f32::max);
-		let terms: Vec<f32> = scores.iter().map(|score| exp(score - maximum)).collect();
+		let mut terms = vec![0.0; from];
+		terms.extend(scores.iter().map(|score| exp(score - maximum)));
 		let sum = lanes_and_tree(terms.len(), &|at, sum| sum + terms[at]);
 		let mixed = |d: usize| {
 			let chain = |(block, terms): (usize, &[f32])| {
@@ -98,6 +117,36 @@ fn mixed_values_should_be_chains_of_256_positions_of_halves() {
 				assert!(bits(&actual) == bits(&expected), "{dimension}, {range:?} on {:?}", kernels.tier());
 			}
 		}
+	}
+}
+
+#[test]
+fn a_window_and_a_bound_should_be_those_of_the_plain_formula() {
+	for (window, bound) in [(1, None), (7, Some(0.5)), (150, None), (256, Some(50.0)), (300, None), (600, Some(1.0))] {
+		let made = Made { window, bound, ..Made::new(530, 32) };
+		let cache = made.cache();
+		for range in [0..9, 250..262, 300..301, 405..409, 509..516, 526..530] {
+			let expected: Vec<f32> = range
+				.clone()
+				.flat_map(|position| (0..HEADS).map(move |head| (position, head)))
+				.flat_map(|(position, head)| made.by_hand(position, head))
+				.collect();
+			for kernels in other_tiers().into_iter().chain([scalar()]) {
+				let actual = made.mixed(kernels, &cache, range.clone()).unwrap();
+				assert!(bits(&actual) == bits(&expected), "{window}, {bound:?}, {range:?} on {:?}", kernels.tier());
+			}
+		}
+	}
+}
+
+#[test]
+fn a_score_that_is_not_finite_should_be_found_in_spite_of_a_bound_but_not_outside_of_the_window() {
+	let mut made = Made { window: 5, bound: Some(50.0), ..Made::new(40, 32) };
+	made.keys[20 * KV_HEADS * 32 + 5] = 65_520.0;
+	let cache = made.cache();
+	for kernels in other_tiers().into_iter().chain([scalar()]) {
+		let is_found = |position| made.mixed(kernels, &cache, position..position + 1).is_none();
+		assert_eq!([19, 20, 24, 25, 39].map(is_found), [false, true, true, false, false], "{:?}", kernels.tier());
 	}
 }
 

@@ -1,19 +1,20 @@
 //! What a file says about its model.
 
 mod meaning;
+mod rope;
+mod scales;
+mod window;
 
 use super::linear::invalid;
 use crate::gguf::{GgufError, GgufFile, Strings};
 use crate::EngineError;
+pub(super) use rope::Rope;
+use rope::{LONG_FACTORS, SHORT_FACTORS};
+pub(super) use scales::Scales;
+pub(super) use window::Windows;
 
 /// What the tables of angles may take in any file, in bytes. Beyond that, they may not be larger than the tensors.
 const TABLE_BYTES: u64 = 4 << 20;
-
-/// What frequencies are divided by: in texts of every length (Llama 3), and in those up to the length that the model was
-/// first trained for and in longer ones (LongRoPE).
-const ALL_FACTORS: &str = "rope_freqs.weight";
-const SHORT_FACTORS: &str = "rope_factors_short.weight";
-const LONG_FACTORS: &str = "rope_factors_long.weight";
 
 /// The families that share this architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,15 @@ pub(super) enum Family {
 	Phi3,
 	/// As Llama, but for every fourth layer, where nothing rotates.
 	SmolLm3,
+	/// As Llama, with [`Scales`].
+	Granite,
+	/// As Qwen2 without biases, with norms of what layers add in place of those of what they read, and of all queries and
+	/// all keys of a position.
+	Olmo2,
+	/// As Qwen2 without biases, with norms of what layers read and add, [`Scales`], [`Windows`], and GELU.
+	Gemma2,
+	/// As Gemma2, with a norm of each head of queries and keys. Windows have angles of their own.
+	Gemma3,
 }
 
 /// Of so many layers of SmolLM3, the last has no rotation. Its files do not say.
@@ -35,7 +45,17 @@ const SMOLLM3_STEP: usize = 4;
 
 impl Family {
 	/// Every family.
-	pub const ALL: [Self; 5] = [Self::Llama, Self::Qwen2, Self::Qwen3, Self::Phi3, Self::SmolLm3];
+	pub const ALL: [Self; 9] = [
+		Self::Llama,
+		Self::Qwen2,
+		Self::Qwen3,
+		Self::Phi3,
+		Self::SmolLm3,
+		Self::Granite,
+		Self::Olmo2,
+		Self::Gemma2,
+		Self::Gemma3,
+	];
 
 	/// What files call it.
 	pub const fn name(self) -> &'static str {
@@ -45,12 +65,27 @@ impl Family {
 			Self::Qwen3 => "qwen3",
 			Self::Phi3 => "phi3",
 			Self::SmolLm3 => "smollm3",
+			Self::Granite => "granite",
+			Self::Olmo2 => "olmo2",
+			Self::Gemma2 => "gemma2",
+			Self::Gemma3 => "gemma3",
 		}
 	}
 
 	/// Whether files have pairs of neighbours rotate.
 	pub const fn rotates_neighbours(self) -> bool {
-		matches!(self, Self::Llama | Self::SmolLm3)
+		matches!(self, Self::Llama | Self::SmolLm3 | Self::Granite)
+	}
+
+	/// Whether some layers may see a window alone. Of the others, a window shortens the context: within it, attention to
+	/// all is what the model does.
+	pub const fn has_windows(self) -> bool {
+		matches!(self, Self::Olmo2 | Self::Gemma2 | Self::Gemma3)
+	}
+
+	/// Whether gates are GELUs, not SiLUs.
+	pub const fn has_gelu(self) -> bool {
+		matches!(self, Self::Gemma2 | Self::Gemma3)
 	}
 
 	/// The family that a file says it is of.
@@ -83,49 +118,18 @@ pub(super) struct Config {
 	pub epsilon: f32,
 	pub rope_base: f64,
 	pub rope: Rope,
+	pub scales: Scales,
+	/// What some layers see, if not all.
+	pub windows: Option<Windows>,
 }
 
-/// How angles are scaled.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rope {
-	/// What every angle is divided by.
-	pub factor: f64,
-	/// The tensor of what each frequency is divided by.
-	pub factors: Option<&'static str>,
-	/// What cosines and sines are multiplied by.
-	pub amplitude: f64,
-}
-
-impl Rope {
-	fn read(file: &GgufFile<'_>, key: &dyn Fn(&str) -> String) -> Result<Self, EngineError> {
-		let error = |error: GgufError| invalid(error.to_string());
-		// A number that angles can be divided by or cosines multiplied.
-		let positive = |name: &str| match file.find::<f32>(&key(name)).map_err(error)? {
-			Some(value) if !value.is_normal() || value < 0.0 => {
-				Err(invalid(format!("{} is {value}, expected a positive number", key(name))))
-			}
-			value => Ok(value.map(f64::from)),
-		};
-		let scaling: Option<&str> = file.find(&key("rope.scaling.type")).map_err(error)?;
-		let factor = match scaling {
-			Some("none" | "longrope") => None,
-			// Files that say a factor alone mean it so.
-			None | Some("linear") => positive("rope.scaling.factor")?.or(positive("rope.scale_linear")?),
-			Some(other) => {
-				return Err(invalid(format!(
-					"rope scaling {other:?} is not supported: only \"linear\" and \"longrope\" are"
-				)))
-			}
-		};
-		let [all, short, long] = [ALL_FACTORS, SHORT_FACTORS, LONG_FACTORS].map(|name| file.tensor(name).is_some());
-		let factors = match (all, short || long || scaling == Some("longrope")) {
-			(true, true) => return Err(invalid("rope factors for every length and for short and long texts".into())),
-			(true, false) => Some(ALL_FACTORS),
-			(false, true) => Some(SHORT_FACTORS),
-			(false, false) => None,
-		};
-		let amplitude = positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
-		Ok(Self { factor: factor.unwrap_or(1.0), factors, amplitude })
+/// A number that can be multiplied by or divided by, if the file has it.
+fn positive(file: &GgufFile<'_>, key: &str) -> Result<Option<f32>, EngineError> {
+	match file.find::<f32>(key).map_err(|error| invalid(error.to_string()))? {
+		Some(value) if !value.is_normal() || value < 0.0 => {
+			Err(invalid(format!("{key} is {value}, expected a positive number")))
+		}
+		value => Ok(value),
 	}
 }
 
@@ -151,10 +155,9 @@ impl Config {
 			None => heads,
 			Some(_) => size("attention.head_count_kv", 1 << 10)?,
 		};
-		let rope = Rope::read(file, &key)?;
+		let rope = Rope::read(file, family)?;
 		let mut context = size("context_length", 1 << 20)?;
-		// Within the window, attention to all is what the model does.
-		let window = optional("attention.sliding_window")?.filter(|window| *window > 0);
+		let window = optional("attention.sliding_window")?.filter(|window| *window > 0 && !family.has_windows());
 		// Longer texts have other factors, from their first position on.
 		let original = match rope.factors {
 			Some(SHORT_FACTORS) => Some(size("rope.scaling.original_context_length", 1 << 20)?),
@@ -173,9 +176,11 @@ impl Config {
 		};
 		let epsilon = float("attention.layer_norm_rms_epsilon")?
 			.ok_or_else(|| invalid(format!("{} is missing", key("attention.layer_norm_rms_epsilon"))))?;
+		let layers = size("block_count", 1 << 10)?;
+		let rope_base = float("rope.freq_base")?.unwrap_or(10_000.0);
 		let config = Self {
 			family,
-			layers: size("block_count", 1 << 10)?,
+			layers,
 			width,
 			hidden: size("feed_forward_length", 1 << 18)?,
 			heads,
@@ -185,12 +190,14 @@ impl Config {
 			vocabulary,
 			context,
 			epsilon,
-			rope_base: f64::from(float("rope.freq_base")?.unwrap_or(10_000.0)),
+			rope_base: f64::from(rope_base),
+			scales: Scales::read(file, family, [layers, width, heads, head])?,
+			windows: Windows::read(file, family, layers, (rope_base, &rope))?,
 			rope,
 		};
 		config.check(&key)?;
-		meaning::check_keys(file, &key, config.head)?;
-		let table_bytes = (config.context * config.head * size_of::<f32>()) as u64;
+		meaning::check_keys(file, &config)?;
+		let table_bytes = (config.tables() * config.context * config.head * size_of::<f32>()) as u64;
 		if table_bytes > TABLE_BYTES.max(file.tensor_bytes()) {
 			return Err(invalid(format!(
 				"a context of {} positions is too long for such a small file",
@@ -228,8 +235,11 @@ impl Config {
 			let name = key("attention.layer_norm_rms_epsilon");
 			return Err(invalid(format!("{name} is {epsilon}, expected a positive number")));
 		}
-		if !rope_base.is_finite() || rope_base < 1.0 {
-			return Err(invalid(format!("{} is {rope_base}, expected at least 1", key("rope.freq_base"))));
+		let local_base = self.windows.as_ref().map_or(rope_base, |windows| windows.rope_base);
+		for (name, base) in [("rope.freq_base", rope_base), ("rope.freq_base_swa", local_base)] {
+			if !base.is_finite() || base < 1.0 {
+				return Err(invalid(format!("{} is {base}, expected at least 1", key(name))));
+			}
 		}
 		Ok(())
 	}
@@ -237,6 +247,32 @@ impl Config {
 	/// Whether queries and keys of a layer rotate.
 	pub fn rotates(&self, layer: usize) -> bool {
 		self.family != Family::SmolLm3 || !(layer + 1).is_multiple_of(SMOLLM3_STEP)
+	}
+
+	/// How many tables of angles there are.
+	pub fn tables(&self) -> usize {
+		1 + usize::from(self.local_windows().is_some())
+	}
+
+	/// The windows, if layers that have one rotate otherwise than those that see all.
+	pub fn local_windows(&self) -> Option<&Windows> {
+		let is_other = |windows: &&Windows| (windows.rope_base, &windows.rope) != (self.rope_base, &self.rope);
+		self.windows.as_ref().filter(is_other)
+	}
+
+	/// How many positions a layer sees, its own among them, if not all.
+	pub fn window(&self, layer: usize) -> Option<usize> {
+		self.windows.as_ref().filter(|windows| windows.layers[layer]).map(|windows| windows.size)
+	}
+
+	/// Whether what a layer's parts read is normed.
+	pub fn norms_inputs(&self) -> bool {
+		self.family != Family::Olmo2
+	}
+
+	/// Whether what a layer's parts add is normed.
+	pub fn norms_outputs(&self) -> bool {
+		matches!(self.family, Family::Olmo2 | Family::Gemma2 | Family::Gemma3)
 	}
 
 	/// Whether a tensor may be left over: within the original context, the factors of longer ones are not used.

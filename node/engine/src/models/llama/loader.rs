@@ -101,28 +101,34 @@ impl<'a, 'p> Loader<'a, 'p> {
 
 	/// The weights of a layer.
 	pub fn layer(&self, layer: usize) -> Result<Layer, EngineError> {
-		let Config { width, hidden, heads, head, family, .. } = *self.config;
+		let Config { width, hidden, heads, kv_heads, head, family, .. } = *self.config;
 		let name = |part: &str| format!("blk.{layer}.{part}");
 		let plain = |part: &str| self.biased(&name(part), hidden, width, |column| column);
 		let gate_up = match family {
 			Family::Phi3 => self.only(&name("ffn_up"), 2 * hidden, width)?,
-			Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::SmolLm3 => {
-				Linear::new(vec![plain("ffn_gate")?, plain("ffn_up")?])
-			}
+			_ => Linear::new(vec![plain("ffn_gate")?, plain("ffn_up")?]),
 		};
-		let head_norm = |part: &str| match family {
-			Family::Qwen3 => self.vector(&name(&format!("attn_{part}_norm.weight")), head).map(Some),
-			Family::Llama | Family::Qwen2 | Family::Phi3 | Family::SmolLm3 => Ok(None),
+		let norm = |there: bool, part: &str, length: usize| match there {
+			true => self.vector(&name(&format!("{part}.weight")), length).map(Some),
+			false => Ok(None),
 		};
+		let head_norm = |part: &str, heads: usize| match family {
+			Family::Qwen3 | Family::Gemma3 => norm(true, &format!("attn_{part}_norm"), head),
+			Family::Olmo2 => norm(true, &format!("attn_{part}_norm"), heads * head),
+			_ => Ok(None),
+		};
+		let (inputs, outputs) = (self.config.norms_inputs(), self.config.norms_outputs());
 		Ok(Layer {
-			attention_norm: self.vector(&name("attn_norm.weight"), width)?,
+			attention_norm: norm(inputs, "attn_norm", width)?,
 			query_key_value: self.query_key_value(layer)?,
-			query_norm: head_norm("q")?,
-			key_norm: head_norm("k")?,
+			query_norm: head_norm("q", heads)?,
+			key_norm: head_norm("k", kv_heads)?,
 			attention_out: self.only(&name("attn_output"), width, heads * head)?,
-			feed_forward_norm: self.vector(&name("ffn_norm.weight"), width)?,
+			attention_out_norm: norm(outputs, "post_attention_norm", width)?,
+			feed_forward_norm: norm(inputs, "ffn_norm", width)?,
 			gate_up,
 			down: self.only(&name("ffn_down"), width, hidden)?,
+			down_norm: norm(outputs, "post_ffw_norm", width)?,
 		})
 	}
 

@@ -60,7 +60,7 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		part.min(file.tensor_bytes()).saturating_add(CHECKED_BYTES).saturating_mul(LOADING_THREADS),
 		file.held_bytes(),
 		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
-		product(&[config.context, config.head]),
+		product(&[config.tables(), config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
 		// Their logits, beside the one row of each request.

@@ -42,6 +42,7 @@ fn shape(family: &'static str, dtype: GgufDtype) -> Shape {
 		rope_base: 10_000.0,
 		tied: true,
 		biased: false,
+		window: 9,
 	}
 }
 
@@ -155,7 +156,7 @@ fn check(model: &Llama, tokens: &[u32], all_tiers: bool) {
 
 #[test]
 fn loading_should_tell_of_more_and_more_bytes_up_to_all() {
-	for family in ["llama", "qwen2", "qwen3", "phi3"] {
+	for family in Family::ALL.map(Family::name) {
 		let bytes = made_up(family, GgufDtype::Q4_1);
 		let file = GgufFile::parse(&bytes).unwrap();
 		let mut told = Vec::new();
@@ -184,8 +185,8 @@ fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_seque
 	for dtype in [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs] {
 		check(&load(&wide("llama", dtype).file()).unwrap(), &tokens[..20], true);
 	}
-	for family in ["qwen2", "qwen3", "phi3", "smollm3"] {
-		check(&load(&made_up(family, GgufDtype::Q4_1)).unwrap(), &tokens, true);
+	for family in Family::ALL.into_iter().skip(1) {
+		check(&load(&made_up(family.name(), GgufDtype::Q4_1)).unwrap(), &tokens, true);
 	}
 }
 
@@ -219,7 +220,7 @@ fn what_a_model_cannot_read_should_be_an_error() {
 #[test]
 fn values_that_overflow_should_be_a_refusal() {
 	let mut model = load(&made_up("llama", GgufDtype::Q4_1)).unwrap();
-	model.layers[1].feed_forward_norm.fill(f32::MAX);
+	model.layers[1].feed_forward_norm.as_mut().unwrap().fill(f32::MAX);
 	let pool = Pool::new(2).unwrap();
 	for kernels in tiers() {
 		for tokens in [&[1][..], &[1, 2, 3, 4, 5]] {
@@ -484,19 +485,29 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 	};
 	let size_of = |name: &str| file.get::<u32>(&format!("{family}.{name}")).unwrap() as usize;
 	let (rotated, head_size) = (size_of("rope.dimension_count"), size_of("attention.key_length"));
-	let rotate = |head: &mut [f64], position: usize| {
+	let rotate = |head: &mut [f64], position: usize, base: f64, factor: f64| {
 		for i in 0..rotated / 2 {
-			let angle = position as f64 / 10_000.0_f64.powf(2.0 * i as f64 / rotated as f64);
-			let neighbours = matches!(family, "llama" | "smollm3");
+			let angle = position as f64 / base.powf(2.0 * i as f64 / rotated as f64) / factor;
+			let neighbours = matches!(family, "llama" | "smollm3" | "granite");
 			let (a, b) = if neighbours { (2 * i, 2 * i + 1) } else { (i, i + rotated / 2) };
 			let (x, y) = (head[a], head[b]);
 			head[a] = x * angle.cos() - y * angle.sin();
 			head[b] = x * angle.sin() + y * angle.cos();
 		}
 	};
+	let scale = |name: &str, none: f64| file.find::<f32>(&format!("{family}.{name}")).unwrap().map_or(none, f64::from);
 	let embedding = weights("token_embd.weight");
+	let residual = scale("residual_scale", 1.0);
+	let bound = |value: f64, name: &str| match file.find::<f32>(&format!("{family}.{name}")).unwrap() {
+		Some(bound) => f64::from(bound) * (value / f64::from(bound)).tanh(),
+		None => value,
+	};
+	let is_gemma = matches!(family, "gemma2" | "gemma3");
+	let embedding_scale = if is_gemma { (WIDTH as f64).sqrt() } else { scale("embedding_scale", 1.0) };
+	let score_scale = scale("attention.scale", 1.0 / (head_size as f64).sqrt());
 	let mut rows: Vec<Vec<f64>> =
 		tokens.iter().map(|token| embedding[*token as usize * WIDTH..][..WIDTH].to_vec()).collect();
+	rows.iter_mut().flatten().for_each(|x| *x *= embedding_scale);
 	for layer in 0..size_of("block_count") {
 		let name = |part: &str| format!("blk.{layer}.{part}");
 		let times = |x: &[f64], part: &str| -> Vec<f64> {
@@ -510,12 +521,24 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 		let norm_heads = |values: &mut [f64], part: &str| {
 			let name = name(&format!("attn_{part}_norm.weight"));
 			if file.tensor(&name).is_some() {
-				values.chunks_exact_mut(head_size).for_each(|head| head.copy_from_slice(&norm(head, &weights(&name))));
+				let weights = weights(&name);
+				values.chunks_exact_mut(weights.len()).for_each(|part| part.copy_from_slice(&norm(part, &weights)));
 			}
+		};
+		let norm_if = |x: &[f64], part: &str| match name(&format!("{part}.weight")) {
+			name if file.tensor(&name).is_some() => norm(x, &weights(&name)),
+			_ => x.to_vec(),
+		};
+		let window = file.find::<u32>(&format!("{family}.attention.sliding_window")).unwrap();
+		let window = window.filter(|_| layer % 2 == 0).map_or(usize::MAX, |window| window as usize);
+		let (base, factor) = match (family, window) {
+			("gemma3", usize::MAX) => (10_000.0, 2.0),
+			("gemma3", _) => (1_000.0, 1.0),
+			_ => (10_000.0, 1.0),
 		};
 		let mut seen: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
 		for (position, x) in rows.iter_mut().enumerate() {
-			let h = norm(x, &weights(&name("attn_norm.weight")));
+			let h = norm_if(x, "attn_norm");
 			let [mut q, mut k, v] = if family == "phi3" {
 				let all = times(&h, "attn_qkv");
 				let (q, rest) = all.split_at(HEADS * head_size);
@@ -527,9 +550,8 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 			norm_heads(&mut q, "q");
 			norm_heads(&mut k, "k");
 			if family != "smollm3" || layer % 4 != 3 {
-				q.chunks_exact_mut(head_size)
-					.chain(k.chunks_exact_mut(head_size))
-					.for_each(|head| rotate(head, position));
+				let heads = q.chunks_exact_mut(head_size).chain(k.chunks_exact_mut(head_size));
+				heads.for_each(|head| rotate(head, position, base, factor));
 			}
 			let halves = |values: &[f64]| values.iter().map(|value| nearest_half(*value)).collect();
 			seen.push((halves(&k), halves(&v)));
@@ -537,17 +559,18 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 			for head in 0..HEADS {
 				let of = |values: &[f64]| values[head / (HEADS / KV_HEADS) * head_size..][..head_size].to_vec();
 				let query = &q[head * head_size..][..head_size];
-				let terms: Vec<f64> =
-					seen.iter().map(|(k, _)| (dot(query, &of(k)) / (head_size as f64).sqrt()).exp()).collect();
+				let seen = &seen[seen.len().saturating_sub(window)..];
+				let score = |k| bound(dot(query, &of(k)) * score_scale, "attn_logit_softcapping");
+				let terms: Vec<f64> = seen.iter().map(|(k, _)| score(k).exp()).collect();
 				let total = terms.iter().sum::<f64>();
-				for (term, (_, v)) in terms.iter().zip(&seen) {
+				for (term, (_, v)) in terms.iter().zip(seen) {
 					let out = &mut mixed[head * head_size..][..head_size];
 					out.iter_mut().zip(of(v)).for_each(|(out, v)| *out += term / total * v);
 				}
 			}
-			let out = times(&mixed, "attn_output");
-			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
-			let h = norm(x, &weights(&name("ffn_norm.weight")));
+			let out = norm_if(&times(&mixed, "attn_output"), "post_attention_norm");
+			x.iter_mut().zip(out).for_each(|(x, out)| *x += residual * out);
+			let h = norm_if(x, "ffn_norm");
 			let (gate, up) = if family == "phi3" {
 				let mut gate = times(&h, "ffn_up");
 				let up = gate.split_off(HIDDEN);
@@ -555,9 +578,16 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 			} else {
 				(times(&h, "ffn_gate"), times(&h, "ffn_up"))
 			};
-			let h: Vec<f64> = gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up).collect();
-			let out = times(&h, "ffn_down");
-			x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
+			let active = |gate: f64| match is_gemma {
+				true => {
+					let within = (2.0 / std::f64::consts::PI).sqrt() * (gate + 0.044_715 * gate.powi(3));
+					0.5 * gate * (1.0 + within.tanh())
+				}
+				false => gate / (1.0 + (-gate).exp()),
+			};
+			let h: Vec<f64> = gate.iter().zip(up).map(|(gate, up)| active(*gate) * up).collect();
+			let out = norm_if(&times(&h, "ffn_down"), "post_ffw_norm");
+			x.iter_mut().zip(out).for_each(|(x, out)| *x += residual * out);
 		}
 	}
 	let hidden = norm(&rows[tokens.len() - 1], &weights("output_norm.weight"));
@@ -568,6 +598,7 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 	if file.tensor("output.bias").is_some() {
 		logits.iter_mut().zip(weights("output.bias")).for_each(|(logit, bias)| *logit += bias);
 	}
+	logits.iter_mut().for_each(|logit| *logit = bound(*logit / scale("logit_scale", 1.0), "final_logit_softcapping"));
 	[hidden, logits]
 }
 
@@ -575,8 +606,7 @@ fn plain(family: &str, file: &GgufFile<'_>, tokens: &[u32]) -> [Vec<f64>; 2] {
 fn each_family_should_compute_what_a_plain_forward_pass_does() {
 	let pool = Pool::new(1).unwrap();
 	let tokens: Vec<u32> = (0..21).map(|at| (at * at * 7 + at * 3 + 1) % VOCABULARY as u32).collect();
-	let families = ["llama", "qwen2", "qwen3", "phi3", "smollm3"];
-	let plainly = families.map(|family| shape(family, GgufDtype::F32));
+	let plainly = Family::ALL.map(Family::name).map(|family| shape(family, GgufDtype::F32));
 	let biased = plainly.map(|shape| Shape { tied: false, biased: true, ..shape });
 	// As in Phi-4-mini, a part of each head rotates.
 	let partial = ["qwen2", "qwen3", "phi3"].map(|family| Shape { head: 2 * HEAD, ..shape(family, GgufDtype::F32) });

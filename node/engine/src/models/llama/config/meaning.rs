@@ -2,7 +2,7 @@
 //!
 //! A file that has one with a value that matters is refused by the key's name: it would be computed as another model.
 
-use super::invalid;
+use super::{invalid, Config, Family, Scales};
 use crate::gguf::{GgufError, GgufFile, Value};
 use crate::EngineError;
 
@@ -16,7 +16,7 @@ enum Neutral {
 	Yes,
 	/// The number is the size of a head.
 	Head,
-	/// The number is what scores are multiplied by anyway, one by the root of the size of a head, or zero.
+	/// The number is what scores are multiplied by anyway, or zero.
 	ScoreScale,
 }
 
@@ -48,6 +48,10 @@ const KEYS: [(&str, Neutral); 24] = [
 	("pooling_type", Neutral::No),
 ];
 
+/// Those of Granite alone: a file that says no to the first has no rotation, one with the second reads pictures.
+const GRANITE_KEYS: [(&str, Neutral); 2] =
+	[("rope.scaling.finetuned", Neutral::Yes), ("deepstack_mapping", Neutral::No)];
+
 fn number(value: &Value<'_>) -> Option<f64> {
 	Some(match value {
 		Value::U8(value) => f64::from(*value),
@@ -65,10 +69,12 @@ fn number(value: &Value<'_>) -> Option<f64> {
 	})
 }
 
-/// Refuses a file with a key that changes what is computed; `head` is the size of a head.
-pub(super) fn check_keys(file: &GgufFile<'_>, key: &dyn Fn(&str) -> String, head: usize) -> Result<(), EngineError> {
-	for (name, neutral) in KEYS {
-		let name = key(name);
+/// Refuses a file with a key that changes what is computed.
+pub(super) fn check_keys(file: &GgufFile<'_>, config: &Config) -> Result<(), EngineError> {
+	let family = config.family;
+	let own: &[_] = if family == Family::Granite { &GRANITE_KEYS } else { &[] };
+	for (name, neutral) in KEYS.iter().chain(own).filter(|(name, _)| !Scales::names(family).contains(name)) {
+		let name = format!("{}.{name}", family.name());
 		let Some((_, value)) = file.values().find(|(key, _)| *key == name) else { continue };
 		let Some(number) = number(value) else {
 			return Err(invalid(format!("the value of {name:?} is neither a number nor a truth value")));
@@ -77,8 +83,8 @@ pub(super) fn check_keys(file: &GgufFile<'_>, key: &dyn Fn(&str) -> String, head
 			Neutral::No => number == 0.0,
 			Neutral::One => number == 0.0 || number == 1.0,
 			Neutral::Yes => number == 1.0,
-			Neutral::Head => number == head as f64,
-			Neutral::ScoreScale => number == 0.0 || number as f32 == 1.0 / (head as f32).sqrt(),
+			Neutral::Head => number == config.head as f64,
+			Neutral::ScoreScale => number == 0.0 || number as f32 == config.scales.scores,
 		};
 		if !is_neutral {
 			return Err(invalid(format!("{name} is {number}, which is not computed here")));

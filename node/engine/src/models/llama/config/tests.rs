@@ -1,5 +1,5 @@
-use super::Family;
-use crate::gguf::GgufDtype;
+use super::{Config, Family};
+use crate::gguf::{GgufDtype, GgufFile};
 use crate::tests::{set_value, tiny_model, Gguf, Item};
 use crate::{EngineError, LanguageModel};
 
@@ -32,7 +32,7 @@ fn is_invalid(loaded: Result<LanguageModel, EngineError>) -> bool {
 
 #[test]
 fn sizes_that_are_zero_giant_or_do_not_fit_the_others_should_be_refused() {
-	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
+	for family in Family::ALL.map(Family::name) {
 		with(family, "context_length", 40_u32.to_le_bytes()).unwrap();
 		for name in SIZES {
 			for size in [0, 3, 33, 64, 1 << 10, 1 << 16, 1 << 18, 1 << 20, 1 << 31, u32::MAX] {
@@ -110,13 +110,16 @@ fn values_of_the_wrong_type_should_be_refused() {
 
 #[test]
 fn a_model_without_any_one_of_its_tensors_should_be_refused() {
-	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
+	for family in Family::ALL.map(Family::name) {
 		let file = tiny_model(family, GgufDtype::Q8_0).bytes();
-		for name in ["token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_down.weight"] {
+		let parsed = GgufFile::parse(&file).unwrap();
+		for name in parsed.tensors().map(|tensor| tensor.name) {
 			let mut broken = file.clone();
 			let at = file.windows(name.len()).rposition(|window| window == name.as_bytes()).unwrap();
 			broken[at] = b'x';
-			assert!(is_invalid(LanguageModel::load(&broken, 1)), "{family} without {name}");
+			let reason = reason(LanguageModel::load(&broken, 1));
+			// A bias that is missing is one that was renamed.
+			assert!(reason.contains(&name[1..]), "{family} without {name}: {reason}");
 		}
 	}
 }
@@ -130,19 +133,24 @@ fn reason(loaded: Result<LanguageModel, EngineError>) -> String {
 
 #[test]
 fn a_tensor_that_is_not_computed_with_should_be_refused_by_its_name() {
-	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
+	for family in Family::ALL.map(Family::name) {
 		for name in [
 			"blk.0.attn_q.scale",
 			"blk.0.attn_sinks.weight",
 			"blk.0.post_attention_norm.weight",
+			"blk.0.post_ffw_norm.weight",
+			"blk.0.ffn_norm.weight",
 			"blk.0.attn_norm.bias",
 			"blk.1.attn_norm.weight",
 			"output.bias",
 			"token_embd_norm.weight",
 			"anything",
 		] {
-			let file = tiny_model(family, GgufDtype::Q8_0).tensor(name, &[32], GgufDtype::F32, &[0; 128]);
-			let reason = reason(load(&file));
+			let file = tiny_model(family, GgufDtype::Q8_0);
+			if GgufFile::parse(&file.bytes()).unwrap().tensor(name).is_some() {
+				continue;
+			}
+			let reason = reason(load(&file.tensor(name, &[32], GgufDtype::F32, &[0; 128])));
 			assert!(reason.contains(&format!("{name:?}")) && reason.contains(family), "{reason}");
 		}
 	}
@@ -173,6 +181,150 @@ fn keys_that_change_what_a_model_computes_should_be_refused_by_their_names() {
 			assert!(reason.contains(&name), "{name} is {refused:?}: {reason}");
 		}
 	}
+}
+
+#[test]
+fn scales_that_cannot_be_multiplied_by_should_be_refused_by_their_names() {
+	let with = |name: &str, value: f32| load(&tiny_model("granite", GgufDtype::Q8_0).value(name, Item::F32(value)));
+	for name in ["embedding_scale", "residual_scale", "attention.scale", "logit_scale"] {
+		for value in [-1.0, f32::NAN, f32::INFINITY, f32::from_bits(1)] {
+			let (mut file, name) = (tiny_model("granite", GgufDtype::Q8_0).bytes(), format!("granite.{name}"));
+			set_value(&mut file, &name, value.to_le_bytes());
+			assert!(reason(LanguageModel::load(&file, 1)).contains(&name), "{name} is {value}");
+		}
+	}
+	let mut file = tiny_model("granite", GgufDtype::Q8_0).bytes();
+	set_value(&mut file, "granite.logit_scale", 0_f32.to_le_bytes());
+	assert!(reason(LanguageModel::load(&file, 1)).contains("logit_scale is 0"));
+	let at = file.windows(11).position(|window| window == b"logit_scale").unwrap();
+	file[at] = b'x';
+	assert!(reason(LanguageModel::load(&file, 1)).contains("granite.logit_scale is missing"));
+	assert!(reason(with("granite.final_logit_softcapping", 30.0)).contains("final_logit_softcapping"));
+}
+
+/// What a file's metadata say, of a model with so many layers.
+fn config(family: &'static str, layers: u32, values: &[(&str, Item<'_>)]) -> Result<Config, EngineError> {
+	let mut file = tiny_model(family, GgufDtype::Q8_0);
+	for (name, item) in values {
+		file = file.value(&format!("{family}.{name}"), *item);
+	}
+	let mut bytes = file.bytes();
+	set_value(&mut bytes, &format!("{family}.block_count"), layers.to_le_bytes());
+	Config::read(&GgufFile::parse(&bytes).unwrap())
+}
+
+#[test]
+fn every_family_should_give_its_layers_the_windows_that_its_files_mean() {
+	let window = ("attention.sliding_window", Item::U32(7));
+	let seen = |family, layers, values: &[_]| -> Vec<usize> {
+		let config = config(family, layers, values).unwrap();
+		(0..layers as usize).map(|layer| config.window(layer).unwrap_or(0)).collect()
+	};
+	assert_eq!(seen("gemma2", 4, &[window]), [7, 0, 7, 0]);
+	assert_eq!(seen("gemma2", 4, &[]), [4096, 0, 4096, 0]);
+	assert_eq!(seen("gemma2", 3, &[("attention.sliding_window", Item::U32(0))]), [0, 0, 0]);
+	assert_eq!(seen("gemma3", 8, &[window]), [7, 7, 7, 7, 7, 0, 7, 7]);
+	assert_eq!(seen("gemma3", 3, &[]), [0, 0, 0]);
+	assert_eq!(seen("olmo2", 5, &[window]), [7, 7, 7, 0, 7]);
+	assert_eq!(seen("llama", 3, &[window]), [0, 0, 0], "the context is as short instead");
+	let with = |pattern| seen("gemma3", 3, &[window, ("attention.sliding_window_pattern", pattern)]);
+	assert_eq!(with(Item::U32(2)), [7, 0, 7]);
+	assert_eq!(with(Item::U32(1)), [0, 0, 0]);
+	assert_eq!(with(Item::U32(0)), [7, 7, 7]);
+	assert_eq!(with(Item::I32s(&[0, 1, 1])), [0, 7, 7]);
+	for pattern in [Item::I32s(&[1, 1]), Item::String("2"), Item::F32s(&[1.0])] {
+		let refused = config("gemma3", 3, &[window, ("attention.sliding_window_pattern", pattern)]).unwrap_err();
+		assert!(refused.to_string().contains("gemma3.attention.sliding_window_pattern"), "{refused}");
+	}
+}
+
+#[test]
+fn windows_should_rotate_as_their_family_does() {
+	let window = ("attention.sliding_window", Item::U32(7));
+	let linear = ("rope.scaling.factor", Item::F32(8.0));
+	let local = |family, values: &[_]| {
+		let config = config(family, 6, values).unwrap();
+		assert_eq!(config.tables(), 1 + usize::from(config.local_windows().is_some()));
+		config.local_windows().map(|windows| (windows.rope_base, windows.rope.factor))
+	};
+	assert_eq!(local("gemma3", &[window]), None, "all have the base 10000");
+	assert_eq!(local("gemma3", &[window, linear]), Some((10_000.0, 1.0)));
+	assert_eq!(local("gemma3", &[window, ("rope.freq_base_swa", Item::F32(500.0))]), Some((500.0, 1.0)));
+	assert_eq!(local("gemma3", &[linear]), None);
+	assert_eq!(local("olmo2", &[window, linear]), Some((10_000.0, 1.0)));
+	assert_eq!(local("gemma2", &[window, linear]), None);
+	assert_eq!(local("gemma2", &[linear, ("rope.freq_base_swa", Item::F32(500.0))]), Some((500.0, 8.0)));
+	for base in [0.5, f32::NAN, f32::INFINITY] {
+		let refused = config("gemma3", 6, &[window, ("rope.freq_base_swa", Item::F32(base))]).unwrap_err();
+		assert!(refused.to_string().contains("gemma3.rope.freq_base_swa"), "{refused}");
+	}
+}
+
+#[test]
+fn factors_of_frequencies_should_be_refused_where_the_architecture_has_none() {
+	for family in ["olmo2", "gemma2", "gemma3"] {
+		let reason = reason(load(&factors(tiny_model(family, GgufDtype::Q8_0), "rope_freqs.weight", 1.0)));
+		assert!(reason.contains(family) && reason.contains("rope_freqs.weight"), "{reason}");
+	}
+}
+
+#[test]
+fn the_largest_models_of_gemma_should_scale_scores_by_a_share_of_the_width() {
+	for (family, largest) in [("gemma2", 46), ("gemma3", 62)] {
+		let scale = |layers| {
+			let config = config(family, layers, &[]);
+			config.map(|config| config.scales.scores)
+		};
+		assert_eq!(scale(largest - 1), Ok(1.0 / 32_f32.sqrt()), "a head has 32 values");
+		let mut file = tiny_model(family, GgufDtype::Q8_0).bytes();
+		set_value(&mut file, &format!("{family}.block_count"), (largest).to_le_bytes());
+		set_value(&mut file, &format!("{family}.embedding_length"), 96_u32.to_le_bytes());
+		let config = Config::read(&GgufFile::parse(&file).unwrap()).unwrap();
+		assert_eq!(config.scales.scores, 1.0 / 96_f32.sqrt());
+	}
+}
+
+#[test]
+fn bounds_should_be_what_the_family_has_and_be_refused_by_their_names_elsewhere() {
+	let final_bound = ("final_logit_softcapping", Item::F32(30.0));
+	assert_eq!(config("gemma3", 1, &[]).unwrap().scales.logit_bound, None);
+	assert_eq!(config("gemma3", 1, &[("final_logit_softcapping", Item::F32(0.0))]).unwrap().scales.logit_bound, None);
+	assert_eq!(config("gemma3", 1, &[final_bound]).unwrap().scales.logit_bound, Some(30.0));
+	for (family, name) in [("gemma3", "attn_logit_softcapping"), ("olmo2", "final_logit_softcapping")] {
+		let refused = config(family, 1, &[(name, Item::F32(50.0))]).unwrap_err();
+		assert!(refused.to_string().contains(name), "{refused}");
+	}
+	for name in ["attn_logit_softcapping", "final_logit_softcapping"] {
+		let mut file = tiny_model("gemma2", GgufDtype::Q8_0).bytes();
+		set_value(&mut file, &format!("gemma2.{name}"), 0_f32.to_le_bytes());
+		assert!(reason(LanguageModel::load(&file, 1)).contains(&format!("{name} is 0")));
+		let at = file.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+		file[at] = b'x';
+		assert!(reason(LanguageModel::load(&file, 1)).contains(&format!("gemma2.{name} is missing")));
+	}
+}
+
+#[test]
+fn a_scale_of_zero_should_be_none() {
+	for (name, neutral) in [("embedding_scale", 1.0), ("residual_scale", 1.0), ("attention.scale", 1.0 / 32_f32.sqrt())]
+	{
+		let answers = [0.0, neutral, 0.5].map(|value: f32| {
+			let mut file = tiny_model("granite", GgufDtype::Q8_0).bytes();
+			set_value(&mut file, &format!("granite.{name}"), value.to_le_bytes());
+			let model = LanguageModel::load(&file, 1).unwrap();
+			model.read(&mut model.context(), &[0, 3, 1, 4]).unwrap()
+		});
+		assert_eq!(answers[0], answers[1], "{name}");
+		assert_ne!(answers[0], answers[2], "{name}");
+	}
+}
+
+#[test]
+fn a_granite_model_that_does_not_rotate_or_reads_pictures_should_be_refused() {
+	let with = |name: &str, item: Item<'_>| load(&tiny_model("granite", GgufDtype::Q8_0).value(name, item));
+	assert!(with("granite.rope.scaling.finetuned", Item::Bool(true)).is_ok());
+	assert!(reason(with("granite.rope.scaling.finetuned", Item::Bool(false))).contains("finetuned"));
+	assert!(reason(with("granite.deepstack_mapping", Item::I32s(&[-1]))).contains("deepstack_mapping"));
 }
 
 #[test]
@@ -232,7 +384,7 @@ fn logits(file: &Gguf) -> Vec<u32> {
 
 #[test]
 fn linear_scaling_should_slow_all_frequencies() {
-	for family in ["llama", "qwen2", "qwen3", "phi3", "smollm3"] {
+	for family in Family::ALL.map(Family::name) {
 		let model = || tiny_model(family, GgufDtype::Q8_0);
 		let scaled = |kind: Option<&str>, name: &str| {
 			let file = model().value(&format!("{family}.{name}"), Item::F32(4.0));

@@ -28,6 +28,7 @@ fn models() -> Vec<(&'static str, Shape)> {
 		rope_base: 10_000.0,
 		tied: false,
 		biased: false,
+		window: 0,
 	};
 	let tied = Shape { kv_heads: 1, rope_base: 500_000.0, tied: true, ..llama };
 	let qwen2 = Shape { family: "qwen2", epsilon: 1e-6, rope_base: 1e6, tied: true, ..llama };

@@ -5,7 +5,7 @@ use super::*;
 
 const GOLDENS: &str = include_str!("../../../../tests/data/made_up_models.txt");
 
-const FAMILIES: [&str; 5] = ["llama", "qwen2", "phi3", "qwen3", "smollm3"];
+const FAMILIES: [&str; 9] = ["llama", "qwen2", "phi3", "qwen3", "smollm3", "granite", "olmo2", "gemma2", "gemma3"];
 const FORMATS: [GgufDtype; 15] = [
 	GgufDtype::F32,
 	GgufDtype::F16,
@@ -48,6 +48,8 @@ fn made_up(family: &'static str, dtype: GgufDtype) -> Llama {
 		vocabulary: VOCABULARY,
 		epsilon: 1e-5,
 		rope_base: 10_000.0,
+		// Later queries do not see the first block of positions.
+		window: 150,
 		tied: family != "phi3",
 		biased: false,
 	};

@@ -3,6 +3,7 @@
 use super::random_model::{Shape, HEAD};
 use super::{load, wide, Kernels, Pool, Workspace};
 use crate::gguf::GgufDtype;
+use crate::models::llama::config::Family;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -12,14 +13,17 @@ const TOKENS: [u32; 20] = [1, 11, 35, 63, 29, 5, 49, 67, 49, 19, 59, 17, 45, 61,
 const PROMPTS: [usize; 3] = [7, 12, 20];
 
 fn models() -> Vec<(String, Shape)> {
-	let families = ["llama", "qwen2", "qwen3", "phi3", "smollm3"];
-	let floats = families.map(|family| (format!("{family}-f32"), wide(family, GgufDtype::F32)));
+	let families = Family::ALL.map(Family::name);
+	let floats = families
+		.map(|family| (format!("{family}-f32"), Shape { tied: family != "olmo2", ..wide(family, GgufDtype::F32) }));
 	let biased = Shape { biased: true, ..wide("llama", GgufDtype::F32) };
 	let partial = Shape { heads: 4, head: 2 * HEAD, ..wide("phi3", GgufDtype::F32) };
 	let formats = GgufDtype::ALL.into_iter().filter(|dtype| *dtype != GgufDtype::F32).flat_map(|dtype| {
 		["llama", "qwen3"].map(|family| (format!("{family}-{dtype}").to_lowercase(), wide(family, dtype)))
 	});
-	let further = [("llama-biased-f32".into(), biased), ("phi3-partial-f32".into(), partial)];
+	let whole = Shape { tied: false, window: 0, ..wide("olmo2", GgufDtype::F32) };
+	let further =
+		[("llama-biased-f32".into(), biased), ("phi3-partial-f32".into(), partial), ("olmo2-whole-f32".into(), whole)];
 	floats.into_iter().chain(further).chain(formats).collect()
 }
 

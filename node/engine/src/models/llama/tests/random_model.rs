@@ -28,6 +28,8 @@ pub(super) struct Shape {
 	pub tied: bool,
 	/// Whether every matrix of the layers has a bias.
 	pub biased: bool,
+	/// How many positions layers with a window see, if the family has such layers.
+	pub window: u32,
 }
 
 impl Noise {
@@ -110,6 +112,18 @@ impl Shape {
 		}
 	}
 
+	/// What the family multiplies or bounds by numbers of the file, and rotates by.
+	fn scales(&self) -> &'static [(&'static str, f32)] {
+		match self.family {
+			"granite" => {
+				&[("embedding_scale", 12.0), ("residual_scale", 0.22), ("attention.scale", 0.3), ("logit_scale", 2.0)]
+			}
+			"gemma2" => &[("attn_logit_softcapping", 5.0), ("final_logit_softcapping", 3.0)],
+			"gemma3" => &[("rope.scaling.factor", 2.0), ("rope.freq_base_swa", 1_000.0)],
+			_ => &[],
+		}
+	}
+
 	/// The model's file, always the same.
 	pub fn file(&self) -> Vec<u8> {
 		self.file_for(400)
@@ -148,6 +162,15 @@ impl Shape {
 			file = file.value(&key(name), Item::U32(size as u32));
 		}
 		file = file.value(&key("context_length"), Item::U32(context));
+		if matches!(family, "olmo2" | "gemma2" | "gemma3") {
+			// Of two layers, the first.
+			file = file
+				.value(&key("attention.sliding_window"), Item::U32(self.window))
+				.value(&key("attention.sliding_window_pattern"), Item::U32(2));
+		}
+		for (name, scale) in self.scales() {
+			file = file.value(&key(name), Item::F32(*scale));
+		}
 		let mut add = |name: String, dtype: GgufDtype, shape: &[usize]| {
 			let count = shape.iter().product();
 			let data = if name.contains("norm") { noise.floats(count, 1.0) } else { noise.tensor(dtype, count) };
@@ -166,8 +189,12 @@ impl Shape {
 		for layer in 0..layers {
 			let name = |part: &str| format!("blk.{layer}.{part}.weight");
 			let (query, kv) = (heads * head, kv_heads * head);
-			add(name("attn_norm"), GgufDtype::F32, &[width]);
-			add(name("ffn_norm"), GgufDtype::F32, &[width]);
+			let norms: &[_] = match family {
+				"olmo2" => &["post_attention_norm", "post_ffw_norm"],
+				"gemma2" | "gemma3" => &["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"],
+				_ => &["attn_norm", "ffn_norm"],
+			};
+			norms.iter().for_each(|norm| add(name(norm), GgufDtype::F32, &[width]));
 			if family == "phi3" {
 				add(name("attn_qkv"), dtype, &[width, query + 2 * kv]);
 				add(name("ffn_up"), dtype, &[width, 2 * hidden]);
@@ -183,9 +210,13 @@ impl Shape {
 			}
 			add(name("attn_output"), dtype, &[query, width]);
 			add(name("ffn_down"), dtype, &[hidden, width]);
-			if family == "qwen3" {
-				add(name("attn_q_norm"), GgufDtype::F32, &[head]);
-				add(name("attn_k_norm"), GgufDtype::F32, &[head]);
+			let head_norms = match family {
+				"qwen3" | "gemma3" => [head, head],
+				"olmo2" => [query, kv],
+				_ => [0, 0],
+			};
+			for (part, length) in ["q", "k"].iter().zip(head_norms).filter(|(_, length)| *length > 0) {
+				add(name(&format!("attn_{part}_norm")), GgufDtype::F32, &[length]);
 			}
 			if self.biased {
 				let joined: &[(&str, usize)] = match family {
