@@ -6,7 +6,7 @@
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::testing::trace_of;
-use sibyl_engine::{Architecture, CheckedFile, Engine, Format, Limits, LocalEngine, Prompt, Request, Response};
+use sibyl_engine::{Architecture, CheckedFile, Engine, Format, Input, Limits, LocalEngine, Request, Response};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -91,7 +91,7 @@ fn step(
 	let mut answer = |tokens: u32| -> Result<(usize, f64), Box<dyn Error>> {
 		*number += 1;
 		let limits = Limits { max_input_bytes: PROMPT.len() as u32, max_output_units: tokens };
-		let request = Request { prompt: Prompt::Raw, format: format(*number), ..Request::new(model, PROMPT, limits) };
+		let request = Request { format: format(*number), ..Request::new(model, Input::Raw(PROMPT.into()), limits) };
 		let start = Instant::now();
 		let inference = engine.infer(&request)?;
 		let seconds = start.elapsed().as_secs_f64();

@@ -16,7 +16,14 @@ fn with_source(source: Arc<FakeSource>) -> Models {
 
 fn asked(input: &str) -> Asked {
 	let sampling = Sampling { temperature: 700, top_k: 40, top_p: 950_000 };
-	Asked { input: Input::Raw(input.into()), max_output_units: 7, sampling, seed: [3; 32], format: Format::default(), claimed: None }
+	Asked {
+		input: Input::Raw(input.into()),
+		max_output_units: 7,
+		sampling,
+		seed: [3; 32],
+		format: Format::default(),
+		claimed: None,
+	}
 }
 
 fn names(names: &[&str]) -> Vec<String> {

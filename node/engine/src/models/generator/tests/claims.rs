@@ -10,7 +10,7 @@ pub(super) fn model_of_bytes() -> Generator {
 	let file = tiny_model_of("llama", GgufDtype::Q8_0, [267, 250])
 		.with_values(&bytes_tokenizer_file("smollm"))
 		.value("tokenizer.chat_template", Item::String("{{ bos_token }}{{ messages[0].content }}<|im_end|>"));
-	Generator::load(&file.bytes(), BatchLimits::default()).unwrap()
+	Generator::load(&GgufFile::parse(&file.bytes()).unwrap(), 1, BatchLimits::default()).unwrap()
 }
 
 /// A small model whose tokens may begin with a space that is not shown.
@@ -22,7 +22,7 @@ fn model_of_pieces() -> Generator {
 	tokens.extend(["\u{2581}a", "\u{2581}b", "ab", "abc", "\u{2581}\u{2581}"].map(|piece| (piece, -2.0, 1)));
 	let file = sentence_piece_file(&tokens).value("tokenizer.ggml.unknown_token_id", Item::U32(0));
 	let file = tiny_model_of("qwen2", GgufDtype::Q8_0, [tokens.len() as u64, 250]).with_values(&file);
-	Generator::load(&file.bytes(), BatchLimits::default()).unwrap()
+	Generator::load(&GgufFile::parse(&file.bytes()).unwrap(), 1, BatchLimits::default()).unwrap()
 }
 
 /// Requests of every format, drawn and not.
