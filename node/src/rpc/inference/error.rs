@@ -32,7 +32,7 @@ pub enum Error {
 		limit: u32,
 	},
 	/// The model gives less output.
-	#[error("the model gives at most {limit} units of output: ask for no more, nor for choices of more bytes")]
+	#[error("the model gives at most {limit} units of output: ask for no more, nor for more choices")]
 	OutputTooLong {
 		/// Units it gives.
 		limit: u32,
