@@ -281,11 +281,11 @@ fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
 	stdout(&mut ask("smollm2", &[&question[..], &system].concat()));
 
 	let mut conversation = tempfile::NamedTempFile::new().unwrap();
-	let turns = r#"[{"role":"user","text":"My name is Ada. What is the capital of France?"},
-		{"role":"assistant","text":"The capital of France is Paris."},{"role":"user","text":"What is my name?"}]"#;
+	let turns = r#"[{"role":"user","text":"What is the capital of France?"},
+		{"role":"assistant","text":"The capital of France is Paris."},{"role":"user","text":"And of Italy?"}]"#;
 	conversation.write_all(turns.as_bytes()).unwrap();
 	let messages = ["--messages", conversation.path().to_str().unwrap(), "--max-tokens", "24"];
-	assert!(stdout(&mut ask("smollm2", &messages)).contains("Ada"));
+	assert!(stdout(&mut ask("smollm2", &messages)).contains("Rome"));
 
 	let drawn = |seed| {
 		let flags = ["--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--max-tokens", "32", "--seed", seed];

@@ -1,8 +1,9 @@
 //! GGUF files, read without trusting them.
 //!
-//! A [`GgufFile`] borrows a file, or its bytes in memory, and checks the whole header before it gives anything out: counts, lengths and shapes against limits and against the file's size, names for duplicates, tensors for their
-//! types, their alignment and that no two overlap. What it allocates is in proportion to the number of keys and
-//! tensors, each of which takes its bytes in the file; arrays and tensors stay where they are.
+//! A [`GgufFile`] borrows a file, or its bytes in memory, and checks the whole header before it gives anything out: counts,
+//! lengths and shapes against limits and against the file's size, names for duplicates, tensors for their types, their
+//! alignment and that no two overlap. What it allocates is in proportion to the number of keys and tensors, each of which
+//! takes its bytes in the file; arrays and tensors stay where they are.
 //!
 //! Versions 2 and 3, little-endian. Arrays of arrays do not occur in models and are refused. The values of tensors are
 //! the model's matter.

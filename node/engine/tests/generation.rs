@@ -118,12 +118,12 @@ fn a_conversation_should_be_gone_on_with() {
 		Input::Messages(messages.iter().map(|(role, said)| (*role, said.as_bytes().to_vec())).collect())
 	};
 	let input = said(&[
-		(Role::User, "My name is Ada. What is the capital of France?"),
-		(Role::Assistant, "The capital of France is Paris."),
-		(Role::User, "What is my name?"),
+		(Role::User, "The secret word is banana. Remember it."),
+		(Role::Assistant, "I will remember that the secret word is banana."),
+		(Role::User, "What is the secret word?"),
 	]);
 	let (text, ..) = generated(engine.infer(&request(input, 24)).unwrap().outcome);
-	assert!(text.contains("Ada"), "{text}");
+	assert!(text.contains("banana"), "{text}");
 	let alone = engine.infer(&request(said(&[(Role::User, FRANCE)]), 16)).unwrap();
 	assert_eq!(alone, engine.infer(&request(FRANCE, 16)).unwrap());
 	let labels = Request { model: sibyl_engine::COMMON_LINGUA, ..request(said(&[(Role::User, FRANCE)]), 0) };

@@ -77,13 +77,13 @@ export function languageModel(network, own) {
 
     it('goes on with a conversation, all four alike, and shows it over JSON-RPC', async () => {
       const messages = [
-        ['User', 'My name is Ada. What is the capital of France?'],
+        ['User', 'What is the capital of France?'],
         ['Assistant', 'The capital of France is Paris.'],
-        ['User', 'What is my name?'],
+        ['User', 'And of Italy?'],
       ].map(([role, text]) => ({ role, text }));
       const { view, answers: [first, ...others] } = await answers({ Messages: messages });
       assert(view.phase.asEnded.verdict.isAgreed, `${view.phase}`);
-      assert.match(first.generation.text, /Ada/);
+      assert.match(first.generation.text, /Rome/);
       others.forEach((other) => assert.deepEqual(other, first));
       const { input } = await network.validators[0].rpc('inference_getJob', view.id.toNumber());
       assert.deepEqual(input.messages, messages.map(({ role, text }) => ({ role: role.toLowerCase(), text })));

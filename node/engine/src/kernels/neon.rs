@@ -89,7 +89,7 @@ impl Lanes for Neon {
 	fn load_bf16(values: &Bf16Lanes) -> Self {
 		let mut lanes = Self::splat(0.0);
 		for (lanes, values) in lanes.0.iter_mut().zip(values.0.as_chunks::<4>().0) {
-			*lanes = unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(values.as_ptr()))) };
+			*lanes = unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(vld1_u16(values.as_ptr())))) };
 		}
 		lanes
 	}

@@ -40,13 +40,14 @@ pub(super) fn weight_bytes(file: &GgufFile<'_>) -> u64 {
 
 /// How many bytes a file's model takes at most while it is loaded and serves so many requests at once, each of so many
 /// positions: its weights, what is in hand while they are packed, keys and values, those of a template's head, the rows of
-/// a pass, what chooses tokens, and a tokenizer. A file in memory is its owner's and not counted.
+/// a pass, what chooses tokens, and a tokenizer. Nothing is in hand any more when the first request comes. A file in memory
+/// is its owner's and not counted.
 pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usize) -> Result<u64, EngineError> {
 	let config = Config::read(file)?;
 	let product =
 		|factors: &[usize]| factors.iter().fold(FLOAT_BYTES, |product, factor| product.saturating_mul(*factor as u64));
-	let columns =
-		file.tensors().map(|tensor| tensor.data.len() / tensor.shape.iter().skip(1).product::<usize>().max(1));
+	let matrices = file.tensors().filter(|tensor| tensor.shape.len() > 1);
+	let columns = matrices.map(|tensor| tensor.data.len() / tensor.shape.iter().skip(1).product::<usize>().max(1));
 	let longest = columns.max().unwrap_or(0);
 	// A part has at least the columns of a head, which are reordered among themselves.
 	let part = (config.head.max(WIDTH) as u64).saturating_mul(longest as u64).max(PART_BYTES as u64);
@@ -54,19 +55,29 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 	let cached = positions.saturating_mul(requests).saturating_add(CACHE_STEP);
 	let rows =
 		product(&[MAX_ROWS, 2 * config.hidden + 2 * config.width + (config.heads + 2 * config.kv_heads) * config.head]);
+	let in_hand = part.min(file.tensor_bytes()).saturating_add(CHECKED_BYTES).saturating_mul(LOADING_THREADS);
+	let serving = [
+		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
+		rows.saturating_mul(ROW_COPIES),
+		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
+		KEPT_BYTES as u64,
+	];
 	let parts = [
 		weight_bytes(file),
 		HUGE_PAGE,
-		part.min(file.tensor_bytes()).saturating_add(CHECKED_BYTES).saturating_mul(LOADING_THREADS),
 		file.held_bytes(),
+<<<<<<< HEAD
 		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.tables(), config.context, config.head]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
 		// Their logits, beside the one row of each request.
 		product(&[AHEAD_ROWS, config.vocabulary]),
+=======
+		product(&[config.context, config.head]),
+>>>>>>> helper-memory
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
-		KEPT_BYTES as u64,
+		serving.into_iter().fold(0, u64::saturating_add).max(in_hand),
 	];
 	Ok(parts.into_iter().fold(0, u64::saturating_add))
 }
