@@ -44,11 +44,7 @@ impl Host for LocalHost {
 		let files = files.into_iter().map(|(file, sha256)| verified(file, sha256)).collect::<Result<Vec<_>, _>>()?;
 		let needed = match (architecture.task(), &files[..]) {
 			(Task::Generation, [file]) => {
-<<<<<<< HEAD
-				let file = GgufFile::open(file).map_err(|error| EngineError::InvalidModel(error.to_string()))?;
-=======
 				let file = GgufFile::open(file).map_err(EngineError::from)?;
->>>>>>> helper-memory
 				let one = LanguageModel::memory_needed(&file, context as usize)?;
 				LanguageModel::memory_needed_at_once(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
 			}

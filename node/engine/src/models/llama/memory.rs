@@ -60,22 +60,15 @@ pub(crate) fn memory_needed(file: &GgufFile<'_>, positions: usize, requests: usi
 		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		rows.saturating_mul(ROW_COPIES),
 		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
+		// The logits of rows that are read ahead, beside the one row of each request.
+		product(&[AHEAD_ROWS, config.vocabulary]),
 		KEPT_BYTES as u64,
 	];
 	let parts = [
 		weight_bytes(file),
 		HUGE_PAGE,
 		file.held_bytes(),
-<<<<<<< HEAD
-		product(&[2, cached, config.layers, config.kv_heads, config.head / HALVES_OF_FLOAT]),
 		product(&[config.tables(), config.context, config.head]),
-		rows.saturating_mul(ROW_COPIES),
-		product(&[CHOICE_NUMBERS, config.vocabulary, requests]),
-		// Their logits, beside the one row of each request.
-		product(&[AHEAD_ROWS, config.vocabulary]),
-=======
-		product(&[config.context, config.head]),
->>>>>>> helper-memory
 		TOKENIZER_BYTES.saturating_mul(config.vocabulary as u64),
 		serving.into_iter().fold(0, u64::saturating_add).max(in_hand),
 	];
