@@ -14,7 +14,10 @@ use frame_support::{
 };
 use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
 use sibyl_primitives::{
-	api::{BallotStanding, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView, ValidatorView},
+	api::{
+		BallotStanding, JobFilter, JobPage, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView,
+		ValidatorView,
+	},
 	format::Format,
 	job::{JobId, Seats},
 	model::ModelId,
@@ -256,6 +259,10 @@ impl_runtime_apis! {
 
 		fn open_jobs(from: JobId, limit: u32) -> Vec<OpenJob> {
 			Inference::open_jobs_view(from, limit)
+		}
+
+		fn jobs(filter: JobFilter, before: Option<JobId>, limit: u32) -> JobPage {
+			Inference::jobs_view(&filter, before, limit)
 		}
 
 		fn models() -> Vec<ModelView> {

@@ -20,7 +20,9 @@ const EXPECTED = {
   chainHead_v1: ['body', 'call', 'continue', 'follow', 'header', 'stopOperation', 'storage', 'unfollow', 'unpin'],
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
-  inference: ['getJob', 'getResult', 'listModels', 'quote', 'validator'],
+  inference: [
+    'getJob', 'getResult', 'getResultProof', 'listJobs', 'listModels', 'quote', 'subscribeJob', 'unsubscribeJob', 'validator',
+  ],
   offchain: ['localStorageClear', 'localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],
   state: [

@@ -8,15 +8,15 @@ use super::{
 use codec::Encode;
 use parking_lot::{Mutex, MutexGuard};
 use sc_client_api::{
-	BlockImportNotification, BlockchainEvents, FinalityNotification, FinalityNotifications, HeaderBackend,
-	ImportNotifications, StorageEventStream,
+	BlockImportNotification, BlockchainEvents, FinalityNotification, FinalityNotifications, FinalizeSummary,
+	HeaderBackend, ImportNotifications, StorageEventStream,
 };
 use sc_utils::mpsc::{tracing_unbounded, TracingUnboundedSender};
 use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Request, SEMANTICS_VERSION};
 use sibyl_primitives::{
 	api::{
-		BallotStanding, InferenceApi, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
-		ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
+		BallotStanding, InferenceApi, JobFilter, JobPage, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView,
+		QuoteError, ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
 	format::Format,
 	inference_key::InferencePair,
@@ -41,7 +41,7 @@ use sp_core::{
 };
 use sp_runtime::traits::{Block as BlockT, Header as HeaderT};
 use std::{
-	collections::{BTreeMap, HashMap},
+	collections::{BTreeMap, BTreeSet, HashMap},
 	sync::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc,
@@ -267,11 +267,15 @@ pub struct MockState {
 	/// Blocks of other forks.
 	forks: HashMap<Hash, Header>,
 	pub finalised: BlockNumber,
+	forgotten: BTreeSet<BlockNumber>,
 	/// Whether the runtime can't be asked.
 	pub fails: bool,
 	pub jobs: BTreeMap<JobId, Lookup<JobView>>,
 	pub results: BTreeMap<JobId, Lookup<ResultView>>,
 	pub open_jobs: Vec<OpenJob>,
+	/// What a list of jobs has, and what was asked for.
+	pub page: JobPage,
+	pub listed: Vec<(JobFilter, Option<JobId>, u32)>,
 	pub models: Vec<ModelView>,
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
@@ -294,10 +298,13 @@ impl MockChain {
 			chain: vec![header(0, Hash::zero(), 0)],
 			forks: HashMap::new(),
 			finalised: 0,
+			forgotten: BTreeSet::new(),
 			fails: false,
 			jobs: BTreeMap::new(),
 			results: BTreeMap::new(),
 			open_jobs: Vec::new(),
+			page: JobPage { jobs: Vec::new(), next: None },
+			listed: Vec::new(),
 			models: Vec::new(),
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
@@ -333,6 +340,24 @@ impl MockChain {
 		let import = BlockImportNotification::new(header.hash(), BlockOrigin::Own, header, true, None, unpin);
 		for listener in &state.imports {
 			let _ = listener.unbounded_send(import.clone());
+		}
+	}
+
+	/// Lets the block of this height be unknown, as one below a warp sync's target.
+	pub fn forget(&self, number: BlockNumber) {
+		self.state().forgotten.insert(number);
+	}
+
+	/// Makes the block of this height final.
+	pub fn finalise(&self, number: BlockNumber) {
+		let mut state = self.state();
+		state.finalised = number;
+		let header = state.chain[number as usize].clone();
+		let (unpin, _) = tracing_unbounded("test_unpin", 100);
+		let summary = FinalizeSummary { finalized: vec![header.hash()], header, stale_blocks: Vec::new() };
+		let final_block = FinalityNotification::from_summary(summary, unpin);
+		for listener in &state.finality {
+			let _ = listener.unbounded_send(final_block.clone());
 		}
 	}
 
@@ -411,7 +436,9 @@ impl HeaderBackend<Block> for MockChain {
 	}
 
 	fn hash(&self, number: BlockNumber) -> sp_blockchain::Result<Option<Hash>> {
-		Ok(self.state().chain.get(number as usize).map(|header| header.hash()))
+		let state = self.state();
+		let known = state.chain.get(number as usize).filter(|_| !state.forgotten.contains(&number));
+		Ok(known.map(|header| header.hash()))
 	}
 }
 
@@ -478,6 +505,18 @@ sp_api::mock_impl_runtime_apis! {
 			self.answer(|state| {
 				state.open_jobs.iter().filter(|job| job.id >= from).take(limit as usize).copied().collect()
 			})
+		}
+
+		#[advanced]
+		fn jobs(
+			&self,
+			_: <Block as BlockT>::Hash,
+			filter: JobFilter,
+			before: Option<JobId>,
+			limit: u32,
+		) -> Result<JobPage, ApiError> {
+			self.0.lock().listed.push((filter, before, limit));
+			self.answer(|state| state.page.clone())
 		}
 
 		#[advanced]

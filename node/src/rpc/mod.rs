@@ -2,8 +2,12 @@
 
 mod inference;
 
+use crate::inference::IsSyncing;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
-use inference::{Inference, InferenceApiServer};
+use inference::{
+	Inference, InferenceApiServer, InferenceProofs, InferenceProofsApiServer, InferenceSubscriptions,
+	InferenceSubscriptionsApiServer,
+};
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
 use sc_consensus_babe::BabeWorkerHandle;
@@ -54,18 +58,22 @@ pub struct Deps {
 	pub babe: BabeDeps,
 	/// GRANDPA's part.
 	pub grandpa: GrandpaDeps,
+	/// Whether the node is far from the newest block.
+	pub is_syncing: IsSyncing,
 	/// Runs subscriptions.
 	pub executor: SubscriptionTaskExecutor,
 }
 
 /// All of this node's own methods.
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
-	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, executor } = deps;
+	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, is_syncing, executor } = deps;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
-		module.merge(Inference::new(client.clone()).into_rpc())?;
+		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
+		module.merge(InferenceSubscriptions::new(client.clone(), is_syncing, executor.clone()).into_rpc())?;
+		module.merge(InferenceProofs::new(client.clone()).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

@@ -232,6 +232,7 @@ fn rpc_builder(
 	let babe = rpc::BabeDeps { worker, keystore: node.keystore.clone() };
 	let (client, pool, select_chain) = (node.client.clone(), node.pool.clone(), node.select_chain.clone());
 	let chain_spec = config.chain_spec.cloned_box();
+	let is_syncing = inference::is_syncing(node);
 	Box::new(move |executor| {
 		rpc::module(rpc::Deps {
 			client: client.clone(),
@@ -240,6 +241,7 @@ fn rpc_builder(
 			chain_spec: chain_spec.cloned_box(),
 			babe: babe.clone(),
 			grandpa: grandpa.clone(),
+			is_syncing: is_syncing.clone(),
 			executor,
 		})
 	})

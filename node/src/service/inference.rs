@@ -160,7 +160,8 @@ pub fn spawn(
 	Ok(())
 }
 
-fn is_syncing(node: &Node) -> IsSyncing {
+/// Tells whether the node is far from the newest block.
+pub fn is_syncing(node: &Node) -> IsSyncing {
 	let sync = node.sync.clone();
 	Arc::new(move || sync.is_major_syncing())
 }

@@ -6,8 +6,9 @@ use cells::Cells;
 use frame_support::traits::Get;
 use sibyl_primitives::{
 	api::{
-		BallotStanding, CommitteeView, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView, QuoteError,
-		ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
+		BallotStanding, CommitteeView, JobFilter, JobPage, JobSummary, JobView, KeySetView, Lookup, ModelView, OpenJob,
+		PhaseView, QuoteError, ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
+		MAX_SCANNED_JOBS,
 	},
 	format::Format,
 	job::Seats,
@@ -68,6 +69,39 @@ impl<T: Config> Pallet<T> {
 				Some(OpenJob { id, round: job.round, fingerprint: job.fingerprint, phase, deadline: job.deadline })
 			})
 			.collect()
+	}
+
+	/// Jobs that the chain still knows, the newest first, those before this number.
+	pub fn jobs_view(filter: &JobFilter, before: Option<JobId>, limit: u32) -> JobPage {
+		let end = before.unwrap_or(JobId::MAX).min(NextJob::<T>::get());
+		let first = end.saturating_sub(MAX_SCANNED_JOBS.into());
+		let limit = limit.min(MAX_LISTED_JOBS) as usize;
+		let (mut jobs, mut is_any_known) = (Vec::new(), false);
+		for id in (first..end).rev() {
+			if jobs.len() == limit {
+				return JobPage { jobs, next: Some(id.saturating_add(1)) };
+			}
+			let Some(job) = Jobs::<T>::get(id) else { continue };
+			is_any_known = true;
+			let phase = job.phase_view();
+			let is_open = !matches!(phase, PhaseView::Ended { .. });
+			let is_wanted = filter.requester.as_ref().is_none_or(|requester| *requester == job.requester)
+				&& filter.model.is_none_or(|model| model == job.model)
+				&& filter.is_open.is_none_or(|wanted| wanted == is_open);
+			if is_wanted {
+				jobs.push(JobSummary {
+					id,
+					fingerprint: job.fingerprint,
+					requester: job.requester,
+					model: job.model,
+					submitted_at: job.submitted_at,
+					total: job.quote.total,
+					phase,
+				});
+			}
+		}
+		// Jobs are pruned about in the order of their numbers: where so many are gone in a row, all before them are.
+		JobPage { jobs, next: (is_any_known && first > 0).then_some(first) }
 	}
 
 	/// The models, with who serves them.

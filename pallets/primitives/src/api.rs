@@ -16,12 +16,14 @@ use scale_info::TypeInfo;
 
 /// Jobs that one call lists at most.
 pub const MAX_LISTED_JOBS: u32 = 256;
+/// Numbers of jobs that one call of `jobs` looks at.
+pub const MAX_SCANNED_JOBS: u32 = 1_024;
 /// Ballots that one call is asked about at most.
 pub const MAX_JUDGED_BALLOTS: u32 = 64;
 
 sp_api::decl_runtime_apis! {
 	/// Jobs, models and prices.
-	#[api_version(2)]
+	#[api_version(3)]
 	pub trait InferenceApi {
 		/// A job, with all that is known of its committee.
 		fn job(job: JobId) -> Lookup<JobView>;
@@ -29,6 +31,9 @@ sp_api::decl_runtime_apis! {
 		fn result(job: JobId) -> Lookup<ResultView>;
 		/// Jobs that have not ended, the oldest first, at most `limit` and never more than 256, from this number on.
 		fn open_jobs(from: JobId, limit: u32) -> Vec<OpenJob>;
+		/// Jobs that the chain still knows, the newest first: at most `limit` and never more than 256, those before this number.
+		/// It looks at 1,024 numbers, and says where to go on.
+		fn jobs(filter: JobFilter, before: Option<JobId>, limit: u32) -> JobPage;
 		/// The models, with who serves them.
 		fn models() -> Vec<ModelView>;
 		/// What a job costs now. `input_units` are those of the input alone ([`Input::units`]), without the format's bytes.
@@ -60,6 +65,45 @@ pub enum Lookup<T> {
 	Pruned,
 	/// No job has this number yet.
 	Unknown,
+}
+
+/// Which jobs are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct JobFilter {
+	/// Those of this account; of all where there is none.
+	pub requester: Option<AccountId>,
+	/// Those for this model.
+	pub model: Option<ModelId>,
+	/// Those that have not ended, or those that have.
+	pub is_open: Option<bool>,
+}
+
+/// A part of a list of jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct JobPage {
+	/// The newest first.
+	pub jobs: Vec<JobSummary>,
+	/// What to go on before; none where the list has ended.
+	pub next: Option<JobId>,
+}
+
+/// A job in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct JobSummary {
+	/// Its number.
+	pub id: JobId,
+	/// What identifies it on every fork.
+	pub fingerprint: Fingerprint,
+	/// Who asked.
+	pub requester: AccountId,
+	/// The model asked.
+	pub model: ModelId,
+	/// The block of its submission.
+	pub submitted_at: BlockNumber,
+	/// What it costs at most.
+	pub total: Balance,
+	/// Where it stands.
+	pub phase: PhaseView,
 }
 
 /// Where a job stands.

@@ -5,7 +5,7 @@ use sibyl_primitives::{
 	api::QuoteError,
 	job::{JobId, MAX_FIXED_SEATS},
 	model::ModelId,
-	Hash,
+	BlockNumber, Hash,
 };
 
 /// Why a method has no answer. The SDK's own codes end below 10000.
@@ -93,6 +93,14 @@ pub enum Error {
 	/// The node has no such block.
 	#[error("this node has no block {0:?}: check the hash, or wait until the node has synced to it")]
 	UnknownBlock(Hash),
+	/// The chain may know it where the node has not come to yet.
+	#[error(
+		"this node is still syncing, at block {at}, so it can't tell: ask again when system_health says that it is not"
+	)]
+	Syncing {
+		/// Its best block.
+		at: BlockNumber,
+	},
 	/// The block's runtime gave no answer.
 	#[error("the runtime gave no answer at this block, whose state this node may not keep (see --state-pruning): {0}")]
 	RuntimeFailed(String),
@@ -120,6 +128,7 @@ impl Error {
 			Self::InvalidParameter { .. } => 10015,
 			Self::FormatInvalid => 10016,
 			Self::FormatNotOfTask => 10017,
+			Self::Syncing { .. } => 10018,
 		}
 	}
 
@@ -143,6 +152,7 @@ impl Error {
 			Self::InvalidParameter { .. } => "InvalidParameter",
 			Self::PriceOverflow => "PriceOverflow",
 			Self::UnknownBlock(_) => "UnknownBlock",
+			Self::Syncing { .. } => "Syncing",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

@@ -3,15 +3,25 @@
 //! Each method is a question to the runtime API, with an answer that needs no metadata to read.
 
 mod error;
+mod listing;
+mod number;
+mod proofs;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod views;
 
+pub use proofs::{InferenceProofs, InferenceProofsApiServer};
+pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
+
+use crate::inference::IsSyncing;
 use error::Error;
 use jsonrpsee::{
 	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 };
+use listing::{Filter, Page};
+use number::Number;
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, Lookup},
@@ -35,11 +45,22 @@ const MAX_ADDRESS: usize = 128;
 pub trait InferenceApi {
 	/// A job, with all that is known of its committee.
 	#[method(name = "getJob", blocking)]
-	fn get_job(&self, id: JobId, at: Option<Hash>) -> RpcResult<Job>;
+	fn get_job(&self, id: Number, at: Option<Hash>) -> RpcResult<Job>;
 
 	/// A job's answer, or why there is none.
 	#[method(name = "getResult", blocking)]
-	fn get_result(&self, id: JobId, at: Option<Hash>) -> RpcResult<JobResult>;
+	fn get_result(&self, id: Number, at: Option<Hash>) -> RpcResult<JobResult>;
+
+	/// The jobs that the chain still knows, the newest first: at most `limit` of those before the number `before`, and where
+	/// to go on.
+	#[method(name = "listJobs", blocking)]
+	fn list_jobs(
+		&self,
+		filter: Option<Filter>,
+		before: Option<Number>,
+		limit: Option<u32>,
+		at: Option<Hash>,
+	) -> RpcResult<Page>;
 
 	/// The models, with who serves them.
 	#[method(name = "listModels", blocking)]
@@ -65,48 +86,60 @@ pub trait InferenceApi {
 /// Answers from a chain.
 pub struct Inference<Client> {
 	client: Arc<Client>,
+	is_syncing: IsSyncing,
 }
 
 impl<Client: HeaderBackend<Block>> Inference<Client> {
 	/// Answers from this chain.
-	pub fn new(client: Arc<Client>) -> Self {
-		Self { client }
+	pub fn new(client: Arc<Client>, is_syncing: IsSyncing) -> Self {
+		Self { client, is_syncing }
+	}
+
+	/// What a node that syncs can't tell, since the chain may know it where the node has not come to yet.
+	fn unless_syncing(&self, error: Error) -> Error {
+		let is_of_the_block = matches!(
+			error,
+			Error::UnknownJob(_) | Error::UnknownModel(_) | Error::UnknownBlock(_) | Error::RuntimeFailed(_)
+		);
+		match is_of_the_block && (self.is_syncing)() {
+			true => Error::Syncing { at: self.client.info().best_number },
+			false => error,
+		}
 	}
 
 	/// The block that is asked.
 	fn block(&self, at: Option<Hash>) -> Result<Hash, Error> {
 		match at {
 			None => Ok(self.client.info().best_hash),
-			Some(hash) => self.client.number(hash)?.map(|_| hash).ok_or(Error::UnknownBlock(hash)),
+			Some(hash) => match self.client.number(hash)? {
+				Some(_) => Ok(hash),
+				None => Err(self.unless_syncing(Error::UnknownBlock(hash))),
+			},
 		}
 	}
 
-	/// The block of this height on the chain of `head`.
-	fn result_block(&self, head: Hash, height: BlockNumber) -> Result<Option<ResultBlock>, Error> {
+	/// The block of this height on the chain of `head`. Its hash is not known where a warp sync has left it out.
+	fn result_block(&self, head: Hash, height: BlockNumber) -> Result<ResultBlock, Error> {
 		let mut hash = head;
 		loop {
-			let Some(header) = self.client.header(hash)? else { return Ok(None) };
-			let is_canonical = self.client.hash(*header.number())? == Some(hash);
+			let Some(header) = self.client.header(hash)? else { return Ok(ResultBlock::default()) };
 			// From where the chain of `head` joins the best one, blocks are known by their heights.
-			if *header.number() == height || is_canonical {
+			if self.client.hash(*header.number())? == Some(hash) {
 				break;
+			}
+			if *header.number() == height {
+				return Ok(ResultBlock { hash: Some(hash), finalized: false });
 			}
 			hash = *header.parent_hash();
 		}
-		let canonical = self.client.hash(height)?;
-		if self.client.number(hash)? != Some(height) {
-			let Some(ancestor) = canonical else { return Ok(None) };
-			hash = ancestor;
-		}
-		let finalized = canonical == Some(hash) && height <= self.client.info().finalized_number;
-		Ok(Some(ResultBlock { hash, finalized }))
+		Ok(ResultBlock { hash: self.client.hash(height)?, finalized: height <= self.client.info().finalized_number })
 	}
 }
 
 /// The account of an address: SS58 of whatever network, or `0x` and the key's 64 digits.
-fn account(text: &str) -> Result<AccountId, Error> {
+fn account(parameter: &'static str, text: &str) -> Result<AccountId, Error> {
 	let expected = "give an SS58 address, or 0x and the 64 hexadecimal digits of the account's key";
-	let wrong = Error::InvalidParameter { parameter: "account", expected };
+	let wrong = Error::InvalidParameter { parameter, expected };
 	if text.len() > MAX_ADDRESS {
 		return Err(wrong);
 	}
@@ -131,26 +164,42 @@ where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + 'static,
 	Client::Api: InferenceRuntimeApi<Block>,
 {
-	fn get_job(&self, id: JobId, at: Option<Hash>) -> RpcResult<Job> {
+	fn get_job(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<Job> {
 		let block = self.block(at)?;
-		let job = self.client.runtime_api().job(block, id).map_err(Error::from)?;
-		Ok(found(id, job)?.into())
+		let job = self.client.runtime_api().job(block, id).map_err(Error::from);
+		let job = job.and_then(|job| found(id, job)).map_err(|error| self.unless_syncing(error))?;
+		Ok(job.into())
 	}
 
-	fn get_result(&self, id: JobId, at: Option<Hash>) -> RpcResult<JobResult> {
+	fn get_result(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<JobResult> {
 		let block = self.block(at)?;
-		let result = self.client.runtime_api().result(block, id).map_err(Error::from)?;
-		let result = found(id, result)?;
+		let result = self.client.runtime_api().result(block, id).map_err(Error::from);
+		let result = result.and_then(|result| found(id, result)).map_err(|error| self.unless_syncing(error))?;
 		let result_block = match JobResult::height(&result) {
 			Some(height) => self.result_block(block, height)?,
-			None => None,
+			None => ResultBlock::default(),
 		};
 		Ok(JobResult::new(id, result, result_block))
 	}
 
+	fn list_jobs(
+		&self,
+		filter: Option<Filter>,
+		before: Option<Number>,
+		limit: Option<u32>,
+		at: Option<Hash>,
+	) -> RpcResult<Page> {
+		let filter = filter.unwrap_or_default().on_chain()?;
+		let block = self.block(at)?;
+		let before = before.map(|Number(before)| before);
+		let page = self.client.runtime_api().jobs(block, filter, before, listing::limit(limit)?);
+		let page = page.map_err(|error| self.unless_syncing(error.into()))?;
+		Ok(page.into())
+	}
+
 	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>> {
 		let block = self.block(at)?;
-		let models = self.client.runtime_api().models(block).map_err(Error::from)?;
+		let models = self.client.runtime_api().models(block).map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(models.into_iter().map(Into::into).collect())
 	}
 
@@ -166,14 +215,16 @@ where
 		let block = self.block(at)?;
 		let format = format.unwrap_or_default();
 		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units, format);
-		let quote = quote.map_err(Error::from)?.map_err(|error| Error::of_quote(model, error))?;
+		let quote = quote.map_err(Error::from).and_then(|quote| quote.map_err(|error| Error::of_quote(model, error)));
+		let quote = quote.map_err(|error| self.unless_syncing(error))?;
 		Ok(quote.into())
 	}
 
 	fn validator(&self, account: String, at: Option<Hash>) -> RpcResult<Validator> {
-		let account = self::account(&account)?;
+		let account = self::account("account", &account)?;
 		let block = self.block(at)?;
-		let validator = self.client.runtime_api().validator(block, account.clone()).map_err(Error::from)?;
+		let validator = self.client.runtime_api().validator(block, account.clone());
+		let validator = validator.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(Validator::new(&account, validator))
 	}
 }

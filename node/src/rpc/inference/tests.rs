@@ -4,8 +4,8 @@ use jsonrpsee::{core::server::MethodsError, RpcModule};
 use serde_json::{json, Value};
 use sibyl_primitives::{
 	api::{
-		AgreementView, AuditView, CommitteeView, JobView, PhaseView, QuoteError, ResultView, SeatView, SeatVoteView,
-		ServiceRecord, SettlementView, Support, ValidatorView,
+		AgreementView, AuditView, CommitteeView, JobFilter, JobPage, JobSummary, JobView, PhaseView, QuoteError,
+		ResultView, SeatView, SeatVoteView, ServiceRecord, SettlementView, Support, ValidatorView,
 	},
 	format::Format,
 	input::Input as ChainInput,
@@ -14,7 +14,7 @@ use sibyl_primitives::{
 	price::Quote as ChainQuote,
 };
 
-const ID: JobId = 7;
+pub(super) const ID: JobId = 7;
 
 struct Test {
 	chain: Arc<MockChain>,
@@ -27,7 +27,11 @@ impl Test {
 		let chain = Arc::new(MockChain::new());
 		chain.extend_silently(10);
 		chain.state().finalised = 7;
-		Self { module: Inference::new(chain.clone()).into_rpc(), chain }
+		Self::on(chain, false)
+	}
+
+	fn on(chain: Arc<MockChain>, is_syncing: bool) -> Self {
+		Self { module: Inference::new(chain.clone(), Arc::new(move || is_syncing)).into_rpc(), chain }
 	}
 
 	fn call(&self, method: &str, params: Value) -> Result<Value, (i32, String, String)> {
@@ -64,7 +68,7 @@ fn agreed(output: Output, output_hash: Hash, at: BlockNumber, settled: bool) -> 
 	ResultView::Agreed { output, output_hash, at, support: SUPPORT, audit: AuditView::None, settled }
 }
 
-fn job() -> JobView {
+pub(super) fn job() -> JobView {
 	let seat = |n, vote| SeatView { validator: account(n), vote };
 	let committee =
 		|round, seats| CommitteeView { draw: Hash::repeat_byte(3), round, session: 2, drawn_at: 4, serving: 9, seats };
@@ -177,6 +181,93 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 		"settlement": null,
 	});
 	assert_eq!(test.call("getJob", json!([ID])), Ok(expected));
+}
+
+pub(super) fn ended_job() -> JobView {
+	JobView { phase: PhaseView::Ended { verdict: Verdict::Agreed, at: 8 }, ..job() }
+}
+
+#[test]
+fn a_node_that_syncs_says_so_and_not_that_there_is_none() {
+	let test = Test::on(Test::new().chain, true);
+	let syncing = (10018, "Syncing".to_string());
+	for (method, params) in [
+		("getJob", json!([ID])),
+		("getResult", json!([ID])),
+		("getJob", json!([ID, Hash::repeat_byte(9)])),
+		("quote", json!([Hash::zero(), "all", 5, 0])),
+	] {
+		assert_eq!(test.error(method, params), syncing, "{method}");
+	}
+	test.chain.state().jobs.insert(ID, Lookup::Found(job()));
+	assert!(test.call("getJob", json!([ID])).is_ok(), "what it knows it tells");
+	test.chain.state().jobs.insert(ID, Lookup::Pruned);
+	assert_eq!(test.error("getJob", json!([ID])).1, "PrunedJob", "that is sure");
+	test.chain.state().fails = true;
+	assert_eq!(test.error("listModels", json!([])), syncing);
+}
+
+#[test]
+fn a_number_is_taken_as_clients_write_it() {
+	let test = Test::new();
+	test.chain.state().jobs.insert(1 << 52, Lookup::Found(job()));
+	for id in [json!(1_u64 << 52), json!("4503599627370496"), json!("0x0010000000000000")] {
+		assert!(test.call("getJob", json!([id])).is_ok(), "{id}");
+	}
+	let (code, _, message) = test.call("getJob", json!(["seven"])).expect_err("it is none");
+	assert!(code == -32602, "{code}: {message}");
+}
+
+#[test]
+fn jobs_are_listed_by_a_filter_and_told_where_to_go_on() {
+	let test = Test::new();
+	let summary = JobSummary {
+		id: ID,
+		fingerprint: Hash::repeat_byte(1),
+		requester: account(9),
+		model: Hash::repeat_byte(2),
+		submitted_at: 3,
+		total: u128::MAX,
+		phase: PhaseView::Ended { verdict: Verdict::Expired, at: 8 },
+	};
+	test.chain.state().page = JobPage { jobs: vec![summary], next: Some(7) };
+	let listed = test.call("listJobs", json!([])).expect("there is a list");
+	assert_eq!(listed["next"], 7);
+	assert_eq!(
+		listed["jobs"],
+		json!([{
+			"id": 7,
+			"fingerprint": Hash::repeat_byte(1),
+			"requester": address(9),
+			"model": Hash::repeat_byte(2),
+			"submittedAt": 3,
+			"price": "340282366920938463463374607431768211455",
+			"phase": "ended",
+			"verdict": "expired",
+		}])
+	);
+	let filter = json!({ "requester": address(9), "model": Hash::repeat_byte(2), "open": false });
+	test.call("listJobs", json!([filter, "9", 256])).expect("there is a list");
+	let on_chain = JobFilter { requester: Some(account(9)), model: Some(Hash::repeat_byte(2)), is_open: Some(false) };
+	assert_eq!(test.chain.state().listed, [(JobFilter::default(), None, 64), (on_chain, Some(9), 256)]);
+	for (params, parameter) in [
+		(json!([null, null, 0]), "limit"),
+		(json!([null, null, 257]), "limit"),
+		(json!([{ "requester": "nobody" }]), "requester"),
+	] {
+		let (code, name, message) = test.call("listJobs", params).expect_err("it is wrong");
+		assert_eq!((code, name.as_str()), (10015, "InvalidParameter"));
+		assert!(message.contains(parameter), "{message}");
+	}
+	assert_eq!(test.call("listJobs", json!([{ "requestor": "x" }])).expect_err("a misspelt name").0, -32602);
+}
+
+#[test]
+fn a_final_result_is_told_as_final_where_a_warp_sync_left_out_its_block() {
+	let test = Test::new();
+	test.chain.forget(5);
+	let result = test.result(agreed(answer(), Hash::zero(), 5, true));
+	assert_eq!((&result["blockHash"], &result["finalized"]), (&Value::Null, &json!(true)));
 }
 
 #[test]

@@ -555,10 +555,10 @@ impl From<ModelView> for Model {
 }
 
 /// The block that a result is of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ResultBlock {
 	/// Its hash, on the chain that was asked about.
-	pub hash: Hash,
+	pub hash: Option<Hash>,
 	/// Whether it is finalised.
 	pub finalized: bool,
 }
@@ -573,7 +573,7 @@ impl JobResult {
 	}
 
 	/// The result of the job of this number, which is of this block.
-	pub fn new(id: JobId, view: ResultView, block: Option<ResultBlock>) -> Self {
+	pub fn new(id: JobId, view: ResultView, block: ResultBlock) -> Self {
 		let result = Self {
 			id,
 			status: Status::Open,
@@ -586,8 +586,8 @@ impl JobResult {
 			support: None,
 			audit: None,
 			settled: false,
-			block_hash: block.map(|block| block.hash),
-			finalized: block.is_some_and(|block| block.finalized),
+			block_hash: block.hash,
+			finalized: block.finalized,
 		};
 		match view {
 			ResultView::Open { phase, deadline } => {

@@ -1,5 +1,5 @@
 use crate::{mock::*, *};
-use sibyl_primitives::api::{Lookup, PhaseView, ResultView};
+use sibyl_primitives::api::{JobFilter, JobPage, Lookup, PhaseView, ResultView};
 
 #[test]
 fn an_ended_job_can_be_looked_up_until_its_retention_is_over_and_then_leaves_nothing() {
@@ -75,5 +75,56 @@ fn open_jobs_are_listed_oldest_first_in_pages() {
 		assert_eq!(ids(0, 3), [0, 1, 2]);
 		assert_eq!(ids(3, 100), [3, 4]);
 		assert_eq!(ids(9, 100), [] as [u64; 0]);
+	});
+}
+
+#[test]
+fn jobs_are_listed_newest_first_by_requester_model_and_state_in_pages() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let ended = revealing(all_seats(), &output);
+		reveal_by(0..4, ended, &output);
+		for who in [requester(), account(201), requester(), account(201)] {
+			let submitted =
+				Inference::submit(RuntimeOrigin::signed(who), model().id(), "hello".into(), all_seats(), Balance::MAX);
+			assert!(submitted.is_ok());
+		}
+		let list = |filter: &JobFilter, before, limit| {
+			let page = Inference::jobs_view(filter, before, limit);
+			(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), page.next)
+		};
+		let all = JobFilter::default();
+		assert_eq!(list(&all, None, 100), (vec![4, 3, 2, 1, 0], None));
+		assert_eq!(list(&all, None, 2), (vec![4, 3], Some(3)));
+		assert_eq!(list(&all, Some(3), 2), (vec![2, 1], Some(1)));
+		assert_eq!(list(&all, Some(1), 2), (vec![0], None));
+		assert_eq!(list(&all, Some(JobId::MAX), 1), (vec![4], Some(4)));
+		assert_eq!(list(&JobFilter { requester: Some(account(201)), ..all.clone() }, None, 9), (vec![4, 2], None));
+		assert_eq!(list(&JobFilter { is_open: Some(false), ..all.clone() }, None, 9), (vec![0], None));
+		assert_eq!(list(&JobFilter { is_open: Some(true), ..all.clone() }, Some(3), 9), (vec![2, 1], None));
+		assert_eq!(list(&JobFilter { model: Some(Hash::zero()), ..all.clone() }, None, 9), (vec![], None));
+		let page = Inference::jobs_view(&all, Some(1), 9);
+		let summary = page.jobs.first().expect("there is one");
+		assert_eq!((summary.requester.clone(), summary.total), (requester(), job(0).quote.total));
+		assert!(matches!(summary.phase, PhaseView::Ended { .. }));
+	});
+}
+
+#[test]
+fn a_list_goes_on_behind_numbers_that_are_gone_and_ends_where_all_are() {
+	Chain::default().run(|| {
+		let oldest = submit(all_seats());
+		let template = job(oldest);
+		let last = 3_000;
+		Jobs::<Test>::insert(last, Job { fingerprint: Hash::repeat_byte(9), ..template });
+		NextJob::<Test>::put(last + 1);
+		let page = |before| {
+			let JobPage { jobs, next } = Inference::jobs_view(&JobFilter::default(), before, 9);
+			(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), next)
+		};
+		assert_eq!(page(None), (vec![last], Some(last + 1 - 1_024)));
+		assert_eq!(page(Some(last + 1 - 1_024)), (vec![], None), "so many in a row are gone");
+		assert_eq!(page(Some(1_024)), (vec![oldest], None));
+		Jobs::<Test>::remove(last);
 	});
 }
