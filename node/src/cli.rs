@@ -1,6 +1,10 @@
 //! The command line.
 
-use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
+use crate::{
+	inference::engine_params::EngineParams,
+	models::ModelsCommand,
+	user::{AskCommand, JobCommand, JobsCommand, ResultCommand},
+};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -80,6 +84,18 @@ pub enum Subcommand {
 
 	/// Show what the database holds.
 	ChainInfo(sc_cli::ChainInfoCmd),
+
+	/// Ask a model of a network: the answer goes to standard output, what happens meanwhile to standard error.
+	Ask(Box<AskCommand>),
+
+	/// List a network's jobs.
+	Jobs(JobsCommand),
+
+	/// Show a job: what was asked, where it stands, what each seat has done.
+	Job(JobCommand),
+
+	/// Print a job's answer.
+	Result(ResultCommand),
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),

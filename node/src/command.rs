@@ -5,6 +5,7 @@ use crate::{
 	cli::{Cli, Subcommand},
 	error::Error,
 	service::{self, new_partial},
+	user,
 };
 use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
@@ -81,6 +82,10 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::ChainInfo(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
+		Some(Subcommand::Ask(command)) => Ok(user::run(command.run())?),
+		Some(Subcommand::Jobs(command)) => Ok(user::run(command.run())?),
+		Some(Subcommand::Job(command)) => Ok(user::run(command.run())?),
+		Some(Subcommand::Result(command)) => Ok(user::run(command.run())?),
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),

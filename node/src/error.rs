@@ -71,6 +71,10 @@ pub enum Error {
 	#[error(transparent)]
 	Models(#[from] crate::models::Error),
 
+	/// A network can't be asked.
+	#[error(transparent)]
+	User(#[from] crate::user::Error),
+
 	/// The disk is nearly full.
 	#[error(transparent)]
 	Storage(#[from] sc_storage_monitor::Error),

@@ -1,6 +1,6 @@
 //! The JSON-RPC methods beyond those that every SDK node has.
 
-mod inference;
+pub mod inference;
 
 use crate::inference::IsSyncing;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};

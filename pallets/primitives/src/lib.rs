@@ -35,7 +35,7 @@ use sp_runtime::{
 	MultiAddress, MultiSignature,
 };
 
-pub use text::Text;
+pub use text::{Text, TextTooLong};
 
 /// The height of a block.
 pub type BlockNumber = u32;

@@ -45,6 +45,8 @@ impl fmt::Display for TextTooLong {
 	}
 }
 
+impl core::error::Error for TextTooLong {}
+
 impl<const N: u32> fmt::Debug for Text<N> {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		write!(f, "{:?}", self.to_string_lossy())

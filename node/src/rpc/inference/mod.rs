@@ -9,10 +9,11 @@ mod proofs;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-mod views;
+pub mod views;
 
+pub use listing::Page;
 pub use proofs::{InferenceProofs, InferenceProofsApiServer};
-pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
+pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer, JobUpdate};
 
 use crate::inference::IsSyncing;
 use error::Error;
@@ -20,7 +21,7 @@ use jsonrpsee::{
 	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 };
-use listing::{Filter, Page};
+use listing::Filter;
 use number::Number;
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{

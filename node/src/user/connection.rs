@@ -1,0 +1,67 @@
+//! A node, asked over JSON-RPC.
+
+use super::Error;
+use jsonrpsee::{
+	core::{
+		client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
+		params::ArrayParams,
+		traits::ToRpcParams,
+	},
+	ws_client::{WsClient, WsClientBuilder},
+};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a node.
+pub struct Connection {
+	url: String,
+	client: WsClient,
+}
+
+impl Connection {
+	/// Connects to the node at this address.
+	pub async fn open(url: &str) -> Result<Self, Error> {
+		let client = WsClientBuilder::default().connection_timeout(CONNECT_TIMEOUT).build(url).await;
+		let client = client.map_err(|error| Error::NoNode { url: url.into(), reason: error.to_string() })?;
+		Ok(Self { url: url.into(), client })
+	}
+
+	/// What a method answers.
+	pub async fn call<T: DeserializeOwned>(&self, method: &'static str, params: ArrayParams) -> Result<T, Error> {
+		self.client.request(method, params).await.map_err(|error| self.explain(method, error))
+	}
+
+	/// What a subscription tells.
+	pub async fn subscribe<T: DeserializeOwned>(
+		&self,
+		[subscribe, unsubscribe]: [&'static str; 2],
+		params: impl ToRpcParams + Send,
+	) -> Result<Subscription<T>, Error> {
+		let told = self.client.subscribe(subscribe, params, unsubscribe).await;
+		told.map_err(|error| self.explain(subscribe, error))
+	}
+
+	/// The next thing that a subscription tells; an error where it tells no more.
+	pub async fn next<T: DeserializeOwned>(&self, told: &mut Subscription<T>) -> Result<T, Error> {
+		match told.next().await {
+			Some(Ok(next)) => Ok(next),
+			Some(Err(error)) => Err(Error::Unreadable { method: "a subscription", reason: error.to_string() }),
+			None => Err(Error::Lost { url: self.url.clone(), reason: "it tells no more".into() }),
+		}
+	}
+
+	fn explain(&self, method: &'static str, error: ClientError) -> Error {
+		match error {
+			ClientError::Call(error) => {
+				// The pool says in its data what it means.
+				let data = error.data().map(|data| data.get().trim_matches('"')).filter(|data| data.contains(' '));
+				let more = data.map(|data| format!(" ({data})")).unwrap_or_default();
+				Error::Refused { message: format!("{}{more}", error.message()) }
+			}
+			ClientError::ParseError(error) => Error::Unreadable { method, reason: error.to_string() },
+			error => Error::Lost { url: self.url.clone(), reason: error.to_string() },
+		}
+	}
+}

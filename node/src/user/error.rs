@@ -1,0 +1,119 @@
+//! What can go wrong, each said in one line with what to do about it.
+
+use sibyl_primitives::{job::JobId, TextTooLong};
+use std::io;
+
+/// Why a user's command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+	/// The system gives no thread or no timer.
+	#[error("the system does not let this program wait for a node ({0}): raise its limits")]
+	Runtime(#[source] io::Error),
+	/// Nobody answers there.
+	#[error("no node answers at {url} ({reason}): start one, or give another address with --url")]
+	NoNode {
+		/// The address.
+		url: String,
+		/// What the library says.
+		reason: String,
+	},
+	/// The node says no.
+	#[error("{message}")]
+	Refused {
+		/// What it says.
+		message: String,
+	},
+	/// The connection broke.
+	#[error("the connection to {url} ended ({reason}): the job goes on without it, see 'sibyl-node jobs'")]
+	Lost {
+		/// The address.
+		url: String,
+		/// What the library says.
+		reason: String,
+	},
+	/// The node says what this program can't read.
+	#[error(
+		"the node answers {method} with what this program can't read ({reason}): use the release that the node has"
+	)]
+	Unreadable {
+		/// The method that was called.
+		method: &'static str,
+		/// What is wrong.
+		reason: String,
+	},
+	/// A transaction is signed for one runtime.
+	#[error(
+		"the network runs version {network} of the runtime, and this program knows {own}: use the network's release"
+	)]
+	OtherRuntime {
+		/// The network's version.
+		network: u32,
+		/// This program's.
+		own: u32,
+	},
+	/// There is no such model.
+	#[error("the network has no model '{name}': it has {known}")]
+	NoSuchModel {
+		/// What was asked for.
+		name: String,
+		/// The names that there are.
+		known: String,
+	},
+	/// What is asked can't be read.
+	#[error(transparent)]
+	Input(#[from] crate::models::Error),
+	/// A text of the format is too long.
+	#[error("a text of the format is too long: {0}")]
+	Format(#[from] TextTooLong),
+	/// There are too many texts.
+	#[error("the format has too many texts: at most 32 choices, or 4 texts that stop the answer")]
+	TooMany,
+	/// Nobody pays.
+	#[error("nobody pays: give the requester's secret with --suri //Alice (on a test network) or --suri-file FILE")]
+	NoRequester,
+	/// The secret is none.
+	#[error("the requester's secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
+	Secret(String),
+	/// A file can't be read.
+	#[error("{path} can't be read: {source}")]
+	File {
+		/// Which.
+		path: String,
+		/// What the system says.
+		source: io::Error,
+	},
+	/// The requester did not agree.
+	#[error("nothing was submitted: answer y to agree to the price, or give --yes beforehand")]
+	NotAgreed,
+	/// The price is above what the requester allows.
+	#[error("the price, {price}, is above --max-fee: allow more, or ask for fewer seats or less output")]
+	TooDear {
+		/// The price.
+		price: String,
+	},
+	/// The chain refused the job.
+	#[error("the chain refused the job: {name}: {docs}")]
+	Dispatch {
+		/// The error's name.
+		name: String,
+		/// What its documentation says.
+		docs: String,
+	},
+	/// The transaction was dropped.
+	#[error("the transaction did not get into a block ({0}): try again")]
+	Dropped(String),
+	/// The job is not on the best chain any more.
+	#[error("the block that held the submission is on no chain that counts any more, and job {0} is another one there: look for yours with 'sibyl-node jobs', and ask again if it is not there")]
+	FellOff(JobId),
+	/// There is no answer.
+	#[error("job {job} has no answer: {why}")]
+	NoAnswer {
+		/// The job.
+		job: JobId,
+		/// How it ended.
+		why: &'static str,
+	},
+	/// Nobody reads the output.
+	#[error(transparent)]
+	Output(#[from] io::Error),
+}

@@ -1,0 +1,177 @@
+//! Jobs and answers in words.
+
+use crate::rpc::inference::views::{Answer, Committee, Input, Job, JobResult, Phase, Status, Verdict};
+use sibyl_primitives::{format::Format, Balance};
+use sibyl_runtime::constants::SIB;
+use std::fmt::Write;
+
+/// What scores and probabilities are parts of.
+const MILLION: f64 = 1e6;
+
+/// An amount, in SIB, without zeros that say nothing.
+pub fn sib(amount: Balance) -> String {
+	let digits = SIB.ilog10() as usize;
+	let rest = format!("{:0digits$}", amount % SIB);
+	match rest.trim_end_matches('0') {
+		"" => format!("{} SIB", amount / SIB),
+		rest => format!("{}.{rest} SIB", amount / SIB),
+	}
+}
+
+fn amount(text: &str) -> String {
+	text.parse().map_or_else(|_| text.into(), sib)
+}
+
+/// Where a job stands, in a word.
+pub fn state(phase: Phase, verdict: Option<Verdict>) -> &'static str {
+	match (phase, verdict) {
+		(_, Some(Verdict::Agreed)) => "agreed",
+		(_, Some(Verdict::Failed)) => "refused",
+		(_, Some(Verdict::NoQuorum)) => "no quorum",
+		(_, Some(Verdict::Expired)) => "expired",
+		(_, Some(Verdict::Cancelled)) => "cancelled",
+		(Phase::Pending, None) => "pending",
+		(Phase::Committing, None) => "committing",
+		(Phase::Revealing, None) => "revealing",
+		(Phase::Ended, None) => "ended",
+	}
+}
+
+/// Where a job stands, in a line.
+pub fn progress(job: &Job) -> String {
+	let state = state(job.phase, job.verdict);
+	let Some(committee) = job.committees.last() else { return format!("{state}: the committee is drawn next") };
+	let Committee { seats, committed, revealed, .. } = committee;
+	let round = if committee.round > 0 { " of a second committee" } else { "" };
+	let (seats, committed) = (seats.len(), committed.len() + revealed.len());
+	match job.phase {
+		Phase::Pending => format!("{state}: a committee is drawn next"),
+		Phase::Committing => format!("{state}: {committed} of {seats} seats{round} have committed"),
+		Phase::Revealing => format!("{state}: {} of {seats} seats{round} have revealed", revealed.len()),
+		Phase::Ended => match &job.agreed {
+			Some(agreed) => format!("{state}, by {} of {} seats", agreed.support.agreed, agreed.support.seats),
+			None => state.into(),
+		},
+	}
+}
+
+/// Where a job's money went.
+pub fn settlement(job: &Job) -> String {
+	job.settlement.as_ref().map_or_else(String::new, |settled| {
+		format!("; {} paid to the seats, {} came back", amount(&settled.paid), amount(&settled.refunded))
+	})
+}
+
+/// Why a job has no answer.
+pub fn why(result: &JobResult) -> &'static str {
+	match result.status {
+		Status::Open => "it has not ended: wait some blocks",
+		Status::Failed => "the model refuses the input, and all seats agree on that",
+		Status::NoQuorum => "too few seats said the same; what it cost came back",
+		Status::Expired => "too few seats took part; what it cost came back",
+		Status::Cancelled => "it was ended from outside; what it cost came back",
+		Status::Agreed => "the node does not tell it",
+	}
+}
+
+/// How sure a result is.
+pub fn agreement(result: &JobResult) -> String {
+	let support = result.support.as_ref().map_or_else(String::new, |support| {
+		format!(
+			"{} of {} seats agree, of {} validators that serve the model",
+			support.agreed, support.seats, support.serving
+		)
+	});
+	match result.finalized {
+		true => format!("{support}; final"),
+		false => format!("{support}; not final yet"),
+	}
+}
+
+/// An answer as text.
+pub fn answer(answer: &Answer, format: &Format) -> String {
+	match answer {
+		Answer::Generation { text, .. } => printable(text),
+		Answer::Number { value, .. } => value.clone(),
+		Answer::Choice { index, probabilities } => {
+			let Format::Choice(choices) = format else { return index.to_string() };
+			let named =
+				|at: usize| choices.get(at).map_or_else(String::new, |choice| printable(&choice.to_string_lossy()));
+			let shares = probabilities
+				.iter()
+				.enumerate()
+				.map(|(at, share)| format!("{} {:.1} %", named(at), f64::from(*share) / MILLION * 100.0));
+			format!("{} ({})", named((*index).into()), shares.collect::<Vec<_>>().join(", "))
+		}
+		Answer::Classification { label, scores } => {
+			let score = scores.first().map_or(0, |score| score.score);
+			format!("{} ({:.1} %)", printable(label), f64::from(score) / MILLION * 100.0)
+		}
+		Answer::Embedding { values } => format!("{values:?}"),
+	}
+}
+
+/// A job on several lines.
+pub fn job(job: &Job) -> String {
+	let mut said = String::new();
+	// To write into a text does not fail.
+	let mut line = |name: &str, value: String| {
+		let _ = writeln!(said, "{name:<12}{value}");
+	};
+	line("job", format!("{} ({})", job.id, job.fingerprint));
+	line("requester", job.requester.clone());
+	line("model", job.model.to_string());
+	match &job.input {
+		Input::Text(text) => line("text", printable(text)),
+		Input::Raw(text) => line("raw", printable(text)),
+		Input::Messages(messages) => {
+			messages.iter().for_each(|said| line(&format!("{:?}", said.role).to_lowercase(), printable(&said.text)));
+		}
+	}
+	line("price", format!("{} at most", amount(&job.price.total)));
+	line("submitted", format!("#{}, ends by #{}", job.submitted_at, job.ends_by));
+	line("state", progress(job) + &settlement(job));
+	for committee in &job.committees {
+		let round = if committee.round == 0 { "committee" } else { "second" };
+		line(round, format!("drawn in #{} of {} that serve the model", committee.drawn_at, committee.serving));
+		for seat in &committee.seats {
+			let vote = serde_json::to_value(seat.vote).ok();
+			let vote = vote.as_ref().and_then(|vote| vote["vote"].as_str()).unwrap_or_default().to_string();
+			line("", format!("{} {vote}", seat.validator));
+		}
+	}
+	said
+}
+
+/// A text of somebody else's without what a terminal obeys.
+fn printable(text: &str) -> String {
+	text.chars().map(|sign| if sign.is_control() && !matches!(sign, '\n' | '\t') { '\u{fffd}' } else { sign }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_amount_is_written_to_its_last_digit_and_no_further() {
+		assert_eq!(sib(0), "0 SIB");
+		assert_eq!(sib(SIB), "1 SIB");
+		assert_eq!(sib(SIB / 4), "0.25 SIB");
+		assert_eq!(sib(3 * SIB + 1), "3.000000000001 SIB");
+	}
+
+	#[test]
+	fn a_choice_is_named_with_how_likely_each_is() {
+		let texts = ["yes", "no"].map(|text| text.try_into().expect("it is short")).to_vec();
+		let format = Format::Choice(texts.try_into().expect("two fit"));
+		let choice = Answer::Choice { index: 1, probabilities: vec![250_000, 749_999] };
+		assert_eq!(answer(&choice, &format), "no (yes 25.0 %, no 75.0 %)");
+	}
+
+	#[test]
+	fn an_answer_moves_no_cursor() {
+		let text = serde_json::json!({ "generation": { "text": "a\u{1b}[2Jb\nc", "tokens": [], "finish": "stop" } });
+		let text: Answer = serde_json::from_value(text).expect("it is an answer");
+		assert_eq!(answer(&text, &Format::default()), "a\u{fffd}[2Jb\nc");
+	}
+}
