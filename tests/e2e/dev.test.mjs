@@ -5,6 +5,7 @@ import { account, SIB } from '../lib/accounts.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
 import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { devNode } from '../lib/node.mjs';
+import { sibyl } from '../lib/program.mjs';
 
 describe('sibyl-node --dev', () => {
   const node = devNode();
@@ -34,5 +35,76 @@ describe('sibyl-node --dev', () => {
     const { answer, support } = await node.rpc('inference_getResult', job);
     assert.equal(answer.classification.label, 'eng');
     assert.deepEqual(support, { round: 0, seats: 1, agreed: 1, serving: 1 });
+  });
+
+  describe('asked from the command line', () => {
+    const TEXT = 'Wo ist der nächste Bahnhof?';
+    const at = () => ['--url', `ws://${node.rpcAddress}`];
+    const ask = (...more) => sibyl('ask', '--prompt', TEXT, '--model', 'common-lingua', ...at(), ...more);
+    let job;
+
+    it('answers on standard output, and tells the price, the phases and the end beside it', async () => {
+      await waitUntilServedBy(await node.api(), ['alice']);
+      const { code, stdout, stderr } = await ask('--suri', '//Ferdie', '--yes');
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^deu \(9\d\.\d %\)\n$/);
+      assert.match(stderr, /asks 0\.\d+ SIB at most for 1 seats/);
+      assert.match(stderr, /agreed, by 1 of 1 seats\n#\d+ final; 0\.\d+ SIB paid to the seats/);
+      job = stderr.match(/^job (\d+) is in block/m)[1];
+    });
+
+    it('shows the job, its result and the list that it is in', async () => {
+      const shown = await sibyl('job', job, ...at());
+      assert.match(shown.stdout, new RegExp(`text +${TEXT.replace('?', '\\?')}\n[^]*agreed, by 1 of 1 seats[^]*revealed`));
+      const result = await sibyl('result', job, ...at());
+      assert.match(result.stdout, /^deu \(/);
+      assert.match(result.stderr, /1 of 1 seats agree, of 1 validators that serve the model; final/);
+      const { answer } = JSON.parse((await sibyl('result', job, '--json', ...at())).stdout);
+      assert.equal(answer.classification.label, 'deu');
+      const jobs = await sibyl('jobs', '--limit', '1', '--before', String(Number(job) + 1), ...at());
+      assert.match(jobs.stdout, new RegExp(`^ +${job}  agreed `));
+    });
+
+    it('says in a line what is wrong, and submits nothing', async () => {
+      const refusals = [
+        [ask('--suri', '//Ferdie'), /nothing was submitted: answer y/],
+        [ask('--yes'), /nobody pays: give the requester's secret/],
+        [ask('--yes', '--suri', '///'), /the requester's secret can't be read/],
+        [ask('--yes', '--suri', '//Ferdie', '--max-fee', '0.0001'), /the price, 0\.\d+ SIB, is above --max-fee/],
+        [ask('--yes', '--suri', '//Ferdie', '--model', 'gpt-5'), /cannot be used multiple times|no model 'gpt-5'/],
+        [ask('--yes', '--suri', '//Ferdie', '--seats', '2'), /odd number of seats/],
+        [ask('--yes', '--suri', '//Nobody'), /balance|Inability to pay/],
+        [sibyl('job', '999999', ...at()), /there is no job 999999 yet/],
+        [sibyl('jobs', '--url', 'ws://127.0.0.1:1'), /no node answers at ws:\/\/127\.0\.0\.1:1/],
+      ];
+      for (const [run, said] of refusals) {
+        const { code, stdout, stderr } = await run;
+        assert.equal(stdout, '');
+        assert.match(stderr, said);
+        assert.notEqual(code, 0);
+      }
+    });
+
+    it('tells a job block by block to who subscribes, and proves its result', async () => {
+      const api = await node.api();
+      const updates = [];
+      await new Promise((resolve, reject) => {
+        api.rpc.provider.subscribe('job', 'inference_subscribeJob', [String(job)], (error, update) => {
+          if (error) return reject(error);
+          updates.push(update);
+          if (update.finalized) resolve();
+        }).catch(reject);
+      });
+      assert.deepEqual(updates.map(({ finalized }) => finalized), [false, true]);
+      assert.ok(updates.every(({ job: { id, phase } }) => id === Number(job) && phase === 'ended'));
+      const proof = await node.rpc('inference_getResultProof', Number(job));
+      const { blockHash, header, keys, finalized } = proof;
+      assert.ok(finalized && keys.length === 2 && proof.proof.length > 2);
+      assert.equal(api.registry.createType('Header', header).hash.toHex(), blockHash);
+      const { proof: same } = await node.rpc('state_getReadProof', keys, blockHash);
+      assert.deepEqual([...proof.proof].sort(), [...same].sort());
+      const { jobs } = await node.rpc('inference_listJobs', { open: false }, null, 1);
+      assert.equal(jobs.length, 1);
+    });
   });
 });

@@ -1,14 +1,12 @@
 //! A node, asked over JSON-RPC.
 
 use super::Error;
-use jsonrpsee::{
-	core::{
-		client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
-		params::ArrayParams,
-		traits::ToRpcParams,
-	},
-	ws_client::{WsClient, WsClientBuilder},
+use jsonrpsee::core::{
+	client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
+	params::ArrayParams,
+	traits::ToRpcParams,
 };
+use jsonrpsee_ws_client::{WsClient, WsClientBuilder};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use std::future::Future;
 /// The node that is asked.
 #[derive(Clone, Debug, clap::Args)]
 pub struct NodeOptions {
-	/// The address of a node's JSON-RPC.
+	/// The address of a node's JSON-RPC: of one that you trust, on this machine or behind a tunnel, since there is no TLS.
 	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
 	url: String,
 }
