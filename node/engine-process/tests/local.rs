@@ -82,7 +82,10 @@ fn installed_models_should_say_the_same_also_several_at_once_and_after_a_crash()
 		assert_eq!(vec![engine.load(&model).expect("it is loaded")], here.models());
 		let ask = |text: &str| {
 			let question = question(model.files[0].sha256, text);
-			assert_eq!(engine.infer(&question), here.infer(&question), "{name}: {text}");
+			let expected = here.infer(&question);
+			assert_eq!(engine.infer(&question), expected, "{name}: {text}");
+			let claiming = Request { claim: "The capital of France is Paris.".into(), ..question };
+			assert_eq!(engine.infer(&claiming), expected, "{name}: {text}, with a claim");
 		};
 		let ask = &ask;
 		thread::scope(|scope| {

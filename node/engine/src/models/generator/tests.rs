@@ -230,3 +230,4 @@ fn a_request_that_nobody_waits_for_any_more_should_end_before_the_next_token() {
 
 mod claims;
 mod formats;
+mod goldens;

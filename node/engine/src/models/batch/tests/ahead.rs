@@ -91,6 +91,14 @@ fn long_texts_should_be_read_in_parts_that_hold_up_nobody_for_longer_than_prompt
 }
 
 #[test]
+fn what_is_read_ahead_should_leave_less_room_for_prompts_that_came_later() {
+	let batch = batch(&made_up("llama", GgufDtype::Q8_0), limits(8));
+	let prompt = long_answer(&batch, other_prompt(200), 2);
+	let (passes, _) = run(&batch, [choice(&[50, 2], true).question(), prompt.question()].into_iter());
+	assert_eq!(passes[..2], [[(0, 9 + 32), (1, 128 - 41)], [(0, 18), (1, 32 - 17)]]);
+}
+
+#[test]
 fn a_choice_should_be_the_one_it_is_token_by_token_whoever_shares_its_passes() {
 	let mut noise = Noise(23);
 	for overflow in [None, Some(OVERFLOWS[0]), Some(OVERFLOWS[2]), Some(OVERFLOWS[3])] {
@@ -188,8 +196,10 @@ fn a_claim_that_the_model_refuses_to_read_should_not_refuse_the_answer() {
 			let right = expected.as_ref().map_or(&[][..], |told| &told.0);
 			for at in [0, right.len() / 2, right.len()] {
 				let draft = [&right[..at], &[REFUSED, 1, 2]].concat();
-				let (_, told) = drafted_alone(&batch, asked, &draft);
+				let (passes, told) = drafted_alone(&batch, asked, &draft);
 				assert_eq!(told, expected, "{overflow:?}, {draft:?}");
+				let without = drafted_alone(&batch, asked, &[]).0;
+				assert!(passes.len() <= without.len() + 1, "one pass is made again: {passes:?}, {without:?}");
 			}
 			answers += usize::from(expected.is_ok());
 			refused += usize::from(expected.is_err());
