@@ -5,8 +5,8 @@ use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{
-	check_format, Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription,
-	Prompt, Request, Response, SCORE_ONE,
+	check_format, Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Prompt, Request,
+	Response, SCORE_ONE,
 };
 use std::fmt::Display;
 use std::io::Write;

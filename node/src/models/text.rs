@@ -43,12 +43,7 @@ impl Question<'_> {
 }
 
 /// Loads a model from its file and writes its answer as it comes.
-pub fn answer(
-	name: &str,
-	file: VerifiedFile,
-	question: &Question<'_>,
-	out: &mut impl Write,
-) -> Result<(), Error> {
+pub fn answer(name: &str, file: VerifiedFile, question: &Question<'_>, out: &mut impl Write) -> Result<(), Error> {
 	let start = Instant::now();
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
 	let gguf = GgufFile::open(&file).map_err(|error| invalid(&error))?;
