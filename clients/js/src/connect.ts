@@ -1,7 +1,7 @@
 import { createClient, type PolkadotClient } from 'polkadot-api';
 import { getSmProvider } from 'polkadot-api/sm-provider';
 import type { Client as Smoldot } from 'polkadot-api/smoldot';
-import { createWsClient, WsEvent, type WebSocketClass } from 'polkadot-api/ws';
+import { createWsClient, SocketEvents, WsEvent, type WebSocketClass } from 'polkadot-api/ws';
 
 import { Chain } from './chain.js';
 import { Sibyl } from './client.js';
@@ -49,18 +49,20 @@ async function connectNode(options: NodeOptions): Promise<Sibyl> {
     throw new SibylError('InvalidArgument', `url begins with ws:// or wss://, unlike ${show(url)}.`);
   }
   const websocketClass = (globalThis.WebSocket ?? (await import('ws')).WebSocket) as WebSocketClass;
+  let failure = 'it refuses the connection, or is none';
   let refused = (_: SibylError) => {};
   const refusal = new Promise<never>((_, reject) => { refused = reject; });
+  // Nobody waits for it any more, once it was there.
   refusal.catch(() => {});
   const client = createWsClient(url, {
     websocketClass,
     timeout,
-    onStatusChanged: (status) => {
-      // Once it was there, polkadot-api connects again by itself.
-      if (status.type !== WsEvent.ERROR && status.type !== WsEvent.CLOSE) return;
-      const { event } = status as { event?: { message?: string; error?: unknown } };
-      const why = event?.message ?? (event?.error === undefined ? 'no connection' : messageOf(event.error));
-      refused(new SibylError('Unreachable', `No node answers at ${url}: ${why}.`));
+    logger: (event) => {
+      if (event.type === SocketEvents.ERROR && event.error?.message) failure = messageOf(event.error);
+    },
+    // Later polkadot-api connects again by itself.
+    onStatusChanged: ({ type }) => {
+      if (type === WsEvent.ERROR || type === WsEvent.CLOSE) refused(new SibylError('Unreachable', `No node answers at ${url}: ${failure}.`));
     },
   });
   const chain = new Chain(client, 'node', `The node at ${url}`, async () => {});
@@ -72,7 +74,7 @@ async function connectLight(options: LightClientOptions): Promise<Sibyl> {
   const { timeout = LIGHT_CLIENT_TIMEOUT } = options;
   const spec = chainSpecOf(options);
   const { start } = await import('polkadot-api/smoldot');
-  const smoldot = options.smoldot ?? start({ maxLogLevel: 0 });
+  const smoldot = options.smoldot ?? start({ maxLogLevel: 1, logCallback: () => {} });
   const free = async () => {
     if (options.smoldot === undefined) await smoldot.terminate();
   };

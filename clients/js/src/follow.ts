@@ -14,7 +14,7 @@ export interface Followed {
 const PATIENCE = 64;
 
 /**
- * A job's steps as the best chain has them, and those of the final chain with `isFinal`, up to its end in a final block.
+ * A job's steps as the best chain has them, and with `isFinal` when its submission, its answer and its end are final.
  *
  * The job is known by its fingerprint alone, since another fork may give it another number.
  *
@@ -55,9 +55,9 @@ export async function* follow(
       throw new SibylError('JobLost', `Job ${fingerprint} is on no fork that block #${final.number}, which is final, stands on: it was lost with its fork, and nothing is held for it.`);
     }
     const step = stepOf(final, view, true);
-    const progress = progressOf(step);
-    if (progress !== toldFinal) {
-      toldFinal = progress;
+    const milestone = milestoneOf(step);
+    if (milestone !== toldFinal) {
+      toldFinal = milestone;
       yield step;
     }
     if (step.phase === 'ended') return;
@@ -80,6 +80,9 @@ function phaseOf(job: JobView | undefined): Step['phase'] {
   if (job === undefined) return 'lost';
   return job.phase !== 'ended' && job.agreed !== null ? 'agreed' : job.phase;
 }
+
+/** What of a final step is news: its submission, its answer, and its end. */
+const milestoneOf = ({ phase }: Step): string => (phase === 'agreed' || phase === 'ended' ? phase : 'submitted');
 
 /** What makes a step another one than that before. */
 function progressOf({ phase, job, seats }: Step): string {

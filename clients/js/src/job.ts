@@ -50,7 +50,10 @@ export class Job {
     return view;
   }
 
-  /** Its steps as they come, from where it stands to its end in a final block. */
+  /**
+   * Its steps as they come, from where it stands to its end in a final block: what the best block says, and once more with
+   * `isFinal` when its submission, its answer and its end are final.
+   */
   async* follow(options: WaitOptions = {}): AsyncGenerator<Step, void, void> {
     checkNames(options, ['signal'], 'follow');
     const followed: Followed = {

@@ -8,10 +8,11 @@ import type { Hex } from './raw.js';
 
 /**
  * Layouts of what a result is verified from that this library knows. Over a node's own JSON-RPC the metadata is the node's
- * word: who could lie about the layout could read any answer into bytes that are proven. `npm run layout` prints a node's.
+ * word: who could lie about the layout could read any answer into bytes that are proven. Where jobs, inputs or outputs change
+ * in the runtime, the error of the code `LayoutUnknown` shows the hash that is to be added here.
  */
 export const KNOWN_LAYOUTS: readonly Hex[] = [
-  '0x0000000000000000000000000000000000000000000000000000000000000000',
+  '0xc8d82d37690e4091391e7a1806013cf6ebf9055892a1e2953bb3a81110901f98',
 ];
 
 type Lookup = ReturnType<typeof getLookupFn>;

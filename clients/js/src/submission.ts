@@ -59,7 +59,10 @@ export class Nonces {
   }
 }
 
-/** Submits a job, and resolves when it is in a best block; it is sent again where that block's fork is left. */
+/**
+ * Submits a job. Resolves when it is in a best block, and sends it again where that block's fork is left; rejects when it is
+ * refused in a final block, or can't come into one.
+ */
 export async function submit(chain: Chain, nonces: Nonces, call: Submission, signer: PolkadotSigner, tip: bigint): Promise<Submitted> {
   const nonce = await nonces.take(signer.publicKey);
   return new Promise((resolve, reject) => {
@@ -72,8 +75,7 @@ export async function submit(chain: Chain, nonces: Nonces, call: Submission, sig
     chain.submit(call, signer, nonce, tip).subscribe({
       next: (event) => {
         wasSigned ||= event.type === 'signed';
-        if (!isIncluded(event)) return;
-        outcomeOf(chain, event).then(resolve, reject);
+        if (isDecided(event)) outcomeOf(chain, event).then(resolve, reject);
       },
       error: (error) => {
         fail(wasSigned ? transactionError(error) : asSibylError('SigningFailed', 'The job could not be signed', error));
@@ -84,8 +86,9 @@ export async function submit(chain: Chain, nonces: Nonces, call: Submission, sig
 
 type Included = TxEvent & ({ type: 'finalized' } | { type: 'txBestBlocksState'; found: true });
 
-const isIncluded = (event: TxEvent): event is Included =>
-  event.type === 'finalized' || (event.type === 'txBestBlocksState' && event.found);
+// What is refused on one fork may be taken on the next, and cost then, so that only a final block refuses.
+const isDecided = (event: TxEvent): event is Included =>
+  event.type === 'finalized' || (event.type === 'txBestBlocksState' && event.found && event.ok);
 
 async function outcomeOf(chain: Chain, event: Included): Promise<Submitted> {
   if (!event.ok) throw await dispatchError(chain, event.dispatchError);
