@@ -2,7 +2,7 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these, the end-to-end tests' JavaScript dependencies, pip, which fetches models, and numpy
+#   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, and numpy
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
@@ -125,11 +125,14 @@ javascript() {
 		apt_install nodejs npm
 		node_is_new_enough || die "Node.js $MIN_NODE or newer is needed, found $(node --version 2>/dev/null || echo none): install it from https://nodejs.org."
 	fi
-	local stamp=tests/node_modules/.package-lock.json
-	[ -e "$stamp" ] && [ ! tests/package-lock.json -nt "$stamp" ] && return
-	say "installing the tests' JavaScript dependencies"
-	(cd tests && npm ci --no-audit --no-fund --loglevel=error >/dev/null) || die "npm ci failed in tests/; its message stands above."
-	touch "$stamp"
+	local stamp=node_modules/.package-lock.json
+	if [ ! -e "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
+		say "installing JavaScript dependencies"
+		npm ci --no-audit --no-fund --loglevel=error >/dev/null || die "npm ci failed; its message stands above."
+		touch "$stamp"
+	fi
+	# TypeScript's own stamp says whether anything is to be done.
+	npm run build --silent --workspace clients/js || die "the client library does not build; the compiler's message stands above."
 }
 
 pip() {

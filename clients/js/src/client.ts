@@ -1,0 +1,130 @@
+import type { Chain } from './chain.js';
+import { modelOf } from './decode.js';
+import { SibylError } from './errors.js';
+import { isHexOf } from './hex.js';
+import { inputBytes, toChainInput, type ChainInput, type Input } from './input.js';
+import { Job, unknownJob } from './job.js';
+import { checkNames, checkObject, nearestOf, show } from './names.js';
+import { amount, u64 } from './numbers.js';
+import { JOB_OPTIONS, toChainOptions, type ChainOptions, type JobOptions } from './options.js';
+import { priceOf, refusal, tooDear } from './quote.js';
+import type { Hex } from './raw.js';
+import { toPolkadotSigner, type Signer } from './signer.js';
+import { Nonces, submit } from './submission.js';
+import type { BlockRef, Model, Quote } from './types.js';
+
+/** What is chosen about a job that is asked. */
+export interface AskOptions extends JobOptions {
+  /** Who asks and pays. */
+  signer: Signer;
+  /** The most that the job may cost, in 10⁻¹² SIB; the price that it has now where this is left out. */
+  maxFee?: bigint;
+  /** A tip for the block's author, in 10⁻¹² SIB. */
+  tip?: bigint;
+  /** Whether the price is asked for first, so that what the chain would refuse costs nothing; true where it is left out. */
+  check?: boolean;
+}
+
+const HASH_BYTES = 32;
+const ASK_OPTIONS = [...JOB_OPTIONS, 'signer', 'maxFee', 'tip', 'check'];
+/** A fee limit that is none. */
+const ANY_FEE = 2n ** 128n - 1n;
+
+/** A connection to a chain of Sibyl. */
+export class Sibyl {
+  readonly #nonces: Nonces;
+
+  /** @internal */
+  constructor(private readonly chain: Chain) {
+    this.#nonces = new Nonces((publicKey) => chain.nextNonce(publicKey));
+  }
+
+  /** Whether the chain is read by a light client, which verifies what it reads, or is a node's word. */
+  get source(): 'node' | 'light client' {
+    return this.chain.source;
+  }
+
+  /** The models that the chain knows. */
+  async models(): Promise<Model[]> {
+    return (await this.chain.models()).map(modelOf);
+  }
+
+  /** A model by its name or its id. Of several revisions of a name, the only one that takes jobs. */
+  async model(nameOrId: string): Promise<Model> {
+    if (typeof nameOrId !== 'string') throw new SibylError('InvalidArgument', `a model is its name or its id, not ${show(nameOrId)}.`);
+    const models = await this.models();
+    const found = models.filter(({ id, name }) => (isHexOf(nameOrId, HASH_BYTES) ? id === nameOrId.toLowerCase() : name === nameOrId));
+    const [model, another] = found.length > 1 ? found.filter(({ isSuspended }) => !isSuspended) : found;
+    if (model !== undefined && another === undefined) return model;
+    if (found.length > 1) {
+      throw new SibylError('UnknownModel', `several models have the name ${show(nameOrId)}: say one of the ids ${found.map(({ id }) => id).join(', ')}.`);
+    }
+    const names = models.map(({ name }) => name);
+    const nearest = nearestOf(nameOrId, names);
+    throw new SibylError('UnknownModel', `the chain has no model ${show(nameOrId)}${nearest ? `, did you mean '${nearest}'?` : ':'} It has ${names.join(', ') || 'none'}.`);
+  }
+
+  /** What a job costs now. Throws a `QuoteError` where the chain would refuse it. */
+  async quote(model: string, input: Input, options: JobOptions = {}): Promise<Quote> {
+    checkObject(options, 'the options', 'an object');
+    checkNames(options, JOB_OPTIONS, 'a quote');
+    const [chainInput, chainOptions] = [toChainInput(input), toChainOptions(options)];
+    return this.#price(await this.model(model), chainInput, chainOptions);
+  }
+
+  /**
+   * Asks a model. Resolves when the job is in a best block, before it is final.
+   *
+   * The price is held until the job ends, and what is not used comes back. Several may be asked at once.
+   */
+  async ask(model: string, input: Input, options: AskOptions): Promise<Job> {
+    checkObject(options, 'the options', 'an object with a signer');
+    checkNames(options, ASK_OPTIONS, 'a job');
+    const signer = toPolkadotSigner(options.signer);
+    const [chainInput, chainOptions] = [toChainInput(input), toChainOptions(options)];
+    const maxFee = options.maxFee === undefined ? undefined : amount(options.maxFee, 'maxFee');
+    const tip = options.tip === undefined ? 0n : amount(options.tip, 'tip');
+
+    const found = await this.model(model);
+    const price = options.check === false ? undefined : (await this.#price(found, chainInput, chainOptions)).total;
+    if (price !== undefined && maxFee !== undefined && price > maxFee) throw tooDear(price, maxFee);
+    const call = { model: found.id, input: chainInput, options: chainOptions, max_fee: maxFee ?? price ?? ANY_FEE };
+    const { number: after } = await this.chain.finalized();
+    const { fingerprint, number, txHash } = await submit(this.chain, this.#nonces, call, signer, tip);
+    const question = { requester: signer.publicKey, model: found.id, input: chainInput, options: chainOptions, after };
+    return new Job(this.chain, fingerprint, number, question, txHash);
+  }
+
+  /** A job by its fingerprint, or by the number that it has in the best block's chain. */
+  async job(reference: Hex | number | bigint): Promise<Job> {
+    if (typeof reference === 'string') {
+      const fingerprint = reference.toLowerCase();
+      if (!isHexOf(fingerprint, HASH_BYTES)) {
+        throw new SibylError('InvalidArgument', `a job is its fingerprint, 0x and 64 digits, or its number, not ${show(reference)}.`);
+      }
+      const number = await this.chain.numberOf(fingerprint);
+      if (number === undefined) throw await unknownJob(this.chain, fingerprint);
+      return new Job(this.chain, fingerprint, number);
+    }
+    const number = u64(reference, "a job's number");
+    const found = await this.chain.job(number);
+    if (found.type === 'Found') return new Job(this.chain, found.value.fingerprint, number);
+    if (found.type === 'Unknown') throw await unknownJob(this.chain, number);
+    throw new SibylError('PrunedJob', `The retention of job ${number} is over: only its events remain.`);
+  }
+
+  /** The newest finalised block. */
+  finalized(): Promise<BlockRef> {
+    return this.chain.finalized();
+  }
+
+  /** Ends the connection, and what waits for it with an error of the code `Closed`. */
+  close(): Promise<void> {
+    return this.chain.close();
+  }
+
+  async #price(model: Model, input: ChainInput, { seats, max_output_units: units, format }: ChainOptions): Promise<Quote> {
+    if (model.task !== 'generate' && input.type !== 'Text') throw refusal(model, 'InputNotOfTask');
+    return priceOf(model, await this.chain.quote(model.id, seats, inputBytes(input), units, format));
+  }
+}

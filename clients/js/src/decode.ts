@@ -1,0 +1,191 @@
+// From what the metadata decodes to what this library shows.
+import type { ChainFormat, Format } from './format.js';
+import type { ChainInput, Role } from './input.js';
+import type {
+  Hex, RawAnswer, RawAudit, RawCommittee, RawJob, RawJobView, RawModel, RawOutput, RawQuote, RawResult, RawSettlement,
+  RawVerdict,
+} from './raw.js';
+import { textOf } from './text.js';
+import type { Answer, Audit, BlockRef, Committee, JobResult, JobView, Model, Quote, Refusal, SeatVote, Verdict } from './types.js';
+
+const THOUSAND = 1_000;
+const MILLION = 1_000_000;
+
+/** A name of the chain as JavaScript writes it. */
+const camel = <T extends string>(name: string) => (name.charAt(0).toLowerCase() + name.slice(1)) as T;
+
+export function modelOf({ id, revision, is_suspended: isSuspended, served_by: servedBy }: RawModel): Model {
+  const { name, task, architecture, files, limits, price } = revision;
+  return {
+    id,
+    name: textOf(name),
+    task: camel<Model['task']>(task.type),
+    architecture: textOf(architecture),
+    files: files.map((file) => ({ ...file, name: textOf(file.name) })),
+    limits: { inputBytes: limits.input_bytes, contextUnits: limits.context_units, outputUnits: limits.output_units },
+    price,
+    isSuspended,
+    servedBy,
+  };
+}
+
+export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote =>
+  ({ seats, perSeat, protocolShare, total });
+
+export function jobOf(raw: RawJobView): JobView {
+  const { options, phase, agreed } = raw;
+  return {
+    number: raw.id,
+    fingerprint: raw.fingerprint,
+    requester: raw.requester,
+    model: raw.model,
+    input: inputOf(raw.input),
+    options: {
+      seats: options.seats.type === 'All' ? 'all' : options.seats.value,
+      maxOutputUnits: options.max_output_units,
+      drawDelay: options.draw_delay,
+      sampling: {
+        temperature: options.sampling.temperature / THOUSAND,
+        topK: options.sampling.top_k,
+        topP: options.sampling.top_p / MILLION,
+      },
+      seed: options.seed ?? null,
+      format: formatOf(options.format),
+    },
+    quote: quoteOf(raw.quote),
+    submittedAt: raw.submitted_at,
+    phase: camel<JobView['phase']>(phase.type),
+    deadline: raw.deadline ?? null,
+    endsBy: raw.ends_by,
+    committees: raw.committees.map(committeeOf),
+    agreed: agreed === undefined ? null : { outputHash: agreed.output_hash, at: agreed.at, support: agreed.support },
+    verdict: phase.type === 'Ended' ? verdictOf(phase.value.verdict) : null,
+    endedAt: phase.type === 'Ended' ? phase.value.at : null,
+    audit: auditOf(raw.audit),
+    settlement: raw.settlement === undefined ? null : settlementOf(raw.settlement),
+  };
+}
+
+function inputOf(input: ChainInput): JobView['input'] {
+  switch (input.type) {
+    case 'Text':
+      return { text: textOf(input.value) };
+    case 'Raw':
+      return { raw: textOf(input.value) };
+    case 'Messages':
+      return { messages: input.value.map(({ role, text }) => ({ role: camel<Role>(role.type), text: textOf(text) })) };
+  }
+}
+
+function formatOf(format: ChainFormat): Format {
+  switch (format.type) {
+    case 'Text':
+      return { text: { stops: format.value.stops.map(textOf) } };
+    case 'Choice':
+      return { choice: format.value.map(textOf) };
+    case 'Number':
+      return { number: format.value };
+    case 'Json':
+      return { json: textOf(format.value) };
+    case 'Regex':
+      return { regex: textOf(format.value) };
+  }
+}
+
+function committeeOf({ round, drawn_at: drawnAt, serving, seats }: RawCommittee): Committee {
+  return {
+    round,
+    drawnAt,
+    serving,
+    seats: seats.map(({ validator, vote }) => ({
+      validator,
+      vote: camel<SeatVote>(vote.type),
+      ...(vote.type === 'Revealed' && { outputHash: vote.value }),
+      ...(vote.type === 'Abstained' && { reason: camel(vote.value.type) }),
+    })),
+  };
+}
+
+export const verdictOf = (verdict: RawVerdict): Verdict => camel<Verdict>(verdict.type);
+
+export const settlementOf = ({ paid, refunded, protocol_share: protocolShare }: RawSettlement) =>
+  ({ paid, refunded, protocolShare });
+
+export const auditOf = (audit: RawAudit): Audit =>
+  (audit.type === 'Overturned'
+    ? { status: 'overturned', outputHash: audit.value.output_hash }
+    : { status: camel<'none' | 'open' | 'confirmed' | 'undecided'>(audit.type) });
+
+/** What a job and its output come to; undefined while it is open. */
+export function resultOf(
+  { number, fingerprint, block, format }: { number: bigint; fingerprint: Hex; block: BlockRef; format: ChainFormat },
+  raw: RawResult,
+): JobResult | undefined {
+  const job = { number, fingerprint, block };
+  switch (raw.type) {
+    case 'Open':
+      return undefined;
+    case 'Agreed': {
+      const { output, output_hash: outputHash, at, support, audit, settled } = raw.value;
+      return { ...job, ...outputOf(output, format), outputHash, support, audit: auditOf(audit), settled, at };
+    }
+    case 'WithoutOutput':
+      return {
+        ...job,
+        status: verdictOf(raw.value.verdict),
+        answer: null,
+        refusal: null,
+        outputHash: null,
+        support: null,
+        audit: { status: 'none' },
+        settled: true,
+        at: raw.value.at,
+      };
+  }
+}
+
+/** The same from the chain's storage, as the runtime API makes it. */
+export function storedResult(job: RawJob, output: RawOutput | undefined): RawResult {
+  const { agreed, outcome, audit } = job;
+  if (agreed !== undefined && output !== undefined) {
+    const { value, at, support } = agreed;
+    return { type: 'Agreed', value: { output, output_hash: value.output_hash, at, support, audit, settled: outcome !== undefined } };
+  }
+  if (outcome !== undefined) return { type: 'WithoutOutput', value: outcome };
+  return { type: 'Open', value: { phase: { type: 'Pending', value: undefined }, deadline: 0 } };
+}
+
+function outputOf(output: RawOutput, format: ChainFormat): Pick<JobResult, 'status' | 'answer' | 'refusal'> {
+  return output.type === 'Answer'
+    ? { status: 'agreed', answer: answerOf(output.value, format), refusal: null }
+    : { status: 'failed', answer: null, refusal: camel<Refusal>(output.value.type) };
+}
+
+function answerOf(answer: RawAnswer, format: ChainFormat): Answer {
+  switch (answer.type) {
+    case 'Classification': {
+      const { label, scores } = answer.value;
+      return { type: 'classification', label: textOf(label), scores: scores.map(({ label: each, score }) => ({ label: textOf(each), score })) };
+    }
+    case 'Generation': {
+      const { text, tokens, finish } = answer.value;
+      return { type: 'generation', text: textOf(text), tokens, finish: camel<'stop' | 'length'>(finish.type) };
+    }
+    case 'Embedding':
+      return { type: 'embedding', values: answer.value.values };
+    case 'Choice': {
+      const { index, probabilities } = answer.value;
+      const text = format.type === 'Choice' ? format.value[index] : undefined;
+      return { type: 'choice', text: text === undefined ? '' : textOf(text), index, probabilities };
+    }
+    case 'Number':
+      return { type: 'number', text: numberText(answer.value), units: answer.value.value, decimals: answer.value.decimals };
+  }
+}
+
+/** A number as it is written: `-0.05` for -5 with two decimals. */
+function numberText({ value, decimals }: { value: bigint; decimals: number }): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(decimals + 1, '0');
+  const whole = digits.slice(0, digits.length - decimals);
+  return `${value < 0n ? '-' : ''}${whole}${decimals > 0 ? `.${digits.slice(-decimals)}` : ''}`;
+}

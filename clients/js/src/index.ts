@@ -1,0 +1,15 @@
+export { connect, type LightClientOptions, type NodeOptions } from './connect.js';
+export { Sibyl, type AskOptions } from './client.js';
+export { Job, type WaitOptions } from './job.js';
+export { formatSib, sib, SIB, SIB_DECIMALS } from './amounts.js';
+export { DispatchError, QuoteError, SibylError, type SibylErrorCode } from './errors.js';
+export { signerFromSecret, type Pair, type Signer } from './signer.js';
+export type { Format } from './format.js';
+export type { Input, Message, Role } from './input.js';
+export type { JobOptions, Sampling, Seats } from './options.js';
+export type { Text } from './text.js';
+export type { VerifyOptions } from './verify.js';
+export type {
+  Answer, Audit, BlockRef, Committee, Hex, JobResult, JobView, Model, Phase, Quote, Refusal, SeatVote, Step, Support, Verdict,
+  VerifiedResult,
+} from './types.js';

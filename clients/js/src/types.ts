@@ -1,0 +1,167 @@
+import type { Format } from './format.js';
+import type { Message } from './input.js';
+import type { Hex } from './raw.js';
+
+export type { Hex } from './raw.js';
+
+/** A block. */
+export interface BlockRef {
+  hash: Hex;
+  number: number;
+}
+
+/** A model that the chain knows. */
+export interface Model {
+  /** The hash of its revision: another file, limit or price is another model. */
+  id: Hex;
+  name: string;
+  task: 'classify' | 'generate' | 'embed';
+  architecture: string;
+  files: { name: string; size: bigint; sha256: Hex }[];
+  /** What it takes and gives at most. */
+  limits: { inputBytes: number; contextUnits: number; outputUnits: number };
+  /** What a seat's work costs, in 10⁻¹² SIB. */
+  price: { base: bigint; unit: bigint };
+  /** Whether it takes no jobs for now. */
+  isSuspended: boolean;
+  /** Addresses of the validators that serve it. */
+  servedBy: string[];
+}
+
+/** What a job costs, in 10⁻¹² SIB. */
+export interface Quote {
+  seats: number;
+  /** What a seat gets at most. */
+  perSeat: bigint;
+  /** What the protocol's account gets at most. */
+  protocolShare: bigint;
+  /** All of it: what is held when the job is submitted. */
+  total: bigint;
+}
+
+/** How many agreed, which a consumer decides on. */
+export interface Support {
+  /** The round whose committee agreed. */
+  round: number;
+  /** Its seats. */
+  seats: number;
+  /** Those that gave the output. */
+  agreed: number;
+  /** Validators that served the model when the committee was drawn. */
+  serving: number;
+}
+
+/** What a second round says of an agreed job; `outputHash` is that of the other output. */
+export type Audit =
+  | { status: 'none' | 'open' | 'confirmed' | 'undecided' }
+  | { status: 'overturned'; outputHash: Hex };
+
+/** What a model says. Scores and probabilities are in millionths. */
+export type Answer =
+  | { type: 'classification'; label: string; scores: { label: string; score: number }[] }
+  /** `finish` is `length` where the job paid for no more tokens. */
+  | { type: 'generation'; text: string; tokens: number[]; finish: 'stop' | 'length' }
+  /** Components of which 32,767 stands for 1. */
+  | { type: 'embedding'; values: number[] }
+  /** `text` is the choice itself, `probabilities` are in the order of the job's choices. */
+  | { type: 'choice'; text: string; index: number; probabilities: number[] }
+  /** As text, and in units of the last decimal. */
+  | { type: 'number'; text: string; units: bigint; decimals: number };
+
+/** Why a model, having seen the input, gives no answer. */
+export type Refusal = 'contextExceeded' | 'notFinite' | 'outputTooLong' | 'template' | 'format' | (string & {});
+
+/** How a job ended. */
+export type Verdict = 'agreed' | 'failed' | 'noQuorum' | 'expired' | 'cancelled';
+
+/** A job's result. Only `agreed` has an answer, only `failed` a refusal, on which the committee agreed as well. */
+export interface JobResult {
+  /** The job's number in the block's chain: it may be another one on another fork. */
+  number: bigint;
+  /** What identifies the job on every fork. */
+  fingerprint: Hex;
+  status: Verdict;
+  answer: Answer | null;
+  refusal: Refusal | null;
+  /** The hash of the output's canonical bytes. */
+  outputHash: Hex | null;
+  support: Support | null;
+  audit: Audit;
+  /** Whether the money is settled, too. */
+  settled: boolean;
+  /** The block of the agreement, or of the end where there was none. */
+  at: number;
+  /** The finalised block after which the chain was asked. */
+  block: BlockRef;
+}
+
+/** A result, and what it was proven by. */
+export interface VerifiedResult extends JobResult {
+  proof: {
+    /** The finalised block whose state proves it. */
+    block: BlockRef;
+    stateRoot: Hex;
+    /** `light client`: the block's finality is proven, too. `node`: that is the node's word. */
+    source: 'light client' | 'node';
+  };
+}
+
+/** What a seat has done. */
+export type SeatVote = 'missing' | 'abstained' | 'committed' | 'revealed';
+
+/** A job's committee. */
+export interface Committee {
+  round: number;
+  drawnAt: number;
+  /** Validators that served the model then. */
+  serving: number;
+  seats: { validator: string; vote: SeatVote; outputHash?: Hex; reason?: string }[];
+}
+
+/** Where a job stands. */
+export type Phase = 'pending' | 'committing' | 'revealing' | 'ended';
+
+/** What the chain knows of a job. */
+export interface JobView {
+  number: bigint;
+  fingerprint: Hex;
+  requester: string;
+  model: Hex;
+  input: { text: string } | { raw: string } | { messages: Message<string>[] };
+  options: {
+    seats: number | 'all';
+    maxOutputUnits: number;
+    drawDelay: number;
+    sampling: { temperature: number; topK: number; topP: number };
+    seed: bigint | null;
+    format: Format;
+  };
+  quote: Quote;
+  submittedAt: number;
+  phase: Phase;
+  /** The block at whose end the phase is over at the latest; null when the job has ended. */
+  deadline: number | null;
+  /** The block by which it ends in any case. */
+  endsBy: number;
+  committees: Committee[];
+  agreed: { outputHash: Hex; at: number; support: Support } | null;
+  verdict: Verdict | null;
+  endedAt: number | null;
+  audit: Audit;
+  /** Where the price went, in 10⁻¹² SIB. */
+  settlement: { paid: bigint; refunded: bigint; protocolShare: bigint } | null;
+}
+
+/** A step of a job on its way. */
+export interface Step {
+  /** `agreed`: there is an answer, and seats may still reveal. `lost`: the job fell off with its fork, and may come back. */
+  phase: Phase | 'agreed' | 'lost';
+  /** The block after which this is so. */
+  block: BlockRef;
+  /** Whether that block is finalised: what is not may still change, the job's number, too. */
+  isFinal: boolean;
+  /** What the chain knows of the job; null where it is lost. */
+  job: JobView | null;
+  /** The present committee's seats, and how many of them have committed, or committed and revealed. */
+  seats: { total: number; committed: number; revealed: number };
+}
