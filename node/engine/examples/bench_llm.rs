@@ -1,6 +1,7 @@
-//! Speed and memory of a language model: `bench_llm FILE.gguf [TIER] [RUNS] [THREADS]`
+//! Speed and memory of a language model: `bench_llm FILE.gguf [TIER] [RUNS] [THREADS] [PROMPT]`
 //!
-//! TIER is `best` or a tier's name, THREADS a list such as `1,2`; the file is loaded in the most of them. The last line is RESULT {…}, with every run's figure.
+//! TIER is `best` or a tier's name, THREADS a list such as `1,2`; the file is loaded in the most of them. PROMPT tokens are read
+//! before 128 are written. The last line is RESULT {…}, with every run's figure.
 
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
@@ -9,8 +10,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
-const USAGE: &str = "usage: bench_llm FILE.gguf [TIER] [RUNS] [THREADS]";
-const PROMPT: usize = 128;
+const USAGE: &str = "usage: bench_llm FILE.gguf [TIER] [RUNS] [THREADS] [PROMPT]";
 const DECODE: usize = 128;
 const SHORT_PROMPT: usize = 32;
 /// More than the caches of most machines.
@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 	let runs: usize = arguments.next().map_or(Ok(5), |runs| runs.parse())?;
 	let threads = arguments.next().unwrap_or("1,2".into());
 	let threads: Vec<usize> = threads.split(',').map(str::parse).collect::<Result<_, _>>()?;
+	let prompt_length: usize = arguments.next().map_or(Ok(128), |length| length.parse())?;
+	if prompt_length < SHORT_PROMPT {
+		return Err(format!("a prompt has {SHORT_PROMPT} tokens at least").into());
+	}
 
 	let (start, resident_before) = (Instant::now(), memory("VmRSS"));
 	let file = VerifiedFile::open(&path, &mut |_, _| ())?;
@@ -57,11 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 		let (mut prefill, mut decode, mut first) = (Vec::new(), Vec::new(), Vec::new());
 		// One more, to warm up.
 		for run in 0..=runs {
-			let prompt: Vec<u32> = (0..PROMPT).map(|at| ((at * 2_654_435 + run * 97) % 40_000 + 100) as u32).collect();
+			let prompt: Vec<u32> = (0..prompt_length).map(|at| ((at * 2_654_435 + run * 97) % 40_000 + 100) as u32).collect();
 			let mut context = model.context();
 			let start = Instant::now();
 			let mut logits = model.read(&mut context, &prompt)?;
-			prefill.push(PROMPT as f64 / start.elapsed().as_secs_f64());
+			prefill.push(prompt_length as f64 / start.elapsed().as_secs_f64());
 			let start = Instant::now();
 			for _ in 0..DECODE {
 				logits = model.read(&mut context, &[likeliest(&logits)])?;
