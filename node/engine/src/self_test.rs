@@ -5,7 +5,7 @@
 //! feature, the tables of Unicode below it, and `libm`. A build that differs in one of them would disagree with all
 //! others, on rare texts first. So their results are hashed, once in a process, before a model is loaded.
 
-use crate::kernels::rope::{RopeScaling, RopeTables};
+use crate::kernels::rope::{RopeScaling, RopeTables, Yarn};
 use crate::kernels::Kernels;
 use crate::tokenizer::{DIGIT, GPT2, LLAMA3, O200K, QWEN2, TEKKEN};
 use crate::EngineError;
@@ -51,8 +51,8 @@ const PARTS: [Part; 4] = [
 		"the tables of angles and the functions",
 		functions,
 		[
-			0xbb, 0x12, 0x93, 0x0e, 0xd2, 0xca, 0xe4, 0x51, 0x6d, 0xde, 0x8a, 0x6d, 0x02, 0xe5, 0x84, 0xa5, 0x8d, 0xf0,
-			0xd2, 0xe2, 0x48, 0xd0, 0x43, 0x43, 0x59, 0xff, 0x34, 0xa2, 0xff, 0xaf, 0xe9, 0x08,
+			0xa3, 0x9e, 0x56, 0x9e, 0x48, 0x9d, 0xac, 0x7f, 0x1e, 0xc1, 0xd7, 0x39, 0x7d, 0xf4, 0x25, 0xfe, 0x9b, 0x9d,
+			0x78, 0x8d, 0x73, 0x02, 0x00, 0x40, 0x62, 0x4b, 0xf1, 0x23, 0xe6, 0xac, 0x79, 0xab,
 		],
 	),
 ];
@@ -140,10 +140,13 @@ fn normalisation(hasher: &mut Sha256) -> Result<(), tokenizers::Error> {
 }
 
 fn functions(hasher: &mut Sha256) -> Result<(), tokenizers::Error> {
-	let factors: Vec<f32> = (0..32).map(|i| 1.0 + i as f32 * 0.75).collect();
+	let factors: Vec<f64> = (0..32).map(|i| 1.0 + f64::from(i) * 0.75).collect();
 	let scaling = RopeScaling { factor: 1.5, factors, amplitude: 1.19 };
 	hasher.update(RopeTables::new(256, 64, 10_000.0).hash());
 	hasher.update(RopeTables::scaled(64, 64, 500_000.0, &scaling).hash());
+	let yarn = Yarn { factor: 4.0, original: 8192.0, fast: 32.0, slow: 1.0 };
+	let scaling = RopeScaling { factors: yarn.factors(128, 1_000_000.0), amplitude: yarn.amplitude(), factor: 1.0 };
+	hasher.update(RopeTables::scaled(64, 128, 1_000_000.0, &scaling).hash());
 	// Angles as those of long contexts.
 	for angle in (0..64).map(|step| 1_048_575.0 / f64::from(1 + step * step * 7)) {
 		hasher.update(libm::cos(angle).to_le_bytes());

@@ -119,6 +119,7 @@ fn model(family: &'static str, dtype: GgufDtype) -> Shape {
 		rope: match family {
 			"qwen2" => Rope::Linear,
 			"phi3" => Rope::Long,
+			"granite" | "olmo2" => Rope::Yarn,
 			_ => Rope::Plain,
 		},
 		stop: 0,

@@ -6,7 +6,7 @@ use std::thread;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/chat");
 /// The templates of the models that this crate is made for, and further ones.
-pub(crate) const MODELS: [&str; 11] = [
+pub(crate) const MODELS: [&str; 12] = [
 	"smollm2",
 	"llama-3.2",
 	"qwen2.5",
@@ -15,6 +15,7 @@ pub(crate) const MODELS: [&str; 11] = [
 	"phi-3-gguf",
 	"phi-3.5",
 	"gemma-2",
+	"gemma-3",
 	"mistral-nemo",
 	"deepseek-r1-distill-qwen",
 	"qwen3",

@@ -22,7 +22,7 @@ use crate::gguf::GgufFile;
 use crate::kernels::attention::{KvCache, Queries};
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
-use crate::kernels::rope::{RopeScaling, RopeTables};
+use crate::kernels::rope::{RopeScaling, RopeTables, Yarn};
 use crate::kernels::{all_finite, check_float_environment, Kernels};
 use crate::store::Progress;
 use crate::{Architecture, EngineError, Refusal};
@@ -190,13 +190,17 @@ impl Llama {
 		if factors.iter().any(|factor| *factor < f32::MIN_POSITIVE) {
 			return Err(invalid("a rope factor is not positive".into()));
 		}
-		let scaling = RopeScaling { factor: config.rope.factor, factors, amplitude: config.rope.amplitude };
-		let rope = RopeTables::scaled(config.context, config.rotated, config.rope_base, &scaling);
-		let local_rope = config.local_windows().map(|windows| {
-			let Rope { factor, amplitude, .. } = windows.rope;
-			let scaling = RopeScaling { factor, amplitude, ..RopeScaling::default() };
-			RopeTables::scaled(config.context, config.rotated, windows.rope_base, &scaling)
-		});
+		let tables = |base: f64, rope: &Rope, factors: &[f32]| {
+			let factors = match &rope.yarn {
+				Some(yarn) => yarn.factors(config.rotated, base),
+				None => factors.iter().copied().map(f64::from).collect(),
+			};
+			let amplitude = rope.yarn.as_ref().map_or(1.0, Yarn::amplitude) * rope.amplitude;
+			let scaling = RopeScaling { factor: rope.factor, factors, amplitude };
+			RopeTables::scaled(config.context, config.rotated, base, &scaling)
+		};
+		let rope = tables(config.rope_base, &config.rope, &factors);
+		let local_rope = config.local_windows().map(|windows| tables(windows.rope_base, &windows.rope, &[]));
 		Ok(Self { embedding, layers, norm, output, rope, local_rope, config })
 	}
 

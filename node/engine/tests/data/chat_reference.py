@@ -21,6 +21,7 @@ TOKENS = {
     "phi-3-gguf": ("<s>", "<|endoftext|>"),
     "phi-3.5": ("<s>", "<|endoftext|>"),
     "gemma-2": ("<bos>", "<eos>"),
+    "gemma-3": ("<bos>", "<eos>"),
     "mistral-nemo": ("<s>", "</s>"),
     "qwen3": ("<|endoftext|>", "<|im_end|>"),
     "deepseek-r1-distill-qwen": ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),

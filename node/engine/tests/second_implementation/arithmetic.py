@@ -248,6 +248,19 @@ def angles(positions, head, base=10000.0, factors=None, factor=1.0, amplitude=1.
     return *tables, doubtful
 
 
+def yarn_factors(head, base, original, factor, yarn_beta_fast, yarn_beta_slow):
+    """YaRN: what each frequency is divided by, and what sines and cosines are multiplied by."""
+
+    def pair(turns):
+        return (head * np.log(original / (turns * (2 * np.pi)))) / (2 * np.log(np.float64(base)))
+
+    low = max(0.0, np.floor(pair(yarn_beta_fast)))
+    high = min(head - 1.0, np.ceil(pair(yarn_beta_slow)))
+    slowed = np.clip((np.arange(head // 2) - low) / max(0.001, high - low), 0, 1)
+    amplitude = 0.1 * np.log(factor) + 1 if factor > 1 else 1.0
+    return 1 / (slowed / factor + (1 - slowed)), amplitude
+
+
 def rotate(x, cos, sin):
     """Rotates the dimensions of heads that tables of these positions are for: positions × heads × dimensions."""
     half = cos.shape[-1]

@@ -31,11 +31,14 @@ from arithmetic import (
     rotate,
     silu,
     tanh_gelu,
+    yarn_factors,
 )
 from matrices import FORMATS, read_matrix
 
 NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING, ARRAY = 8, 9
+# What a file means that does not say.
+YARN = {"factor": 1.0, "yarn_beta_fast": 32.0, "yarn_beta_slow": 1.0}
 
 
 class Gguf:
@@ -150,6 +153,11 @@ class Llama:
             factors = self.floats(long[0])
             self.context = min(self.context, self.value("rope.scaling.original_context_length", self.context))
         base = self.value("rope.freq_base", 10000.0)
+        if kind == "yarn":
+            yarn = {name: self.value(f"rope.scaling.{name}", none) for name, none in YARN.items()}
+            original = self.value("rope.scaling.original_context_length", self.value("context_length"))
+            factors, louder = yarn_factors(self.rotated, base, original, **yarn)
+            amplitude = louder * amplitude
         window = self.value("attention.sliding_window", 4096 if self.family == "gemma2" else 0)
         has_windows = self.family in ("olmo2", "gemma2", "gemma3")
         if window and not has_windows:
@@ -161,7 +169,7 @@ class Llama:
         if window and has_windows:
             step = self.value("attention.sliding_window_pattern", {"olmo2": 4, "gemma2": 2, "gemma3": 6}[self.family])
             local = self.value("rope.freq_base_swa", 10000.0 if self.family == "gemma3" else base)
-            scaling = (None, factor, amplitude) if self.family == "gemma2" else ()
+            scaling = (factors, factor, amplitude) if self.family == "gemma2" else ()
             *local, doubtful = angles(positions, self.rotated, local, *scaling)
             self.doubtful += doubtful
             for layer in range(self.layers):

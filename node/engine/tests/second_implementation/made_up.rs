@@ -141,6 +141,8 @@ pub enum Rope {
 	Linear,
 	/// Two tensors of factors; a context that ends early.
 	Long,
+	/// Some frequencies are slower.
+	Yarn,
 }
 
 impl Shape {
@@ -245,7 +247,7 @@ impl Shape {
 			floats(&mut file, "output.bias".into(), VOCABULARY, 0.0, 0.2);
 		}
 		let tensors: &[&str] = match self.rope {
-			Rope::Plain | Rope::Linear => &[],
+			Rope::Plain | Rope::Linear | Rope::Yarn => &[],
 			Rope::Freqs => &["rope_freqs.weight"],
 			Rope::Long => &["rope_factors_short.weight", "rope_factors_long.weight"],
 		};
@@ -299,6 +301,14 @@ impl Shape {
 				float("rope.scaling.factor", 2.5);
 				float("rope.scaling.attn_factor", 1.1);
 				file.value(&key("rope.scaling.type"), 8, string("linear"));
+			}
+			Rope::Yarn => {
+				float("rope.freq_base", 20_000.0);
+				float("rope.scaling.factor", 3.7);
+				float("rope.scaling.attn_factor", 1.1);
+				float("rope.scaling.yarn_beta_fast", 20.0);
+				file.value(&key("rope.scaling.type"), 8, string("yarn"));
+				file.value(&key("rope.scaling.original_context_length"), 4, 300_u32.to_le_bytes());
 			}
 			Rope::Long => {
 				float("rope.scaling.attn_factor", 1.19);

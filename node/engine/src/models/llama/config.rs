@@ -155,8 +155,8 @@ impl Config {
 			None => heads,
 			Some(_) => size("attention.head_count_kv", 1 << 10)?,
 		};
-		let rope = Rope::read(file, family)?;
 		let mut context = size("context_length", 1 << 20)?;
+		let rope = Rope::read(file, family, context)?;
 		let window = optional("attention.sliding_window")?.filter(|window| *window > 0 && !family.has_windows());
 		// Longer texts have other factors, from their first position on.
 		let original = match rope.factors {
@@ -234,6 +234,9 @@ impl Config {
 		if !epsilon.is_finite() || epsilon <= 0.0 {
 			let name = key("attention.layer_norm_rms_epsilon");
 			return Err(invalid(format!("{name} is {epsilon}, expected a positive number")));
+		}
+		if self.rope.yarn.is_some() && rope_base <= 1.0 {
+			return Err(invalid(format!("{} is {rope_base}, expected more than 1", key("rope.freq_base"))));
 		}
 		let local_base = self.windows.as_ref().map_or(rope_base, |windows| windows.rope_base);
 		for (name, base) in [("rope.freq_base", rope_base), ("rope.freq_base_swa", local_base)] {

@@ -43,6 +43,7 @@ fn shape(family: &'static str, dtype: GgufDtype) -> Shape {
 		tied: true,
 		biased: false,
 		window: 9,
+		yarn: false,
 	}
 }
 

@@ -77,7 +77,7 @@ fn an_epsilon_or_a_base_out_of_range_should_be_refused() {
 
 #[test]
 fn what_the_forward_pass_does_not_compute_should_be_refused() {
-	for scaling in ["yarn", "su", "dynamic", "", "LINEAR"] {
+	for scaling in ["su", "dynamic", "", "LINEAR", "YaRN"] {
 		let Err(EngineError::InvalidModel(reason)) = and("llama.rope.scaling.type", Item::String(scaling)) else {
 			panic!("{scaling:?} was loaded");
 		};
@@ -384,7 +384,8 @@ fn logits(file: &Gguf) -> Vec<u32> {
 
 #[test]
 fn linear_scaling_should_slow_all_frequencies() {
-	for family in Family::ALL.map(Family::name) {
+	// Those with windows have no factors to compare with.
+	for family in Family::ALL.into_iter().filter(|family| !family.has_windows()).map(Family::name) {
 		let model = || tiny_model(family, GgufDtype::Q8_0);
 		let scaled = |kind: Option<&str>, name: &str| {
 			let file = model().value(&format!("{family}.{name}"), Item::F32(4.0));
@@ -422,6 +423,60 @@ fn long_rope_should_have_the_short_factors_and_the_original_context() {
 	assert!(is_invalid(load(&unlimited)), "from where on the long factors apply is not known");
 	let longer = unlimited.value("phi3.rope.scaling.original_context_length", Item::U32(1 << 20));
 	assert_eq!(load(&longer).unwrap().context_length(), 40);
+}
+
+#[test]
+fn yarn_should_leave_fast_frequencies_alone_and_slow_the_others() {
+	for family in Family::ALL.into_iter().filter(|family| *family != Family::Gemma3).map(Family::name) {
+		let model = || tiny_model(family, GgufDtype::Q8_0);
+		let yarn = |factor: f32, original: u32| {
+			model()
+				.value(&format!("{family}.rope.scaling.type"), Item::String("yarn"))
+				.value(&format!("{family}.rope.scaling.factor"), Item::F32(factor))
+				.value(&format!("{family}.rope.scaling.original_context_length"), Item::U32(original))
+		};
+		assert_eq!(load(&yarn(4.0, 10)).unwrap().context_length(), 40, "what the file states");
+		assert_eq!(logits(&yarn(1.0, 10)), logits(&model()), "a factor of one slows nothing");
+		let answers = [yarn(4.0, 10), yarn(4.0, 20_000), yarn(8.0, 10), model()].map(|file| logits(&file));
+		for (at, answer) in answers.iter().enumerate() {
+			assert!(!answers[at + 1..].contains(answer), "{family}: {at}");
+		}
+		// As llama.cpp means them, where it reads them.
+		for (name, neutral, other) in [("yarn_beta_fast", 32.0, 8.0), ("yarn_beta_slow", 1.0, 4.0)] {
+			let with = |value| yarn(4.0, 20_000).value(&format!("{family}.rope.scaling.{name}"), Item::F32(value));
+			assert_eq!(logits(&with(neutral)), answers[1], "{family}: {name}");
+			assert_ne!(logits(&with(other)), answers[1], "{family}: {name}");
+		}
+		let louder = yarn(4.0, 10).value(&format!("{family}.rope.scaling.attn_factor"), Item::F32(2.0));
+		assert_ne!(logits(&louder), answers[0]);
+	}
+}
+
+#[test]
+fn yarn_that_is_not_computed_should_be_refused_by_what_is_wrong() {
+	let yarn = |family: &str| {
+		tiny_model(family, GgufDtype::Q8_0).value(&format!("{family}.rope.scaling.type"), Item::String("yarn"))
+	};
+	let llama = |name: &str, item| load(&yarn("llama").value(&format!("llama.rope.scaling.{name}"), item));
+	assert!(reason(llama("yarn_log_multiplier", Item::F32(0.1))).contains("yarn_log_multiplier"));
+	for name in ["yarn_ext_factor", "yarn_attn_factor"] {
+		assert!(llama(name, Item::F32(1.0)).is_ok());
+		assert!(reason(llama(name, Item::F32(0.5))).contains(name));
+	}
+	assert!(llama("yarn_ext_factor", Item::F32(-1.0)).is_ok(), "not set");
+	for name in ["factor", "yarn_beta_fast", "yarn_beta_slow", "attn_factor"] {
+		for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+			assert!(reason(llama(name, Item::F32(value))).contains(name), "{name} is {value}");
+		}
+	}
+	for original in [0, u32::MAX] {
+		assert!(reason(llama("original_context_length", Item::U32(original))).contains("original_context_length"));
+	}
+	assert!(reason(load(&factors(yarn("llama"), "rope_freqs.weight", 1.0))).contains("rope_freqs.weight"));
+	assert!(reason(load(&yarn("gemma3"))).contains("gemma3"));
+	let mut file = yarn("llama").bytes();
+	set_value(&mut file, "llama.rope.freq_base", 1_f32.to_le_bytes());
+	assert!(reason(LanguageModel::load(&file, 1)).contains("freq_base"));
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn models() -> Vec<(&'static str, Shape)> {
 		tied: false,
 		biased: false,
 		window: 0,
+		yarn: false,
 	};
 	let tied = Shape { kv_heads: 1, rope_base: 500_000.0, tied: true, ..llama };
 	let qwen2 = Shape { family: "qwen2", epsilon: 1e-6, rope_base: 1e6, tied: true, ..llama };

@@ -50,6 +50,7 @@ fn made_up(family: &'static str, dtype: GgufDtype) -> Llama {
 		rope_base: 10_000.0,
 		// Later queries do not see the first block of positions.
 		window: 150,
+		yarn: false,
 		tied: family != "phi3",
 		biased: false,
 	};

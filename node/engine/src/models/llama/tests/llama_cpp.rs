@@ -22,8 +22,14 @@ fn models() -> Vec<(String, Shape)> {
 		["llama", "qwen3"].map(|family| (format!("{family}-{dtype}").to_lowercase(), wide(family, dtype)))
 	});
 	let whole = Shape { tied: false, window: 0, ..wide("olmo2", GgufDtype::F32) };
-	let further =
-		[("llama-biased-f32".into(), biased), ("phi3-partial-f32".into(), partial), ("olmo2-whole-f32".into(), whole)];
+	let yarn = |family| Shape { tied: family != "olmo2", yarn: true, ..wide(family, GgufDtype::F32) };
+	let further = [
+		("llama-biased-f32".into(), biased),
+		("phi3-partial-f32".into(), partial),
+		("olmo2-whole-f32".into(), whole),
+		("olmo2-yarn-f32".into(), yarn("olmo2")),
+		("llama-yarn-f32".into(), yarn("llama")),
+	];
 	floats.into_iter().chain(further).chain(formats).collect()
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Shape {
 	pub biased: bool,
 	/// How many positions layers with a window see, if the family has such layers.
 	pub window: u32,
+	/// Whether YaRN scales the angles.
+	pub yarn: bool,
 }
 
 impl Noise {
@@ -167,6 +169,12 @@ impl Shape {
 			file = file
 				.value(&key("attention.sliding_window"), Item::U32(self.window))
 				.value(&key("attention.sliding_window_pattern"), Item::U32(2));
+		}
+		if self.yarn {
+			file = file
+				.value(&key("rope.scaling.type"), Item::String("yarn"))
+				.value(&key("rope.scaling.factor"), Item::F32(4.0))
+				.value(&key("rope.scaling.original_context_length"), Item::U32(100));
 		}
 		for (name, scale) in self.scales() {
 			file = file.value(&key(name), Item::F32(*scale));
