@@ -63,7 +63,8 @@ fn what_this_machine_serves_should_be_measured_as_a_node_does() {
 		command
 	};
 	let said = stdout(&mut bench("common-lingua"));
-	for part in ["1 threads, up to 16 jobs at once", "goldens", "16 at once", "jobs/s", "promise", "verdict    served"]
+	for part in
+		["threads: 1; jobs at once: up to 16", "goldens", "16 at once", "jobs/s", "promise", "verdict    served"]
 	{
 		assert!(said.contains(part), "'{part}' is missing in: {said}");
 	}

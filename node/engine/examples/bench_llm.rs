@@ -61,7 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 		let (mut prefill, mut decode, mut first) = (Vec::new(), Vec::new(), Vec::new());
 		// One more, to warm up.
 		for run in 0..=runs {
-			let prompt: Vec<u32> = (0..prompt_length).map(|at| ((at * 2_654_435 + run * 97) % 40_000 + 100) as u32).collect();
+			let prompt: Vec<u32> =
+				(0..prompt_length).map(|at| ((at * 2_654_435 + run * 97) % 40_000 + 100) as u32).collect();
 			let mut context = model.context();
 			let start = Instant::now();
 			let mut logits = model.read(&mut context, &prompt)?;

@@ -20,6 +20,11 @@ pub struct Metrics {
 	pub queue_length: Gauge<U64>,
 	/// The chain's models: 1 where this node serves it, else 0.
 	pub model_served: GaugeVec<U64>,
+	/// This validator's seats, as final blocks tell of them, by what became of them: `drawn`, `committed`, `abstained`,
+	/// `revealed`, `paid`, `charged`.
+	pub seats: CounterVec<U64>,
+	/// 1 where this validator is in the current session's set with its keys, else 0.
+	pub elected: Gauge<U64>,
 	/// Further runs of the offchain worker that native code asked for.
 	pub wakes: Counter<U64>,
 	/// Notices of the mailbox that nobody had room for.
@@ -59,6 +64,11 @@ impl Metrics {
 				Opts::new("inference_model_served", "The chain's models: 1 where this node serves it, else 0"),
 				&["model"],
 			)?,
+			seats: CounterVec::new(
+				Opts::new("inference_seats_total", "Seats of this validator in final blocks, by what became of them"),
+				&["outcome"],
+			)?,
+			elected: Gauge::new("inference_elected", "1 where this validator is in the current session's set")?,
 			wakes: Counter::new("inference_wakes_total", "Further runs of the offchain worker that were asked for")?,
 			notices_dropped: Counter::new(
 				"inference_notices_dropped_total",
@@ -104,10 +114,12 @@ impl Metrics {
 		for counter in [&self.requests, &self.wakes, &self.notices_dropped] {
 			register(counter.clone(), registry)?;
 		}
-		for counters in [&self.responses, &self.ballots_received, &self.ballots_sent, &self.equivocation_reports] {
+		for counters in
+			[&self.responses, &self.seats, &self.ballots_received, &self.ballots_sent, &self.equivocation_reports]
+		{
 			register(counters.clone(), registry)?;
 		}
-		for gauge in [&self.queue_length, &self.pool_ballots, &self.pool_bytes] {
+		for gauge in [&self.queue_length, &self.elected, &self.pool_ballots, &self.pool_bytes] {
 			register(gauge.clone(), registry)?;
 		}
 		register(self.model_served.clone(), registry)?;
@@ -129,9 +141,10 @@ mod tests {
 		metrics.show_models([("fake".into(), true)].into_iter());
 		metrics.ballots_received.with_label_values(&["accepted"]).inc();
 		metrics.ballots_sent.with_label_values(&["sent"]).inc();
+		metrics.seats.with_label_values(&["paid"]).inc();
 		metrics.equivocation_reports.with_label_values(&["sent"]).inc();
 		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
-		assert_eq!(names.len(), 12, "{names:?}");
+		assert_eq!(names.len(), 14, "{names:?}");
 		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");
 	}
 

@@ -17,6 +17,7 @@ pub mod engine_service;
 pub mod gossip;
 pub mod inherent;
 pub mod installed_models;
+pub mod journal;
 pub mod mailbox;
 pub mod metrics;
 #[cfg(test)]

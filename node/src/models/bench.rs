@@ -45,7 +45,7 @@ impl BenchCommand {
 		let engine = self.engine.engine(Duration::ZERO).map_err(Error::EngineThreads)?;
 		let source = Arc::new(InstalledModels::new(engine.clone(), location.folder()));
 		let (threads, places) = (self.engine.threads(), self.engine.inference_places);
-		writeln!(out, "{threads} threads, up to {places} jobs at once, kernels for {}", Tier::best().name())?;
+		writeln!(out, "threads: {threads}; jobs at once: up to {places}; kernels: {}", Tier::best().name())?;
 		for revision in revisions {
 			let name = revision.name.to_string_lossy();
 			if let Some(file) = revision.files.iter().find(|file| !source.has(&file.sha256)) {

@@ -8,6 +8,7 @@ use crate::{
 		engine_service::{Capacity, EngineService},
 		gossip::{self, OwnBallots, VoteValidator},
 		installed_models::InstalledModels,
+		journal::Journal,
 		mailbox::{Mailbox, NotifyingStorage},
 		metrics::Metrics,
 		models::{Choice, Models},
@@ -142,6 +143,7 @@ pub fn spawn(
 	spawn_gossip(task_manager, node, &votes, protocol, notices.ballots);
 	if parts.is_authority {
 		spawn_reports(task_manager, node, &votes);
+		spawn_journal(task_manager, node, &votes);
 	}
 	if !parts.runs_offchain_workers {
 		if parts.is_authority {
@@ -158,6 +160,12 @@ pub fn spawn(
 		spawn_engine(task_manager, node, plan, Mailbox::new(storage), waker, votes.metrics, notices.requests)?;
 	}
 	Ok(())
+}
+
+fn spawn_journal(task_manager: &TaskManager, node: &Node, votes: &Votes) {
+	let (client, keystore, metrics) = (node.client.clone(), node.keystore.clone(), votes.metrics.clone());
+	let journal = Journal::<_, FullBackend>::new(client, keystore, metrics, is_syncing(node));
+	task_manager.spawn_handle().spawn("inference-journal", GROUP, journal.run());
 }
 
 /// Tells whether the node is far from the newest block.

@@ -149,8 +149,8 @@ impl AskCommand {
 		if self.max_fee.is_some_and(|limit| price > limit) {
 			return Err(Error::TooDear { price: shown });
 		}
-		let seats = quote.seats;
-		eprintln!("{} asks {shown} at most for {seats} seats; what is not used comes back", model.name);
+		let seats = if quote.seats == 1 { "one seat".into() } else { format!("{} seats", quote.seats) };
+		eprintln!("{} asks {shown} at most for {seats}; what is not used comes back", model.name);
 		if self.yes {
 			return Ok(price);
 		}

@@ -8,9 +8,11 @@ use jsonrpsee::core::{
 };
 use jsonrpsee_ws_client::{WsClient, WsClientBuilder};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The SDK's numbers for what its transaction pool does not take.
+const POOL_ERRORS: RangeInclusive<i32> = 1010..=1020;
 
 /// A connection to a node.
 pub struct Connection {
@@ -55,8 +57,12 @@ impl Connection {
 			ClientError::Call(error) => {
 				// The pool says in its data what it means.
 				let data = error.data().map(|data| data.get().trim_matches('"')).filter(|data| data.contains(' '));
-				let more = data.map(|data| format!(" ({data})")).unwrap_or_default();
-				Error::Refused { message: format!("{}{more}", error.message()) }
+				let message = error.message();
+				match data {
+					Some(data) if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(format!("{message}: {data}")),
+					_ if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(message.into()),
+					_ => Error::Refused { message: message.into() },
+				}
 			}
 			ClientError::ParseError(error) => Error::Unreadable { method, reason: error.to_string() },
 			error => Error::Lost { url: self.url.clone(), reason: error.to_string() },

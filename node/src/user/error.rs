@@ -23,6 +23,9 @@ pub enum Error {
 		/// What it says.
 		message: String,
 	},
+	/// The pool does not take the submission.
+	#[error("the node does not take the submission ({0}): look whether the account has tokens, and wait for its earlier transactions")]
+	NotTaken(String),
 	/// The connection broke.
 	#[error("the connection to {url} ended ({reason}): the job goes on without it, see 'sibyl-node jobs'")]
 	Lost {

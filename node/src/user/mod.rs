@@ -10,6 +10,7 @@ mod submission;
 pub use ask::AskCommand;
 pub use error::Error;
 pub use reading::{JobCommand, JobsCommand, ResultCommand};
+pub use show::sib;
 
 use connection::Connection;
 use std::future::Future;
