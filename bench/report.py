@@ -78,11 +78,11 @@ def native_ratios(figures: Figures, formats: list[str], prompts: list[int]) -> d
                 each = {form: figures.ratio(f"{measure}_{form}_{prompt}_{threads}", OURS, NATIVE) for form in formats}
                 length = "" if prompt == next(iter(prompts)) else f"_{prompt}"
                 result[f"{measure}{length}_vs_llamacpp_native_{threads}"] = geometric_mean([each[form] for form in formats[:2]])
-                for form, ratio in each.items():
+                for form, ratio in [(form, ratio) for form, ratio in each.items() if ratio]:
                     result[f"{measure}{length}_{form}_vs_llamacpp_native_{threads}"] = ratio
         each = {form: figures.ratio(f"{form}_batch16_{threads}", OURS, NATIVE) for form in formats}
         result[f"batch16_vs_llamacpp_{threads}"] = geometric_mean([each[form] for form in formats[:2]])
-        result |= {f"batch16_{form}_vs_llamacpp_{threads}": ratio for form, ratio in each.items()}
+        result |= {f"batch16_{form}_vs_llamacpp_{threads}": ratio for form, ratio in each.items() if ratio}
     return result
 
 
@@ -92,6 +92,8 @@ def native_table(figures: Figures, formats: list[str], prompts: list[int]) -> st
     shapes = [(f"{measure} {prompt}", f"{measure}_{{}}_{prompt}") for measure in ("prefill", "decode") for prompt in prompts]
     for title, measure in [*shapes, ("16 jobs at once", "{}_batch16")]:
         for form in formats:
+            if figures.median(OURS, f"{measure.format(form)}_1t") is None:
+                continue
             cells = ""
             for threads in ("1t", "2t"):
                 name = f"{measure.format(form)}_{threads}"

@@ -127,8 +127,9 @@ class Bench:
         path = self.native_files[form]
         for prompt, runs in NATIVE_PROMPTS.items():
             suffix = f"{form}_{prompt}_{threads}t"
-            if prompt != PREFILL and self.figures.median(OURS, f"decode_{suffix}"):
-                # Long ones are measured in the first round alone.
+            is_measured = self.figures.median(OURS, f"decode_{suffix}")
+            # Long ones are measured in the first round alone, and of the formats that the goals are of.
+            if prompt != PREFILL and (is_measured or form not in NATIVE_FORMATS[:2]):
                 continue
             ours = run([self.examples / "bench_llm", path, "best", str(runs), str(threads), str(prompt)])
             theirs = self.native_llamacpp("alone", path, threads, runs, prompt)
@@ -137,7 +138,7 @@ class Bench:
                 self.figures.add(OURS, f"{measure}_{suffix}", ours[f"{measure}_{threads}t"])
                 self.figures.add(NATIVE, f"{measure}_{suffix}", theirs[measure])
         suffix = f"{form}_batch{JOBS}_{threads}t"
-        if self.figures.median(OURS, suffix):
+        if self.figures.median(OURS, suffix) or form not in NATIVE_FORMATS[:2]:
             return
         ours = run([self.examples / "bench_batch", path, str(RUNS), str(threads), str(JOB_TOKENS)])
         theirs = self.native_llamacpp("batch", path, threads, RUNS, JOBS, JOB_TOKENS)

@@ -1,10 +1,16 @@
 //! What is not a text of the right length is refused, with a type, and the same by everyone.
 
-use sibyl_engine::{Engine, Limits, LocalEngine, Refusal, Request, COMMON_LINGUA, COMMON_LINGUA_CONTEXT, NO_ROWS};
+use sibyl_engine::{
+	Engine, Input, Limits, LocalEngine, Refusal, Request, Role, COMMON_LINGUA, COMMON_LINGUA_CONTEXT, NO_ROWS,
+};
 
 const LIMITS: Limits = Limits { max_input_bytes: 1_000, max_output_units: 0 };
 
 fn refusal(input: &[u8], limits: Limits) -> Option<Refusal> {
+	refusal_of(input.into(), limits)
+}
+
+fn refusal_of(input: Input, limits: Limits) -> Option<Refusal> {
 	let engine = LocalEngine::embedded(1).expect("the embedded model loads");
 	let request = Request::new(COMMON_LINGUA, input, limits);
 	let inference = engine.infer(&request).expect("the engine has the model");
@@ -59,4 +65,11 @@ fn the_seed_should_not_matter_to_a_classification() {
 	let engine = LocalEngine::embedded(1).unwrap();
 	let request = Request::new(COMMON_LINGUA, "seed", LIMITS);
 	assert_eq!(engine.infer(&request), engine.infer(&Request { seed: [1; 32], ..request.clone() }));
+}
+
+#[test]
+fn a_conversation_should_be_refused_by_a_model_that_reads_texts() {
+	let said = Input::Messages(vec![(Role::User, b"In which language is this?".to_vec())]);
+	assert_eq!(refusal_of(said, LIMITS), Some(Refusal::Template));
+	assert_eq!(refusal_of(Input::Raw(b"In which language is this?".to_vec()), LIMITS), None, "a text is one");
 }

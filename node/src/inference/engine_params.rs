@@ -23,7 +23,7 @@ pub struct EngineParams {
 	#[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=64))]
 	pub inference_places: u16,
 
-	/// The most memory that the engine's process may take, a model's file counted while it is loaded; by default three
+	/// The most memory that the engine's process may take; by default three
 	/// quarters of what the machine or the container has left when the node starts. A job that lacks memory ends that
 	/// process and not the node.
 	#[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(256..=1_048_576))]

@@ -1,6 +1,7 @@
 //! What a model is asked on the command line, and how it answers.
 
 use super::Error;
+use clap::ArgGroup;
 use serde::Deserialize;
 use sibyl_engine::sampling::Sampling;
 use sibyl_engine::{Input, Role};
@@ -11,7 +12,8 @@ const STANDARD_INPUT: &str = "-";
 
 /// What is asked: a text or a conversation.
 #[derive(Debug, clap::Args)]
-#[group(id = "asked", required = true, multiple = false, args = ["prompt", "prompt_file", "messages"])]
+#[group(skip)]
+#[command(group = ArgGroup::new("asked").required(true).args(["prompt", "prompt_file", "messages"]))]
 pub struct InputOptions {
 	/// What the model is asked.
 	#[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

@@ -72,8 +72,8 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
-		module.merge(InferenceSubscriptions::new(client.clone(), is_syncing, executor.clone()).into_rpc())?;
-		module.merge(InferenceProofs::new(client.clone()).into_rpc())?;
+		module.merge(InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone()).into_rpc())?;
+		module.merge(InferenceProofs::new(client.clone(), is_syncing).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

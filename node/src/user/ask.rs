@@ -13,6 +13,8 @@ use crate::{
 		JobUpdate,
 	},
 };
+use futures::future::{select, Either};
+use futures_timer::Delay;
 use jsonrpsee::rpc_params;
 use sibyl_engine::{Format as EngineFormat, Input as EngineInput, Role as EngineRole};
 use sibyl_primitives::{
@@ -26,6 +28,8 @@ use sibyl_runtime::{constants::SIB, RuntimeCall};
 use std::{
 	io::{stderr, stdin, stdout, IsTerminal, Write},
 	path::PathBuf,
+	pin::pin,
+	time::Duration,
 };
 
 /// `ask`
@@ -68,7 +72,7 @@ pub struct AskCommand {
 	#[arg(long, value_name = "FILE")]
 	suri_file: Option<PathBuf>,
 
-	/// The most to pay, in SIB; what the network quotes where it is not given.
+	/// The most to pay, in SIB, where the price rises until the job is in a block; the price as it is now where none is given.
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
 	max_fee: Option<Balance>,
 
@@ -86,6 +90,9 @@ impl AskCommand {
 		let model = self.find_model(&node).await?;
 		let options = self.options(&model, format.unwrap_or_default())?;
 		let input = on_chain(input);
+		if model.task != Task::Generate && !input.is_text() {
+			return Err(Error::NotOfTask { name: model.name });
+		}
 		let quote = self.quote(&node, &model, &input, &options).await?;
 		let price = self.agree(&model, &quote)?;
 		let call = pallet_inference::Call::submit { model: model.id, input, options: options.clone(), max_fee: price };
@@ -149,10 +156,12 @@ impl AskCommand {
 		if self.max_fee.is_some_and(|limit| price > limit) {
 			return Err(Error::TooDear { price: shown });
 		}
+		// More may be allowed: the price rises where a validator joins meanwhile.
+		let most = self.max_fee.unwrap_or(price);
 		let seats = if quote.seats == 1 { "one seat".into() } else { format!("{} seats", quote.seats) };
 		eprintln!("{} asks {shown} at most for {seats}; what is not used comes back", model.name);
 		if self.yes {
-			return Ok(price);
+			return Ok(most);
 		}
 		if !stdin().is_terminal() {
 			return Err(Error::NotAgreed);
@@ -162,11 +171,14 @@ impl AskCommand {
 		let mut said = String::new();
 		stdin().read_line(&mut said)?;
 		match said.trim() {
-			"y" | "Y" | "yes" => Ok(price),
+			"y" | "Y" | "yes" => Ok(most),
 			_ => Err(Error::NotAgreed),
 		}
 	}
 }
+
+/// A job says something more often than this: its windows are shorter.
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// Tells of a job until it has ended in a final block.
 async fn follow(node: &Connection, submitted: &Submitted) -> Result<Job, Error> {
@@ -174,14 +186,19 @@ async fn follow(node: &Connection, submitted: &Submitted) -> Result<Job, Error> 
 	let mut told = node.subscribe::<JobUpdate>(methods, rpc_params![submitted.job]).await?;
 	let mut last = String::new();
 	loop {
-		let JobUpdate { block_number, finalized, job, .. } = node.next(&mut told).await?;
+		let update = match select(pin!(node.next(&mut told)), Delay::new(SILENCE)).await {
+			Either::Left((update, _)) => update,
+			Either::Right(_) => return Err(Error::FellOff(submitted.job)),
+		};
+		let JobUpdate { block_number, finalized, job, .. } = update?;
 		let job = job.filter(|job| job.fingerprint == submitted.fingerprint);
 		let Some(job) = job else {
-			// A reorg: it may be in one of the next blocks again.
-			match finalized {
-				true => return Err(Error::FellOff(submitted.job)),
-				false => continue,
+			if finalized {
+				return Err(Error::FellOff(submitted.job));
 			}
+			// A reorg. The node sends the submission again, and it may get its number back.
+			eprintln!("#{block_number} the block that held the job was taken back");
+			continue;
 		};
 		let line = show::progress(&job);
 		if line != last {
@@ -232,7 +249,7 @@ fn parse_sib(text: &str) -> Result<Balance, String> {
 	let digits = SIB.ilog10() as usize;
 	let is_amount =
 		!text.is_empty() && [whole, rest].iter().all(|part| part.bytes().all(|digit| digit.is_ascii_digit()));
-	if !is_amount || rest.len() > digits {
+	if !is_amount || rest.len() > digits || whole.len() + rest.len() == 0 {
 		return Err(wrong());
 	}
 	format!("{whole}{rest:0<digits$}").parse().map_err(|_| wrong())
@@ -248,7 +265,7 @@ mod tests {
 		assert_eq!(parse_sib("0.25"), Ok(SIB / 4));
 		assert_eq!(parse_sib(".000000000001"), Ok(1));
 		for wrong in ["", "-1", "1,5", "one", "0.0000000000001", "1e3", "."] {
-			assert!(parse_sib(wrong).is_err() || wrong == ".", "{wrong}");
+			assert!(parse_sib(wrong).is_err(), "{wrong}");
 		}
 	}
 

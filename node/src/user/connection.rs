@@ -1,6 +1,6 @@
 //! A node, asked over JSON-RPC.
 
-use super::Error;
+use super::{show::printable, Error};
 use jsonrpsee::core::{
 	client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
 	params::ArrayParams,
@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use std::{ops::RangeInclusive, time::Duration};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// JSON-RPC's number for a method that there is not.
+const NO_METHOD: i32 = -32601;
 /// The SDK's numbers for what its transaction pool does not take.
 const POOL_ERRORS: RangeInclusive<i32> = 1010..=1020;
 
@@ -57,11 +59,15 @@ impl Connection {
 			ClientError::Call(error) => {
 				// The pool says in its data what it means.
 				let data = error.data().map(|data| data.get().trim_matches('"')).filter(|data| data.contains(' '));
-				let message = error.message();
+				let message = printable(error.message());
+				let data = data.map(printable);
+				if error.code() == NO_METHOD {
+					return Error::NotOurs { method };
+				}
 				match data {
 					Some(data) if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(format!("{message}: {data}")),
-					_ if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(message.into()),
-					_ => Error::Refused { message: message.into() },
+					None if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(message),
+					_ => Error::Refused { message },
 				}
 			}
 			ClientError::ParseError(error) => Error::Unreadable { method, reason: error.to_string() },

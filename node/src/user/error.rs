@@ -23,11 +23,17 @@ pub enum Error {
 		/// What it says.
 		message: String,
 	},
+	/// It is a node of another chain.
+	#[error("the node has no method {method}: it is none of Sibyl, or of another release")]
+	NotOurs {
+		/// The method.
+		method: &'static str,
+	},
 	/// The pool does not take the submission.
 	#[error("the node does not take the submission ({0}): look whether the account has tokens, and wait for its earlier transactions")]
 	NotTaken(String),
 	/// The connection broke.
-	#[error("the connection to {url} ended ({reason}): the job goes on without it, see 'sibyl-node jobs'")]
+	#[error("the connection to {url} ended ({reason}): try again; a job that was submitted goes on without it, see 'sibyl-node jobs'")]
 	Lost {
 		/// The address.
 		url: String,
@@ -106,8 +112,14 @@ pub enum Error {
 	#[error("the transaction did not get into a block ({0}): try again")]
 	Dropped(String),
 	/// The job is not on the best chain any more.
-	#[error("the block that held the submission is on no chain that counts any more, and job {0} is another one there: look for yours with 'sibyl-node jobs', and ask again if it is not there")]
+	#[error("nothing is heard of job {0} any more: the block that held it may have been taken back, and another job have its number. 'sibyl-node jobs' shows whether yours is there; ask again if it is not")]
 	FellOff(JobId),
+	/// The model reads texts only.
+	#[error("{name} reads a text, no conversation and no beginning: leave out --system, --messages and --raw")]
+	NotOfTask {
+		/// The model.
+		name: String,
+	},
 	/// There is no answer.
 	#[error("job {job} has no answer: {why}")]
 	NoAnswer {

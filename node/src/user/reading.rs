@@ -1,7 +1,7 @@
 //! `sibyl-node jobs`, `job` and `result`: what a network knows.
 
 use super::{
-	show::{self, sib},
+	show::{self, printable, sib},
 	Error, NodeOptions,
 };
 use crate::rpc::inference::{
@@ -48,8 +48,18 @@ impl JobsCommand {
 	pub async fn run(&self) -> Result<(), Error> {
 		let node = self.node.connect().await?;
 		let filter = json!({ "requester": self.requester, "open": self.open.then_some(true) });
-		let params = rpc_params![filter, self.before, self.limit];
-		let page: Page = node.call("inference_listJobs", params).await?;
+		// A page of a rare filter may be empty and not the last.
+		let mut page = Page { jobs: Vec::new(), next: self.before };
+		loop {
+			let left = self.limit - page.jobs.len() as u32;
+			let params = rpc_params![&filter, page.next, left];
+			let more: Page = node.call("inference_listJobs", params).await?;
+			page.jobs.extend(more.jobs);
+			page.next = more.next;
+			if page.next.is_none() || page.jobs.len() as u32 >= self.limit {
+				break;
+			}
+		}
 		let mut out = stdout();
 		if self.json {
 			return Ok(writeln!(out, "{:#}", json!(page))?);
@@ -57,7 +67,13 @@ impl JobsCommand {
 		for job in &page.jobs {
 			let price = job.price.parse().map_or_else(|_| job.price.clone(), sib);
 			let state = show::state(job.phase, job.verdict);
-			writeln!(out, "{:>8}  {state:<10}  #{:<8}  {price:>18}  {}", job.id, job.submitted_at, job.requester)?;
+			writeln!(
+				out,
+				"{:>8}  {state:<10}  #{:<8}  {price:>18}  {}",
+				job.id,
+				job.submitted_at,
+				printable(&job.requester)
+			)?;
 		}
 		match page.next {
 			Some(next) => eprintln!("more: --before {next}"),

@@ -19,7 +19,7 @@ pub fn sib(amount: Balance) -> String {
 }
 
 fn amount(text: &str) -> String {
-	text.parse().map_or_else(|_| text.into(), sib)
+	text.parse().map_or_else(|_| printable(text), sib)
 }
 
 /// Where a job stands, in a word.
@@ -92,7 +92,7 @@ pub fn agreement(result: &JobResult) -> String {
 pub fn answer(answer: &Answer, format: &Format) -> String {
 	match answer {
 		Answer::Generation { text, .. } => printable(text),
-		Answer::Number { value, .. } => value.clone(),
+		Answer::Number { value, .. } => printable(value),
 		Answer::Choice { index, probabilities } => {
 			let Format::Choice(choices) = format else { return index.to_string() };
 			let named =
@@ -119,13 +119,13 @@ pub fn job(job: &Job) -> String {
 		let _ = writeln!(said, "{name:<12}{value}");
 	};
 	line("job", format!("{} ({})", job.id, job.fingerprint));
-	line("requester", job.requester.clone());
+	line("requester", field(&job.requester));
 	line("model", job.model.to_string());
 	match &job.input {
-		Input::Text(text) => line("text", printable(text)),
-		Input::Raw(text) => line("raw", printable(text)),
+		Input::Text(text) => line("text", field(text)),
+		Input::Raw(text) => line("raw", field(text)),
 		Input::Messages(messages) => {
-			messages.iter().for_each(|said| line(&format!("{:?}", said.role).to_lowercase(), printable(&said.text)));
+			messages.iter().for_each(|said| line(&format!("{:?}", said.role).to_lowercase(), field(&said.text)));
 		}
 	}
 	line("price", format!("{} at most", amount(&job.price.total)));
@@ -137,15 +137,24 @@ pub fn job(job: &Job) -> String {
 		for seat in &committee.seats {
 			let vote = serde_json::to_value(seat.vote).ok();
 			let vote = vote.as_ref().and_then(|vote| vote["vote"].as_str()).unwrap_or_default().to_string();
-			line("", format!("{} {vote}", seat.validator));
+			line("", format!("{} {vote}", field(&seat.validator)));
 		}
 	}
 	said
 }
 
-/// A text of somebody else's without what a terminal obeys.
-fn printable(text: &str) -> String {
-	text.chars().map(|sign| if sign.is_control() && !matches!(sign, '\n' | '\t') { '\u{fffd}' } else { sign }).collect()
+/// A text of somebody else's without what a terminal obeys, or what turns its direction.
+pub fn printable(text: &str) -> String {
+	let obeys = |sign: char| {
+		let turns = matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+		turns || sign.is_control() && !matches!(sign, '\n' | '\t')
+	};
+	text.chars().map(|sign| if obeys(sign) { '\u{fffd}' } else { sign }).collect()
+}
+
+/// The same within one of several lines, none of which it can begin.
+fn field(text: &str) -> String {
+	printable(text).replace('\n', "\n            ")
 }
 
 #[cfg(test)]
@@ -166,6 +175,11 @@ mod tests {
 		let format = Format::Choice(texts.try_into().expect("two fit"));
 		let choice = Answer::Choice { index: 1, probabilities: vec![250_000, 749_999] };
 		assert_eq!(answer(&choice, &format), "no (yes 25.0 %, no 75.0 %)");
+	}
+
+	#[test]
+	fn a_field_begins_no_line_and_turns_no_direction() {
+		assert_eq!(field("hi\nstate  agreed\u{202e}"), "hi\n            state  agreed\u{fffd}");
 	}
 
 	#[test]

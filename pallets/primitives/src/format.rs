@@ -17,6 +17,8 @@ pub const MIN_CHOICES: u32 = 2;
 pub const MAX_CHOICES: u32 = 32;
 /// Bytes of a choice.
 pub const MAX_CHOICE_BYTES: u32 = 64;
+/// Bytes of a choice that take as long as a unit of output.
+const BYTES_READ_AT_ONCE: u32 = 16;
 /// Decimals of a number.
 pub const MAX_DECIMALS: u8 = 9;
 /// Bytes of a JSON Schema.
@@ -93,11 +95,16 @@ impl Format {
 		}
 	}
 
-	/// The units of output that a job takes as long as: to read a choice takes as long as to write a token, and something
-	/// for each of its bytes, which count as input.
+	/// The units of output that a job takes as long as. A choice takes one, and one more for each 16 bytes beyond the first:
+	/// its tokens are read together, but each needs the logits behind it, as one that is written does. Its bytes count as
+	/// input besides.
 	pub fn written_units(&self, max_output_units: u32) -> u32 {
 		match self {
-			Self::Choice(choices) => choices.len() as u32,
+			Self::Choice(choices) => {
+				let units =
+					|choice: &Text<MAX_CHOICE_BYTES>| (choice.as_bytes().len() as u32).div_ceil(BYTES_READ_AT_ONCE);
+				choices.iter().map(units).fold(0, u32::saturating_add)
+			}
 			Self::Text { .. } | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => max_output_units,
 		}
 	}
@@ -191,6 +198,8 @@ mod tests {
 	#[test]
 	fn choices_take_as_long_as_output_of_so_many_units_whatever_output_is_asked_for() {
 		assert_eq!(choices(&["yes", "no"]).written_units(100), 2);
+		let long = ["a".repeat(16), "a".repeat(17), "a".repeat(64)];
+		assert_eq!(choices(&[&long[0], &long[1], &long[2]]).written_units(100), 1 + 2 + 4);
 		assert_eq!(Format::default().written_units(100), 100);
 		assert_eq!(Format::Regex("a*b".try_into().expect("short")).written_units(7), 7);
 	}

@@ -81,8 +81,8 @@ pub enum InferenceRequest {
 		sampling: Sampling,
 		/// What form the answer has.
 		format: Format,
-		/// An output that somebody gave, where a second committee decides about it: it may be true, and to see that it is
-		/// takes less time than to find it.
+		/// An output that the chain has of this job, as where a second committee decides: it may be true, and to see that it
+		/// is takes less time than to find it.
 		claimed: Option<OutputBytes>,
 		/// What sampling starts from.
 		seed: [u8; 32],

@@ -1,7 +1,7 @@
 //! Sessions and the keys that validators sign with.
 
 use crate::{
-	configs::staking::{BondingDuration, MaxElectingNominators},
+	configs::staking::{BondingDuration, MaxElectingVoters},
 	AccountId, Babe, Balances, Runtime, RuntimeEvent, SessionKeys, Staking,
 };
 use frame_support::{
@@ -15,7 +15,7 @@ parameter_types! {
 	/// Validators in a session at most.
 	pub const MaxAuthorities: u32 = 300;
 	/// Nominators behind one validator at most, for the weight of reports.
-	pub const MaxNominators: u32 = MaxElectingNominators::get();
+	pub const MaxNominators: u32 = MaxElectingVoters::get();
 }
 
 /// How many blocks after it an equivocation can be reported: as long as the stake behind it is bonded.

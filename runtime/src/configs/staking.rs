@@ -27,11 +27,12 @@ parameter_types! {
 	pub const MaxValidatorSet: u32 = 300;
 	/// Accounts that may stand for election; more are refused. The election is computed on chain, in one block.
 	pub const MaxValidatorCount: u32 = 400;
-	/// Nominators that an election reads, those with most stake: anyone may nominate, and places are outbid, not taken.
-	pub const MaxElectingNominators: u32 = 1_000;
+	/// Voters that an election reads, nominators and candidates for themselves: those of the heaviest bags. Anyone may
+	/// nominate, and places are outbid, not taken.
+	pub const MaxElectingVoters: u32 = 1_400;
 	/// The voters and targets that one election reads.
 	pub Bounds: ElectionBounds = ElectionBoundsBuilder::default()
-		.voters_count((MaxElectingNominators::get() + MaxValidatorCount::get()).into())
+		.voters_count(MaxElectingVoters::get().into())
 		.targets_count(MaxValidatorCount::get().into())
 		.build();
 	/// The bags that voters lie in, the next one for twice the stake: an election reads them from the heaviest on.
@@ -72,7 +73,7 @@ impl onchain::Config for OnChainElection {
 	type DataProvider = Staking;
 	type WeightInfo = frame_election_provider_support::weights::SubstrateWeight<Runtime>;
 	type MaxWinnersPerPage = MaxValidatorSet;
-	type MaxBackersPerWinner = MaxElectingNominators;
+	type MaxBackersPerWinner = MaxElectingVoters;
 	type Bounds = Bounds;
 }
 
@@ -81,7 +82,7 @@ pub struct StakingBenchmarks;
 
 impl pallet_staking::BenchmarkingConfig for StakingBenchmarks {
 	type MaxValidators = MaxValidatorCount;
-	type MaxNominators = MaxElectingNominators;
+	type MaxNominators = MaxElectingVoters;
 }
 
 impl pallet_bags_list::Config<pallet_bags_list::Instance1> for Runtime {

@@ -1,8 +1,9 @@
 //! Who is read by an election.
 
 use super::network;
+use crate::configs::staking::{Bounds, MaxElectingVoters};
 use crate::{constants::SIB, AccountId, Balance, Balances, RuntimeOrigin, Staking, VoterList};
-use frame_election_provider_support::SortedListProvider;
+use frame_election_provider_support::{ElectionDataProvider, SortedListProvider};
 use frame_support::{assert_ok, traits::fungible::Mutate};
 use pallet_staking::RewardDestination;
 use sp_keyring::Sr25519Keyring;
@@ -26,10 +27,14 @@ fn readers() -> Vec<AccountId> {
 #[test]
 fn who_has_more_stake_is_read_before_all_that_came_first_with_less() {
 	network(sp_genesis_builder::DEV_RUNTIME_PRESET).execute_with(|| {
-		let first: Vec<_> = (0..1_100).map(|number| nominate(number, 10 * SIB)).collect();
+		let first: Vec<_> = (0..1_500).map(|number| nominate(number, 10 * SIB)).collect();
 		let last = nominate(5_000, 40 * SIB);
+		let bounds = Bounds::get().voters;
+		let electing = Staking::electing_voters(bounds, 0).expect("they can be read");
+		assert_eq!(electing.len() as u32, MaxElectingVoters::get());
+		assert!(electing.iter().any(|(voter, ..)| *voter == last), "the last to come has more stake");
 		let order = readers();
-		assert_eq!(order.len(), 1 + 1_100 + 1, "nobody is refused: a validator and all nominators");
+		assert_eq!(order.len(), 1 + 1_500 + 1, "nobody is refused: a validator and all nominators");
 		let place = |account: &AccountId| order.iter().position(|other| other == account);
 		assert!(first.iter().all(|poor| place(&last) < place(poor)), "places are outbid");
 

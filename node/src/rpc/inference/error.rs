@@ -93,6 +93,9 @@ pub enum Error {
 	/// The node has no such block.
 	#[error("this node has no block {0:?}: check the hash, or wait until the node has synced to it")]
 	UnknownBlock(Hash),
+	/// The node tells enough clients of jobs.
+	#[error("this node tells of 256 jobs already: end a subscription, or ask inference_getJob now and then")]
+	TooManySubscriptions,
 	/// The chain may know it where the node has not come to yet.
 	#[error(
 		"this node is still syncing, at block {at}, so it can't tell: ask again when system_health says that it is not"
@@ -129,6 +132,7 @@ impl Error {
 			Self::FormatInvalid => 10016,
 			Self::FormatNotOfTask => 10017,
 			Self::Syncing { .. } => 10018,
+			Self::TooManySubscriptions => 10019,
 		}
 	}
 
@@ -153,6 +157,7 @@ impl Error {
 			Self::PriceOverflow => "PriceOverflow",
 			Self::UnknownBlock(_) => "UnknownBlock",
 			Self::Syncing { .. } => "Syncing",
+			Self::TooManySubscriptions => "TooManySubscriptions",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

@@ -1,6 +1,7 @@
 //! What a stranger needs to see by himself that a final block's state holds a result.
 
 use super::{error::Error, number::Number};
+use crate::inference::IsSyncing;
 use codec::Encode;
 use jsonrpsee::{
 	core::{async_trait, RpcResult},
@@ -44,12 +45,13 @@ pub struct ResultProof {
 /// Proves from a chain.
 pub struct InferenceProofs<Client> {
 	client: Arc<Client>,
+	is_syncing: IsSyncing,
 }
 
 impl<Client> InferenceProofs<Client> {
 	/// Proves from this chain.
-	pub fn new(client: Arc<Client>) -> Self {
-		Self { client }
+	pub fn new(client: Arc<Client>, is_syncing: IsSyncing) -> Self {
+		Self { client, is_syncing }
 	}
 }
 
@@ -61,6 +63,10 @@ where
 	fn get_result_proof(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<ResultProof> {
 		let info = self.client.info();
 		let block_hash = at.unwrap_or(info.finalized_hash);
+		// An older final block than the chain's would be proven, without a word.
+		if (self.is_syncing)() {
+			return Err(Error::Syncing { at: info.best_number }.into());
+		}
 		let header = self.client.header(block_hash).map_err(Error::from)?.ok_or(Error::UnknownBlock(block_hash))?;
 		let keys = [
 			pallet_inference::Jobs::<Runtime>::hashed_key_for(id),

@@ -1,6 +1,6 @@
 //! Jobs, told block by block.
 
-use super::{number::Number, views::Job};
+use super::{error::Error, number::Number, views::Job};
 use crate::inference::IsSyncing;
 use futures::{future::ready, stream, Stream, StreamExt};
 use jsonrpsee::{proc_macros::rpc, PendingSubscriptionSink};
@@ -19,6 +19,9 @@ use sibyl_runtime::opaque::Block;
 use sp_api::ProvideRuntimeApi;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
+
+/// Subscriptions of all clients together, each of which asks the runtime at each block.
+const MAX_SUBSCRIPTIONS: usize = 256;
 
 /// What is told as it changes.
 #[rpc(server, namespace = "inference")]
@@ -48,12 +51,14 @@ pub struct InferenceSubscriptions<Client> {
 	client: Arc<Client>,
 	is_syncing: IsSyncing,
 	executor: SubscriptionTaskExecutor,
+	/// Counts the subscriptions, each of which has a clone.
+	open: Arc<()>,
 }
 
 impl<Client> InferenceSubscriptions<Client> {
 	/// Tells of this chain's.
 	pub fn new(client: Arc<Client>, is_syncing: IsSyncing, executor: SubscriptionTaskExecutor) -> Self {
-		Self { client, is_syncing, executor }
+		Self { client, is_syncing, executor, open: Arc::default() }
 	}
 }
 
@@ -63,7 +68,24 @@ where
 	Client::Api: InferenceRuntimeApi<Block>,
 {
 	fn subscribe_job(&self, pending: PendingSubscriptionSink, Number(id): Number) {
-		let updates = updates(self.client.clone(), self.is_syncing.clone(), id).boxed();
+		let job = self.client.runtime_api().job(self.client.info().finalized_hash, id);
+		let refused = match job {
+			Ok(Lookup::Pruned) => Some(Error::PrunedJob(id)),
+			// The counter itself is one of them.
+			_ if Arc::strong_count(&self.open) > MAX_SUBSCRIPTIONS => Some(Error::TooManySubscriptions),
+			_ => None,
+		};
+		if let Some(error) = refused {
+			return spawn_subscription_task(&self.executor, async move { pending.reject(error).await });
+		}
+		let place = self.open.clone();
+		let updates = updates(self.client.clone(), self.is_syncing.clone(), id);
+		// The place is free again when nobody is told any more.
+		let updates = updates.map(move |update| {
+			let _place = &place;
+			update
+		});
+		let updates = updates.boxed();
 		let told = PendingSubscription::from(pending).pipe_from_stream(updates, BoundedVecDeque::default());
 		spawn_subscription_task(&self.executor, told);
 	}
@@ -95,6 +117,10 @@ where
 			}
 			let job = match client.runtime_api().job(block_hash, id) {
 				Ok(Lookup::Found(job)) => Some(Job::from(job)),
+				Ok(Lookup::Pruned) if finalized => {
+					told.has_ended = true;
+					return ready(Some(Some(JobUpdate { block_hash, block_number, finalized, job: None })));
+				}
 				// What a node knows that syncs, it may not know yet.
 				Ok(_) if !is_syncing() => None,
 				_ => return ready(Some(None)),
@@ -164,6 +190,16 @@ mod tests {
 		test.chain.finalise(13);
 		assert_eq!(test.next(), Some((13, true, Some("\"ended\"".into()))));
 		test.chain.import_best(14);
+		assert_eq!(test.updates.next().now_or_never(), Some(None), "that was the last");
+	}
+
+	#[test]
+	fn a_job_whose_retention_is_over_is_told_as_gone_for_good() {
+		let mut test = Test::new();
+		test.chain.state().jobs.insert(ID, Lookup::Pruned);
+		assert_eq!(test.next(), Some((10, false, None)));
+		assert_eq!(test.next(), Some((7, true, None)));
+		test.chain.import_best(11);
 		assert_eq!(test.updates.next().now_or_never(), Some(None), "that was the last");
 	}
 
