@@ -63,8 +63,15 @@ describe('submitting', () => {
     errorDocs: async () => 'Try again.',
     submit: () => ({
       subscribe(observer) {
-        events.forEach((event) => observer.next(event));
-        if (error) observer.error(error);
+        const tell = async () => {
+          for (const event of events) {
+            observer.next(event);
+            // Blocks come one after the other.
+            await new Promise(setImmediate);
+          }
+          if (error) observer.error(error);
+        };
+        tell();
         return { unsubscribe() {} };
       },
     }),
