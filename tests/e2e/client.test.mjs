@@ -153,7 +153,7 @@ describe('the client library', () => {
       const poor = account('//Poor');
       const api = await network.api();
       await submitAndFinalize(api, api.tx.balances.transferKeepAlive(poor.address, sib('0.01')), account('//Ferdie'), { nonce: -1 });
-      await assert.rejects(sibyl.ask(MODEL, GERMAN.repeat(40), { signer: poor }), (error) =>
+      await assert.rejects(sibyl.ask(MODEL, GERMAN.repeat(12), { signer: poor }), (error) =>
         error instanceof DispatchError && error.reason === 'BalanceTooLow');
     });
 
@@ -162,6 +162,27 @@ describe('the client library', () => {
       const other = await connect({ url });
       await other.close();
       await assert.rejects(other.models(), isOf('Closed'));
+    });
+  });
+
+  describe('over a connection that breaks', () => {
+    it('goes on with a job where it was', async () => {
+      const { url: broken, drop, stop } = await liar(url, (_, message) => message);
+      const other = await connect({ url: broken });
+      try {
+        const job = await other.ask(MODEL, 'Wird die Verbindung halten?', { signer });
+        let last;
+        for await (const step of job.follow()) {
+          if (last === undefined || step.phase === 'revealing') drop();
+          last = step;
+        }
+        assert.equal(last.job.verdict, 'agreed');
+        assert(last.isFinal);
+        assert.equal((await job.verify()).answer.label, 'deu');
+      } finally {
+        await other.close();
+        stop();
+      }
     });
   });
 
@@ -182,8 +203,8 @@ describe('the client library', () => {
       const { proof, answer } = await job.verify();
       assert.equal(answer.label, 'deu');
       assert.equal(proof.source, 'light client');
-      const other = await (await sibyl.job(job.fingerprint)).verify();
-      assert.deepEqual(other.answer, answer);
+      const told = await (await sibyl.job(job.fingerprint)).verify();
+      assert.deepEqual(told.answer, answer);
     });
   });
 
@@ -191,14 +212,22 @@ describe('the client library', () => {
     // The same bytes stand in the storage, in runtime calls and in proofs.
     const lie = (message) => message.replaceAll(hexOf('deu'), hexOf('nld'));
 
-    /** What becomes of a job that is asked over a node that alters its answers so. */
-    async function lied(alter, asked = 'Wann fährt der nächste Zug nach Berlin?') {
+    let asked;
+
+    before(async () => {
+      asked = await sibyl.ask(MODEL, 'Wann fährt der nächste Zug nach Berlin?', { signer });
+      await asked.result();
+    });
+
+    /** What becomes of a job over a node that alters its answers so: one that was asked before, or is asked by it. */
+    async function lied(alter, take = (deceived) => deceived.job(asked.fingerprint)) {
       const { url: false_, stop } = await liar(url, alter);
       const deceived = await connect({ url: false_ });
       try {
-        const job = await deceived.ask(MODEL, asked, { signer });
-        const result = await job.result();
-        return { label: result.answer.label, verified: await job.verify().then(() => 'verified', (error) => error.code) };
+        const job = await take(deceived);
+        const { answer } = await job.result();
+        const verified = await job.verify().then(() => 'verified', (error) => error.code);
+        return { label: answer.label, verified };
       } finally {
         await deceived.close();
         stop();
@@ -236,14 +265,13 @@ describe('the client library', () => {
     });
 
     it('finds that a right proof of another job is none of this one', async () => {
-      const earlier = await sibyl.ask(MODEL, 'Das ist eine andere Frage.', { signer });
-      await earlier.result();
       const { id } = await sibyl.model(MODEL);
       const submitted = new RegExp(`(${hexOf(signer.publicKey)}${id.slice(2)})[0-9a-f]{64}`, 'g');
-      // The events of the block that has the submission.
-      const { verified } = await lied((_, message) => (message.includes('operationStorageItems')
-        ? message.replace(submitted, `$1${earlier.fingerprint.slice(2)}`)
-        : message));
+      // In the events of the block that has the submission.
+      const lie = (_, message) => (message.includes('operationStorageItems')
+        ? message.replace(submitted, `$1${asked.fingerprint.slice(2)}`)
+        : message);
+      const { verified } = await lied(lie, (deceived) => deceived.ask(MODEL, 'Das ist eine andere Frage.', { signer }));
       assert.equal(verified, 'QuestionAltered');
     });
 
@@ -283,8 +311,11 @@ describe('the client library with a model that generates', GENERATES, () => {
       await sibyl.ask(LANGUAGE_MODEL, { messages }, options),
       await sibyl.ask(LANGUAGE_MODEL, { raw: 'The capital of France is' }, options),
     ];
-    const [named, continued] = await Promise.all(jobs.map((job) => job.verify()));
-    assert.match(named.answer.text, /Ada/);
+    const [answered, continued] = await Promise.all(jobs.map((job) => job.verify()));
+    for (const { status, answer } of [answered, continued]) {
+      assert.equal(status, 'agreed');
+      assert(answer.tokens.length > 0 && answer.tokens.length <= options.maxOutputUnits);
+    }
     assert.match(continued.answer.text, /^ Paris/);
     const [{ input }, { input: raw }] = await Promise.all(jobs.map((job) => job.view()));
     assert.deepEqual(input, { messages });

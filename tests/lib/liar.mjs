@@ -3,21 +3,22 @@ import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
 
 /**
- * Starts it; returns where it is, and what ends it.
+ * Starts it; returns where it is, what breaks its connections, and what ends it.
  * @param {string} url of the true node
  * @param {(method: string, message: string) => string} alter what a message becomes: one that answers this method, or a
  * notification of it
- * @returns {Promise<{ url: string, stop: () => void }>}
+ * @returns {Promise<{ url: string, drop: () => void, stop: () => void }>}
  */
 export async function liar(url, alter) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   server.on('connection', (client) => relay(client, new WebSocket(url), alter));
   await once(server, 'listening');
+  const drop = () => server.clients.forEach((client) => client.terminate());
   const stop = () => {
-    for (const client of server.clients) client.terminate();
+    drop();
     server.close();
   };
-  return { url: `ws://127.0.0.1:${server.address().port}`, stop };
+  return { url: `ws://127.0.0.1:${server.address().port}`, drop, stop };
 }
 
 function relay(client, node, alter) {

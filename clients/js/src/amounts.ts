@@ -16,7 +16,10 @@ export function sib(amount: string | number | bigint): bigint {
   if (typeof amount === 'bigint' && amount >= 0n) return amount * SIB;
   const digits = /^(\d+)(?:\.(\d{1,12}))?$/.exec(typeof amount === 'string' ? amount.trim() : String(amount));
   if (typeof amount === 'bigint' || digits === null) {
-    throw new SibylError('InvalidArgument', `an amount of SIB has digits and at most 12 decimals, such as '1.5', unlike ${show(amount)}.`);
+    throw new SibylError(
+      'InvalidArgument',
+      `an amount of SIB has digits and at most 12 decimals, such as '1.5', unlike ${show(amount)}.`,
+    );
   }
   const [, whole = '0', decimals = ''] = digits;
   return BigInt(whole) * SIB + BigInt(decimals.padEnd(SIB_DECIMALS, '0'));

@@ -43,7 +43,14 @@ interface UnsafeApi {
   apis: {
     InferenceApi: {
       models(at: At): Promise<RawModel[]>;
-      quote(model: Hex, seats: ChainSeats, inputUnits: number, outputUnits: number, format: ChainFormat, at: At): Promise<RawQuoteResult>;
+      quote(
+        model: Hex,
+        seats: ChainSeats,
+        inputUnits: number,
+        outputUnits: number,
+        format: ChainFormat,
+        at: At,
+      ): Promise<RawQuoteResult>;
       job(id: bigint, at: At): Promise<RawLookup<RawJobView>>;
       result(id: bigint, at: At): Promise<RawLookup<RawResult>>;
     };
@@ -63,7 +70,9 @@ interface UnsafeApi {
 }
 
 interface Observable<T> {
-  subscribe(observer: { next(value: T): void; error(error: unknown): void; complete?(): void }): { unsubscribe(): void };
+  subscribe(observer: { next(value: T): void; error(error: unknown): void; complete?(): void }): {
+    unsubscribe(): void;
+  };
 }
 
 /** Blocks that a transaction may wait for. */
@@ -108,10 +117,10 @@ export class Chain {
   }
 
   /**
-   * The best chain's blocks that are not final, the newest first, and the newest final one behind them: now, and whenever
-   * that changes. Who is slow is told of the newest state alone.
+   * The best chain's blocks that are not final, the newest first, and the newest final one behind them: now, and
+   * whenever that changes. Who is slow is told of the newest state alone.
    */
-  async* blocks(signal?: AbortSignal): AsyncGenerator<BlockRef[], void, void> {
+  async *blocks(signal?: AbortSignal): AsyncGenerator<BlockRef[], void, void> {
     let newest: BlockRef[] | undefined;
     let failure: SibylError | undefined;
     let wake = () => {};
@@ -132,7 +141,12 @@ export class Chain {
     if (signal?.aborted) abort();
     try {
       for (;;) {
-        if (newest === undefined && failure === undefined) await this.#orStall(new Promise<void>((resolve) => { wake = resolve; }));
+        if (newest === undefined && failure === undefined)
+          await this.#orStall(
+            new Promise<void>((resolve) => {
+              wake = resolve;
+            }),
+          );
         if (failure !== undefined) throw failure;
         const blocks = newest!;
         newest = undefined;
@@ -150,7 +164,13 @@ export class Chain {
   }
 
   /** What a job costs, or why it has no price. */
-  quote(model: Hex, seats: ChainSeats, inputUnits: number, outputUnits: number, format: ChainFormat): Promise<RawQuoteResult> {
+  quote(
+    model: Hex,
+    seats: ChainSeats,
+    inputUnits: number,
+    outputUnits: number,
+    format: ChainFormat,
+  ): Promise<RawQuoteResult> {
     const quote = this.#api.apis.InferenceApi.quote(model, seats, inputUnits, outputUnits, format, { at: 'best' });
     return this.#within('a quote', quote);
   }
@@ -174,9 +194,10 @@ export class Chain {
   async nextNonce(publicKey: Uint8Array): Promise<number> {
     const { builder } = await this.context((await this.best()).hash);
     const address = AccountId(builder.ss58Prefix).dec(publicKey);
-    const asked = this.source === 'node'
-      ? this.request<number>('system_accountNextIndex', address)
-      : this.#api.apis.AccountNonceApi.account_nonce(address, { at: 'best' });
+    const asked =
+      this.source === 'node'
+        ? this.request<number>('system_accountNextIndex', address)
+        : this.#api.apis.AccountNonceApi.account_nonce(address, { at: 'best' });
     return this.#within('the account’s next nonce', asked);
   }
 
@@ -222,13 +243,17 @@ export class Chain {
   async checkVersion(): Promise<void> {
     const { lookup } = await this.context((await this.finalized()).hash);
     const calls = lookup.metadata.pallets.find(({ name }) => name === 'Inference')?.calls;
-    if (calls === undefined) throw new SibylError('WrongChain', `${this.name} is no chain of Sibyl: it has no pallet Inference.`);
+    if (calls === undefined)
+      throw new SibylError('WrongChain', `${this.name} is no chain of Sibyl: it has no pallet Inference.`);
     const call = lookup(calls.type);
     const submit = call.type === 'enum' ? call.value.submit : undefined;
     const fields = submit?.type === 'struct' ? submit.value : {};
     const kinds = fields.input?.type === 'enum' ? Object.keys(fields.input.value) : [];
     if (Object.keys(fields).join() !== SUBMIT_ARGUMENTS.join() || kinds.join() !== INPUT_KINDS.join()) {
-      throw new SibylError('WrongChain', `${this.name} takes jobs in another way than this version of @sibyl/client gives them: update it.`);
+      throw new SibylError(
+        'WrongChain',
+        `${this.name} takes jobs in another way than this version of @sibyl/client gives them: update it.`,
+      );
     }
   }
 
@@ -257,7 +282,10 @@ export class Chain {
   async #within<T>(what: string, promise: Promise<T>, timeout = REQUEST_TIMEOUT): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      const error = new SibylError('Timeout', `${this.name} gave no answer within ${timeout / 1000} s when asked for ${what}.`);
+      const error = new SibylError(
+        'Timeout',
+        `${this.name} gave no answer within ${timeout / 1000} s when asked for ${what}.`,
+      );
       timer = setTimeout(() => reject(error), timeout);
     });
     try {
@@ -284,5 +312,7 @@ const blockRef = ({ hash, number }: { hash: string; number: number }): BlockRef 
 /** Whether an error says that a block is not kept any more, so that the next one is to be asked. */
 export function isForgotten(error: unknown): boolean {
   const cause = error instanceof SibylError ? error.cause : error;
-  return cause instanceof Error && (cause.name === 'BlockNotPinnedError' || /not pinned|NotPinned/.test(messageOf(cause)));
+  return (
+    cause instanceof Error && (cause.name === 'BlockNotPinnedError' || /not pinned|NotPinned/.test(messageOf(cause)))
+  );
 }

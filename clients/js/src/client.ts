@@ -21,7 +21,10 @@ export interface AskOptions extends JobOptions {
   maxFee?: bigint;
   /** A tip for the block's author, in 10⁻¹² SIB. */
   tip?: bigint;
-  /** Whether the price is asked for first, so that what the chain would refuse costs nothing; true where it is left out. */
+  /**
+   * Whether the price is asked for first, so that what the chain would refuse costs nothing; true where it is left
+   * out.
+   */
   check?: boolean;
 }
 
@@ -51,17 +54,26 @@ export class Sibyl {
 
   /** A model by its name or its id. Of several revisions of a name, the only one that takes jobs. */
   async model(nameOrId: string): Promise<Model> {
-    if (typeof nameOrId !== 'string') throw new SibylError('InvalidArgument', `a model is its name or its id, not ${show(nameOrId)}.`);
+    if (typeof nameOrId !== 'string')
+      throw new SibylError('InvalidArgument', `a model is its name or its id, not ${show(nameOrId)}.`);
     const models = await this.models();
-    const found = models.filter(({ id, name }) => (isHexOf(nameOrId, HASH_BYTES) ? id === nameOrId.toLowerCase() : name === nameOrId));
+    const found = models.filter(({ id, name }) =>
+      isHexOf(nameOrId, HASH_BYTES) ? id === nameOrId.toLowerCase() : name === nameOrId,
+    );
     const [model, another] = found.length > 1 ? found.filter(({ isSuspended }) => !isSuspended) : found;
     if (model !== undefined && another === undefined) return model;
     if (found.length > 1) {
-      throw new SibylError('UnknownModel', `several models have the name ${show(nameOrId)}: say one of the ids ${found.map(({ id }) => id).join(', ')}.`);
+      throw new SibylError(
+        'UnknownModel',
+        `several models have the name ${show(nameOrId)}: say one of the ids ${found.map(({ id }) => id).join(', ')}.`,
+      );
     }
     const names = models.map(({ name }) => name);
     const nearest = nearestOf(nameOrId, names);
-    throw new SibylError('UnknownModel', `the chain has no model ${show(nameOrId)}${nearest ? `, did you mean '${nearest}'?` : ':'} It has ${names.join(', ') || 'none'}.`);
+    throw new SibylError(
+      'UnknownModel',
+      `the chain has no model ${show(nameOrId)}${nearest ? `, did you mean '${nearest}'?` : ':'} It has ${names.join(', ') || 'none'}.`,
+    );
   }
 
   /** What a job costs now. Throws a `QuoteError` where the chain would refuse it. */
@@ -100,7 +112,10 @@ export class Sibyl {
     if (typeof reference === 'string') {
       const fingerprint = reference.toLowerCase();
       if (!isHexOf(fingerprint, HASH_BYTES)) {
-        throw new SibylError('InvalidArgument', `a job is its fingerprint, 0x and 64 digits, or its number, not ${show(reference)}.`);
+        throw new SibylError(
+          'InvalidArgument',
+          `a job is its fingerprint, 0x and 64 digits, or its number, not ${show(reference)}.`,
+        );
       }
       const number = await this.chain.numberOf(fingerprint);
       if (number === undefined) throw await unknownJob(this.chain, fingerprint);
@@ -123,7 +138,11 @@ export class Sibyl {
     return this.chain.close();
   }
 
-  async #price(model: Model, input: ChainInput, { seats, max_output_units: units, format }: ChainOptions): Promise<Quote> {
+  async #price(
+    model: Model,
+    input: ChainInput,
+    { seats, max_output_units: units, format }: ChainOptions,
+  ): Promise<Quote> {
     if (model.task !== 'generate' && input.type !== 'Text') throw refusal(model, 'InputNotOfTask');
     return priceOf(model, await this.chain.quote(model.id, seats, inputBytes(input), units, format));
   }

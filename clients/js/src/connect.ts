@@ -1,3 +1,4 @@
+import { startEngine } from '#smoldot';
 import { createClient, type PolkadotClient } from 'polkadot-api';
 import { getSmProvider } from 'polkadot-api/sm-provider';
 import type { Client as Smoldot } from 'polkadot-api/smoldot';
@@ -7,6 +8,7 @@ import { Chain } from './chain.js';
 import { Sibyl } from './client.js';
 import { messageOf, SibylError } from './errors.js';
 import { checkNames, checkObject, show } from './names.js';
+import type { Engine } from './smoldot.js';
 
 /** Over a node's JSON-RPC. What it says is its word, other than what `verify` proves. */
 export interface NodeOptions {
@@ -18,7 +20,10 @@ export interface NodeOptions {
 
 /** Over a light client, which finds peers by itself and verifies all that it reads. */
 export interface LightClientOptions {
-  /** The chain's specification with boot nodes, as `sibyl-node export-chain-spec --raw` writes it: JSON, or what that is parsed to. */
+  /**
+   * The chain's specification with boot nodes, as `sibyl-node export-chain-spec --raw` writes it: JSON, or what that
+   * is parsed to.
+   */
   chainSpec: string | object;
   /** Further boot nodes, as multiaddresses. In a browser they must be reachable by WebSocket. */
   bootNodes?: readonly string[];
@@ -37,7 +42,10 @@ export async function connect(options: NodeOptions | LightClientOptions): Promis
   const { url, chainSpec } = options as Partial<NodeOptions & LightClientOptions>;
   if ((url === undefined) === (chainSpec === undefined)) {
     checkNames(options, ['url', 'chainSpec', 'bootNodes', 'smoldot', 'timeout'], 'connect');
-    throw new SibylError('InvalidArgument', 'connect takes a url of a node, or a chainSpec for a light client, one of them.');
+    throw new SibylError(
+      'InvalidArgument',
+      'connect takes a url of a node, or a chainSpec for a light client, one of them.',
+    );
   }
   return url === undefined ? connectLight(options as LightClientOptions) : connectNode(options as NodeOptions);
 }
@@ -51,7 +59,9 @@ async function connectNode(options: NodeOptions): Promise<Sibyl> {
   const websocketClass = (globalThis.WebSocket ?? (await import('ws')).WebSocket) as WebSocketClass;
   let failure = 'it refuses the connection, or is none';
   let refused = (_: SibylError) => {};
-  const refusal = new Promise<never>((_, reject) => { refused = reject; });
+  const refusal = new Promise<never>((_, reject) => {
+    refused = reject;
+  });
   // Nobody waits for it any more, once it was there.
   refusal.catch(() => {});
   const client = createWsClient(url, {
@@ -62,7 +72,8 @@ async function connectNode(options: NodeOptions): Promise<Sibyl> {
     },
     // Later polkadot-api connects again by itself.
     onStatusChanged: ({ type }) => {
-      if (type === WsEvent.ERROR || type === WsEvent.CLOSE) refused(new SibylError('Unreachable', `No node answers at ${url}: ${failure}.`));
+      if (type === WsEvent.ERROR || type === WsEvent.CLOSE)
+        refused(new SibylError('Unreachable', `No node answers at ${url}: ${failure}.`));
     },
   });
   const chain = new Chain(client, 'node', `The node at ${url}`, async () => {});
@@ -73,22 +84,27 @@ async function connectLight(options: LightClientOptions): Promise<Sibyl> {
   checkNames(options, ['chainSpec', 'bootNodes', 'smoldot', 'timeout'], 'connect by a light client');
   const { timeout = LIGHT_CLIENT_TIMEOUT } = options;
   const spec = chainSpecOf(options);
-  const { start } = await import('polkadot-api/smoldot');
-  const smoldot = options.smoldot ?? start({ maxLogLevel: 1, logCallback: () => {} });
-  const free = async () => {
-    if (options.smoldot === undefined) await smoldot.terminate();
-  };
+  const { smoldot, failure, free } = options.smoldot === undefined ? startEngine() : borrowed(options.smoldot);
   let client: PolkadotClient;
   try {
-    const added = await smoldot.addChain({ chainSpec: JSON.stringify(spec) });
+    const added = await Promise.race([failure, smoldot.addChain({ chainSpec: JSON.stringify(spec) })]);
     client = createClient(getSmProvider(() => added));
   } catch (error) {
     await free();
-    throw new SibylError('InvalidArgument', `The light client can't take this chainSpec: ${messageOf(error)}.`, { cause: error });
+    throw new SibylError('InvalidArgument', `The light client can't take this chainSpec: ${messageOf(error)}.`, {
+      cause: error,
+    });
   }
   const chain = new Chain(client, 'light client', `The light client of ${spec.name ?? 'the chain'}`, free);
-  return ready(chain, chain.finalized(timeout), `any boot node of ${spec.name ?? 'the chain'}`);
+  return ready(chain, Promise.race([failure, chain.finalized(timeout)]), `any boot node of ${spec.name ?? 'the chain'}`);
 }
+
+/** Not ours to end. */
+const borrowed = (smoldot: Smoldot): Engine => ({
+  smoldot,
+  failure: new Promise<never>(() => {}),
+  free: async () => {},
+});
 
 function chainSpecOf({ chainSpec, bootNodes = [] }: LightClientOptions): { name?: string; bootNodes: string[] } {
   let spec: unknown = chainSpec;
@@ -100,7 +116,10 @@ function chainSpecOf({ chainSpec, bootNodes = [] }: LightClientOptions): { name?
   checkObject(spec, 'chainSpec', 'the JSON of a chain specification');
   const all = [...(Array.isArray(spec.bootNodes) ? spec.bootNodes : []), ...bootNodes] as string[];
   if (all.length === 0) {
-    throw new SibylError('InvalidArgument', 'chainSpec has no boot nodes, so a light client finds no peer: give bootNodes, such as /ip4/127.0.0.1/tcp/30333/p2p/12D3….');
+    throw new SibylError(
+      'InvalidArgument',
+      'chainSpec has no boot nodes, so a light client finds no peer: give bootNodes, such as /ip4/127.0.0.1/tcp/30333/p2p/12D3….',
+    );
   }
   return { ...spec, bootNodes: [...new Set(all)] };
 }

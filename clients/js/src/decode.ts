@@ -2,11 +2,33 @@
 import type { ChainFormat, Format } from './format.js';
 import type { ChainInput, Role } from './input.js';
 import type {
-  Hex, RawAnswer, RawAudit, RawCommittee, RawJob, RawJobView, RawModel, RawOutput, RawQuote, RawResult, RawSettlement,
+  Hex,
+  RawAnswer,
+  RawAudit,
+  RawCommittee,
+  RawJob,
+  RawJobView,
+  RawModel,
+  RawOutput,
+  RawQuote,
+  RawResult,
+  RawSettlement,
   RawVerdict,
 } from './raw.js';
 import { textOf } from './text.js';
-import type { Answer, Audit, BlockRef, Committee, JobResult, JobView, Model, Quote, Refusal, SeatVote, Verdict } from './types.js';
+import type {
+  Answer,
+  Audit,
+  BlockRef,
+  Committee,
+  JobResult,
+  JobView,
+  Model,
+  Quote,
+  Refusal,
+  SeatVote,
+  Verdict,
+} from './types.js';
 
 const THOUSAND = 1_000;
 const MILLION = 1_000_000;
@@ -29,8 +51,12 @@ export function modelOf({ id, revision, is_suspended: isSuspended, served_by: se
   };
 }
 
-export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote =>
-  ({ seats, perSeat, protocolShare, total });
+export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote => ({
+  seats,
+  perSeat,
+  protocolShare,
+  total,
+});
 
 export function jobOf(raw: RawJobView): JobView {
   const { options, phase, agreed } = raw;
@@ -108,13 +134,16 @@ function committeeOf({ round, drawn_at: drawnAt, serving, seats }: RawCommittee)
 
 export const verdictOf = (verdict: RawVerdict): Verdict => camel<Verdict>(verdict.type);
 
-export const settlementOf = ({ paid, refunded, protocol_share: protocolShare }: RawSettlement) =>
-  ({ paid, refunded, protocolShare });
+export const settlementOf = ({ paid, refunded, protocol_share: protocolShare }: RawSettlement) => ({
+  paid,
+  refunded,
+  protocolShare,
+});
 
 export const auditOf = (audit: RawAudit): Audit =>
-  (audit.type === 'Overturned'
+  audit.type === 'Overturned'
     ? { status: 'overturned', outputHash: audit.value.output_hash }
-    : { status: camel<'none' | 'open' | 'confirmed' | 'undecided'>(audit.type) });
+    : { status: camel<'none' | 'open' | 'confirmed' | 'undecided'>(audit.type) };
 
 /** What a job and its output come to; undefined while it is open. */
 export function resultOf(
@@ -149,7 +178,10 @@ export function storedResult(job: RawJob, output: RawOutput | undefined): RawRes
   const { agreed, outcome, audit } = job;
   if (agreed !== undefined && output !== undefined) {
     const { value, at, support } = agreed;
-    return { type: 'Agreed', value: { output, output_hash: value.output_hash, at, support, audit, settled: outcome !== undefined } };
+    return {
+      type: 'Agreed',
+      value: { output, output_hash: value.output_hash, at, support, audit, settled: outcome !== undefined },
+    };
   }
   if (outcome !== undefined) return { type: 'WithoutOutput', value: outcome };
   return { type: 'Open', value: { phase: { type: 'Pending', value: undefined }, deadline: 0 } };
@@ -165,7 +197,11 @@ function answerOf(answer: RawAnswer, format: ChainFormat): Answer {
   switch (answer.type) {
     case 'Classification': {
       const { label, scores } = answer.value;
-      return { type: 'classification', label: textOf(label), scores: scores.map(({ label: each, score }) => ({ label: textOf(each), score })) };
+      return {
+        type: 'classification',
+        label: textOf(label),
+        scores: scores.map(({ label: each, score }) => ({ label: textOf(each), score })),
+      };
     }
     case 'Generation': {
       const { text, tokens, finish } = answer.value;
@@ -179,7 +215,12 @@ function answerOf(answer: RawAnswer, format: ChainFormat): Answer {
       return { type: 'choice', text: text === undefined ? '' : textOf(text), index, probabilities };
     }
     case 'Number':
-      return { type: 'number', text: numberText(answer.value), units: answer.value.value, decimals: answer.value.decimals };
+      return {
+        type: 'number',
+        text: numberText(answer.value),
+        units: answer.value.value,
+        decimals: answer.value.decimals,
+      };
   }
 }
 

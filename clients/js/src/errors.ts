@@ -49,7 +49,11 @@ export type SibylErrorCode =
 export class SibylError extends Error {
   override name = 'SibylError';
 
-  constructor(readonly code: SibylErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    readonly code: SibylErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message.replace(/\s+/g, ' ').trim(), options);
   }
 }
@@ -62,7 +66,11 @@ export class QuoteError extends SibylError {
    * @param reason the chain's name for it, such as `InputTooLong`
    * @param limit what it would take at most, or at least, where it says so
    */
-  constructor(readonly reason: string, message: string, readonly limit?: number) {
+  constructor(
+    readonly reason: string,
+    message: string,
+    readonly limit?: number,
+  ) {
     super('QuoteRefused', message);
   }
 }
@@ -76,7 +84,11 @@ export class DispatchError extends SibylError {
    * @param reason its name, such as `BalanceTooLow`
    * @param docs what the chain's metadata says of it
    */
-  constructor(readonly pallet: string, readonly reason: string, readonly docs: string) {
+  constructor(
+    readonly pallet: string,
+    readonly reason: string,
+    readonly docs: string,
+  ) {
     super('DispatchFailed', `${pallet}.${reason}${docs ? `: ${docs}` : ''}`);
   }
 }

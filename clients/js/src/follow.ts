@@ -6,7 +6,10 @@ import type { BlockRef, JobView, Step } from './types.js';
 export interface Followed {
   /** The best chain's blocks, the newest first and a final one last, whenever they change. */
   blocks(signal?: AbortSignal): AsyncIterable<BlockRef[]>;
-  /** What a block's chain knows of a job; undefined where it knows no such job, `forgotten` where the block can't be asked. */
+  /**
+   * What a block's chain knows of a job; undefined where it knows no such job, `forgotten` where the block can't be
+   * asked.
+   */
   jobAt(fingerprint: Hex, block: Hex): Promise<JobView | undefined | 'forgotten'>;
 }
 
@@ -21,7 +24,10 @@ const PATIENCE = 64;
  * @param expiresAt the last block that its transaction can be in; where it is final without the job, the job is lost
  */
 export async function* follow(
-  chain: Followed, fingerprint: Hex, expiresAt?: number, signal?: AbortSignal,
+  chain: Followed,
+  fingerprint: Hex,
+  expiresAt?: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<Step, void, void> {
   let told: string | undefined;
   let toldFinal: string | undefined;
@@ -52,7 +58,10 @@ export async function* follow(
     if (view === undefined) {
       expiresAt ??= final.number + PATIENCE;
       if (final.number < expiresAt) continue;
-      throw new SibylError('JobLost', `Job ${fingerprint} is on no fork that block #${final.number}, which is final, stands on: it was lost with its fork, and nothing is held for it.`);
+      throw new SibylError(
+        'JobLost',
+        `Job ${fingerprint} is on no fork that block #${final.number}, which is final, stands on: it was lost with its fork, and nothing is held for it.`,
+      );
     }
     const step = stepOf(final, view, true);
     const milestone = milestoneOf(step);

@@ -35,7 +35,10 @@ export function toChainFormat(format: Format | undefined): ChainFormat {
   const kinds = KINDS.filter((kind) => (format as Record<string, unknown>)[kind] !== undefined);
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    throw new SibylError('InvalidArgument', `a format is one of ${KINDS.join(', ')}, not ${kinds.join(' and ') || 'none of them'}.`);
+    throw new SibylError(
+      'InvalidArgument',
+      `a format is one of ${KINDS.join(', ')}, not ${kinds.join(' and ') || 'none of them'}.`,
+    );
   }
   const value = (format as Record<string, unknown>)[kind];
   switch (kind) {

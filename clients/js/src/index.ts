@@ -10,6 +10,20 @@ export type { JobOptions, Sampling, Seats } from './options.js';
 export type { Text } from './text.js';
 export type { VerifyOptions } from './verify.js';
 export type {
-  Answer, Audit, BlockRef, Committee, Hex, JobResult, JobView, Model, Phase, Quote, Refusal, SeatVote, Step, Support, Verdict,
+  Answer,
+  Audit,
+  BlockRef,
+  Committee,
+  Hex,
+  JobResult,
+  JobView,
+  Model,
+  Phase,
+  Quote,
+  Refusal,
+  SeatVote,
+  Step,
+  Support,
+  Verdict,
   VerifiedResult,
 } from './types.js';

@@ -51,10 +51,10 @@ export class Job {
   }
 
   /**
-   * Its steps as they come, from where it stands to its end in a final block: what the best block says, and once more with
-   * `isFinal` when its submission, its answer and its end are final.
+   * Its steps as they come, from where it stands to its end in a final block: what the best block says, and once more
+   * with `isFinal` when its submission, its answer and its end are final.
    */
-  async* follow(options: WaitOptions = {}): AsyncGenerator<Step, void, void> {
+  async *follow(options: WaitOptions = {}): AsyncGenerator<Step, void, void> {
     checkNames(options, ['signal'], 'follow');
     const followed: Followed = {
       blocks: (signal) => this.chain.blocks(signal),
@@ -108,7 +108,8 @@ export class Job {
         const job = { number: view.id, fingerprint: this.fingerprint, block, format: view.options.format };
         const result = resultOf(job, found.value);
         if (result !== undefined) return result;
-        if (attempt === ATTEMPTS) throw new SibylError('NoResult', `Job ${view.id} has no result at block #${block.number}.`);
+        if (attempt === ATTEMPTS)
+          throw new SibylError('NoResult', `Job ${view.id} has no result at block #${block.number}.`);
       } catch (error) {
         if (!isForgotten(error) || attempt === ATTEMPTS) throw error;
       }
@@ -120,7 +121,12 @@ type Raw = Extract<Awaited<ReturnType<Chain['job']>>, { type: 'Found' }>['value'
 
 async function jobAt(chain: Chain, fingerprint: Hex, block: Hex): Promise<JobView | undefined | 'forgotten'>;
 async function jobAt(chain: Chain, fingerprint: Hex, block: Hex, raw: true): Promise<Raw | undefined>;
-async function jobAt(chain: Chain, fingerprint: Hex, block: Hex, raw = false): Promise<Raw | JobView | undefined | 'forgotten'> {
+async function jobAt(
+  chain: Chain,
+  fingerprint: Hex,
+  block: Hex,
+  raw = false,
+): Promise<Raw | JobView | undefined | 'forgotten'> {
   try {
     const number = await chain.numberOf(fingerprint, block);
     if (number === undefined) return undefined;
@@ -135,7 +141,10 @@ async function jobAt(chain: Chain, fingerprint: Hex, block: Hex, raw = false): P
 
 /** Why a job is not known. */
 export async function unknownJob(chain: Chain, job: bigint | Hex): Promise<SibylError> {
-  return await chain.isSyncing()
-    ? new SibylError('NodeSyncing', `${chain.name} is still syncing, so it does not know of job ${job} yet: ask again when it has synced.`)
+  return (await chain.isSyncing())
+    ? new SibylError(
+        'NodeSyncing',
+        `${chain.name} is still syncing, so it does not know of job ${job} yet: ask again when it has synced.`,
+      )
     : new SibylError('UnknownJob', `${chain.name} knows no job ${job}.`);
 }

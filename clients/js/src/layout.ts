@@ -7,13 +7,11 @@ import { toHex } from './hex.js';
 import type { Hex } from './raw.js';
 
 /**
- * Layouts of what a result is verified from that this library knows. Over a node's own JSON-RPC the metadata is the node's
- * word: who could lie about the layout could read any answer into bytes that are proven. Where jobs, inputs or outputs change
- * in the runtime, the error of the code `LayoutUnknown` shows the hash that is to be added here.
+ * Layouts of what a result is verified from that this library knows. Over a node's own JSON-RPC the metadata is the
+ * node's word: who could lie about the layout could read any answer into bytes that are proven. Where jobs, inputs or
+ * outputs change in the runtime, the error of the code `LayoutUnknown` shows the hash that is to be added here.
  */
-export const KNOWN_LAYOUTS: readonly Hex[] = [
-  '0xc8d82d37690e4091391e7a1806013cf6ebf9055892a1e2953bb3a81110901f98',
-];
+export const KNOWN_LAYOUTS: readonly Hex[] = ['0xc8d82d37690e4091391e7a1806013cf6ebf9055892a1e2953bb3a81110901f98'];
 
 type Lookup = ReturnType<typeof getLookupFn>;
 
@@ -38,7 +36,10 @@ export function resultTypes(lookup: Lookup): ResultTypes {
   const [job, input] = ['Jobs', 'Inputs'].map(stored);
   const output = agreed?.type === 'struct' ? agreed.value.output : undefined;
   if (job === undefined || input === undefined || output === undefined) {
-    throw new SibylError('WrongChain', 'The metadata has no jobs, inputs and outputs as this version of @sibyl/client reads them: update it.');
+    throw new SibylError(
+      'WrongChain',
+      'The metadata has no jobs, inputs and outputs as this version of @sibyl/client reads them: update it.',
+    );
   }
   return { job, input, output };
 }
@@ -67,10 +68,13 @@ function layoutOf(type: LookupEntry | Var): string {
     case 'tuple':
       return `(${type.value.map(layoutOf).join(', ')})`;
     case 'struct':
-      return `{ ${Object.entries(type.value).map(([name, value]) => `${name}: ${layoutOf(value)}`).join(', ')} }`;
+      return `{ ${Object.entries(type.value)
+        .map(([name, value]) => `${name}: ${layoutOf(value)}`)
+        .join(', ')} }`;
     case 'enum': {
-      const variants = Object.entries(type.value).map(([name, value]) =>
-        `${value.idx} ${name}: ${layoutOf(value.type === 'lookupEntry' ? value.value : value)}`);
+      const variants = Object.entries(type.value).map(
+        ([name, value]) => `${value.idx} ${name}: ${layoutOf(value.type === 'lookupEntry' ? value.value : value)}`,
+      );
       return `${type.byteLength ?? ''}<${variants.join(' | ')}>`;
     }
     default:

@@ -1,7 +1,8 @@
 import { SibylError } from './errors.js';
 
 /**
- * Throws where an object has a name that is none of the known ones, since a misspelt option would silently be its default.
+ * Throws where an object has a name that is none of the known ones, since a misspelt option would silently be its
+ * default.
  * @param what the object is, to complete "… has no 'x'"
  */
 export function checkNames(given: object, known: readonly string[], what: string): void {

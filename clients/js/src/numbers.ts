@@ -10,7 +10,10 @@ const U128_MAX = 2n ** 128n - 1n;
 function integer(value: unknown, least: bigint, most: bigint, what: string): bigint {
   const isSafe = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
   if (typeof value === 'number' && Number.isInteger(value) && !isSafe) {
-    throw new SibylError('InvalidArgument', `${what} is above 2^53, where numbers are not exact: write it as a bigint, with an n behind it.`);
+    throw new SibylError(
+      'InvalidArgument',
+      `${what} is above 2^53, where numbers are not exact: write it as a bigint, with an n behind it.`,
+    );
   }
   const number = isSafe ? BigInt(value) : undefined;
   if (number === undefined || number < least || number > most) {
@@ -32,5 +35,8 @@ export const small = (value: unknown, most: number, what: string, least = 0): nu
 /** An amount in 10⁻¹² SIB. */
 export function amount(value: unknown, what: string): bigint {
   if (typeof value === 'bigint' && value >= 0n && value <= U128_MAX) return value;
-  throw new SibylError('InvalidArgument', `${what} is an amount in 10^-12 SIB, a bigint such as sib('0.5'), not ${show(value)}.`);
+  throw new SibylError(
+    'InvalidArgument',
+    `${what} is an amount in 10^-12 SIB, a bigint such as sib('0.5'), not ${show(value)}.`,
+  );
 }

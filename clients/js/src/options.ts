@@ -8,7 +8,9 @@ export type Seats = number | 'all' | { fixed: number };
 
 /** How a model that generates chooses each token. */
 export interface Sampling {
-  /** What the model's numbers are divided by, such as 0.7, exact to a thousandth; 0 always takes the likeliest token. */
+  /**
+   * What the model's numbers are divided by, such as 0.7, exact to a thousandth; 0 always takes the likeliest token.
+   */
   temperature?: number;
   /** Of how many of the likeliest tokens one is drawn; 0 is all. */
   topK?: number;
@@ -73,7 +75,8 @@ export function toChainSeats(seats: Seats): ChainSeats {
     checkNames(seats, ['fixed'], 'seats');
     return { type: 'Fixed', value: small(seats.fixed, U16_MAX, 'the number of seats', 1) };
   }
-  if (typeof seats !== 'number') throw new SibylError('InvalidArgument', `seats is a number, such as 3, or 'all', not ${show(seats)}.`);
+  if (typeof seats !== 'number')
+    throw new SibylError('InvalidArgument', `seats is a number, such as 3, or 'all', not ${show(seats)}.`);
   return { type: 'Fixed', value: small(seats, U16_MAX, 'the number of seats', 1) };
 }
 
@@ -87,7 +90,10 @@ function toChainSampling(sampling: Sampling): ChainOptions['sampling'] {
     top_p: parts(topP, MILLION, MILLION, 'topP', '0.95'),
   };
   if (chosen.temperature === 0 && (chosen.top_k > 0 || chosen.top_p > 0)) {
-    throw new SibylError('InvalidArgument', 'topK and topP have no effect without a temperature: say one, such as 0.7.');
+    throw new SibylError(
+      'InvalidArgument',
+      'topK and topP have no effect without a temperature: say one, such as 0.7.',
+    );
   }
   return chosen;
 }
@@ -96,7 +102,10 @@ function toChainSampling(sampling: Sampling): ChainOptions['sampling'] {
 function parts(value: unknown, of: number, most: number, what: string, example: string): number {
   const count = typeof value === 'number' ? Math.round(value * of) : NaN;
   if (!(count >= 0 && count <= most)) {
-    throw new SibylError('InvalidArgument', `${what} is a number from 0 to ${most / of}, such as ${example}, not ${show(value)}.`);
+    throw new SibylError(
+      'InvalidArgument',
+      `${what} is a number from 0 to ${most / of}, such as ${example}, not ${show(value)}.`,
+    );
   }
   return count;
 }

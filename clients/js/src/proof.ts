@@ -61,7 +61,9 @@ function decodeNode(bytes: Uint8Array): Node {
   const partial = packed.slice(nibbles % 2);
   const bitmap = isBranch ? reader.byte() | (reader.byte() << 8) : 0;
   const value = !hasValue ? undefined : isHashed ? { hash: reader.take(HASH_LENGTH) } : { inline: reader.sized() };
-  const children = Array.from({ length: isBranch ? 16 : 0 }, (_, at) => ((bitmap >> at) & 1 ? reader.sized() : undefined));
+  const children = Array.from({ length: isBranch ? 16 : 0 }, (_, at) =>
+    (bitmap >> at) & 1 ? reader.sized() : undefined,
+  );
   return { partial, children, value };
 }
 
@@ -97,7 +99,8 @@ class Reader {
   /** Bytes behind their length, which is compact. */
   sized(): Uint8Array {
     const first = this.byte();
-    const rest = (bytes: number) => [...this.take(bytes)].reduce((sum, byte, at) => sum + byte * 2 ** (8 * (at + 1)), first);
+    const rest = (bytes: number) =>
+      [...this.take(bytes)].reduce((sum, byte, at) => sum + byte * 2 ** (8 * (at + 1)), first);
     switch (first & 3) {
       case 0:
         return this.take(first >> 2);

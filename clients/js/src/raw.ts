@@ -78,7 +78,8 @@ export interface RawCommittee {
   seats: { validator: string; vote: RawVote }[];
 }
 
-export type RawVote = Variant<'Missing'> | Variant<'Abstained', Variant<string>> | Variant<'Committed'> | Variant<'Revealed', Hex>;
+export type RawVote =
+  Variant<'Missing'> | Variant<'Abstained', Variant<string>> | Variant<'Committed'> | Variant<'Revealed', Hex>;
 
 /** A job as it is stored. */
 export interface RawJob {
@@ -103,7 +104,10 @@ export type RawAnswer =
 
 export type RawResult =
   | Variant<'Open', { phase: RawPhase; deadline: number }>
-  | Variant<'Agreed', { output: RawOutput; output_hash: Hex; at: number; support: RawSupport; audit: RawAudit; settled: boolean }>
+  | Variant<
+      'Agreed',
+      { output: RawOutput; output_hash: Hex; at: number; support: RawSupport; audit: RawAudit; settled: boolean }
+    >
   | Variant<'WithoutOutput', { verdict: RawVerdict; at: number }>;
 
 export interface RawModel {
@@ -123,7 +127,6 @@ export interface RawModel {
 }
 
 export type RawQuoteResult =
-  | { success: true; value: RawQuote }
-  | { success: false; value: Variant<string, Record<string, number> | undefined> };
+  { success: true; value: RawQuote } | { success: false; value: Variant<string, Record<string, number> | undefined> };
 
 export type RawFormat = ChainFormat;

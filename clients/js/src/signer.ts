@@ -1,5 +1,12 @@
 import {
-  createDerive, DEV_PHRASE, entropyToMiniSecret, mnemonicToEntropy, parseSuri, sr25519, sr25519Derive, validateMnemonic,
+  createDerive,
+  DEV_PHRASE,
+  entropyToMiniSecret,
+  mnemonicToEntropy,
+  parseSuri,
+  sr25519,
+  sr25519Derive,
+  validateMnemonic,
 } from '@polkadot-labs/hdkd-helpers';
 import type { PolkadotSigner } from 'polkadot-api';
 import { getPolkadotSigner } from 'polkadot-api/signer';
@@ -28,15 +35,20 @@ export function toPolkadotSigner(signer: Signer): PolkadotSigner {
     if (typeof given.signTx === 'function') return given as PolkadotSigner;
     const { type = '', sign } = given;
     if (typeof sign === 'function' && Object.hasOwn(SCHEMES, type)) {
-      return getPolkadotSigner(given.publicKey, SCHEMES[type as keyof typeof SCHEMES], (message) => sign.call(given, message));
+      return getPolkadotSigner(given.publicKey, SCHEMES[type as keyof typeof SCHEMES], (message) =>
+        sign.call(given, message),
+      );
     }
   }
-  throw new SibylError('InvalidArgument', `signer is a PolkadotSigner, a polkadot.js pair, or signerFromSecret('//Alice'), not ${show(signer)}.`);
+  throw new SibylError(
+    'InvalidArgument',
+    `signer is a PolkadotSigner, a polkadot.js pair, or signerFromSecret('//Alice'), not ${show(signer)}.`,
+  );
 }
 
 /**
- * The sr25519 signer of a secret URI: a mnemonic or a 32 byte seed in hex, and a path of derivation, such as `//Alice`, which
- * alone stands on the public phrase that development chains use.
+ * The sr25519 signer of a secret URI: a mnemonic or a 32 byte seed in hex, and a path of derivation, such as
+ * `//Alice`, which alone stands on the public phrase that development chains use.
  */
 export function signerFromSecret(secret: string): PolkadotSigner {
   const { phrase = '', paths = '', password = '' } = parse(secret);
@@ -51,12 +63,18 @@ function parse(secret: unknown) {
     const text = secret as string;
     return parseSuri(text.startsWith('/') ? DEV_PHRASE + text : text);
   } catch {
-    throw new SibylError('InvalidArgument', 'a secret is a mnemonic or a seed in hex, and a path such as //Alice behind it.');
+    throw new SibylError(
+      'InvalidArgument',
+      'a secret is a mnemonic or a seed in hex, and a path such as //Alice behind it.',
+    );
   }
 }
 
 function miniSecret(phrase: string, password: string): Uint8Array {
   if (isHexOf(phrase, MINI_SECRET_BYTES)) return fromHex(phrase);
   if (validateMnemonic(phrase)) return entropyToMiniSecret(mnemonicToEntropy(phrase), password);
-  throw new SibylError('InvalidArgument', 'the secret is neither a mnemonic of English words with a right checksum, nor 32 bytes in hex.');
+  throw new SibylError(
+    'InvalidArgument',
+    'the secret is neither a mnemonic of English words with a right checksum, nor 32 bytes in hex.',
+  );
 }

@@ -60,10 +60,16 @@ export class Nonces {
 }
 
 /**
- * Submits a job. Resolves when it is in a best block, and sends it again where that block's fork is left; rejects when it is
- * refused in a final block, or can't come into one.
+ * Submits a job. Resolves when it is in a best block, and sends it again where that block's fork is left; rejects
+ * when it is refused in a final block, or can't come into one.
  */
-export async function submit(chain: Chain, nonces: Nonces, call: Submission, signer: PolkadotSigner, tip: bigint): Promise<Submitted> {
+export async function submit(
+  chain: Chain,
+  nonces: Nonces,
+  call: Submission,
+  signer: PolkadotSigner,
+  tip: bigint,
+): Promise<Submitted> {
   const nonce = await nonces.take(signer.publicKey);
   return new Promise((resolve, reject) => {
     let wasSigned = false;
@@ -93,14 +99,18 @@ const isDecided = (event: TxEvent): event is Included =>
 async function outcomeOf(chain: Chain, event: Included): Promise<Submitted> {
   if (!event.ok) throw await dispatchError(chain, event.dispatchError);
   const submitted = event.events.find(({ type, value }) => type === 'Inference' && value.type === 'JobSubmitted');
-  if (submitted === undefined) throw new SibylError('NodeFailed', `${chain.name} shows no JobSubmitted among the transaction's events.`);
+  if (submitted === undefined)
+    throw new SibylError('NodeFailed', `${chain.name} shows no JobSubmitted among the transaction's events.`);
   const { job, fingerprint } = submitted.value.value as { job: bigint; fingerprint: Hex };
   const { hash, number } = event.block;
   return { number: job, fingerprint, txHash: event.txHash as Hex, block: { hash: hash as Hex, number } };
 }
 
 /** An error of a pallet by its name, with what the metadata says of it. */
-export async function dispatchError(chain: Pick<Chain, 'errorDocs'>, error: { type: string; value: unknown }): Promise<DispatchError> {
+export async function dispatchError(
+  chain: Pick<Chain, 'errorDocs'>,
+  error: { type: string; value: unknown },
+): Promise<DispatchError> {
   const inner = error.value as { type?: string; value?: { type?: string } } | undefined;
   if (error.type === 'Module' && inner?.type !== undefined && inner.value?.type !== undefined) {
     const docs = await chain.errorDocs(inner.type, inner.value.type).catch(() => '');
@@ -113,6 +123,6 @@ function transactionError(thrown: unknown): SibylError {
   if (thrown instanceof SibylError) return thrown;
   const { error } = thrown as { error?: { type?: string; value?: { type?: string } } };
   const reason = error?.value?.type;
-  const why = reason === undefined ? messageOf(thrown) : INVALID[reason] ?? reason;
+  const why = reason === undefined ? messageOf(thrown) : (INVALID[reason] ?? reason);
   return new SibylError('TransactionInvalid', `The transaction can't come into a block: ${why}.`, { cause: thrown });
 }

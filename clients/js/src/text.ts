@@ -7,13 +7,16 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 // Half of a pair, which no UTF-8 has: encoders write another character in its place.
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
 
-/** A text: as a string, or its bytes of UTF-8. A string is taken as it is, even where it looks like hex or an address. */
+/**
+ * A text: as a string, or its bytes of UTF-8. A string is taken as it is, even where it looks like hex or an address.
+ */
 export type Text = string | Uint8Array;
 
 /** A text's bytes of UTF-8. */
 export function bytesOf(text: unknown, what: string): Uint8Array {
   if (typeof text === 'string') {
-    if (LONE_SURROGATE.test(text)) throw new SibylError('InvalidArgument', `${what} has half a surrogate pair, so it is no text.`);
+    if (LONE_SURROGATE.test(text))
+      throw new SibylError('InvalidArgument', `${what} has half a surrogate pair, so it is no text.`);
     return encoder.encode(text);
   }
   if (text instanceof Uint8Array) {

@@ -52,9 +52,7 @@ export interface Support {
 }
 
 /** What a second round says of an agreed job; `outputHash` is that of the other output. */
-export type Audit =
-  | { status: 'none' | 'open' | 'confirmed' | 'undecided' }
-  | { status: 'overturned'; outputHash: Hex };
+export type Audit = { status: 'none' | 'open' | 'confirmed' | 'undecided' } | { status: 'overturned'; outputHash: Hex };
 
 /** What a model says. Scores and probabilities are in millionths. */
 export type Answer =
@@ -154,7 +152,10 @@ export interface JobView {
 
 /** A step of a job on its way. */
 export interface Step {
-  /** `agreed`: there is an answer, and seats may still reveal. `lost`: the job fell off with its fork, and may come back. */
+  /**
+   * `agreed`: there is an answer, and seats may still reveal. `lost`: the job fell off with its fork, and may come
+   * back.
+   */
   phase: Phase | 'agreed' | 'lost';
   /** The block after which this is so. */
   block: BlockRef;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { DispatchError, QuoteError, signerFromSecret } from '../dist/index.js';
+import { connect, DispatchError, QuoteError, signerFromSecret } from '../dist/index.js';
+import { unknownJob } from '../dist/job.js';
 import { priceOf } from '../dist/quote.js';
 import { toPolkadotSigner } from '../dist/signer.js';
 import { dispatchError, Nonces, submit } from '../dist/submission.js';
@@ -62,8 +63,15 @@ describe('submitting', () => {
     errorDocs: async () => 'Try again.',
     submit: () => ({
       subscribe(observer) {
-        events.forEach((event) => observer.next(event));
-        if (error) observer.error(error);
+        const tell = async () => {
+          for (const event of events) {
+            observer.next(event);
+            // Blocks come one after the other.
+            await new Promise(setImmediate);
+          }
+          if (error) observer.error(error);
+        };
+        tell();
         return { unsubscribe() {} };
       },
     }),
@@ -139,5 +147,31 @@ describe('signers', () => {
     for (const wrong of [undefined, '//Alice', {}, { ...pair, type: 'ethereum' }]) {
       assert.throws(() => toPolkadotSigner(wrong), refusedAs('InvalidArgument', 'signerFromSecret'));
     }
+  });
+});
+
+describe('a job that nobody knows', () => {
+  const chain = (isSyncing) => ({ name: 'The node', isSyncing: async () => isSyncing });
+
+  it('may be one that the node does not know yet', async () => {
+    assert(refusedAs('NodeSyncing', 'still syncing')(await unknownJob(chain(true), 7n)));
+    assert(refusedAs('UnknownJob', 'knows no job 7')(await unknownJob(chain(false), 7n)));
+  });
+});
+
+describe('connecting', () => {
+  it('takes a url or a chain specification, and no other names', async () => {
+    await assert.rejects(connect({ uri: 'ws://127.0.0.1:9944' }), refusedAs('UnknownOption', "'url'"));
+    await assert.rejects(connect({ url: 'ws://127.0.0.1:9944', chainSpec: '{}' }), refusedAs('InvalidArgument', 'one of them'));
+    await assert.rejects(connect({ url: 'http://127.0.0.1:9944' }), refusedAs('InvalidArgument', 'ws://'));
+    await assert.rejects(connect({}), refusedAs('InvalidArgument'));
+    await assert.rejects(connect('ws://127.0.0.1:9944'), refusedAs('InvalidArgument'));
+  });
+
+  it('by a light client needs a specification with boot nodes', async () => {
+    await assert.rejects(connect({ chainSpec: '{' }), refusedAs('InvalidArgument', 'JSON'));
+    await assert.rejects(connect({ chainSpec: { name: 'A chain', bootNodes: [] } }), refusedAs('InvalidArgument', 'boot nodes'));
+    const bootNodes = ['/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'];
+    await assert.rejects(connect({ chainSpec: { name: 'A chain' }, bootNodes }), refusedAs('InvalidArgument', "can't take"));
   });
 });
