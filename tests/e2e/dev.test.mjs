@@ -93,7 +93,7 @@ describe('sibyl-node --dev', () => {
       const provider = new WsProvider(`ws://${node.rpcAddress}`);
       await provider.isReady;
       await new Promise((resolve, reject) => {
-        provider.subscribe('job', 'inference_subscribeJob', [String(job)], (error, update) => {
+        provider.subscribe('inference_job', 'inference_subscribeJob', [String(job)], (error, update) => {
           if (error) return reject(error);
           updates.push(update);
           if (update.finalized) resolve();

@@ -124,7 +124,10 @@ impl<'a> Leader<'a> {
 fn plan(running: &[Job]) -> Vec<usize> {
 	let decoding = running.iter().filter(|job| job.is_decoding()).count();
 	let mut left = if decoding == 0 { MAX_ROWS } else { PROMPT_ROWS };
-	let due = running.iter().map(|job| {
+	// Prompts that wait have half of the places at least.
+	let is_prompt = |job: &Job| !job.has_ended() && !job.is_decoding();
+	let mut left_ahead = if running.iter().any(is_prompt) { AHEAD_ROWS.min(left / 2) } else { AHEAD_ROWS };
+	let rows = running.iter().map(|job| {
 		if job.has_ended() {
 			return 0;
 		}
@@ -132,19 +135,12 @@ fn plan(running: &[Job]) -> Vec<usize> {
 		let own = usize::from(job.is_decoding());
 		let due = job.due().min(own + left);
 		left -= due - own;
-		due
+		let ahead = if due == job.due() { job.ahead().min(left).min(left_ahead) } else { 0 };
+		left -= ahead;
+		left_ahead -= ahead;
+		due + ahead
 	});
-	let mut plan: Vec<usize> = due.collect();
-	// What only may be wanted takes what all prompts leave.
-	let mut left = left.min(AHEAD_ROWS);
-	for (job, read) in running.iter().zip(&mut plan) {
-		if *read > 0 && *read == job.due() {
-			let ahead = job.ahead().min(left);
-			left -= ahead;
-			*read += ahead;
-		}
-	}
-	plan
+	rows.collect()
 }
 
 impl Drop for Leader<'_> {

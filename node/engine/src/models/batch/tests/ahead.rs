@@ -91,11 +91,11 @@ fn long_texts_should_be_read_in_parts_that_hold_up_nobody_for_longer_than_prompt
 }
 
 #[test]
-fn what_is_read_ahead_should_leave_less_room_for_prompts_that_came_later() {
+fn what_is_read_ahead_should_leave_half_of_the_room_for_prompts_that_came_later() {
 	let batch = batch(&made_up("llama", GgufDtype::Q8_0), limits(8));
 	let prompt = long_answer(&batch, other_prompt(200), 2);
 	let (passes, _) = run(&batch, [choice(&[50, 2], true).question(), prompt.question()].into_iter());
-	assert_eq!(passes[..2], [[(0, 9 + 32), (1, 128 - 41)], [(0, 18), (1, 32 - 17)]]);
+	assert_eq!(passes[..2], [[(0, 9 + 32), (1, 128 - 41)], [(0, 1 + 16), (1, 32 - 16)]]);
 }
 
 #[test]
