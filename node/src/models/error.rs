@@ -192,7 +192,7 @@ pub enum Error {
 	},
 
 	/// There is nothing to read.
-	#[error("there is nothing to answer: write some text after --prompt, and into each message")]
+	#[error("the prompt or a message is empty: write some text after --prompt, and into each message")]
 	EmptyPrompt,
 
 	/// The prompt does not fit.
