@@ -36,7 +36,8 @@ const hexOf = (text) => Buffer.from(text).toString('hex');
 async function shoot({ page }, name) {
   if (SHOTS === undefined) return;
   await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  const { width, height } = await page.$eval('#job', (job) => ({ width: innerWidth, height: job.getBoundingClientRect().bottom + 8 }));
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), clip: { x: 0, y: 0, width, height } });
 }
 
 async function connectTo(page, url) {
@@ -160,7 +161,7 @@ describe('the console', NEEDS_BROWSER, () => {
   it('is readable in light and in dark, and fits a narrow screen', async () => {
     const openAll = (open) => page.page.$$eval('main details', (all, isOpen) => all.forEach((details) => { details.open = isOpen; }), open);
     for (const scheme of ['light', 'dark']) {
-      await page.look(scheme, 1200);
+      await page.look(scheme, 1000);
       await shoot(page, scheme);
       await openAll(true);
       const { ratio, text } = await page.contrast();
@@ -171,7 +172,12 @@ describe('the console', NEEDS_BROWSER, () => {
     await page.look('light', NARROW, 740);
     await shoot(page, 'narrow');
     await openAll(true);
-    assert.equal(await page.overflow(), 0);
+    for (const width of [1200, 965, 600, NARROW]) {
+      await page.look('light', width);
+      assert.equal(await page.overflow(), 0, `${width} pixels`);
+    }
+    const heights = await page.page.$$eval('caption, th, td, p, dd, li > button', (all) => all.map((each) => each.getBoundingClientRect().height));
+    assert(Math.max(...heights) < 250, 'a text is folded into a column of letters');
     await openAll(false);
     await page.look('light', 1200);
     await page.look('light', 1200);
@@ -283,9 +289,9 @@ describe('the console', NEEDS_BROWSER, () => {
     assert.equal(await light.text('#source'), 'a light client here');
     await light.until('#model', new RegExp(MODEL));
     await light.put('#signer', 'dev:Bob');
-    await light.put('#text', 'Où est la gare ?');
+    await light.put('#text', GERMAN);
     await ask(light);
-    await light.until('#job-answer', /fra/, 5 * MINUTES);
+    await light.until('#job-answer', /deu/, 5 * MINUTES);
     await light.until('#job-proof', /Verified here/);
     await light.page.close();
   });

@@ -61,6 +61,7 @@ export class JobView {
     tell(byId('job-question', HTMLElement), entry?.title ?? '');
     tell(this.#phase, 'The job is in a block.');
     this.#verify.disabled = true;
+    tell(this.#verify, 'Verify here');
     this.#verify.hidden = sibyl.source === 'light client';
     this.#section.focus();
     this.#section.scrollIntoView({ block: 'nearest' });
@@ -137,6 +138,7 @@ export class JobView {
         el('details', {}, el('summary', {}, 'What it is proven by'),
           el('p', { class: 'hash' }, `block ${block.hash}`), el('p', { class: 'hash' }, `state root ${stateRoot}`),
           el('p', {}, 'You trust the chain’s specification, and two thirds of the stake. That the answer is true is not proven.'))));
+      tell(this.#verify, 'Verify again');
       this.#note(current, { proven: { number: block.number, hash: block.hash } });
     } catch (error) {
       if (current !== this.#shown) return;
