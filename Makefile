@@ -91,6 +91,10 @@ models: setup-tests build ## Install the language models that tests and the demo
 network: setup-tests build ## Run four validators on this machine, for playing, until Ctrl-C
 	cd tests && SIBYL_NODE=$(NODE) node network.mjs
 
+.PHONY: console
+console: setup-tests ## Serve the console, a page to ask from, on this machine until Ctrl-C: make console PORT=8000
+	npm run serve --silent --workspace clients/console
+
 .PHONY: release
 release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
 	$(CARGO_ENV) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)

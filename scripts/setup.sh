@@ -133,6 +133,8 @@ javascript() {
 	fi
 	# TypeScript's own stamp says whether anything is to be done.
 	npm run build --silent --workspace clients/js || die "the client library does not build; the compiler's message stands above."
+	# Some 300 MB, so it is not installed unasked.
+	have chromium || say "no chromium on PATH, so the console's test in a browser will be SKIPPED; for it: apt-get install chromium"
 }
 
 pip() {

@@ -48,6 +48,22 @@ describe('the client library', () => {
       assert.deepEqual(await sibyl.model(model.id), model);
     });
 
+    it('tells which chain it is, its blocks, and what its validators have done', async () => {
+      const { genesis, isDevelopment, peers, isSyncing } = await sibyl.network();
+      const api = await network.api();
+      assert.equal(genesis, api.genesisHash.toHex());
+      assert.deepEqual([isDevelopment, peers, isSyncing], [true, VALIDATORS.length - 1, false]);
+      for await (const { best, final } of sibyl.blocks()) {
+        assert(best.number >= final.number);
+        break;
+      }
+      const validators = await sibyl.validators();
+      assert.deepEqual([...validators].sort(), (await api.query.session.validators()).map(String).sort());
+      const { bond, record } = await sibyl.validator(validators[0]);
+      assert(bond > 0n);
+      assert(record.drawn >= record.committed && record.committed >= record.revealed);
+    });
+
     it('quotes what the chain then holds, in bigints', async () => {
       const quote = await sibyl.quote(MODEL, GERMAN, { seats: 3 });
       assert.equal(quote.seats, 3);
@@ -196,6 +212,11 @@ describe('the client library', () => {
     after(() => light?.close());
 
     it('asks, follows and verifies without a word of any node', async () => {
+      const { genesis } = await sibyl.network();
+      const { peers, ...chain } = await light.network();
+      assert(peers > 0);
+      assert.deepEqual([chain.genesis, chain.isDevelopment], [genesis, true]);
+      assert.deepEqual(await light.validators(), await sibyl.validators());
       const job = await light.ask(MODEL, GERMAN, { signer: signerFromSecret('//Dave') });
       const phases = [];
       for await (const { phase } of job.follow()) phases.push(phase);

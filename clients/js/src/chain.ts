@@ -7,7 +7,7 @@ import { asSibylError, messageOf, SibylError } from './errors.js';
 import type { ChainFormat } from './format.js';
 import type { ChainInput } from './input.js';
 import type { ChainOptions, ChainSeats } from './options.js';
-import type { Hex, RawJobView, RawLookup, RawModel, RawQuoteResult, RawResult } from './raw.js';
+import type { Hex, RawJobView, RawLookup, RawModel, RawQuoteResult, RawResult, RawValidator } from './raw.js';
 import type { BlockRef } from './types.js';
 
 /** What is told of a transaction on its way. */
@@ -53,10 +53,14 @@ interface UnsafeApi {
       ): Promise<RawQuoteResult>;
       job(id: bigint, at: At): Promise<RawLookup<RawJobView>>;
       result(id: bigint, at: At): Promise<RawLookup<RawResult>>;
+      validator(address: string, at: At): Promise<RawValidator>;
     };
     AccountNonceApi: { account_nonce(account: string, at: At): Promise<number> };
   };
-  query: { Inference: { JobIds: { getValue(fingerprint: Hex, at: At): Promise<bigint | undefined> } } };
+  query: {
+    Inference: { JobIds: { getValue(fingerprint: Hex, at: At): Promise<bigint | undefined> } };
+    Session: { Validators: { getValue(at: At): Promise<string[]> } };
+  };
   tx: {
     Inference: {
       submit(call: Submission): {
@@ -190,6 +194,22 @@ export class Chain {
     return this.#within(`job ${fingerprint}`, this.#api.query.Inference.JobIds.getValue(fingerprint, { at }));
   }
 
+  /** Addresses of the present session's validators. */
+  validators(): Promise<string[]> {
+    return this.#within('the validators', this.#api.query.Session.Validators.getValue({ at: 'best' }));
+  }
+
+  /** What a validator has bonded, has open, and has done. */
+  validator(address: string): Promise<RawValidator> {
+    return this.#within(`validator ${address}`, this.#api.apis.InferenceApi.validator(address, { at: 'best' }));
+  }
+
+  /** The chain's name, and the hash of its first block. */
+  async identity(): Promise<{ name: string; genesis: Hex }> {
+    const { name, genesisHash } = await this.#within('its name', this.client.getChainSpecData());
+    return { name, genesis: genesisHash as Hex };
+  }
+
   /** The nonce of an account's next transaction, those in the node's pool counted. */
   async nextNonce(publicKey: Uint8Array): Promise<number> {
     const { builder } = await this.context((await this.best()).hash);
@@ -223,7 +243,7 @@ export class Chain {
     return this.client.hodlBlock(hash);
   }
 
-  /** A call of JSON-RPC that only nodes answer. */
+  /** A call of the older JSON-RPC: of nodes, and of the light client where it has it, too. */
   request<Reply>(method: string, ...params: unknown[]): Promise<Reply> {
     return this.#within(method, this.client._request<Reply>(method, params));
   }

@@ -1,9 +1,9 @@
 import type { Chain } from './chain.js';
-import { modelOf } from './decode.js';
+import { modelOf, validatorOf } from './decode.js';
 import { SibylError } from './errors.js';
 import { isHexOf } from './hex.js';
 import { inputBytes, toChainInput, type ChainInput, type Input } from './input.js';
-import { Job, unknownJob } from './job.js';
+import { Job, unknownJob, type WaitOptions } from './job.js';
 import { checkNames, checkObject, nearestOf, show } from './names.js';
 import { amount, u64 } from './numbers.js';
 import { JOB_OPTIONS, toChainOptions, type ChainOptions, type JobOptions } from './options.js';
@@ -11,7 +11,7 @@ import { priceOf, refusal, tooDear } from './quote.js';
 import type { Hex } from './raw.js';
 import { toPolkadotSigner, type Signer } from './signer.js';
 import { Nonces, submit } from './submission.js';
-import type { BlockRef, Model, Quote } from './types.js';
+import type { BlockRef, Heads, Model, Network, Quote, Validator } from './types.js';
 
 /** What is chosen about a job that is asked. */
 export interface AskOptions extends JobOptions {
@@ -30,6 +30,8 @@ export interface AskOptions extends JobOptions {
 
 const HASH_BYTES = 32;
 const ASK_OPTIONS = [...JOB_OPTIONS, 'signer', 'maxFee', 'tip', 'check'];
+/** Types of chains whose accounts have public keys. */
+const FOR_DEVELOPERS = ['Development', 'Local'];
 /** A fee limit that is none. */
 const ANY_FEE = 2n ** 128n - 1n;
 
@@ -131,6 +133,36 @@ export class Sibyl {
   /** The newest finalised block. */
   finalized(): Promise<BlockRef> {
     return this.chain.finalized();
+  }
+
+  /** The best and the newest final block: now, and whenever one of them changes. */
+  async* blocks(options: WaitOptions = {}): AsyncGenerator<Heads, void, void> {
+    checkNames(options, ['signal'], 'blocks');
+    for await (const blocks of this.chain.blocks(options.signal)) {
+      const [best, final] = [blocks[0], blocks.at(-1)];
+      if (best !== undefined && final !== undefined) yield { best, final };
+    }
+  }
+
+  /** Which chain it is, and how the connection to it stands. */
+  async network(): Promise<Network> {
+    const [identity, type, { peers, isSyncing }] = await Promise.all([
+      this.chain.identity(),
+      this.chain.request<unknown>('system_chainType'),
+      this.chain.request<{ peers: number; isSyncing: boolean }>('system_health'),
+    ]);
+    return { ...identity, isDevelopment: FOR_DEVELOPERS.includes(String(type)), peers, isSyncing };
+  }
+
+  /** Addresses of the present session's validators. */
+  validators(): Promise<string[]> {
+    return this.chain.validators();
+  }
+
+  /** A validator's service bond, its open seats, and what it has done. */
+  async validator(address: string): Promise<Validator> {
+    if (typeof address !== 'string') throw new SibylError('InvalidArgument', `a validator is its address, not ${show(address)}.`);
+    return validatorOf(address, await this.chain.validator(address));
   }
 
   /** Ends the connection, and what waits for it with an error of the code `Closed`. */

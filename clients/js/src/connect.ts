@@ -84,7 +84,7 @@ async function connectLight(options: LightClientOptions): Promise<Sibyl> {
   checkNames(options, ['chainSpec', 'bootNodes', 'smoldot', 'timeout'], 'connect by a light client');
   const { timeout = LIGHT_CLIENT_TIMEOUT } = options;
   const spec = chainSpecOf(options);
-  const { smoldot, failure, free } = options.smoldot === undefined ? startEngine() : borrowed(options.smoldot);
+  const { smoldot, failure, free } = options.smoldot === undefined ? await startEngine() : borrowed(options.smoldot);
   let client: PolkadotClient;
   try {
     const added = await Promise.race([failure, smoldot.addChain({ chainSpec: JSON.stringify(spec) })]);

@@ -2,33 +2,11 @@
 import type { ChainFormat, Format } from './format.js';
 import type { ChainInput, Role } from './input.js';
 import type {
-  Hex,
-  RawAnswer,
-  RawAudit,
-  RawCommittee,
-  RawJob,
-  RawJobView,
-  RawModel,
-  RawOutput,
-  RawQuote,
-  RawResult,
-  RawSettlement,
-  RawVerdict,
+  Hex, RawAnswer, RawAudit, RawCommittee, RawJob, RawJobView, RawModel, RawOutput, RawQuote, RawResult, RawSettlement,
+  RawValidator, RawVerdict,
 } from './raw.js';
 import { textOf } from './text.js';
-import type {
-  Answer,
-  Audit,
-  BlockRef,
-  Committee,
-  JobResult,
-  JobView,
-  Model,
-  Quote,
-  Refusal,
-  SeatVote,
-  Verdict,
-} from './types.js';
+import type { Answer, Audit, BlockRef, Committee, JobResult, JobView, Model, Quote, Refusal, SeatVote, Validator, Verdict } from './types.js';
 
 const THOUSAND = 1_000;
 const MILLION = 1_000_000;
@@ -51,12 +29,11 @@ export function modelOf({ id, revision, is_suspended: isSuspended, served_by: se
   };
 }
 
-export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote => ({
-  seats,
-  perSeat,
-  protocolShare,
-  total,
-});
+export const validatorOf = (address: string, { open_seats, open_time, missed_in_a_row, ...raw }: RawValidator): Validator =>
+  ({ address, openSeats: open_seats, openTime: open_time, missedInARow: missed_in_a_row, ...raw });
+
+export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote =>
+  ({ seats, perSeat, protocolShare, total });
 
 export function jobOf(raw: RawJobView): JobView {
   const { options, phase, agreed } = raw;

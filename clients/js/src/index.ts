@@ -10,20 +10,6 @@ export type { JobOptions, Sampling, Seats } from './options.js';
 export type { Text } from './text.js';
 export type { VerifyOptions } from './verify.js';
 export type {
-  Answer,
-  Audit,
-  BlockRef,
-  Committee,
-  Hex,
-  JobResult,
-  JobView,
-  Model,
-  Phase,
-  Quote,
-  Refusal,
-  SeatVote,
-  Step,
-  Support,
-  Verdict,
-  VerifiedResult,
+  Answer, Audit, BlockRef, Committee, Heads, Hex, JobResult, JobView, Model, Network, Phase, Quote, Refusal, SeatVote, Step, Support,
+  Validator, Verdict, VerifiedResult,
 } from './types.js';

@@ -81,6 +81,24 @@ export interface RawCommittee {
 export type RawVote =
   Variant<'Missing'> | Variant<'Abstained', Variant<string>> | Variant<'Committed'> | Variant<'Revealed', Hex>;
 
+export interface RawValidator {
+  bond: bigint;
+  reserved: bigint;
+  open_seats: number;
+  open_time: bigint;
+  missed_in_a_row: number;
+  record: {
+    drawn: number;
+    committed: number;
+    revealed: number;
+    missed: number;
+    abstained: number;
+    lost: number;
+    charged: bigint;
+    earned: bigint;
+  };
+}
+
 /** A job as it is stored. */
 export interface RawJob {
   requester: string;

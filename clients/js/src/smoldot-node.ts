@@ -5,7 +5,7 @@ import { startFromWorker } from 'polkadot-api/smoldot/from-node-worker';
 import { LOG_LEVEL, type Engine } from './smoldot.js';
 
 /** Starts it in a thread of its own: its timers would keep the program up for minutes after the light client was closed. */
-export function startEngine(): Engine {
+export async function startEngine(): Promise<Engine> {
   const worker = new Worker(new URL(import.meta.resolve('polkadot-api/smoldot/node-worker')));
   const failure = new Promise<never>((_, reject) => {
     worker.once('error', reject);

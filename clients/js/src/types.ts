@@ -28,6 +28,52 @@ export interface Model {
   servedBy: string[];
 }
 
+/** The newest block of the best chain, and the newest final one. */
+export interface Heads {
+  best: BlockRef;
+  final: BlockRef;
+}
+
+/** Which chain it is, and how the connection to it stands. */
+export interface Network {
+  name: string;
+  /** The hash of the chain's first block. */
+  genesis: Hex;
+  /** Whether it is one of those for developers, whose accounts have public keys: `//Alice` and others. */
+  isDevelopment: boolean;
+  /** Peers of the node, or of the light client. */
+  peers: number;
+  isSyncing: boolean;
+}
+
+/** What a validator has bonded for service, has open, and has done. */
+export interface Validator {
+  address: string;
+  /** Its service bond, in 10⁻¹² SIB. */
+  bond: bigint;
+  /** What of the bond covers open seats. */
+  reserved: bigint;
+  openSeats: number;
+  /** Microseconds that its open seats may take at most. */
+  openTime: bigint;
+  /** Seats in a row that it neither committed nor abstained in. */
+  missedInARow: number;
+  record: {
+    drawn: number;
+    committed: number;
+    revealed: number;
+    /** Seats that neither committed nor abstained. */
+    missed: number;
+    abstained: number;
+    /** Seats that revealed what lost. */
+    lost: number;
+    /** What it was charged, in 10⁻¹² SIB. */
+    charged: bigint;
+    /** What its seats earned, in 10⁻¹² SIB. */
+    earned: bigint;
+  };
+}
+
 /** What a job costs, in 10⁻¹² SIB. */
 export interface Quote {
   seats: number;
