@@ -1,10 +1,12 @@
-//! What the methods answer, as JSON: addresses in SS58, bytes in hex with text beside them, balances as decimal strings
+//! What the methods answer, as JSON: addresses in SS58, hashes in hex, balances as decimal strings
 //! since JavaScript's numbers can't hold them.
 
 mod answer;
+mod input;
 mod validator;
 
 pub use answer::Answer;
+pub use input::Input;
 pub use validator::Validator;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,6 @@ use sibyl_primitives::{
 		SettlementView, Support as ChainSupport,
 	},
 	format::Format,
-	input::{Input as ChainInput, Message as ChainMessage, Role as ChainRole},
 	job::{AbstainReason, Fingerprint, JobId, JobOptions, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict},
 	model::{ModelFile, ModelId, ModelLimits, Task},
 	output::Output,
@@ -62,39 +63,6 @@ pub struct Job {
 	pub audit: Audit,
 	/// Where its money went, once it has ended.
 	pub settlement: Option<Settlement>,
-}
-
-/// What a model reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Input {
-	/// A text; a model that generates finds it in its own chat template, as a message of a user.
-	Text(String),
-	/// The beginning of a text that the model continues.
-	Raw(String),
-	/// A conversation, in the model's own chat template.
-	Messages(Vec<Message>),
-}
-
-/// What somebody says in a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-	/// `system`, `user` or `assistant`.
-	pub role: Role,
-	/// What is said.
-	pub text: String,
-}
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Role {
-	/// Whoever sets the rules of the conversation.
-	System,
-	/// Whoever asks.
-	User,
-	/// The model.
-	Assistant,
 }
 
 /// What the requester chose.
@@ -393,31 +361,6 @@ impl From<JobView> for Job {
 			agreed: job.agreed.map(Into::into),
 			audit: job.audit.into(),
 			settlement: job.settlement.map(Into::into),
-		}
-	}
-}
-
-impl From<ChainInput> for Input {
-	fn from(input: ChainInput) -> Self {
-		// The chain takes UTF-8 alone.
-		let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-		match input {
-			ChainInput::Text(bytes) => Self::Text(text(bytes)),
-			ChainInput::Raw(bytes) => Self::Raw(text(bytes)),
-			ChainInput::Messages(messages) => {
-				let message = |said: ChainMessage| Message { role: said.role.into(), text: text(said.text) };
-				Self::Messages(messages.into_iter().map(message).collect())
-			}
-		}
-	}
-}
-
-impl From<ChainRole> for Role {
-	fn from(role: ChainRole) -> Self {
-		match role {
-			ChainRole::System => Self::System,
-			ChainRole::User => Self::User,
-			ChainRole::Assistant => Self::Assistant,
 		}
 	}
 }
