@@ -4,10 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import { WsProvider } from '@polkadot/api';
 
 import { account, SIB } from '../lib/accounts.mjs';
-import { balanceAt, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
+import { sibyl } from '../lib/binary.mjs';
+import { balanceAt, submitAndFinalize, waitForFinalized, waitForFinalizedBlock } from '../lib/chain.mjs';
 import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { devNode } from '../lib/node.mjs';
-import { sibyl } from '../lib/program.mjs';
 
 describe('sibyl-node --dev', () => {
   const node = devNode();
@@ -65,6 +65,13 @@ describe('sibyl-node --dev', () => {
       assert.equal(answer.classification.label, 'deu');
       const jobs = await sibyl('jobs', '--limit', '1', '--before', String(Number(job) + 1), ...at());
       assert.match(jobs.stdout, new RegExp(`^ +${job}  agreed `));
+    });
+
+    it('says in its log that it is elected and what it was paid, once the job is final', async () => {
+      // The node hears of finality at the same time as who asked.
+      await waitForFinalizedBlock(await node.api(), 'the log to tell what was paid', () => node.log().includes(`Job ${job}: paid`));
+      assert.match(node.log(), /Session \d+: elected, as \w+/);
+      assert.match(node.log(), new RegExp(`Job ${job}: paid 0\\.\\d+ SIB`));
     });
 
     it('says in a line what is wrong, and submits nothing', async () => {

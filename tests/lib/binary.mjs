@@ -24,3 +24,15 @@ export async function runBinary(...args) {
   const { stdout } = await promisify(execFile)(binary(), args, { maxBuffer: 64 * 1024 * 1024 });
   return stdout;
 }
+
+/**
+ * Runs a subcommand as a user does who is at no terminal, whether or not it fails.
+ * @param {...string} args
+ * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
+ */
+export function sibyl(...args) {
+  return new Promise((resolve) => {
+    const child = execFile(binary(), args, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
+    child.stdin.end();
+  });
+}

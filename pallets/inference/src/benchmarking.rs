@@ -52,7 +52,7 @@ mod benchmarks {
 		for number in 0..T::MaxValidators::get() / 3 {
 			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
 		}
-		// Many small messages, each decoded and checked alone; a text of as many units costs about as much.
+		// Many small messages, each decoded and checked alone.
 		let message = Message { role: Role::User, text: b"x".to_vec() };
 		let input = match b / (MESSAGE_BYTES + 1) {
 			0 => Input::Text(vec![b'x'; b as usize]),
