@@ -1,11 +1,8 @@
 //! The command line.
 
-use crate::{
-	inference::engine_params::EngineParams,
-	models::ModelsCommand,
-	user::{AskCommand, JobCommand, JobsCommand, ResultCommand},
-};
+use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
 use clap::Parser;
+use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.

@@ -5,14 +5,16 @@ use crate::{
 	cli::{Cli, Subcommand},
 	error::Error,
 	service::{self, new_partial},
-	user,
 };
 use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
 use sibyl_engine_process::child::{self, LocalHost};
 use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
 use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
-use std::path::{Path, PathBuf};
+use std::{
+	future::Future,
+	path::{Path, PathBuf},
+};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -82,10 +84,10 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::ChainInfo(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
-		Some(Subcommand::Ask(command)) => Ok(user::run(command.run())?),
-		Some(Subcommand::Jobs(command)) => Ok(user::run(command.run())?),
-		Some(Subcommand::Job(command)) => Ok(user::run(command.run())?),
-		Some(Subcommand::Result(command)) => Ok(user::run(command.run())?),
+		Some(Subcommand::Ask(command)) => ask(command.run()),
+		Some(Subcommand::Jobs(command)) => ask(command.run()),
+		Some(Subcommand::Job(command)) => ask(command.run()),
+		Some(Subcommand::Result(command)) => ask(command.run()),
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
@@ -110,6 +112,11 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
 	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
 	runner.run_node_until_exit(|config| service::start(config, inference, models, storage_monitor))
+}
+
+/// Runs what waits for a node, until it ends or Ctrl-C.
+fn ask(work: impl Future<Output = Result<(), sibyl_user::Error>>) -> Result<(), Error> {
+	Ok(sc_cli::build_runtime().map_err(sibyl_user::Error::Runtime)?.block_on(work)?)
 }
 
 fn runner(cli: &Cli, command: &impl CliConfiguration) -> Result<sc_cli::Runner<Cli>, Error> {

@@ -73,7 +73,7 @@ pub enum Error {
 
 	/// A network can't be asked.
 	#[error(transparent)]
-	User(#[from] crate::user::Error),
+	User(#[from] sibyl_user::Error),
 
 	/// The disk is nearly full.
 	#[error(transparent)]

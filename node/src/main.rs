@@ -8,7 +8,6 @@ mod inference;
 mod models;
 mod rpc;
 mod service;
-mod user;
 
 fn main() -> std::process::ExitCode {
 	match command::run() {

@@ -273,7 +273,7 @@ fn reason_of(reason: AbstainReason) -> &'static str {
 }
 
 fn sib(amount: Balance) -> String {
-	crate::user::sib(amount)
+	sibyl_user::sib(amount)
 }
 
 #[cfg(test)]

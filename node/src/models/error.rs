@@ -164,9 +164,9 @@ pub enum Error {
 		reason: String,
 	},
 
-	/// The format can't be served.
-	#[error("no answer can have this format: {0}")]
-	Format(#[from] sibyl_engine::FormatError),
+	/// What is asked can't be read.
+	#[error(transparent)]
+	Input(#[from] sibyl_user::InputError),
 
 	/// The model has no formats.
 	#[error("{name} generates no text, so its answers have no format: leave out --choices, --number, --json-schema or --regex")]
@@ -181,19 +181,6 @@ pub enum Error {
 		/// What the model was called.
 		name: String,
 	},
-
-	/// A file holds no conversation.
-	#[error("{path} holds no conversation ({reason}): it is to be [{{\"role\": \"user\", \"text\": \"…\"}}, …], with the roles system, user and assistant", path = path.display())]
-	NoConversation {
-		/// Where it is.
-		path: PathBuf,
-		/// What is wrong.
-		reason: String,
-	},
-
-	/// There is nothing to read.
-	#[error("the prompt or a message is empty: write some text after --prompt, and into each message")]
-	EmptyPrompt,
 
 	/// The prompt does not fit.
 	#[error("the prompt has {length} {unit}, and {name} reads at most {limit}: shorten it")]

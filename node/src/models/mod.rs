@@ -17,9 +17,7 @@ mod text;
 mod vector;
 
 pub use error::Error;
-pub use formatted::FormatOptions;
 pub use location::Location;
-pub use question::InputOptions;
 
 use std::io::{stdout, ErrorKind, Write};
 use std::path::PathBuf;

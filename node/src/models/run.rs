@@ -1,15 +1,16 @@
 //! A model's answer to a prompt.
 
-use super::formatted::{self, FormatOptions};
+use super::formatted;
 use super::names::Named;
 use super::progress::Progress;
-use super::question::{InputOptions, Question};
+use super::question::Question;
 use super::{labels, memory, text, vector, Error, Location};
 use sibyl_engine::gguf::check_header;
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
 use sibyl_engine::{Architecture, Format, Input};
+use sibyl_user::{FormatOptions, InputOptions};
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -9,11 +9,9 @@ mod proofs;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-pub mod views;
 
-pub use listing::Page;
 pub use proofs::{InferenceProofs, InferenceProofsApiServer};
-pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer, JobUpdate};
+pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
 
 use crate::inference::IsSyncing;
 use error::Error;
@@ -31,12 +29,12 @@ use sibyl_primitives::{
 	model::ModelId,
 	AccountId, BlockNumber, Hash,
 };
+use sibyl_rpc_types::{Job, JobResult, Model, Page, Quote, ResultBlock, Validator};
 use sibyl_runtime::opaque::Block;
 use sp_api::ProvideRuntimeApi;
 use sp_core::crypto::Ss58Codec;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
-use views::{Job, JobResult, Model, Quote, ResultBlock, Validator};
 
 /// Characters of an account's address at most: those of this chain have 49.
 const MAX_ADDRESS: usize = 128;

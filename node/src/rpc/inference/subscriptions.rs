@@ -1,6 +1,6 @@
 //! Jobs, told block by block.
 
-use super::{error::Error, number::Number, views::Job};
+use super::{error::Error, number::Number};
 use crate::inference::IsSyncing;
 use futures::{future::ready, stream, Stream, StreamExt};
 use jsonrpsee::{proc_macros::rpc, PendingSubscriptionSink};
@@ -9,12 +9,11 @@ use sc_rpc::{
 	utils::{spawn_subscription_task, BoundedVecDeque, PendingSubscription},
 	SubscriptionTaskExecutor,
 };
-use serde::{Deserialize, Serialize};
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, Lookup},
 	job::JobId,
-	BlockNumber, Hash,
 };
+use sibyl_rpc_types::{Job, JobUpdate};
 use sibyl_runtime::opaque::Block;
 use sp_api::ProvideRuntimeApi;
 use sp_runtime::traits::Header as _;
@@ -30,20 +29,6 @@ pub trait InferenceSubscriptionsApi {
 	/// the new best chain knows it, which may be not at all.
 	#[subscription(name = "subscribeJob" => "job", unsubscribe = "unsubscribeJob", item = JobUpdate)]
 	fn subscribe_job(&self, id: Number);
-}
-
-/// A job as a block knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobUpdate {
-	/// The block.
-	pub block_hash: Hash,
-	/// Its height.
-	pub block_number: BlockNumber,
-	/// Whether the block is final, so that this is the last update.
-	pub finalized: bool,
-	/// The job; none where this chain does not know it: not yet, not after a reorg, or no longer.
-	pub job: Option<Job>,
 }
 
 /// Tells of the jobs of a chain.
@@ -146,7 +131,7 @@ mod tests {
 	use crate::inference::mock::MockChain;
 	use crate::rpc::inference::tests::{ended_job, job, ID};
 	use futures::FutureExt;
-	use sibyl_primitives::api::PhaseView;
+	use sibyl_primitives::{api::PhaseView, BlockNumber};
 
 	struct Test {
 		chain: Arc<MockChain>,

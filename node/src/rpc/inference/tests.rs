@@ -116,7 +116,7 @@ fn answer() -> Output {
 }
 
 fn address(n: u8) -> String {
-	views::address(&account(n))
+	sibyl_rpc_types::address(&account(n))
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use super::address;
+//! Validators, as JSON.
+
+use crate::address;
 use serde::{Deserialize, Serialize};
 use sibyl_primitives::{
 	api::{ServiceRecord, ValidatorView},

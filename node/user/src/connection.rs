@@ -1,6 +1,6 @@
 //! A node, asked over JSON-RPC.
 
-use super::{show::printable, Error};
+use crate::{show::printable, Error};
 use jsonrpsee::core::{
 	client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
 	params::ArrayParams,

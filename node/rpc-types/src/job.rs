@@ -1,29 +1,18 @@
-//! What the methods answer, as JSON: addresses in SS58, hashes in hex, balances as decimal strings
-//! since JavaScript's numbers can't hold them.
+//! Jobs, as JSON.
 
-mod answer;
-mod input;
-mod validator;
-
-pub use answer::Answer;
-pub use input::Input;
-pub use validator::Validator;
-
+use crate::{address, addresses, Input};
 use serde::{Deserialize, Serialize};
 use sibyl_primitives::{
 	api::{
-		AgreementView, AuditView, CommitteeView, JobView, ModelView, PhaseView, ResultView, SeatView, SeatVoteView,
-		SettlementView, Support as ChainSupport,
+		AgreementView, AuditView, CommitteeView, JobView, PhaseView, SeatView, SeatVoteView, SettlementView,
+		Support as ChainSupport,
 	},
 	format::Format,
-	job::{AbstainReason, Fingerprint, JobId, JobOptions, Refusal, Round, Sampling, Seats, Verdict as ChainVerdict},
-	model::{ModelFile, ModelId, ModelLimits, Task},
-	output::Output,
+	job::{AbstainReason, Fingerprint, JobId, JobOptions, Round, Sampling, Seats, Verdict as ChainVerdict},
+	model::ModelId,
 	price::Quote as ChainQuote,
-	AccountId, BlockNumber, Hash, SessionIndex,
+	BlockNumber, Hash, SessionIndex,
 };
-use sibyl_runtime::constants::SS58_PREFIX;
-use sp_core::crypto::{Ss58AddressFormat, Ss58Codec};
 
 /// A job, with all that is known of its committee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,104 +228,6 @@ pub struct Settlement {
 	pub protocol_share: String,
 }
 
-/// A job's end and its output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobResult {
-	/// The job's number.
-	pub id: JobId,
-	/// Whether there is a result, and which.
-	pub status: Status,
-	/// Where an open job stands.
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub phase: Option<Phase>,
-	/// The block at whose end an open job's phase is over at the latest.
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub deadline: Option<BlockNumber>,
-	/// What the model says.
-	pub answer: Option<Answer>,
-	/// Why the model does not answer.
-	pub refusal: Option<Refusal>,
-	/// The hash of the output: of the answer or of the refusal.
-	pub output_hash: Option<Hash>,
-	/// The block of the agreement.
-	pub agreed_at: Option<BlockNumber>,
-	/// How many agreed.
-	pub support: Option<Support>,
-	/// What a second round says of the agreement.
-	pub audit: Option<Audit>,
-	/// Whether the money is settled.
-	pub settled: bool,
-	/// The block of the agreement, or of the end without one.
-	pub block_hash: Option<Hash>,
-	/// Whether that block is finalised: the result then stays.
-	pub finalized: bool,
-}
-
-/// Whether there is a result, and which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Status {
-	/// Not yet.
-	Open,
-	/// An answer.
-	Agreed,
-	/// The model refuses the input.
-	Failed,
-	/// Enough seats revealed, but too few the same.
-	NoQuorum,
-	/// Too few seats took part.
-	Expired,
-	/// The job was ended from outside: its model is suspended, or the chain's root said so.
-	Cancelled,
-}
-
-/// A model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Model {
-	/// What identifies it.
-	pub id: ModelId,
-	/// The name that users know it by.
-	pub name: String,
-	/// What it does.
-	pub task: Task,
-	/// The program that runs it.
-	pub architecture: String,
-	/// Its files.
-	pub files: Vec<ModelFile>,
-	/// What it takes and gives at most.
-	pub limits: ModelLimits,
-	/// Blocks that validators have for their commits.
-	pub commit_window: BlockNumber,
-	/// What a seat's work costs.
-	pub price: Price,
-	/// Inputs whose outputs validators must reproduce.
-	pub goldens: usize,
-	/// Whether it takes no jobs for now.
-	pub is_suspended: bool,
-	/// Validators of the current session that serve it.
-	pub served_by: Vec<String>,
-}
-
-/// What a seat's work costs, in the smallest unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Price {
-	/// For each job.
-	pub base: String,
-	/// For each unit of input and of output.
-	pub unit: String,
-}
-
-/// An account as this chain's wallets show it.
-pub fn address(account: &AccountId) -> String {
-	account.to_ss58check_with_version(Ss58AddressFormat::custom(SS58_PREFIX))
-}
-
-fn addresses<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> Vec<String> {
-	accounts.into_iter().map(address).collect()
-}
-
 impl From<JobView> for Job {
 	fn from(job: JobView) -> Self {
 		let (verdict, ended_at) = match job.phase {
@@ -406,18 +297,6 @@ impl From<ChainVerdict> for Verdict {
 	}
 }
 
-impl From<ChainVerdict> for Status {
-	fn from(verdict: ChainVerdict) -> Self {
-		match verdict {
-			ChainVerdict::Agreed => Self::Agreed,
-			ChainVerdict::Failed(_) => Self::Failed,
-			ChainVerdict::NoQuorum => Self::NoQuorum,
-			ChainVerdict::Expired => Self::Expired,
-			ChainVerdict::Cancelled => Self::Cancelled,
-		}
-	}
-}
-
 impl From<CommitteeView> for Committee {
 	fn from(committee: CommitteeView) -> Self {
 		let who = |did: fn(&SeatVoteView) -> bool| {
@@ -476,76 +355,5 @@ impl From<AuditView> for Audit {
 impl From<SettlementView> for Settlement {
 	fn from(SettlementView { paid, refunded, protocol_share }: SettlementView) -> Self {
 		Self { paid: paid.to_string(), refunded: refunded.to_string(), protocol_share: protocol_share.to_string() }
-	}
-}
-
-impl From<ModelView> for Model {
-	fn from(ModelView { id, revision, is_suspended, served_by }: ModelView) -> Self {
-		Self {
-			id,
-			name: revision.name.to_string_lossy(),
-			task: revision.task,
-			architecture: revision.architecture.to_string_lossy(),
-			files: revision.files.into_inner(),
-			limits: revision.limits,
-			commit_window: revision.commit_window,
-			price: Price { base: revision.price.base.to_string(), unit: revision.price.unit.to_string() },
-			goldens: revision.goldens.len(),
-			is_suspended,
-			served_by: addresses(&served_by),
-		}
-	}
-}
-
-/// The block that a result is of.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ResultBlock {
-	/// Its hash, on the chain that was asked about.
-	pub hash: Option<Hash>,
-	/// Whether it is finalised.
-	pub finalized: bool,
-}
-
-impl JobResult {
-	/// The height of the block that the result is of; none while the job is open.
-	pub fn height(view: &ResultView) -> Option<BlockNumber> {
-		match view {
-			ResultView::Open { .. } => None,
-			ResultView::Agreed { at, .. } | ResultView::WithoutOutput { at, .. } => Some(*at),
-		}
-	}
-
-	/// The result of the job of this number, which is of this block.
-	pub fn new(id: JobId, view: ResultView, block: ResultBlock) -> Self {
-		let result = Self {
-			id,
-			status: Status::Open,
-			phase: None,
-			deadline: None,
-			answer: None,
-			refusal: None,
-			output_hash: None,
-			agreed_at: None,
-			support: None,
-			audit: None,
-			settled: false,
-			block_hash: block.hash,
-			finalized: block.finalized,
-		};
-		match view {
-			ResultView::Open { phase, deadline } => {
-				Self { phase: Some(phase.into()), deadline: Some(deadline), ..result }
-			}
-			ResultView::Agreed { output, output_hash, at, support, audit, settled } => {
-				let (status, answer, refusal) = match output {
-					Output::Answer(answer) => (Status::Agreed, Some(answer.into()), None),
-					Output::Refusal(refusal) => (Status::Failed, None, Some(refusal)),
-				};
-				let (output_hash, agreed_at) = (Some(output_hash), Some(at));
-				let (support, audit) = (Some(support.into()), Some(audit.into()));
-				Self { status, answer, refusal, output_hash, agreed_at, support, audit, settled, ..result }
-			}
-			ResultView::WithoutOutput { verdict, .. } => Self { status: verdict.into(), settled: true, ..result },
-		}
 	}
 }

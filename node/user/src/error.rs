@@ -1,7 +1,7 @@
 //! What can go wrong, each said in one line with what to do about it.
 
 use sibyl_primitives::{job::JobId, TextTooLong};
-use std::io;
+use std::{io, path::PathBuf};
 
 /// Why a user's command has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ pub enum Error {
 	},
 	/// What is asked can't be read.
 	#[error(transparent)]
-	Input(#[from] crate::models::Error),
+	Input(#[from] InputError),
 	/// A text of the format is too long.
 	#[error("a text of the format is too long: {0}")]
 	Format(#[from] TextTooLong),
@@ -131,4 +131,34 @@ pub enum Error {
 	/// Nobody reads the output.
 	#[error(transparent)]
 	Output(#[from] io::Error),
+}
+
+/// Why what a command line asks can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+	/// A file can't be read.
+	#[error("can't read {} ({source}): name a file that can be read", path.display())]
+	Unreadable {
+		/// The file.
+		path: PathBuf,
+		/// What the system said.
+		source: io::Error,
+	},
+
+	/// The format can't be served.
+	#[error("no answer can have this format: {0}")]
+	Format(#[from] sibyl_engine::FormatError),
+
+	/// A file holds no conversation.
+	#[error("{path} holds no conversation ({reason}): it is to be [{{\"role\": \"user\", \"text\": \"…\"}}, …], with the roles system, user and assistant", path = path.display())]
+	NoConversation {
+		/// Where it is.
+		path: PathBuf,
+		/// What is wrong.
+		reason: String,
+	},
+
+	/// There is nothing to read.
+	#[error("the prompt or a message is empty: write some text after --prompt, and into each message")]
+	EmptyPrompt,
 }

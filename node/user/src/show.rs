@@ -1,7 +1,7 @@
 //! Jobs and answers in words.
 
-use crate::rpc::inference::views::{Answer, Committee, Input, Job, JobResult, Phase, Status, Verdict};
 use sibyl_primitives::{format::Format, Balance};
+use sibyl_rpc_types::{Answer, Committee, Input, Job, JobResult, Phase, Status, Verdict};
 use sibyl_runtime::constants::SIB;
 use std::fmt::Write;
 

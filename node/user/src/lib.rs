@@ -3,17 +3,20 @@
 mod ask;
 mod connection;
 mod error;
+mod format;
+mod input;
 mod reading;
 mod show;
 mod submission;
 
 pub use ask::AskCommand;
-pub use error::Error;
+pub use error::{Error, InputError};
+pub use format::FormatOptions;
+pub use input::InputOptions;
 pub use reading::{JobCommand, JobsCommand, ResultCommand};
 pub use show::sib;
 
 use connection::Connection;
-use std::future::Future;
 
 /// The node that is asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,9 +30,4 @@ impl NodeOptions {
 	async fn connect(&self) -> Result<Connection, Error> {
 		Connection::open(&self.url).await
 	}
-}
-
-/// Runs what waits for a node, until it ends or Ctrl-C.
-pub fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-	sc_cli::build_runtime().map_err(Error::Runtime)?.block_on(work)
 }

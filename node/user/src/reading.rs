@@ -1,16 +1,13 @@
 //! `sibyl-node jobs`, `job` and `result`: what a network knows.
 
-use super::{
+use crate::{
 	show::{self, printable, sib},
 	Error, NodeOptions,
-};
-use crate::rpc::inference::{
-	views::{Job, JobResult},
-	Page,
 };
 use jsonrpsee::rpc_params;
 use serde_json::{json, Value};
 use sibyl_primitives::job::JobId;
+use sibyl_rpc_types::{Job, JobResult, Page};
 use std::io::{stdout, Write};
 
 /// `jobs`

@@ -1,6 +1,6 @@
 //! A signed submission, and what the block that holds it made of it.
 
-use super::{connection::Connection, Error};
+use crate::{connection::Connection, Error};
 use codec::{Decode, Encode};
 use frame_support::storage::storage_prefix;
 use jsonrpsee::rpc_params;
@@ -68,9 +68,8 @@ pub async fn submit(node: &Connection, requester: &Requester, call: RuntimeCall)
 	}
 	let genesis: Hash = node.call("chain_getBlockHash", rpc_params![0]).await?;
 	// The best block's own nonce, with what waits in the pool.
-	let nonce: u32 = node
-		.call("system_accountNextIndex", rpc_params![crate::rpc::inference::views::address(&requester.account())])
-		.await?;
+	let nonce: u32 =
+		node.call("system_accountNextIndex", rpc_params![sibyl_rpc_types::address(&requester.account())]).await?;
 	let finalized: Hash = node.call("chain_getFinalizedHead", rpc_params![]).await?;
 	let height = height(node, finalized).await?;
 	let extrinsic = sign(requester, call, nonce, genesis, (finalized, height));

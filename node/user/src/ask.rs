@@ -1,17 +1,10 @@
 //! `sibyl-node ask`: a question to a network, and its answer.
 
-use super::{
+use crate::{
 	connection::Connection,
 	show::{self, sib},
 	submission::{submit, Requester, Submitted},
-	Error, NodeOptions,
-};
-use crate::{
-	models::{FormatOptions, InputOptions},
-	rpc::inference::{
-		views::{Job, JobResult, Model, Quote},
-		JobUpdate,
-	},
+	Error, FormatOptions, InputOptions, NodeOptions,
 };
 use futures::future::{select, Either};
 use futures_timer::Delay;
@@ -24,6 +17,7 @@ use sibyl_primitives::{
 	model::Task,
 	Balance, Text,
 };
+use sibyl_rpc_types::{Job, JobResult, JobUpdate, Model, Quote};
 use sibyl_runtime::{constants::SIB, RuntimeCall};
 use std::{
 	io::{stderr, stdin, stdout, IsTerminal, Write},

@@ -1,0 +1,35 @@
+//! What the `inference_*` methods of JSON-RPC answer, as the node writes it and clients in Rust read it: addresses in SS58,
+//! hashes in hex, balances as decimal strings since JavaScript's numbers can't hold them.
+
+mod answer;
+mod input;
+mod job;
+mod listing;
+mod model;
+mod proof;
+mod result;
+mod update;
+mod validator;
+
+pub use answer::Answer;
+pub use input::Input;
+pub use job::{Agreement, Audit, Committee, Job, Options, Phase, Quote, Seat, Settlement, Support, Verdict, Vote};
+pub use listing::{Listed, Page};
+pub use model::{Model, Price};
+pub use proof::ResultProof;
+pub use result::{JobResult, ResultBlock, Status};
+pub use update::JobUpdate;
+pub use validator::Validator;
+
+use sibyl_primitives::AccountId;
+use sibyl_runtime::constants::SS58_PREFIX;
+use sp_core::crypto::{Ss58AddressFormat, Ss58Codec};
+
+/// An account as this chain's wallets show it.
+pub fn address(account: &AccountId) -> String {
+	account.to_ss58check_with_version(Ss58AddressFormat::custom(SS58_PREFIX))
+}
+
+fn addresses<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> Vec<String> {
+	accounts.into_iter().map(address).collect()
+}
