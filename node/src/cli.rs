@@ -1,8 +1,8 @@
 //! The command line.
 
-use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
+use crate::{inference::engine_params::EngineParams, models::ModelsCommand, receipt::VerifyCommand};
 use clap::Parser;
-use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand};
+use sibyl_user::{AskCommand, JobCommand, JobsCommand, ReceiptCommand, ResultCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
@@ -16,10 +16,10 @@ pub struct Cli {
 	pub subcommand: Option<Subcommand>,
 
 	#[command(flatten)]
-	pub run: sc_cli::RunCmd,
-
-	#[command(flatten)]
 	pub inference: InferenceParams,
+
+	#[command(flatten, next_help_heading = "Options")]
+	pub run: sc_cli::RunCmd,
 
 	#[command(flatten)]
 	pub storage_monitor: sc_storage_monitor::StorageMonitorParams,
@@ -27,6 +27,7 @@ pub struct Cli {
 
 /// How a validator takes part in inference; other nodes run no models.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Inference")]
 pub struct InferenceParams {
 	/// Names of the models that this validator serves; all that it has the files of where none is named. Names that this
 	/// release does not know are taken with a warning, since models may be registered later. `none` alone serves no model:
@@ -94,8 +95,21 @@ pub enum Subcommand {
 	/// Print a job's answer.
 	Result(ResultCommand),
 
+	/// Print what shows anybody, who need not trust a node, what a network agreed on.
+	Receipt(ReceiptCommand),
+
+	/// Check a receipt, trusting the chain's first validators and no node, and run the model again on this machine.
+	Verify(VerifyCommand),
+
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),
+
+	/// Print what completes this program's commands and options in a shell.
+	#[command(after_help = "Example:\n  sibyl-node completions bash > /etc/bash_completion.d/sibyl-node")]
+	Completions {
+		/// The shell.
+		shell: clap_complete::Shell,
+	},
 
 	/// The engine of a node that runs: the node starts this itself.
 	#[command(hide = true, name = ENGINE_PROCESS)]

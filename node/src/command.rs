@@ -4,8 +4,10 @@ use crate::{
 	chain_spec,
 	cli::{Cli, Subcommand},
 	error::Error,
+	help::in_own_words,
 	service::{self, new_partial},
 };
+use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
 use sc_service::BasePath;
 use sibyl_engine_process::child::{self, LocalHost};
@@ -13,6 +15,7 @@ use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
 use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
 use std::{
 	future::Future,
+	io::Write,
 	path::{Path, PathBuf},
 };
 
@@ -39,6 +42,19 @@ impl SubstrateCli for Cli {
 
 	fn copyright_start_year() -> i32 {
 		2026
+	}
+
+	fn setup_command(command: Command) -> Command {
+		let command = command
+			.name(Self::executable_name())
+			.author(Self::author())
+			.version(Self::impl_version())
+			.about(Self::description())
+			.after_help(format!("Support: {}", Self::support_url()))
+			.propagate_version(true)
+			.args_conflicts_with_subcommands(true)
+			.subcommand_negates_reqs(true);
+		in_own_words(command)
 	}
 
 	fn load_spec(&self, name_or_path: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
@@ -88,7 +104,19 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::Jobs(command)) => ask(command.run()),
 		Some(Subcommand::Job(command)) => ask(command.run()),
 		Some(Subcommand::Result(command)) => ask(command.run()),
+		Some(Subcommand::Receipt(command)) => ask(command.run()),
+		Some(Subcommand::Verify(command)) => Ok(command.run(&mut std::io::stdout().lock())?),
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
+		Some(Subcommand::Completions { shell }) => {
+			let mut script = Vec::new();
+			clap_complete::generate(
+				*shell,
+				&mut Cli::setup_command(Cli::command()),
+				Cli::executable_name(),
+				&mut script,
+			);
+			Ok(std::io::stdout().write_all(&script).map_err(sibyl_user::Error::Output)?)
+		}
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
 	}

@@ -71,6 +71,10 @@ pub enum Error {
 	#[error(transparent)]
 	Models(#[from] crate::models::Error),
 
+	/// A receipt shows nothing.
+	#[error(transparent)]
+	Receipt(#[from] crate::receipt::Error),
+
 	/// A network can't be asked.
 	#[error(transparent)]
 	User(#[from] sibyl_user::Error),

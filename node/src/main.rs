@@ -4,8 +4,10 @@ mod chain_spec;
 mod cli;
 mod command;
 mod error;
+mod help;
 mod inference;
 mod models;
+mod receipt;
 mod rpc;
 mod service;
 

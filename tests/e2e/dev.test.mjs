@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { WsProvider } from '@polkadot/api';
@@ -8,6 +10,7 @@ import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized, waitForFinalizedBlock } from '../lib/chain.mjs';
 import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { devNode } from '../lib/node.mjs';
+import { scratch } from '../lib/scratch.mjs';
 
 describe('sibyl-node --dev', () => {
   const node = devNode();
@@ -67,6 +70,44 @@ describe('sibyl-node --dev', () => {
       assert.match(jobs.stdout, new RegExp(`^ +${job}  agreed `));
     });
 
+    it('gives a receipt that a stranger checks without a node, and runs the model again', async () => {
+      const { stdout: receipt } = await sibyl('receipt', job, ...at());
+      const file = join(scratch('receipts'), 'receipt.json');
+      await writeFile(file, receipt);
+      const { code, stdout, stderr } = await sibyl('verify', file);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^chain +dev, genesis 0x[0-9a-f]{64}\nfinal +block #\d+ \(0x[0-9a-f]{64}\), signed by 1 of 1 validators/);
+      assert.match(stdout, new RegExp(`model +common-lingua\ntext +${TEXT.replace('?', '\\?')}\nagreed +by 1 of 1 seats`));
+      assert.match(stdout, /answer +deu \(\d+\.\d %\)\nrun here +the same \d+ bytes\n$/);
+    });
+
+    it('says of a receipt that was changed, or that is of another chain, that it shows nothing', async () => {
+      const receipt = JSON.parse((await sibyl('receipt', job, ...at())).stdout);
+      const file = join(scratch('receipts'), 'changed.json');
+      const flip = (hex) => hex.slice(0, -1) + (hex.endsWith('0') ? '1' : '0');
+      const other = `0x${'7'.repeat(64)}`;
+      const changes = [
+        [{ finality: flip(receipt.finality) }, /shows nothing: it ends before the final block/],
+        [{ finality: receipt.finality.replace(receipt.finality.slice(300, 302), '00') }, /shows nothing/],
+        [{ state: receipt.state.map((part, at) => (at === 1 ? flip(part) : part)) }, /shows nothing: its state is broken/],
+        [{ state: receipt.state.slice(1) }, /shows nothing: its state is broken/],
+        [{ job: 999_999 }, /shows nothing/],
+        [{ genesis: other }, new RegExp(`of a chain with genesis ${other}, and that of dev is 0x`)],
+        [{ version: 2 }, /of version 2, and this release reads version 1/],
+        [{ state: undefined }, /is no receipt \(missing field `state`/],
+      ];
+      for (const [change, said] of changes) {
+        await writeFile(file, JSON.stringify({ ...receipt, ...change }));
+        const { code, stderr } = await sibyl('verify', file, '--chain', 'dev', '--no-run');
+        assert.match(stderr, said);
+        assert.match(stderr, /^Error: [^\n]+\n$/);
+        assert.equal(code, 1);
+      }
+      await writeFile(file, JSON.stringify(receipt));
+      const { stderr } = await sibyl('verify', file, '--chain', 'testnet');
+      assert.match(stderr, /of a chain with genesis 0x[0-9a-f]{64}, and that of testnet is 0x/);
+    });
+
     it('says in its log that it is elected and what it was paid, once the job is final', async () => {
       // The node hears of finality at the same time as who asked.
       await waitForFinalizedBlock(await node.api(), 'the log to tell what was paid', () => node.log().includes(`Job ${job}: paid`));
@@ -117,6 +158,32 @@ describe('sibyl-node --dev', () => {
       assert.deepEqual([...proof.proof].sort(), [...same].sort());
       const { jobs } = await node.rpc('inference_listJobs', { open: false }, null, 1);
       assert.equal(jobs.length, 1);
+    });
+
+    it('tells the results of each block to who subscribes: when it is best and when it is final', async () => {
+      const provider = new WsProvider(`ws://${node.rpcAddress}`);
+      await provider.isReady;
+      const updates = [];
+      const told = new Promise((resolve, reject) => {
+        const filter = { requester: account('//Eve').address };
+        provider.subscribe('inference_results', 'inference_subscribeResults', [filter], (error, update) => {
+          if (error) return reject(error);
+          updates.push(update);
+          if (update.state === 'final') resolve();
+        }).catch(reject);
+      });
+      assert.equal((await ask('--suri', '//Ferdie', '--yes')).code, 0, "another's, which is not told");
+      assert.equal((await ask('--suri', '//Eve', '--yes')).code, 0);
+      await told;
+      await provider.disconnect();
+      assert.deepEqual(updates.map(({ state }) => state), ['best', 'final']);
+      const [{ results, blockHash }, last] = updates;
+      assert.deepEqual(last.results, results);
+      assert.equal(last.blockHash, blockHash);
+      assert.equal(results.length, 1);
+      assert.equal(results[0].status, 'agreed');
+      const { outputHash } = await node.rpc('inference_getResult', results[0].id);
+      assert.equal(results[0].outputHash, outputHash);
     });
   });
 });

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,5 +34,31 @@ export function sibyl(...args) {
   return new Promise((resolve) => {
     const child = execFile(binary(), args, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
     child.stdin.end();
+  });
+}
+
+/**
+ * Runs a subcommand in a terminal, as util-linux's `script` makes one, and types lines into it, each once the program
+ * has asked for it.
+ * @param {string[]} args
+ * @param {{ prompt: string, lines: string[] }} typed
+ * @returns {Promise<{ code: number, shown: string }>}
+ */
+export function sibylInTerminal(args, { prompt, lines }) {
+  const quoted = [binary(), ...args].map((arg) => `'${arg}'`).join(' ');
+  const child = spawn('script', ['--quiet', '--return', '--command', quoted, '/dev/null']);
+  let shown = '';
+  let seen = 0;
+  const left = [...lines];
+  child.stdout.on('data', (data) => {
+    shown += data;
+    const at = shown.indexOf(prompt, seen);
+    if (at === -1 || left.length === 0) return;
+    seen = at + prompt.length;
+    child.stdin.write(`${left.shift()}\n`);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, shown }));
   });
 }

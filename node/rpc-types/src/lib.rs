@@ -7,7 +7,9 @@ mod job;
 mod listing;
 mod model;
 mod proof;
+mod receipt;
 mod result;
+mod results;
 mod update;
 mod validator;
 
@@ -17,7 +19,9 @@ pub use job::{Agreement, Audit, Committee, Job, Options, Phase, Quote, Seat, Set
 pub use listing::{Listed, Page};
 pub use model::{Model, Price};
 pub use proof::ResultProof;
+pub use receipt::{Receipt, RECEIPT_VERSION};
 pub use result::{JobResult, ResultBlock, Status};
+pub use results::{BlockState, ResultChange, ResultsUpdate};
 pub use update::JobUpdate;
 pub use validator::Validator;
 

@@ -1,9 +1,7 @@
 //! What became of this validator's seats, told by final blocks: a line for each job that it sat in and for each change of
 //! its place in the set, at the usual level; each step of a seat at the level `debug`.
 
-use super::{metrics::Metrics, IsSyncing};
-use codec::Decode;
-use frame_support::storage::storage_prefix;
+use super::{events, metrics::Metrics, IsSyncing};
 use futures::StreamExt;
 use pallet_inference::{Event, Fault};
 use sc_client_api::{Backend, BlockchainEvents, HeaderBackend, StorageProvider};
@@ -15,7 +13,7 @@ use sibyl_primitives::{
 };
 use sibyl_runtime::{opaque::Block, Runtime, RuntimeEvent};
 use sp_api::ProvideRuntimeApi;
-use sp_core::{crypto::ByteArray, storage::StorageKey};
+use sp_core::crypto::ByteArray;
 use sp_keystore::KeystorePtr;
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -28,8 +26,6 @@ const LOG_TARGET: &str = "inference::seats";
 /// Jobs whose ends are awaited, at most: those that a node may sit in at once, and more. Beyond them the oldest is forgotten,
 /// and its line says less.
 const MAX_AWAITED: usize = 8_192;
-
-type EventRecord = frame_system::EventRecord<RuntimeEvent, Hash>;
 
 /// Reads final blocks and tells of what concerns this validator.
 pub struct Journal<Client, Database> {
@@ -72,12 +68,7 @@ where
 	}
 
 	fn read(&mut self, block: Hash) {
-		let key = StorageKey(storage_prefix(b"System", b"Events").to_vec());
-		let events = self.client.storage(block, &key).ok().flatten();
-		// A runtime that is newer than this program may have others.
-		let events = events.and_then(|events| Vec::<EventRecord>::decode(&mut &events.0[..]).ok());
-		let Some(events) = events else { return };
-		for EventRecord { event, .. } in events {
+		for event in events::of(self.client.as_ref(), block) {
 			if matches!(event, RuntimeEvent::Session(pallet_session::Event::NewSession { .. })) {
 				self.look_at_session(block);
 			}
@@ -273,7 +264,7 @@ fn reason_of(reason: AbstainReason) -> &'static str {
 }
 
 fn sib(amount: Balance) -> String {
-	sibyl_user::sib(amount)
+	sibyl_user::show::sib(amount)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 
 pub mod engine_params;
 pub mod engine_service;
+pub mod events;
 pub mod gossip;
 pub mod inherent;
 pub mod installed_models;

@@ -498,7 +498,8 @@ fn fits(revision: &ModelRevision, model: &ModelDescription) -> Result<(), WhyNot
 	}
 }
 
-fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
+/// What to ask the engine for a job; none where the chain names no file of the model.
+pub fn request(revision: &ModelRevision, asked: Asked) -> Option<Request> {
 	let Asked { input, max_output_units, sampling, seed, format, claimed } = asked;
 	let Sampling { temperature, top_k, top_p } = sampling;
 	let limits = Limits { max_input_bytes: revision.limits.input_bytes, max_output_units };

@@ -99,6 +99,15 @@ pub enum Error {
 		list: String,
 	},
 
+	/// There is nothing to delete.
+	#[error("there is no '{name}' to delete: '{list}' shows what there is, and what is compiled in stays")]
+	NotRemovable {
+		/// The name.
+		name: String,
+		/// The command that shows the store.
+		list: String,
+	},
+
 	/// A model is not there yet.
 	#[error("{name} is not installed in {}: run '{install}'", folder.display())]
 	NotInstalled {

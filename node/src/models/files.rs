@@ -18,6 +18,26 @@ pub fn add(location: &Location, file: &Path, out: &mut impl Write) -> Result<(),
 	Ok(writeln!(out, "{}", added.map_err(|error| location.explain(error))?)?)
 }
 
+/// Deletes a model's files, or one file, and says so of each.
+pub fn remove(location: &Location, model: &str, out: &mut impl Write) -> Result<(), Error> {
+	let store = location.store();
+	let not_there = || Error::NotRemovable { name: model.into(), list: location.command("list") };
+	let files: Vec<Sha256Hash> = match (known::find(model), model.parse()) {
+		(Some(model), _) => model.files().map(|file| file.sha256).collect(),
+		(None, Ok(sha256)) => vec![sha256],
+		(None, Err(_)) => return Err(not_there()),
+	};
+	let stored: Vec<_> = files.iter().filter(|sha256| store.contains(sha256)).collect();
+	if stored.is_empty() {
+		return Err(not_there());
+	}
+	for sha256 in stored {
+		store.remove(sha256).map_err(|error| location.explain(error))?;
+		writeln!(out, "deleted {sha256} from {}", location.folder().display())?;
+	}
+	Ok(())
+}
+
 /// A line of the list.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
@@ -135,6 +155,31 @@ mod tests {
 		let short = StoredFile { size: 7, ..whole(weights) };
 		assert_eq!(states(&MINILM, &[short, whole(tokenizer)]), ["damaged, install minilm again", "complete"]);
 		assert_eq!(states(&SMOLLM2, &[whole(weights)]), ["not installed"]);
+	}
+
+	#[test]
+	fn a_model_should_be_removed_with_all_its_files_and_a_file_alone() {
+		let folder = tempfile::tempdir().expect("there is room");
+		let location = Location::of_models(folder.path());
+		let add = |content: &str| {
+			let file = folder.path().join("file.gguf");
+			std::fs::write(&file, content).expect("there is room");
+			location.store().add(&file, &mut |_, _| {}).expect("it is a model's file")
+		};
+		let (one, other) = (add("{} one"), add("{} other"));
+		let remove = |name: &str| {
+			let mut out = Vec::new();
+			remove(&location, name, &mut out).map(|()| String::from_utf8(out).expect("it is text"))
+		};
+		assert!(remove(&one.to_string()).expect("it is there").starts_with(&format!("deleted {one} from ")));
+		assert!(!location.store().contains(&one) && location.store().contains(&other));
+		for absent in [&one.to_string(), "smollm2", COMMON_LINGUA, "nothing"] {
+			assert!(matches!(remove(absent), Err(Error::NotRemovable { .. })), "{absent}");
+		}
+		// As a model's: only that name matters.
+		let known = MINILM.files().map(|file| location.store().path(&file.sha256));
+		known.for_each(|path| std::fs::write(path, "GGUF").expect("there is room"));
+		assert_eq!(remove("minilm").expect("both are there").lines().count(), 2);
 	}
 
 	#[test]

@@ -24,6 +24,12 @@ impl Location {
 		models_folder(self.models_path.as_deref(), self.base_path.as_deref())
 	}
 
+	/// That of this folder of models.
+	#[cfg(test)]
+	pub fn of_models(folder: &std::path::Path) -> Self {
+		Self { base_path: None, models_path: Some(folder.into()) }
+	}
+
 	/// The store.
 	pub fn store(&self) -> ModelStore {
 		ModelStore::new(self.folder())

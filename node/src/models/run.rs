@@ -1,6 +1,8 @@
 //! A model's answer to a prompt.
 
+use super::chat::Chat;
 use super::formatted;
+use super::loaded::{Loaded, Writing};
 use super::names::Named;
 use super::progress::Progress;
 use super::question::Question;
@@ -12,9 +14,12 @@ use sibyl_engine::store::{Sha256Hash, VerifiedFile};
 use sibyl_engine::{Architecture, Format, Input};
 use sibyl_user::{FormatOptions, InputOptions};
 use std::fs;
-use std::io::Write;
+use std::io::{stdin, IsTerminal, Write};
 use std::path::Path;
 use std::thread::available_parallelism;
+
+/// How long a conversation may be that there is to be memory for, in tokens; it may grow beyond that.
+const CHAT_TOKENS: usize = 4_096;
 
 /// The highest temperature.
 const MAX_TEMPERATURE: f64 = 100.0;
@@ -60,8 +65,12 @@ pub struct RunCommand {
 impl RunCommand {
 	/// Loads the model and prints its answer.
 	pub fn run(&self, location: &Location, out: &mut impl Write) -> Result<(), Error> {
-		let (name, question, format) = (&self.model, self.question(self.asked.input()?), self.format.format()?);
+		let (name, format) = (&self.model, self.format.format()?);
 		let named = Named::find(name, location)?;
+		if self.asked.is_open() && format.is_none() && stdin().is_terminal() {
+			return self.chat(named, location, out);
+		}
+		let question = self.question(self.asked.input()?);
 		if format.is_some() {
 			if let Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) = named {
 				return Err(Error::NoFormats { name: name.clone() });
@@ -81,6 +90,23 @@ impl RunCommand {
 			Named::Stored(sha256) => generate(name, stored(&sha256, None, location)?, &question, format, out),
 			Named::File(path) => generate(name, read(name, &path, location)?, &question, format, out),
 		}
+	}
+
+	/// Talks with the model until the person has enough.
+	fn chat(&self, named: Named, location: &Location, out: &mut impl Write) -> Result<(), Error> {
+		let name = &self.model;
+		let file = match named {
+			Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) => {
+				return Err(Error::NoConversations { name: name.clone() });
+			}
+			Named::Known(model) => stored(&model.weights.sha256, Some(model), location)?,
+			Named::Stored(sha256) => stored(&sha256, None, location)?,
+			Named::File(path) => read(name, &path, location)?,
+		};
+		let Question { max_tokens, sampling, seed, threads, .. } = self.question("".into());
+		let loaded = Loaded::load(name, file, CHAT_TOKENS, threads)?;
+		let system = self.asked.system().map(Into::into);
+		Chat::new(&loaded, Writing { max_tokens, sampling, seed }, system).run(&mut stdin().lock(), out)
 	}
 
 	fn question(&self, input: Input) -> Question {

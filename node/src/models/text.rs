@@ -1,122 +1,34 @@
 //! A language model's answer, token by token.
 
-use super::progress::Progress;
+use super::loaded::{Loaded, Writing};
 use super::question::Question;
-use super::{memory, Error};
-use sibyl_engine::chat::{ChatTemplate, Message};
-use sibyl_engine::gguf::GgufFile;
-use sibyl_engine::sampling::Sampler;
+use super::Error;
 use sibyl_engine::store::VerifiedFile;
-use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
-use sibyl_engine::{EngineError, Input, LanguageModel, Role};
-use std::fmt::Display;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many tokens a chat template adds to a message, at most.
 const TEMPLATE_TOKENS: usize = 64;
 
 /// Loads a model from its file and writes its answer as it comes.
 pub fn answer(name: &str, file: VerifiedFile, question: &Question, out: &mut impl Write) -> Result<(), Error> {
-	let start = Instant::now();
-	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-	let gguf = GgufFile::open(&file).map_err(|error| invalid(&error))?;
+	let Question { input, max_tokens, sampling, seed, threads } = question;
 	// A token has at least one byte.
-	let said = question.input.bytes() + question.input.parts().count() * TEMPLATE_TOKENS;
-	let needed = LanguageModel::memory_needed(&gguf, said.saturating_add(question.max_tokens as usize));
-	memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
-	let tokenizer = BpeTokenizer::from_gguf(&gguf).map_err(|error| invalid(&error))?;
-	let prompt = tokens(name, &gguf, &tokenizer, question)?;
-	let progress = Progress::new(format!("loading {name}"));
-	let show = &mut |done, total| progress.show(done, total);
-	let model = LanguageModel::from_gguf(&gguf, question.threads, show).map_err(|error| match error {
-		EngineError::InvalidModel(_) => invalid(&error),
-		error => error.into(),
-	})?;
-	drop(progress);
-	drop(gguf);
-	drop(file);
-	let loading = start.elapsed();
-	if prompt.len() > model.context_length() {
-		let (length, limit) = (prompt.len(), model.context_length());
-		return Err(Error::PromptTooLong { name: name.into(), length, limit, unit: "tokens" });
-	}
-	let figures = write_answer(&model, &tokenizer, &prompt, question, out)?;
+	let said = input.bytes() + input.parts().count() * TEMPLATE_TOKENS;
+	let loaded = Loaded::load(name, file, said.saturating_add(*max_tokens as usize), *threads)?;
+	let (model, prompt) = (loaded.model(), loaded.tokens(input)?);
+	let writing = Writing { max_tokens: *max_tokens, sampling: *sampling, seed: *seed };
+	let written = loaded.write(&mut model.context(), &prompt, &writing, out)?;
 	eprintln!(
 		"prompt {}; answer {}, {}; tier {}, threads {}; loaded in {:.2} s",
-		speed(prompt.len(), figures.reading),
-		speed(figures.tokens, figures.writing),
-		figures.end,
+		speed(prompt.len(), written.reading),
+		speed(written.tokens, written.writing),
+		written.end,
 		model.tier().name(),
 		model.threads(),
-		loading.as_secs_f64()
+		loaded.loading.as_secs_f64()
 	);
 	Ok(())
-}
-
-/// The tokens of what is asked.
-fn tokens(name: &str, file: &GgufFile<'_>, tokenizer: &BpeTokenizer, question: &Question) -> Result<Vec<u32>, Error> {
-	let invalid = |error: &dyn Display| Error::NotAModel { name: name.into(), reason: error.to_string() };
-	let text = |bytes| std::str::from_utf8(bytes).map_err(|error| invalid(&error));
-	let messages = match &question.input {
-		Input::Raw(said) => {
-			let tokens = tokenizer.encode(&[Piece::Text(text(said)?)]).map_err(|error| invalid(&error))?;
-			return Ok(tokenizer.begin().into_iter().chain(tokens).collect());
-		}
-		Input::Text(said) => vec![Message { role: Role::User, content: text(said)? }],
-		Input::Messages(messages) => {
-			let messages = messages.iter().map(|(role, said)| Ok(Message { role: *role, content: text(said)? }));
-			messages.collect::<Result<_, Error>>()?
-		}
-	};
-	ChatTemplate::from_gguf(file)
-		.and_then(|template| template.encode(tokenizer, &messages))
-		.map_err(|error| Error::NoChat { name: name.into(), reason: error.to_string() })
-}
-
-/// What an answer took.
-struct Figures {
-	reading: Duration,
-	writing: Duration,
-	tokens: usize,
-	end: &'static str,
-}
-
-fn write_answer(
-	model: &LanguageModel,
-	tokenizer: &BpeTokenizer,
-	prompt: &[u32],
-	question: &Question,
-	out: &mut impl Write,
-) -> Result<Figures, Error> {
-	let mut sampler = Sampler::new(question.sampling, question.seed);
-	let mut text = tokenizer.stream();
-	let mut context = model.context();
-	let start = Instant::now();
-	let mut logits = model.read(&mut context, prompt)?;
-	let reading = start.elapsed();
-	let start = Instant::now();
-	let mut tokens = 0;
-	let end = loop {
-		let token = sampler.choose(&logits)?;
-		if tokenizer.stops().contains(&token) {
-			break "ended by the model";
-		}
-		let piece = text.push(token).map_err(|error| EngineError::Internal(error.to_string()))?;
-		write!(out, "{piece}")?;
-		out.flush()?;
-		tokens += 1;
-		if tokens == question.max_tokens as usize {
-			break "ended by --max-tokens";
-		}
-		if context.length() == model.context_length() {
-			break "ended by the model's context";
-		}
-		logits = model.read(&mut context, &[token])?;
-	};
-	let writing = start.elapsed();
-	writeln!(out, "{}", text.finish())?;
-	Ok(Figures { reading, writing, tokens, end })
 }
 
 /// So many tokens, and how many of them in a second.

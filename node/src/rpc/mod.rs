@@ -5,8 +5,8 @@ pub mod inference;
 use crate::inference::IsSyncing;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
-	Inference, InferenceApiServer, InferenceProofs, InferenceProofsApiServer, InferenceSubscriptions,
-	InferenceSubscriptionsApiServer,
+	Inference, InferenceApiServer, InferenceProofs, InferenceProofsApiServer, InferenceResults,
+	InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places, WarpProofs,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -58,6 +58,8 @@ pub struct Deps {
 	pub babe: BabeDeps,
 	/// GRANDPA's part.
 	pub grandpa: GrandpaDeps,
+	/// Proves finality from genesis on.
+	pub warp_proofs: WarpProofs,
 	/// Whether the node is far from the newest block.
 	pub is_syncing: IsSyncing,
 	/// Runs subscriptions.
@@ -66,14 +68,19 @@ pub struct Deps {
 
 /// All of this node's own methods.
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
-	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, is_syncing, executor } = deps;
+	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, warp_proofs, is_syncing, executor } = deps;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
-		module.merge(InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone()).into_rpc())?;
-		module.merge(InferenceProofs::new(client.clone(), is_syncing).into_rpc())?;
+		let places = Places::default();
+		let jobs = InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone(), places.clone());
+		module.merge(jobs.into_rpc())?;
+		let results =
+			InferenceResults::<_, FullBackend>::new(client.clone(), is_syncing.clone(), executor.clone(), places);
+		module.merge(results.into_rpc())?;
+		module.merge(InferenceProofs::new(client.clone(), warp_proofs, is_syncing).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

@@ -7,7 +7,12 @@ use super::{
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
 	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
-use crate::{cli::InferenceParams, error::Error, inference::pool::SharedPool, rpc};
+use crate::{
+	cli::InferenceParams,
+	error::Error,
+	inference::pool::SharedPool,
+	rpc::{self, inference::WarpProofs},
+};
 use futures::StreamExt;
 use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
@@ -68,6 +73,7 @@ pub(super) struct Node {
 	pub network: Arc<dyn NetworkService>,
 	pub sync: Arc<SyncingService<Block>>,
 	pub genesis: Hash,
+	pub warp_proofs: WarpProofs,
 	pub registry: Option<Registry>,
 	pub telemetry: Option<TelemetryHandle>,
 }
@@ -109,7 +115,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	});
 	let vote_protocol = VoteProtocol::add_to(&mut network_config, &config, &genesis, metrics.clone());
 	let votes = Votes::new(registry.as_ref())?;
-	let warp_proofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
+	let warp_proofs: WarpProofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
 		backend.clone(),
 		grandpa_link.shared_authority_set().clone(),
 		Vec::new(),
@@ -124,7 +130,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
 			import_queue,
 			block_announce_validator_builder: None,
-			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs)),
+			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs.clone())),
 			block_relay: None,
 			metrics,
 			gap_sync_body_policy: None,
@@ -139,6 +145,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 		network: network.clone(),
 		sync: sync.clone(),
 		genesis,
+		warp_proofs,
 		registry,
 		telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
 	};
@@ -232,7 +239,7 @@ fn rpc_builder(
 	let babe = rpc::BabeDeps { worker, keystore: node.keystore.clone() };
 	let (client, pool, select_chain) = (node.client.clone(), node.pool.clone(), node.select_chain.clone());
 	let chain_spec = config.chain_spec.cloned_box();
-	let is_syncing = inference::is_syncing(node);
+	let (warp_proofs, is_syncing) = (node.warp_proofs.clone(), inference::is_syncing(node));
 	Box::new(move |executor| {
 		rpc::module(rpc::Deps {
 			client: client.clone(),
@@ -241,6 +248,7 @@ fn rpc_builder(
 			chain_spec: chain_spec.cloned_box(),
 			babe: babe.clone(),
 			grandpa: grandpa.clone(),
+			warp_proofs: warp_proofs.clone(),
 			is_syncing: is_syncing.clone(),
 			executor,
 		})

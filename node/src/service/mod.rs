@@ -9,7 +9,7 @@ mod preflight;
 mod session_keys;
 
 pub use full::start;
-pub use partial::{new_partial, revert_consensus};
+pub use partial::{first_block_hash, new_partial, revert_consensus};
 pub use preflight::{check_base_path, check_ports};
 
 use sibyl_runtime::opaque::Block;

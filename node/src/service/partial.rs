@@ -9,7 +9,7 @@ use sc_service::{Configuration, KeystoreContainer, TaskManager};
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::{OffchainTransactionPoolFactory, RejectAllTxPool};
 use sibyl_runtime::{opaque::Block, BlockNumber, Hash, RuntimeApi};
-use sp_core::storage::Storage;
+use sp_core::storage::{StateVersion, Storage};
 use sp_runtime::traits::{BlakeTwo256, Block as _, Hash as _, HashingFor};
 use std::sync::Arc;
 
@@ -156,10 +156,13 @@ fn open_database(config: &Configuration, telemetry: Option<sc_telemetry::Telemet
 	Ok((Arc::new(client), backend, keystore, task_manager))
 }
 
-/// The hash of the block that this storage is the state of; the chain has no child tries at genesis. The SDK itself
-/// takes a database of any genesis for the chain's.
+/// The hash of the chain's first block, whose state this is: as the SDK makes it, which takes a database of any genesis.
 fn genesis_hash(genesis: &Storage, executor: &Executor) -> Result<Hash, Error> {
-	let version = resolve_state_version_from_wasm::<_, HashingFor<Block>>(genesis, executor)?;
+	Ok(first_block_hash(genesis, resolve_state_version_from_wasm::<_, HashingFor<Block>>(genesis, executor)?))
+}
+
+/// The hash of the first block of a chain whose runtime lays its state out like this. There are no child tries at genesis.
+pub fn first_block_hash(genesis: &Storage, version: StateVersion) -> Hash {
 	let state_root = BlakeTwo256::trie_root(genesis.top.clone().into_iter().collect(), version);
-	Ok(construct_genesis_block::<Block>(state_root, version).hash())
+	construct_genesis_block::<Block>(state_root, version).hash()
 }

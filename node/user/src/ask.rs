@@ -2,6 +2,7 @@
 
 use crate::{
 	connection::Connection,
+	reading::receipt,
 	show::{self, sib},
 	submission::{submit, Requester, Submitted},
 	Error, FormatOptions, InputOptions, NodeOptions,
@@ -29,8 +30,8 @@ use std::{
 /// `ask`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples, on a network that 'sibyl-node --dev' or 'make network' runs:\n  \
-	sibyl-node ask --prompt 'Wo ist der Bahnhof?' --model common-lingua --suri //Alice --yes\n  \
-	sibyl-node ask --prompt 'Is the sky blue?' --choices yes,no --seats 3 --suri-file my-secret")]
+	sibyl-node ask 'Wo ist der Bahnhof?' --model common-lingua --suri //Alice --yes\n  \
+	sibyl-node ask 'Is the sky blue?' --choices yes,no --seats 3 --suri-file my-secret")]
 pub struct AskCommand {
 	#[command(flatten)]
 	node: NodeOptions,
@@ -70,6 +71,10 @@ pub struct AskCommand {
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
 	max_fee: Option<Balance>,
 
+	/// Write a receipt to this file, which shows anybody what the network agreed on: see 'sibyl-node verify'.
+	#[arg(long, value_name = "FILE")]
+	receipt: Option<PathBuf>,
+
 	/// Agree to the price beforehand.
 	#[arg(long, short)]
 	yes: bool,
@@ -96,6 +101,11 @@ impl AskCommand {
 		let result: JobResult = node.call("inference_getResult", rpc_params![job.id]).await?;
 		let answer = result.answer.as_ref().ok_or(Error::NoAnswer { job: job.id, why: show::why(&result) })?;
 		writeln!(stdout(), "{}", show::answer(answer, &options.format))?;
+		if let Some(path) = &self.receipt {
+			let unwritable = |source| Error::Unwritable { path: path.display().to_string(), source };
+			std::fs::write(path, receipt(&node, job.id).await? + "\n").map_err(unwritable)?;
+			eprintln!("the receipt is in {0}: 'sibyl-node verify {0}' checks it", path.display());
+		}
 		Ok(())
 	}
 

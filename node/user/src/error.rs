@@ -91,6 +91,16 @@ pub enum Error {
 		/// What the system says.
 		source: io::Error,
 	},
+	/// A file can't be written.
+	#[error(
+		"{path} can't be written ({source}): the answer stands above; ask for the receipt with 'sibyl-node receipt'"
+	)]
+	Unwritable {
+		/// Which.
+		path: String,
+		/// What the system says.
+		source: io::Error,
+	},
 	/// The requester did not agree.
 	#[error("nothing was submitted: answer y to agree to the price, or give --yes beforehand")]
 	NotAgreed,
@@ -136,6 +146,9 @@ pub enum Error {
 /// Why what a command line asks can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
+	/// There is no text.
+	#[error("there is nothing to ask: give a text, as in 'Is the sky blue?', --prompt TEXT, --prompt-file FILE or --messages FILE")]
+	NothingAsked,
 	/// A file can't be read.
 	#[error("can't read {} ({source}): name a file that can be read", path.display())]
 	Unreadable {

@@ -12,9 +12,13 @@ const STANDARD_INPUT: &str = "-";
 /// What is asked: a text or a conversation.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[command(group = ArgGroup::new("asked").required(true).args(["prompt", "prompt_file", "messages"]))]
+#[command(group = ArgGroup::new("asked").args(["text", "prompt", "prompt_file", "messages"]))]
 pub struct InputOptions {
 	/// What the model is asked.
+	#[arg(value_name = "TEXT")]
+	text: Option<String>,
+
+	/// The same, of a text that begins with a dash.
 	#[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
 	prompt: Option<String>,
 
@@ -63,13 +67,27 @@ impl From<MessageRole> for Role {
 }
 
 impl InputOptions {
+	/// Whether there is nothing to read but, at most, what the system says: what a conversation begins with.
+	pub fn is_open(&self) -> bool {
+		self.text.is_none()
+			&& self.prompt.is_none()
+			&& self.prompt_file.is_none()
+			&& self.messages.is_none()
+			&& !self.raw
+	}
+
+	/// What the model is told before the prompt.
+	pub fn system(&self) -> Option<&str> {
+		self.system.as_deref()
+	}
+
 	/// What the model reads. No part of it is empty.
 	pub fn input(&self) -> Result<Input, InputError> {
-		let input = match (&self.messages, &self.prompt, &self.prompt_file) {
+		let input = match (&self.messages, self.text.as_ref().or(self.prompt.as_ref()), &self.prompt_file) {
 			(Some(path), ..) => Input::Messages(conversation(path)?),
 			(None, Some(prompt), _) => self.of_prompt(prompt.clone()),
 			(None, None, Some(path)) => self.of_prompt(read(path)?),
-			(None, None, None) => self.of_prompt(String::new()),
+			(None, None, None) => return Err(InputError::NothingAsked),
 		};
 		match input.bytes() > 0 && input.parts().all(|part| !part.is_empty()) {
 			true => Ok(input),
@@ -131,8 +149,18 @@ mod tests {
 	fn a_prompt_should_be_a_users_text_or_a_beginning_whatever_it_begins_with() {
 		assert_eq!(input(&["--prompt", "-5 + 3"]).expect("a text"), "-5 + 3".into());
 		assert_eq!(input(&["--prompt", "--help", "--raw"]).expect("a text"), Input::Raw(b"--help".to_vec()));
+		assert_eq!(input(&["5 + 3"]).expect("a text"), "5 + 3".into());
+		assert_eq!(input(&["--", "-5 + 3"]).expect("a text"), "-5 + 3".into());
 		let (_kept, path) = file("a long one");
 		assert_eq!(input(&["--prompt-file", &path]).expect("a text"), "a long one".into());
+	}
+
+	#[test]
+	fn nothing_but_a_system_message_should_leave_a_conversation_open() {
+		let is_open = |flags: &[&str]| parse(flags).expect("the flags are valid").is_open();
+		assert!(is_open(&[]) && is_open(&["--system", "a"]));
+		assert!(!is_open(&["a"]) && !is_open(&["--prompt", "a"]) && !is_open(&["--raw"]));
+		assert!(!is_open(&["--prompt-file", "a"]) && !is_open(&["--messages", "a"]));
 	}
 
 	#[test]
@@ -162,8 +190,11 @@ mod tests {
 			assert!(matches!(input(&["--messages", &path]), Err(InputError::NoConversation { .. })), "{text}");
 		}
 		assert!(matches!(input(&["--prompt-file", "/nowhere"]), Err(InputError::Unreadable { .. })));
+		for nothing in [&[][..], &["--system", "a"], &["--raw"]] {
+			assert!(matches!(input(nothing), Err(InputError::NothingAsked)), "{nothing:?}");
+		}
 		let mixed = [
-			&[][..],
+			&["a", "--prompt", "a"][..],
 			&["--prompt", "a", "--prompt-file", "b"],
 			&["--prompt", "a", "--messages", "b"],
 			&["--messages", "a", "--system", "b"],

@@ -6,15 +6,14 @@ mod error;
 mod format;
 mod input;
 mod reading;
-mod show;
+pub mod show;
 mod submission;
 
 pub use ask::AskCommand;
 pub use error::{Error, InputError};
 pub use format::FormatOptions;
 pub use input::InputOptions;
-pub use reading::{JobCommand, JobsCommand, ResultCommand};
-pub use show::sib;
+pub use reading::{JobCommand, JobsCommand, ReceiptCommand, ResultCommand};
 
 use connection::Connection;
 

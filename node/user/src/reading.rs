@@ -1,13 +1,14 @@
-//! `sibyl-node jobs`, `job` and `result`: what a network knows.
+//! `sibyl-node jobs`, `job`, `result` and `receipt`: what a network knows.
 
 use crate::{
+	connection::Connection,
 	show::{self, printable, sib},
 	Error, NodeOptions,
 };
 use jsonrpsee::rpc_params;
 use serde_json::{json, Value};
 use sibyl_primitives::job::JobId;
-use sibyl_rpc_types::{Job, JobResult, Page};
+use sibyl_rpc_types::{Job, JobResult, Page, Receipt};
 use std::io::{stdout, Write};
 
 /// `jobs`
@@ -147,4 +148,30 @@ impl ResultCommand {
 		eprintln!("{}", show::agreement(&result));
 		Ok(())
 	}
+}
+
+/// `receipt`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sibyl-node receipt 0 > job-0.json\n  sibyl-node verify job-0.json")]
+pub struct ReceiptCommand {
+	#[command(flatten)]
+	node: NodeOptions,
+
+	/// The job's number.
+	#[arg(value_name = "JOB")]
+	job: JobId,
+}
+
+impl ReceiptCommand {
+	/// Prints a receipt; fails where the job has not ended in a final block.
+	pub async fn run(&self) -> Result<(), Error> {
+		let node = self.node.connect().await?;
+		Ok(writeln!(stdout(), "{}", receipt(&node, self.job).await?)?)
+	}
+}
+
+/// What shows anybody what the network agreed on, as JSON on one line.
+pub async fn receipt(node: &Connection, job: JobId) -> Result<String, Error> {
+	let receipt: Receipt = node.call("inference_getReceipt", rpc_params![job]).await?;
+	Ok(json!(receipt).to_string())
 }

@@ -111,6 +111,17 @@ pub fn answer(answer: &Answer, format: &Format) -> String {
 	}
 }
 
+/// What a model reads, each text with what it is.
+pub fn input(input: &Input) -> Vec<(String, String)> {
+	match input {
+		Input::Text(text) => vec![("text".into(), field(text))],
+		Input::Raw(text) => vec![("raw".into(), field(text))],
+		Input::Messages(messages) => {
+			messages.iter().map(|said| (format!("{:?}", said.role).to_lowercase(), field(&said.text))).collect()
+		}
+	}
+}
+
 /// A job on several lines.
 pub fn job(job: &Job) -> String {
 	let mut said = String::new();
@@ -121,13 +132,7 @@ pub fn job(job: &Job) -> String {
 	line("job", format!("{} ({})", job.id, job.fingerprint));
 	line("requester", field(&job.requester));
 	line("model", job.model.to_string());
-	match &job.input {
-		Input::Text(text) => line("text", field(text)),
-		Input::Raw(text) => line("raw", field(text)),
-		Input::Messages(messages) => {
-			messages.iter().for_each(|said| line(&format!("{:?}", said.role).to_lowercase(), field(&said.text)));
-		}
-	}
+	input(&job.input).into_iter().for_each(|(name, text)| line(&name, text));
 	line("price", format!("{} at most", amount(&job.price.total)));
 	line("submitted", format!("#{}, ends by #{}", job.submitted_at, job.ends_by));
 	line("state", progress(job) + &settlement(job));

@@ -212,10 +212,6 @@ impl<T: Config> Pallet<T> {
 		if !matches!(slot.get::<InferenceRequest>(), Ok(None)) {
 			return None;
 		}
-		let seed = match job.options.seed {
-			Some(seed) => sp_io::hashing::blake2_256(&(b"sibyl/seed", seed).encode()),
-			None => job.fingerprint.0,
-		};
 		let request = InferenceRequest::V1 {
 			job: job.fingerprint,
 			model: job.model,
@@ -224,7 +220,7 @@ impl<T: Config> Pallet<T> {
 			sampling: job.options.sampling,
 			format: job.options.format.clone(),
 			claimed: Outputs::<T>::get(seat.id),
-			seed,
+			seed: job.options.sampling_seed(&job.fingerprint),
 			deadline: job.deadline,
 		};
 		// Where another run was quicker, it asked.

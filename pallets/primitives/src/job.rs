@@ -106,6 +106,16 @@ pub struct JobOptions {
 	pub format: Format,
 }
 
+impl JobOptions {
+	/// What the sampling of a job's tokens starts from.
+	pub fn sampling_seed(&self, fingerprint: &Fingerprint) -> [u8; 32] {
+		match self.seed {
+			Some(seed) => blake2_256(&(b"sibyl/seed", seed).encode()),
+			None => fingerprint.0,
+		}
+	}
+}
+
 impl Default for JobOptions {
 	fn default() -> Self {
 		Self {

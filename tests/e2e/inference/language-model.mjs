@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
+import { sibyl, sibylInTerminal } from '../../lib/binary.mjs';
+import { waitForFinalizedBlock } from '../../lib/chain.mjs';
 import { ask, assertInTime, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
-import { isInstalled } from '../../lib/models.mjs';
+import { isInstalled, MODELS_PATH } from '../../lib/models.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
+import { scratch } from '../../lib/scratch.mjs';
 
 export const LANGUAGE_MODEL = 'smollm2';
 const FRANCE = 'What is the capital of France?';
@@ -49,6 +54,27 @@ export function languageModel(network, own) {
         text: 'The capital of France is Paris.', finish: 'stop', tokens: 7,
       });
       others.forEach((other) => assert.deepEqual(other, first));
+    });
+
+    it('gives a receipt, and the same bytes once more to who verifies it', async () => {
+      const { view } = await answers(FRANCE);
+      const [node] = network.validators;
+      // Other nodes may see the end before this one has it final.
+      await waitForFinalizedBlock(await network.api(), 'a final end', () => node.rpc('inference_getReceipt', view.id.toNumber()).then(() => true, () => false));
+      const file = join(scratch('receipts'), 'language-model.json');
+      await writeFile(file, (await sibyl('receipt', String(view.id), '--url', `ws://${node.rpcAddress}`)).stdout);
+      const { stdout, stderr } = await sibyl('verify', file, '--models-path', MODELS_PATH);
+      assert.match(stdout, /^chain +local, .*\nfinal .* signed by \d of 4 validators[^]*answer +The capital of France is Paris\.\nrun here +the same \d+ bytes\n$/, stderr);
+      const missing = await sibyl('verify', file, '--models-path', scratch('no-models'));
+      assert.match(missing.stderr, /the proof holds, but smollm2 can't be run on this machine .*: run '.* models install smollm2/);
+    });
+
+    it('talks in a terminal, and knows what was said before', async () => {
+      const lines = [FRANCE, 'And of Germany?', '/nothing', '/bye'];
+      const run = ['models', 'run', LANGUAGE_MODEL, '--models-path', MODELS_PATH];
+      const { code, shown } = await sibylInTerminal(run, { prompt: '\n> ', lines });
+      assert.match(shown, /The capital of France is Paris\.\s+> And of Germany\?\s+The capital of Germany is Berlin\.\s+> \/nothing\s+there is no \/nothing:/);
+      assert.equal(code, 0);
     });
 
     it('is paid for the tokens that it wrote, and the rest comes back', async () => {

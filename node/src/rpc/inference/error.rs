@@ -104,6 +104,15 @@ pub enum Error {
 		/// Its best block.
 		at: BlockNumber,
 	},
+	/// There is no receipt yet.
+	#[error("job {0} has not ended in a final block yet: ask again in some blocks")]
+	NotFinal(JobId),
+	/// The chain's finality can't be proven.
+	#[error(
+		"this node can't prove from the chain's genesis on what is final ({0}): ask a node that synced in full, or wait for \
+		 the next final blocks"
+	)]
+	NoFinalityProof(String),
 	/// The block's runtime gave no answer.
 	#[error("the runtime gave no answer at this block, whose state this node may not keep (see --state-pruning): {0}")]
 	RuntimeFailed(String),
@@ -133,6 +142,8 @@ impl Error {
 			Self::FormatNotOfTask => 10017,
 			Self::Syncing { .. } => 10018,
 			Self::TooManySubscriptions => 10019,
+			Self::NotFinal(_) => 10020,
+			Self::NoFinalityProof(_) => 10021,
 		}
 	}
 
@@ -158,6 +169,8 @@ impl Error {
 			Self::UnknownBlock(_) => "UnknownBlock",
 			Self::Syncing { .. } => "Syncing",
 			Self::TooManySubscriptions => "TooManySubscriptions",
+			Self::NotFinal(_) => "NotFinal",
+			Self::NoFinalityProof(_) => "NoFinalityProof",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

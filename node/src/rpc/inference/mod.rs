@@ -5,12 +5,16 @@
 mod error;
 mod listing;
 mod number;
+mod places;
 mod proofs;
+mod results;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-pub use proofs::{InferenceProofs, InferenceProofsApiServer};
+pub use places::Places;
+pub use proofs::{InferenceProofs, InferenceProofsApiServer, WarpProofs};
+pub use results::{InferenceResults, InferenceResultsApiServer};
 pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
 
 use crate::inference::IsSyncing;

@@ -1,16 +1,26 @@
 //! What a stranger needs to see by himself that a final block's state holds a result.
 
 use super::{error::Error, number::Number};
-use crate::inference::IsSyncing;
+use crate::{
+	error::in_one_line,
+	inference::IsSyncing,
+	receipt::{self, FinalityProof},
+};
 use codec::Encode;
 use jsonrpsee::{
 	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 };
+use parking_lot::Mutex;
 use sc_client_api::{HeaderBackend, ProofProvider};
-use sibyl_primitives::Hash;
-use sibyl_rpc_types::ResultProof;
+use sc_network_sync::strategy::warp::{EncodedProof, WarpSyncProvider};
+use sibyl_primitives::{
+	api::{InferenceApi as InferenceRuntimeApi, JobView, Lookup, PhaseView},
+	Hash,
+};
+use sibyl_rpc_types::{Receipt, ResultProof, RECEIPT_VERSION};
 use sibyl_runtime::{opaque::Block, Runtime};
+use sp_api::ProvideRuntimeApi;
 use sp_core::Bytes;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
@@ -22,25 +32,68 @@ pub trait InferenceProofsApi {
 	/// none is given.
 	#[method(name = "getResultProof", blocking)]
 	fn get_result_proof(&self, id: Number, at: Option<Hash>) -> RpcResult<ResultProof>;
+
+	/// A receipt of a job that has ended in a final block: what shows, from the chain's genesis on, what was agreed on. It
+	/// grows by each change of the validators.
+	#[method(name = "getReceipt", blocking)]
+	fn get_receipt(&self, id: Number) -> RpcResult<Receipt>;
 }
 
 /// Proves from a chain.
 pub struct InferenceProofs<Client> {
 	client: Arc<Client>,
+	finality: Finality,
 	is_syncing: IsSyncing,
 }
 
 impl<Client> InferenceProofs<Client> {
 	/// Proves from this chain.
-	pub fn new(client: Arc<Client>, is_syncing: IsSyncing) -> Self {
-		Self { client, is_syncing }
+	pub fn new(client: Arc<Client>, warp_proofs: WarpProofs, is_syncing: IsSyncing) -> Self {
+		Self { client, finality: Finality { warp_proofs, last: Mutex::default() }, is_syncing }
+	}
+}
+
+/// Proves the finality of blocks since genesis.
+pub type WarpProofs = Arc<dyn WarpSyncProvider<Block>>;
+
+/// Proves the newest final block, once for each.
+struct Finality {
+	warp_proofs: WarpProofs,
+	/// The final block that the node had, and the proof of one by it. Only one is made at a time: it reads a block for each
+	/// change of the validators.
+	last: Mutex<Option<(Hash, Arc<Proven>)>>,
+}
+
+struct Proven {
+	proof: Vec<u8>,
+	/// The block that is proven.
+	block: Hash,
+}
+
+impl Finality {
+	fn prove(&self, genesis: Hash, finalized: Hash) -> Result<Arc<Proven>, Error> {
+		let mut last = self.last.lock();
+		if let Some((at, proven)) = last.as_ref() {
+			if *at == finalized {
+				return Ok(proven.clone());
+			}
+		}
+		let EncodedProof(proof) =
+			self.warp_proofs.generate(genesis).map_err(|error| Error::NoFinalityProof(in_one_line(&error)))?;
+		let read = FinalityProof::decode(&proof).map_err(|error| Error::NoFinalityProof(in_one_line(&error)))?;
+		let unfinished = || Error::NoFinalityProof("it does not lead to a final block".into());
+		let block = read.target().ok_or_else(unfinished)?.hash();
+		let proven = Arc::new(Proven { proof, block });
+		*last = Some((finalized, proven.clone()));
+		Ok(proven)
 	}
 }
 
 #[async_trait]
 impl<Client> InferenceProofsApiServer for InferenceProofs<Client>
 where
-	Client: HeaderBackend<Block> + ProofProvider<Block> + Send + Sync + 'static,
+	Client: HeaderBackend<Block> + ProofProvider<Block> + ProvideRuntimeApi<Block> + Send + Sync + 'static,
+	Client::Api: InferenceRuntimeApi<Block>,
 {
 	fn get_result_proof(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<ResultProof> {
 		let info = self.client.info();
@@ -64,6 +117,28 @@ where
 			header: header.encode().into(),
 			keys: keys.map(Bytes::from).to_vec(),
 			proof: proof.into_iter_nodes().map(Bytes::from).collect(),
+		})
+	}
+	fn get_receipt(&self, Number(id): Number) -> RpcResult<Receipt> {
+		let info = self.client.info();
+		if (self.is_syncing)() {
+			return Err(Error::Syncing { at: info.best_number }.into());
+		}
+		let proven = self.finality.prove(info.genesis_hash, info.finalized_hash)?;
+		let job = self.client.runtime_api().job(proven.block, id).map_err(Error::from)?;
+		let model = match job {
+			Lookup::Found(JobView { phase: PhaseView::Ended { .. }, model, .. }) => model,
+			Lookup::Found(_) | Lookup::Unknown => return Err(Error::NotFinal(id).into()),
+			Lookup::Pruned => return Err(Error::PrunedJob(id).into()),
+		};
+		let keys = receipt::keys(id, &model);
+		let state = self.client.read_proof(proven.block, &mut keys.iter().map(Vec::as_slice)).map_err(Error::from)?;
+		Ok(Receipt {
+			version: RECEIPT_VERSION,
+			genesis: info.genesis_hash,
+			job: id,
+			finality: proven.proof.clone().into(),
+			state: state.into_iter_nodes().map(Bytes::from).collect(),
 		})
 	}
 }

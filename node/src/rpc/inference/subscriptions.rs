@@ -1,6 +1,6 @@
 //! Jobs, told block by block.
 
-use super::{error::Error, number::Number};
+use super::{error::Error, number::Number, places::Places};
 use crate::inference::IsSyncing;
 use futures::{future::ready, stream, Stream, StreamExt};
 use jsonrpsee::{proc_macros::rpc, PendingSubscriptionSink};
@@ -19,9 +19,6 @@ use sp_api::ProvideRuntimeApi;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
 
-/// Subscriptions of all clients together, each of which asks the runtime at each block.
-const MAX_SUBSCRIPTIONS: usize = 256;
-
 /// What is told as it changes.
 #[rpc(server, namespace = "inference")]
 pub trait InferenceSubscriptionsApi {
@@ -36,14 +33,13 @@ pub struct InferenceSubscriptions<Client> {
 	client: Arc<Client>,
 	is_syncing: IsSyncing,
 	executor: SubscriptionTaskExecutor,
-	/// Counts the subscriptions, each of which has a clone.
-	open: Arc<()>,
+	places: Places,
 }
 
 impl<Client> InferenceSubscriptions<Client> {
 	/// Tells of this chain's.
-	pub fn new(client: Arc<Client>, is_syncing: IsSyncing, executor: SubscriptionTaskExecutor) -> Self {
-		Self { client, is_syncing, executor, open: Arc::default() }
+	pub fn new(client: Arc<Client>, is_syncing: IsSyncing, executor: SubscriptionTaskExecutor, places: Places) -> Self {
+		Self { client, is_syncing, executor, places }
 	}
 }
 
@@ -54,16 +50,16 @@ where
 {
 	fn subscribe_job(&self, pending: PendingSubscriptionSink, Number(id): Number) {
 		let job = self.client.runtime_api().job(self.client.info().finalized_hash, id);
-		let refused = match job {
-			Ok(Lookup::Pruned) => Some(Error::PrunedJob(id)),
-			// The counter itself is one of them.
-			_ if Arc::strong_count(&self.open) > MAX_SUBSCRIPTIONS => Some(Error::TooManySubscriptions),
-			_ => None,
+		let accepted = match job {
+			Ok(Lookup::Pruned) => Err(Error::PrunedJob(id)),
+			_ => self.places.take(),
 		};
-		if let Some(error) = refused {
-			return spawn_subscription_task(&self.executor, async move { pending.reject(error).await });
-		}
-		let place = self.open.clone();
+		let place = match accepted {
+			Ok(place) => place,
+			Err(error) => {
+				return spawn_subscription_task(&self.executor, async move { pending.reject(error).await });
+			}
+		};
 		let updates = updates(self.client.clone(), self.is_syncing.clone(), id);
 		// The place is free again when nobody is told any more.
 		let updates = updates.map(move |update| {

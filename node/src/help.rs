@@ -1,0 +1,67 @@
+//! The help in this chain's own words, where the SDK speaks of other chains and other programs.
+
+use clap::Command;
+
+/// What the SDK's options are said to be here, by their names.
+const WORDS: [(&str, &str); 5] = [
+	(
+		"chain",
+		"The chain: 'testnet' (where none is named), 'local', 'dev', or the file of a chain's specification. It must be one of \
+		 whose genesis you are sure",
+	),
+	(
+		"dev",
+		"Run a chain of one validator on this machine, for trying: as with --chain dev --force-authoring --rpc-cors all --alice \
+		 --tmp, and without looking for other nodes",
+	),
+	(
+		"rpc-external",
+		"Listen for JSON-RPC on all addresses; without it on this machine's own alone. Not for a validator: give such a node no \
+		 keys, and put a proxy with limits before it",
+	),
+	(
+		"offchain-worker",
+		"When to run offchain workers: always, never, or when-authority, as a validator only. One without them answers no job",
+	),
+	(
+		"no-telemetry",
+		"Tell no telemetry server of this node, although the chain's specification names one",
+	),
+];
+
+/// A command, and those below it, with these words.
+pub fn in_own_words(command: Command) -> Command {
+	let command = command.mut_args(|arg| match WORDS.iter().find(|(name, _)| arg.get_long() == Some(name)) {
+		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
+		None => arg,
+	});
+	command.mut_subcommands(in_own_words)
+}
+
+#[cfg(test)]
+mod tests {
+	use crate::cli::Cli;
+	use clap::{Command, CommandFactory};
+	use sc_cli::SubstrateCli;
+
+	fn helps(command: &mut Command, of: &str) -> Vec<(String, String)> {
+		let name = format!("{of} {}", command.get_name());
+		let mut said = vec![(name.clone(), command.render_long_help().to_string())];
+		for below in command.get_subcommands_mut() {
+			said.extend(helps(below, &name));
+		}
+		said
+	}
+
+	#[test]
+	fn no_help_should_speak_of_other_chains_or_programs() {
+		for (name, help) in helps(&mut Cli::setup_command(Cli::command()), "") {
+			let text = help.to_lowercase();
+			for other in
+				["kusama", "westend", "rococo", "parachain", "omni-node", "staging", "substrate.io", "build-spec"]
+			{
+				assert!(!text.contains(other), "{name} speaks of {other}");
+			}
+		}
+	}
+}
