@@ -19,6 +19,7 @@ WEIGHTS_DIR := $(TARGET_DIR)/weights
 AARCH64_DIR := $(TARGET_DIR)/aarch64
 FUZZ_DIR := $(TARGET_DIR)/fuzz
 MUTANTS_DIR := $(TARGET_DIR)/mutants
+PACKAGE_DIR := $(TARGET_DIR)/package
 # What the engine is compared with.
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
@@ -99,6 +100,20 @@ console: setup-tests ## Serve the console, a page to ask from, on this machine u
 release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
 	$(CARGO_ENV) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)
 	@echo $(RELEASE_DIR)/release/sibyl-node
+
+.PHONY: package
+package: release ## Pack the node to publish: a tarball, a Debian package, a Dockerfile
+	@scripts/package.sh $(RELEASE_DIR)/release/sibyl-node $(PACKAGE_DIR)
+
+.PHONY: test-package
+test-package: release ## Try the packages in a fresh Debian, which is booted; needs root
+	@scripts/setup.sh --packaging
+	scripts/test-package.sh $(RELEASE_DIR)/release/sibyl-node
+
+.PHONY: check-alerts
+check-alerts: ## Check the alerts for Prometheus, and what they notice
+	@scripts/setup.sh --packaging
+	scripts/check-alerts.sh
 
 .PHONY: chain-specs
 chain-specs: build ## Make the test network's committed specification again

@@ -5,6 +5,7 @@
 #   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, and numpy
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
+#   scripts/setup.sh --packaging  what packages and alerts are tried with, and not the first
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,13 +42,17 @@ as_root() {
 can_install() { is_debian && { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }; }
 
 apt_updated=
-apt_install() {
+# Says what is missing where it can't be installed.
+apt_update() {
 	can_install || die "missing: $*. Install these by hand (Debian package names), then run this again: this user can't install packages here."
 	say "installing $*"
 	if [ -z "$apt_updated" ]; then
 		as_root apt-get update -qq || die "apt-get update failed; check the network and /etc/apt/sources.list."
 		apt_updated=1
 	fi
+}
+apt_install() {
+	apt_update "$@"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
 		die "apt-get could not install: $*. Its message stands above."
 }
@@ -173,9 +178,34 @@ aarch64() {
 	debian_rust
 }
 
+packaging() {
+	local missing=()
+	have dpkg-shlibdeps || missing+=(dpkg-dev)
+	have mmdebstrap || missing+=(mmdebstrap)
+	have systemd-nspawn || missing+=(systemd-container)
+	have python3 || missing+=(python3)
+	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+	have promtool || promtool_alone
+}
+
+# Installed, the package of Prometheus would start a server.
+promtool_alone() {
+	local folder
+	apt_update prometheus
+	folder=$(mktemp -d)
+	(cd "$folder" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .) ||
+		die "apt-get could not fetch the package prometheus. Its message stands above."
+	as_root install "$folder/usr/bin/promtool" /usr/local/bin/promtool
+	rm -rf "$folder"
+}
+
 case "${1-}" in
 '' | --tests | --bench | --aarch64) ;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --bench | --aarch64]" ;;
+--packaging)
+	packaging
+	exit
+	;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --bench | --aarch64 | --packaging]" ;;
 esac
 system_packages
 rust

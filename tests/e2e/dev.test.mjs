@@ -9,6 +9,9 @@ import { account, SIB } from '../lib/accounts.mjs';
 import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized, waitForFinalizedBlock } from '../lib/chain.mjs';
 import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
+import {
+  alertExpressions, dashboardExpressions, declaredMetrics, documentedMetrics, isSeriesOf, seriesOf, shownMetrics,
+} from '../lib/metrics.mjs';
 import { devNode } from '../lib/node.mjs';
 import { scratch } from '../lib/scratch.mjs';
 
@@ -40,6 +43,26 @@ describe('sibyl-node --dev', () => {
     const { answer, support } = await node.rpc('inference_getResult', job);
     assert.equal(answer.classification.label, 'eng');
     assert.deepEqual(support, { round: 0, seats: 1, agreed: 1, serving: 1 });
+  });
+
+  it('has the metrics that docs/metrics.md names, which are all of its own and all that dashboard and alerts use', async () => {
+    // The seat's events are in final blocks, which the journal reads a moment after who asked.
+    const api = await node.api();
+    await waitForFinalizedBlock(api, 'the seat to be counted', async () => (await node.metrics()).includes('outcome="paid"'));
+    const documented = documentedMetrics();
+    const shown = shownMetrics(await node.metrics());
+    const own = new Set([...declaredMetrics(), ...[...shown.keys()].filter((name) => /^(inference|sibyl)_/.test(name))]);
+    const used = [...dashboardExpressions(), ...alertExpressions()].flatMap(seriesOf);
+    assert.ok(used.includes('inference_seats_total') && used.includes('inference_seconds_bucket'));
+    const ofTheMachine = (name) => name === 'up' || name.startsWith('node_');
+    assert.deepEqual([...own, ...used].filter((name) => !isSeriesOf(name, documented)), [], 'docs/metrics.md lacks them');
+    for (const [name, type] of documented) {
+      if (ofTheMachine(name)) continue;
+      assert.ok(shown.has(name) || own.has(name), `docs/metrics.md names ${name}, which the node does not have`);
+      assert.equal(shown.get(name) ?? type, type, `docs/metrics.md has another type of ${name}`);
+    }
+    const ofOthers = ['inference_ballots_received_total', 'inference_equivocation_reports_total'];
+    assert.deepEqual([...own].filter((name) => !shown.has(name) && !ofOthers.includes(name)), [], 'the node does not show them');
   });
 
   describe('asked from the command line', () => {
