@@ -29,7 +29,7 @@ describe('the client library', () => {
 
   before(async () => {
     await network.start();
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     url = `ws://${network.node('alice').rpcAddress}`;
     sibyl = await connect({ url });
   });
@@ -313,7 +313,7 @@ describe('the client library with a model that generates', GENERATES, () => {
   before(async () => {
     await node.start();
     // A machine with much to do measures the model more than once.
-    await waitUntilServedBy(await node.api(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
+    await waitUntilServedBy(await node.client(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
     sibyl = await connect({ url: `ws://${node.rpcAddress}` });
   });
   after(async () => {
