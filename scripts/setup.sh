@@ -163,8 +163,10 @@ python_client() {
 	[ ! -d "$(echo "$folder"/lib/*/site-packages/substrate_interface-$version.dist-info)" ] || return 0
 	python
 	say "installing Python's substrate-interface $version in $folder"
-	python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "substrate-interface==$version" ||
+	python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "substrate-interface==$version" || {
+		rm -rf "$folder"
 		say "it could not be fetched, so the test of the snippet that asks from Python will be SKIPPED"
+	}
 }
 
 # A C compiler that links, an emulator that runs, and Rust's library or its sources.
