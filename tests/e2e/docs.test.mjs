@@ -1,7 +1,7 @@
 // Every snippet of the documentation is run here against a node, or is listed with the reason why not.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { homedir } from 'node:os';
@@ -24,8 +24,7 @@ import { MINUTES } from '../lib/wait.mjs';
 const TIMEOUT = 3 * MINUTES;
 const LANGUAGE_MODEL = 'smollm2';
 // `scripts/setup.sh --tests` makes it.
-const PYTHON = join(homedir(), '.cache/sibyl/python/bin/python');
-const HAS_PYTHON = existsSync(PYTHON);
+const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/sibyl/venv-tests'), 'bin/python');
 
 const BUILDS = 'builds, or runs all tests';
 const FETCHES = 'fetches packages or models';
@@ -68,10 +67,7 @@ const PRINTS = {
   'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
   'docs/python.md': {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
-    'from substrateinterface import Keypair, SubstrateInterface': {
-      prints: /^\d+ agreed .*'label': 'deu'/,
-      skip: HAS_PYTHON ? undefined : 'substrate-interface is not installed: scripts/setup.sh --tests',
-    },
+    'from substrateinterface import Keypair, SubstrateInterface': { prints: /^\d+ agreed .*'label': 'deu'/ },
   },
   'docs/rpc.md': {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
@@ -185,7 +181,7 @@ describe('the documentation', () => {
 
 const runners = {
   js: (text) => execute(process.execPath, [written('snippet.mjs', text)]),
-  python: (text) => execute(HAS_PYTHON ? PYTHON : 'python3', [written('snippet.py', text)]),
+  python: (text) => execute(PYTHON, [written('snippet.py', text)]),
   sh: (text) => execute('bash', ['-euo', 'pipefail', '-c', text]),
 };
 
