@@ -18,6 +18,7 @@ RELEASE_DIR := $(TARGET_DIR)/metadata-hash
 WEIGHTS_DIR := $(TARGET_DIR)/weights
 AARCH64_DIR := $(TARGET_DIR)/aarch64
 FUZZ_DIR := $(TARGET_DIR)/fuzz
+FOREIGN_DIR := $(TARGET_DIR)/foreign
 MUTANTS_DIR := $(TARGET_DIR)/mutants
 PACKAGE_DIR := $(TARGET_DIR)/package
 # What the engine is compared with.
@@ -68,6 +69,11 @@ simulate: setup ## Run the simulation on many seeds: SEEDS, BLOCKS, or SEED for 
 .PHONY: test-e2e
 test-e2e: setup-tests build ## Run the tests on real nodes only
 	cd tests && SIBYL_NODE=$(NODE) npm test
+
+.PHONY: test-foreign
+test-foreign: setup-tests build ## Ask a node by a client in Rust, over subxt, which takes minutes to build
+	cargo build --locked --release --manifest-path tests/foreign/subxt/Cargo.toml --target-dir $(FOREIGN_DIR)
+	cd tests && SIBYL_NODE=$(NODE) SIBYL_SUBXT=$(FOREIGN_DIR)/release/sibyl-foreign-subxt npm run test-foreign
 
 .PHONY: test-aarch64
 test-aarch64: ## Run the engine's unit tests as AArch64 code, in an emulator

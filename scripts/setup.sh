@@ -2,7 +2,7 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, and numpy
+#   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, numpy and Python's packages
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 #   scripts/setup.sh --packaging  what packages and alerts are tried with, and not the first
@@ -162,6 +162,18 @@ python() {
 		die "Python $MIN_PYTHON or newer is needed, found $(python3 --version): install it from https://www.python.org."
 }
 
+# What Python's snippets in the docs need, in an environment of its own, as tests/e2e/docs.test.mjs knows where it is.
+python_packages() {
+	local wanted=tests/requirements.txt venv=${SIBYL_TESTS_VENV:-$HOME/.cache/sibyl/venv-tests}
+	cmp --quiet "$wanted" "$venv/requirements.txt" && return
+	python
+	say "installing Python's packages for tests"
+	python3 -m venv "$venv" || die "no virtual environment can be made in $venv; Python's message stands above."
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+		die "pip could not install $wanted; its message stands above."
+	cp "$wanted" "$venv/requirements.txt"
+}
+
 # A C compiler that links, an emulator that runs, and Rust's library or its sources.
 aarch64() {
 	local missing=()
@@ -210,6 +222,6 @@ esac
 system_packages
 rust
 wasm_target
-[ "${1-}" != --tests ] || { javascript && pip && numpy; }
+[ "${1-}" != --tests ] || { javascript && pip && numpy && python_packages; }
 [ "${1-}" != --bench ] || python
 [ "${1-}" != --aarch64 ] || aarch64

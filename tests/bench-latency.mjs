@@ -23,7 +23,7 @@ const network = new Network();
 await network.start({ [VALIDATORS[0]]: LOGGING });
 const api = await network.api();
 await fund(clients, account('//Ferdie'));
-await waitUntilServedBy(api, VALIDATORS);
+await waitUntilServedBy(await network.client(), VALIDATORS);
 
 say(`${SPREAD_JOBS} jobs, ${JOBS_PER_BLOCK} a block`);
 const spread = await measured(() => askSpread(SPREAD_JOBS));
@@ -33,13 +33,13 @@ say(`${SPREAD_JOBS} jobs, ${JOBS_PER_BLOCK} a block, without ${VALIDATORS.at(-1)
 await network.node(VALIDATORS.at(-1)).stop();
 const oneStopped = await measured(() => askSpread(SPREAD_JOBS));
 await network.node(VALIDATORS.at(-1)).start();
-await waitUntilServedBy(api, VALIDATORS);
+await waitUntilServedBy(await network.client(), VALIDATORS);
 // Who withholds goes first, since the liar is disabled for it.
 say('a seat of three withholds its reveal, so that the others need a second round');
-const secondRound = await withCulprit(VALIDATORS[1], 'withhold', { Fixed: 3 });
+const secondRound = await withCulprit(VALIDATORS[1], 'withhold', 3);
 say('a liar in a committee of all four, who agree without it');
 // Who is outvoted at once is not paid; only who is found wrong by a second round is charged.
-const oneLiar = await withCulprit(VALIDATORS[2], 'lie', 'All', isOutvoted);
+const oneLiar = await withCulprit(VALIDATORS[2], 'lie', 'all', isOutvoted);
 await network.stop();
 
 const worker = workerTimes(network.node(VALIDATORS[0]).log(), BURST_JOBS);

@@ -1,11 +1,12 @@
 // `make demo BYZANTINE=1`: four validators on this machine, of which one commits and does not reveal, and then another lies.
 // The user gets the right answer or its money; who misbehaved pays, and nobody else. The last line is RESULT {…}.
+import { formatSib } from '@sibyl/client';
+
 import { account } from './lib/accounts.mjs';
 import { accountFor, misbehave } from './lib/byzantine.mjs';
 import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { MODELS_PATH } from './lib/models.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
-import { inSib } from './lib/show.mjs';
 import { showSteps } from './lib/steps.mjs';
 
 const PARTS = 1e9;
@@ -28,9 +29,9 @@ const network = new Network();
 say(`starting four validators: ${VALIDATORS.join(', ')}, all on the same node`);
 const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
 await network.start(Object.fromEntries(args), (name) => say(`  ${name} is up`));
-const api = await network.api();
+const [api, sibyl] = await Promise.all([network.api(), network.client()]);
 say(`they run ${api.runtimeVersion.specName} ${api.runtimeVersion.specVersion}, genesis ${api.genesisHash}`);
-const { number } = await waitUntilServedBy(api, VALIDATORS);
+const { number } = await waitUntilServedBy(sibyl, VALIDATORS);
 say(`#${number}: all four serve ${MODEL}, each with a service bond`);
 
 const requester = account('//Ferdie');
@@ -48,10 +49,9 @@ async function play(title, text, label, { deed, culprit, falseLabel }) {
   say(`${title}; Ferdie asks ${MODEL}, of three seats, which language “${text}” is in`);
   let jobs = 0;
   let shown = Promise.resolve();
-  const start = await api.rpc.chain.getHeader();
   const asked = (job) => {
     jobs += 1;
-    shown = Promise.all([shown, showSteps(api, new Map([[job, text]]), start, say)]);
+    shown = Promise.all([shown, showSteps(job, text, say)]);
   };
   const view = await misbehave(network, { deed, culprit, text, falseLabel, requester, tell: (line) => say(`  ${line}`), asked });
   await shown;
@@ -59,10 +59,10 @@ async function play(title, text, label, { deed, culprit, falseLabel }) {
   const told = await accountFor(api, view, { culprit, requester, label });
   say(`who paid for job ${view.id}:`);
   const { price, charges, pay, slash, wrong, others } = told;
-  say(`  Ferdie: ${inSib(price.quoted)} held, ${inSib(price.refunded)} back`);
-  say(`  ${culprit}: ${inSib(charges)} of its bond (${wrong.faults.join(', ')}), ${inSib(wrong.pay)} earned` +
+  say(`  Ferdie has ${told.answer === null ? 'no answer' : `the answer ${told.answer}`}: ${formatSib(price.quoted)} held, ${formatSib(price.refunded)} back`);
+  say(`  ${culprit}: ${formatSib(charges)} of its bond (${wrong.faults.join(', ')}), ${formatSib(wrong.pay)} earned` +
     `${slash === null ? '' : `; ${slash / PARTS * 100} % of its stake will be slashed`}`);
-  for (const { name, pay: earned } of others) say(`  ${name}: ${inSib(earned)} earned`);
+  for (const { name, pay: earned } of others) say(`  ${name}: ${formatSib(earned)} earned`);
   for (const [claim, holds] of told.claims) say(`  ${holds ? 'yes' : 'NO'}: ${claim}`);
   return {
     deed,
@@ -72,9 +72,9 @@ async function play(title, text, label, { deed, culprit, falseLabel }) {
     answer: told.answer,
     rounds: told.rounds,
     jobs_asked: jobs,
-    charged_sib: inSib(charges),
-    paid_to_seats_sib: inSib(pay),
-    refunded_sib: inSib(price.refunded),
+    charged_sib: formatSib(charges),
+    paid_to_seats_sib: formatSib(pay),
+    refunded_sib: formatSib(price.refunded),
     slashed_percent: slash === null ? 0 : slash / PARTS * 100,
   };
 }

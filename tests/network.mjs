@@ -1,6 +1,6 @@
 // `make network`: four validators on this machine, for playing, until Ctrl-C. Their chain is gone afterwards.
 import { VALIDATORS, Network } from './lib/network.mjs';
-import { MODEL, modelId, waitUntilServedBy } from './lib/inference.mjs';
+import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from './lib/models.mjs';
 
 const say = (line) => console.log(`network: ${line}`);
@@ -12,12 +12,12 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.prependListener(signal, () =
 say(`starting four validators: ${VALIDATORS.join(', ')}`);
 const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
 await network.start(Object.fromEntries(args), (name) => say(`  ${name} is up`));
-const api = await network.api();
-await waitUntilServedBy(api, VALIDATORS);
-say(`all four serve the model ${MODEL}, ${await modelId(api)}`);
+const sibyl = await network.client();
+await waitUntilServedBy(sibyl, VALIDATORS);
+say(`all four serve the model ${MODEL}, ${(await sibyl.model(MODEL)).id}`);
 if (isInstalled('smollm2')) {
-  await waitUntilServedBy(api, VALIDATORS, 'smollm2');
-  say(`and smollm2, ${await modelId(api, 'smollm2')}`);
+  await waitUntilServedBy(sibyl, VALIDATORS, 'smollm2');
+  say(`and smollm2, ${(await sibyl.model('smollm2')).id}`);
 } else say('for one that answers questions: make models');
 for (const node of network.validators) say(`  ${node.name}: http://${node.rpcAddress} and ws://${node.rpcAddress}`);
 const [{ rpcAddress }] = network.validators;

@@ -29,7 +29,7 @@ describe('a network of four validators, one of which misbehaves', () => {
 
   before(async () => {
     await network.start();
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
   });
   after(() => network.stop());
 

@@ -17,6 +17,11 @@ const LANGUAGE_MODEL = 'smollm2';
 const GERMAN = 'Wo ist hier bitte der nächste Bahnhof?';
 const GENERATES = { skip: isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed` };
 
+const VECTOR_MODEL = 'minilm';
+const VECTORS = { skip: isInstalled(VECTOR_MODEL) ? false : `${VECTOR_MODEL} is not installed` };
+/** What a component of a vector has that is 1. */
+const ONE = 32_767;
+
 const hexOf = (text) => Buffer.from(text).toString('hex');
 const isOf = (code) => (error) => error instanceof SibylError && error.code === code && !error.message.includes('\n');
 
@@ -29,7 +34,7 @@ describe('the client library', () => {
 
   before(async () => {
     await network.start();
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     url = `ws://${network.node('alice').rpcAddress}`;
     sibyl = await connect({ url });
   });
@@ -313,7 +318,7 @@ describe('the client library with a model that generates', GENERATES, () => {
   before(async () => {
     await node.start();
     // A machine with much to do measures the model more than once.
-    await waitUntilServedBy(await node.api(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
+    await waitUntilServedBy(await node.client(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
     sibyl = await connect({ url: `ws://${node.rpcAddress}` });
   });
   after(async () => {
@@ -351,6 +356,13 @@ describe('the client library with a model that generates', GENERATES, () => {
     ]);
     const { price } = await sibyl.model(LANGUAGE_MODEL);
     assert.equal(message.perSeat - text.perSeat, 32n * price.unit);
+  });
+
+  it('gives a text’s vector, of length 1, as its proof has it', VECTORS, async () => {
+    await waitUntilServedBy(await node.client(), ['alice'], VECTOR_MODEL, 10 * MINUTES);
+    const { answer: { values } } = await (await sibyl.ask(VECTOR_MODEL, 'The cat sleeps.', { signer })).verify();
+    const length = Math.hypot(...values) / ONE;
+    assert(values.length === 384 && Math.abs(length - 1) < 0.001, `${values.length} values of length ${length}`);
   });
 
   it('chooses, counts and fills a schema', async () => {

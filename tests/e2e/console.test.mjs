@@ -72,7 +72,7 @@ describe('the console', NEEDS_BROWSER, () => {
     const ports = await freePorts(VALIDATORS.length);
     const forBrowsers = VALIDATORS.map((name, at) => [name, ['--listen-addr', `/ip4/127.0.0.1/tcp/${ports[at]}/ws`]]);
     await network.start(Object.fromEntries(forBrowsers));
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     url = `ws://${network.node('alice').rpcAddress}`;
     const ids = await Promise.all(network.validators.map((node) => node.rpc('system_localPeerId')));
     bootNodes = ids.map((id, at) => `/ip4/127.0.0.1/tcp/${ports[at]}/ws/p2p/${id}`);
@@ -315,7 +315,7 @@ describe('the console with a model that generates', GENERATES, () => {
 
   before(async () => {
     await node.start();
-    await waitUntilServedBy(await node.api(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
+    await waitUntilServedBy(await node.client(), ['alice'], LANGUAGE_MODEL, 10 * MINUTES);
     server = await serve();
     browser = await startBrowser();
     page = await Page.open(browser, server.url);

@@ -35,7 +35,7 @@ describe('sibyl-node --dev', () => {
 
   it('answers a job alone, on its one seat', async () => {
     const api = await node.api();
-    await waitUntilServedBy(api, ['alice']);
+    await waitUntilServedBy(await node.client(), ['alice']);
     const job = await ask(api, 'A single validator answers this question.', account('//Ferdie'));
     const view = await waitForEnd(api, job);
     assert.ok(view.phase.asEnded.verdict.isAgreed);
@@ -72,7 +72,7 @@ describe('sibyl-node --dev', () => {
     let job;
 
     it('answers on standard output, and tells the price, the phases and the end beside it', async () => {
-      await waitUntilServedBy(await node.api(), ['alice']);
+      await waitUntilServedBy(await node.client(), ['alice']);
       const { code, stdout, stderr } = await ask('--suri', '//Ferdie', '--yes');
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^deu \(\d+\.\d %\)\n$/);

@@ -24,7 +24,7 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
   before(async () => {
     await network.start(Object.fromEntries(VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]])));
     api = await network.api();
-    await waitUntilServedBy(api, VALIDATORS, LANGUAGE_MODEL, 5 * MINUTES);
+    await waitUntilServedBy(await network.client(), VALIDATORS, LANGUAGE_MODEL, 5 * MINUTES);
   });
   after(() => network.stop());
 

@@ -12,7 +12,7 @@ describe('a network of four validators with a model, under hardship', () => {
   before(async () => {
     await network.start(Object.fromEntries(VALIDATORS.map((name) => [name, RESERVED_ONLY])));
     await connectAll(network.validators);
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
   });
   after(() => network.stop());
 

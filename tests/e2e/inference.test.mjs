@@ -19,7 +19,7 @@ describe('a network of four validators with a model', () => {
   before(async () => {
     const args = VALIDATORS.map((name) => [name, ['--models-path', name === last ? own.folder : MODELS_PATH]]);
     await network.start(Object.fromEntries(args));
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
   });
   after(() => network.stop());
 

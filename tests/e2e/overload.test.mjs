@@ -32,9 +32,9 @@ describe('a network of four validators that somebody tries to keep busy', { skip
     const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
     await network.start(Object.fromEntries(args));
     api = await network.api();
-    await waitUntilServedBy(api, VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     // Four validators measure their pace on one machine, perhaps a busy one.
-    await waitUntilServedBy(api, VALIDATORS, LANGUAGE_MODEL, 5 * MINUTES);
+    await waitUntilServedBy(await network.client(), VALIDATORS, LANGUAGE_MODEL, 5 * MINUTES);
     idle = await quoteOfLargest();
   });
   after(() => network.stop());

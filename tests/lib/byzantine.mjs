@@ -5,7 +5,7 @@ import { hexToU8a, stringToU8a, u8aConcat } from '@polkadot/util';
 import { accountNamed } from './accounts.mjs';
 import { eventsAt } from './chain.mjs';
 import {
-  ask, committeeOf, eventsNamed, eventsOfJob, isDrawn, seatOf, validatorAt, waitForEnd, waitForJob, waitForStoredVote,
+  committeeOf, eventsNamed, eventsOfJob, isDrawn, MODEL, seatOf, validatorAt, waitForEnd, waitForJob, waitForStoredVote,
 } from './inference.mjs';
 import { answer, classification, replaceOutput, takeBack } from './mailbox.mjs';
 import { VALIDATORS } from './network.mjs';
@@ -24,28 +24,27 @@ const BEFORE_THE_DRAW = 2;
 export const DEEDS = { lie: 'Contradicted', withhold: 'Withheld' };
 
 /**
- * Asks, of `Fixed(3)` seats where nothing else is said, until the validator has one and misbehaves in it; resolves when the
+ * Asks, of three seats where nothing else is said, until the validator has one and misbehaves in it; resolves when the
  * job has ended for good. It has misbehaved where it was charged for it, if nothing else is said.
  * @param {Network} network
  * @param {{
  *   deed: keyof typeof DEEDS, culprit: string, text: string, falseLabel: string,
- *   requester: import('@polkadot/keyring/types').KeyringPair, seats?: any, isDone?: (view: any) => boolean | Promise<boolean>,
- *   tell?: (line: string) => void, asked?: (job: number) => void, misbehaved?: (view: any) => Promise<void>,
+ *   requester: import('@polkadot/keyring/types').KeyringPair, seats?: number | 'all', isDone?: (view: any) => boolean | Promise<boolean>,
+ *   tell?: (line: string) => void, asked?: (job: import('@sibyl/client').Job) => void, misbehaved?: (view: any) => Promise<void>,
  * }} what `asked` hears of each job, `misbehaved` is called when the deed is done and the job is still open
  * @returns {Promise<any>} what is known of the job
  */
 export async function misbehave(network, { deed, culprit, text, falseLabel, requester, ...rest }) {
-  const api = await network.api();
-  const { tell = () => {}, asked = () => {}, misbehaved = async () => {}, seats = { Fixed: SEATS } } = rest;
+  const [api, sibyl] = await Promise.all([network.api(), network.client()]);
+  const { tell = () => {}, asked = () => {}, misbehaved = async () => {}, seats = SEATS } = rest;
   const { isDone = (view) => isCharged(api, view, culprit, DEEDS[deed]) } = rest;
   const node = network.node(culprit);
   const output = classification(falseLabel, FALSE_SCORE);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const job = await ask(api, text, requester, { seats, drawDelay: BEFORE_THE_DRAW });
+    const job = await sibyl.ask(MODEL, text, { signer: requester, seats, drawDelay: BEFORE_THE_DRAW });
     asked(job);
-    const { fingerprint } = await waitForJob(api, job, 'to be known', () => true);
-    if (deed === 'lie') await answer(node, fingerprint, output);
-    const view = await waitForJob(api, job, 'to have a committee', isDrawn);
+    if (deed === 'lie') await answer(node, job.fingerprint, output);
+    const view = await waitForJob(api, job.number, 'to have a committee', isDrawn);
     if (seatOf(view, culprit) >= 0) {
       if (deed === 'withhold') await forget(node, view, output);
       tell(deed === 'lie'
@@ -53,10 +52,10 @@ export async function misbehave(network, { deed, culprit, text, falseLabel, requ
         : `${culprit} has committed; its operator makes it forget to what, so that it can't reveal`);
       await misbehaved(view);
     } else {
-      tell(`${culprit} has no seat in job ${job}: its operator can do nothing but wait for another`);
-      if (deed === 'lie') await takeBack(node, fingerprint);
+      tell(`${culprit} has no seat in job ${job.number}: its operator can do nothing but wait for another`);
+      if (deed === 'lie') await takeBack(node, job.fingerprint);
     }
-    const ended = await waitForEnd(api, job);
+    const ended = await waitForEnd(api, job.number);
     if (await isDone(ended)) return ended;
   }
   throw new Error(`${culprit} did not come to ${deed} in ${ATTEMPTS} jobs`);
@@ -70,7 +69,7 @@ export function blocksOf(view) {
 /** Replaces what the seat will reveal, as soon as it is bound to something else. */
 async function forget(node, view, output) {
   const vote = await waitForStoredVote(node, view);
-  const target = { fingerprint: view.fingerprint, draw: committeeOf(view).draw, round: 0 };
+  const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view).draw.toHex(), round: 0 };
   await replaceOutput(node, target, seatOf(view, node.name), vote, output);
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { stringToU8a, u8aToHex } from '@polkadot/util';
+import { decodeAddress } from '@polkadot/util-crypto';
 
 import { accountNamed, SIB } from './accounts.mjs';
 import { eventsAt, submitAndInclude, waitForBestBlock, waitForFinalizedBlock } from './chain.mjs';
@@ -59,18 +60,25 @@ export async function model(api, name = MODEL) {
 export const modelId = async (api, name = MODEL) => (await model(api, name)).id;
 
 /**
- * Waits until just these validators serve a model.
- * @param {Api} api
+ * Waits until just these validators serve a model; returns the block after which they do.
+ * @param {import('@sibyl/client').Sibyl} sibyl
  * @param {string[]} names
  * @param {string} [modelName]
  * @param {number} [timeout]
  */
-export function waitUntilServedBy(api, names, modelName = MODEL, timeout = 3 * MINUTES) {
+export async function waitUntilServedBy(sibyl, names, modelName = MODEL, timeout = 3 * MINUTES) {
   const wanted = names.map((name) => u8aToHex(accountNamed(name).publicKey)).sort();
-  return waitForBestBlock(api, `${modelName} to be served by ${names.join(', ')}`, async ({ hash }) => {
-    const { servedBy } = await model(await api.at(hash), modelName);
-    return servedBy.map((validator) => validator.toHex()).sort().join() === wanted.join();
-  }, timeout);
+  const signal = AbortSignal.timeout(timeout);
+  let serving = [];
+  try {
+    for await (const { best } of sibyl.blocks({ signal })) {
+      serving = (await sibyl.model(modelName)).servedBy.map((address) => u8aToHex(decodeAddress(address))).sort();
+      if (serving.join() === wanted.join()) return best;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Error(`Waited in vain for ${modelName} to be served by ${names.join(', ')}, not by ${serving.join(', ') || 'nobody'}`);
+  }
 }
 
 /**
@@ -248,7 +256,7 @@ export async function waitUntilCommitsAreSent(nodes, view) {
  */
 export async function waitForStoredVote(node, view, round = 0) {
   const seat = seatOf(view, node.name, round);
-  const target = { fingerprint: view.fingerprint, draw: committeeOf(view, round).draw, round };
+  const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view, round).draw.toHex(), round };
   let vote;
   await until(
     `the vote of ${node.name} in job ${view.id}`,

@@ -4,7 +4,7 @@ import { bnToU8a, compactAddLength, hexToU8a, u8aConcat, u8aToHex } from '@polka
 import { blake2AsU8a } from '@polkadot/util-crypto';
 
 /** @typedef {import('./node.mjs').Node} Node */
-/** @typedef {{ fingerprint: import('@polkadot/types/types').Codec, draw: import('@polkadot/types/types').Codec, round: number }} Target a committee */
+/** @typedef {{ fingerprint: string, draw: string, round: number }} Target a committee */
 
 const KIND = 'PERSISTENT';
 const HASH_BYTES = 32;
@@ -40,7 +40,7 @@ export function replaceOutput(node, target, seat, vote, output) {
 /**
  * Answers a job in the place of the node's engine.
  * @param {Node} node
- * @param {{ toU8a(): Uint8Array }} fingerprint
+ * @param {string} fingerprint
  * @param {Uint8Array} output
  */
 export function answer(node, fingerprint, output) {
@@ -52,7 +52,7 @@ export function answer(node, fingerprint, output) {
 /**
  * Takes such an answer back.
  * @param {Node} node
- * @param {{ toU8a(): Uint8Array }} fingerprint
+ * @param {string} fingerprint
  */
 export const takeBack = (node, fingerprint) => node.rpc('offchain_localStorageClear', KIND, responseKey(fingerprint));
 
@@ -70,8 +70,8 @@ export function classification(label, score) {
 }
 
 function voteKey({ fingerprint, draw, round }, seat) {
-  const place = u8aConcat(fingerprint.toU8a(), draw.toU8a(), [round], bnToU8a(seat, { bitLength: 16 }));
+  const place = u8aConcat(fingerprint, draw, [round], bnToU8a(seat, { bitLength: 16 }));
   return u8aToHex(u8aConcat('sibyl/vote/', blake2AsU8a(place, 256)));
 }
 
-const responseKey = (fingerprint) => u8aToHex(u8aConcat('sibyl/response/', fingerprint.toU8a()));
+const responseKey = (fingerprint) => u8aToHex(u8aConcat('sibyl/response/', fingerprint));

@@ -67,9 +67,14 @@ export class Network {
     return VALIDATORS.map((name) => this.node(name));
   }
 
-  /** The API on the first validator. */
+  /** The polkadot.js API on the first validator. */
   api() {
     return this.node(VALIDATORS[0]).api();
+  }
+
+  /** The client library on the first validator. */
+  client() {
+    return this.node(VALIDATORS[0]).client();
   }
 
   #create(name, args) {

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { connect as connectClient } from '@sibyl/client';
+
 import { binary } from './binary.mjs';
 import { connect } from './chain.mjs';
 import { freePorts } from './ports.mjs';
@@ -39,6 +41,7 @@ export class Node {
   #ports;
   #child;
   #api;
+  #client;
 
   /**
    * @param {string} name must be unique in the test process
@@ -85,7 +88,8 @@ export class Node {
   async kill(signal) {
     const child = this.#child;
     await this.#api?.disconnect();
-    this.#api = undefined;
+    await (await this.#client)?.close();
+    this.#api = this.#client = undefined;
     if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
     const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT) });
     child.kill(signal);
@@ -104,6 +108,12 @@ export class Node {
   api() {
     this.#api ??= connect(`ws://${this.rpcAddress}`);
     return this.#api.isReadyOrError;
+  }
+
+  /** The client library on this node: one connection, closed with the node. */
+  client() {
+    this.#client ??= connectClient({ url: `ws://${this.rpcAddress}` });
+    return this.#client;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { u8aEq } from '@polkadot/util';
+import { decodeAddress } from '@polkadot/util-crypto';
 
-import { accountNamed, SIB } from './accounts.mjs';
+import { accountNamed } from './accounts.mjs';
 import { VALIDATORS } from './network.mjs';
 
 const MILLION = 1e6;
@@ -8,38 +9,31 @@ const SHOWN_CHARACTERS = 40;
 const keys = VALIDATORS.map((name) => [name, accountNamed(name).publicKey]);
 const languages = new Intl.DisplayNames(['en'], { type: 'language' });
 
-/** @param {bigint | { toBigInt(): bigint }} amount */
-export const inSib = (amount) => `${Number(typeof amount === 'bigint' ? amount : amount.toBigInt()) / Number(SIB)} SIB`;
-
-/** @param {number | { toNumber(): number }} score in millionths */
-export const percent = (score) => `${(Number(score) / MILLION * 100).toFixed(1)} %`;
+const percent = (millionths) => `${(millionths / MILLION * 100).toFixed(1)} %`;
 
 /** A language code and, where there is one, the language's English name. */
-export function languageName(code) {
+function languageName(code) {
   const name = languages.of(code);
   return name === code ? code : `${code}, ${name}`;
 }
 
-/** An output of the model, as the runtime API shows it. */
-export function verdictOf(output) {
-  if (output.isRefusal) return `the model refuses (${output.asRefusal})`;
-  if (output.asAnswer.isGeneration) return `“${output.asAnswer.asGeneration.text.toUtf8()}”`;
-  if (output.asAnswer.isEmbedding) return `a vector of ${output.asAnswer.asEmbedding.values.length} dimensions`;
-  if (output.asAnswer.isChoice) {
-    const { index, probabilities } = output.asAnswer.asChoice;
-    return `choice ${index} (${probabilities.map(percent).join(', ')})`;
-  }
-  if (output.asAnswer.isNumber) {
-    const { value, decimals } = output.asAnswer.asNumber;
-    return `${value.toNumber() / 10 ** decimals.toNumber()}`;
-  }
-  const { label, scores } = output.asAnswer.asClassification;
-  return `${languageName(label.toUtf8())} (${percent(scores[0].score)})`;
+/**
+ * What a model says, and how likely it is.
+ * @param {import('@sibyl/client').Answer} answer
+ * @param {string[]} [choices] that it had
+ */
+export function show(answer, choices = []) {
+  const { type, label, scores, text, probabilities } = answer;
+  if (type === 'classification') return `${languageName(label)} (${percent(scores[0].score)})`;
+  if (type === 'choice') return `“${text}” (${choices.map((each, at) => `${each} ${percent(probabilities[at])}`).join(', ')})`;
+  if (type === 'embedding') return `a vector of ${answer.values.length} dimensions`;
+  return `“${text}”`;
 }
 
-/** The names of validators, given their accounts; an address where there is none. */
-export function listNames(accounts) {
-  return accounts.map((account) => keys.find(([, key]) => u8aEq(account, key))?.[0] ?? account).join(', ');
+/** A genesis validator's name; the address where it is none. */
+export function nameOf(address) {
+  const key = decodeAddress(address);
+  return keys.find(([, each]) => u8aEq(key, each))?.[0] ?? address;
 }
 
 /** The beginning of a text, on one line. */

@@ -1,59 +1,56 @@
-// What becomes of jobs, told step by step.
-import { bestBlocks } from './blocks.mjs';
-import { eventsAt } from './chain.mjs';
-import { jobAt } from './inference.mjs';
-import { inSib, listNames, shorten, verdictOf } from './show.mjs';
+// What becomes of a job, told step by step.
+import { formatSib } from '@sibyl/client';
+
+import { nameOf, shorten } from './show.mjs';
 
 const ORDINALS = ['first', 'second'];
-const FAULTS = {
-  Withheld: 'committed and did not reveal',
-  Lost: 'revealed what lost',
-  Contradicted: 'said what the second round contradicts',
-};
 
 /**
- * Shows each step of the jobs as its block comes, until all have ended in the best chain.
- * @param {import('@polkadot/api').ApiPromise} api
- * @param {Map<number, string>} jobs their texts, by their numbers
- * @param {import('@polkadot/types/interfaces').Header} start the block before the first that matters
+ * Shows each step of a job as its block comes, until its end is final.
+ * @param {import('@sibyl/client').Job} job
+ * @param {string} text that was asked
  * @param {(line: string) => void} say
+ * @returns {Promise<import('@sibyl/client').JobView>} what is known of it then
  */
-export async function showSteps(api, jobs, start, say) {
-  const open = new Set(jobs.keys());
-  if (open.size === 0) return;
-  for await (const { number, hash } of bestBlocks(api, start)) {
-    const events = await eventsAt(api, hash);
-    for (const [job, text] of jobs) {
-      const ofJob = events.filter(({ section, data }) => section === 'inference' && data.job?.eq(job));
-      for (const step of describe(ofJob, text)) say(`#${number} job ${job}: ${step}`);
-      if ((await jobAt(api, hash, job))?.phase.isEnded) open.delete(job);
-    }
-    if (open.size === 0) return;
+export async function showSteps(job, text, say) {
+  let before;
+  for await (const { block, isFinal, phase, job: view } of job.follow()) {
+    if (isFinal && phase === 'ended') return view;
+    // What is final has been told, or is an end.
+    if (isFinal || view === null) continue;
+    for (const step of stepsBetween(before, view, text)) say(`#${block.number} job ${view.number}: ${step}`);
+    before = view;
   }
 }
 
-/** A job's events of one block, in a line each; those of single seats in one together. */
-function describe(events, text) {
-  const named = (name) => events.filter(({ method }) => method === name).map(({ data }) => data);
-  const seats = (name) => listNames(named(name).map(({ validator }) => validator));
-  const together = (name, what) => (named(name).length > 0 ? [`${what}: ${seats(name)}`] : []);
-  return [
-    ...named('JobSubmitted').map(({ quote }) => `“${shorten(text)}” submitted, ${inSib(quote.total)} held`),
-    ...together('Committed', 'committed'),
-    ...together('Abstained', 'abstained'),
-    ...named('RevealingBegan').map(({ deadline }) => `commits are over; reveals until #${deadline}`),
-    ...together('Revealed', 'revealed'),
-    ...named('Agreed').map(({ output, support }) => `agreed: ${verdictOf(output)}, by ${supportOf(support)}`),
-    ...named('SecondRoundBegan').map(({ isAudit }) =>
-      (isAudit.isTrue ? 'a second round audits the answer' : 'no agreement: a second round is to decide')),
-    ...named('CommitteeDrawn').map(({ seats: members, round, commitDeadline }) =>
-      `${ORDINALS[round]} committee drawn: ${listNames(members)}; commits until #${commitDeadline}`),
-    ...named('SeatCharged').map(({ validator, round, fault, amount }) =>
-      `${listNames([validator])} ${FAULTS[fault.type]} in the ${ORDINALS[round]} committee: ` +
-      `${inSib(amount)} of its service bond are gone`),
-    ...named('Settled').map(({ verdict, paid, refunded, protocolShare }) => `settled (${verdict}): of the price ` +
-      `${inSib(paid)} to seats, ${inSib(protocolShare)} to the protocol, ${inSib(refunded)} back`),
-  ];
+/** What has happened to a job between two views of it, in a line each; seats that did the same in one together. */
+function* stepsBetween(before, view, text) {
+  if (before === undefined) yield `“${shorten(text)}” submitted, ${formatSib(view.quote.total)} held`;
+  yield* together('committed', before, view, ['committed', 'revealed']);
+  yield* together('abstained', before, view, ['abstained']);
+  if (view.phase === 'revealing' && before?.phase !== 'revealing') yield `commits are over; reveals until #${view.deadline}`;
+  yield* together('revealed', before, view, ['revealed']);
+  if (view.agreed && !before?.agreed) yield `agreed, by ${supportOf(view.agreed.support)}`;
+  if (view.audit.status === 'open' && before?.audit.status !== 'open') yield 'a second round audits the answer';
+  if (view.phase === 'pending' && before?.phase === 'revealing') yield 'no agreement: a second round is to decide';
+  for (const { round, seats } of view.committees.slice(before?.committees.length ?? 0)) {
+    yield `${ORDINALS[round]} committee drawn: ${seats.map(({ validator }) => nameOf(validator)).join(', ')}; ` +
+      `commits until #${view.deadline}`;
+  }
+  if (view.settlement && !before?.settlement) {
+    const { paid, refunded, protocolShare } = view.settlement;
+    yield `settled (${view.verdict}): of the price ${formatSib(paid)} to seats, ${formatSib(protocolShare)} to the protocol, ` +
+      `${formatSib(refunded)} back`;
+  }
+}
+
+function* together(what, before, view, votes) {
+  const having = (committee) => committee?.seats.filter(({ vote }) => votes.includes(vote)).map(({ validator }) => validator) ?? [];
+  const names = view.committees.flatMap((committee, round) => {
+    const had = having(before?.committees[round]);
+    return having(committee).filter((validator) => !had.includes(validator)).map(nameOf);
+  });
+  if (names.length > 0) yield `${what}: ${names.join(', ')}`;
 }
 
 /** Of how many seats how many agreed. */

@@ -185,7 +185,7 @@ function answerOf(answer: RawAnswer, format: ChainFormat): Answer {
       return { type: 'generation', text: textOf(text), tokens, finish: camel<'stop' | 'length'>(finish.type) };
     }
     case 'Embedding':
-      return { type: 'embedding', values: answer.value.values };
+      return { type: 'embedding', values: answer.value };
     case 'Choice': {
       const { index, probabilities } = answer.value;
       const text = format.type === 'Choice' ? format.value[index] : undefined;

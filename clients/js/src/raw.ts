@@ -116,7 +116,8 @@ export type RawOutput = Variant<'Answer', RawAnswer> | Variant<'Refusal', Varian
 export type RawAnswer =
   | Variant<'Classification', { label: Uint8Array; scores: { label: Uint8Array; score: number }[] }>
   | Variant<'Generation', { text: Uint8Array; tokens: number[]; finish: Variant<'Stop'> | Variant<'Length'> }>
-  | Variant<'Embedding', { values: number[] }>
+  /** polkadot-api leaves out a struct that has one part alone. */
+  | Variant<'Embedding', number[]>
   | Variant<'Choice', { index: number; probabilities: number[] }>
   | Variant<'Number', { value: bigint; decimals: number }>;
 

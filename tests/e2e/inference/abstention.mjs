@@ -16,7 +16,7 @@ export function abstention(network) {
     const dave = network.node('dave');
     await dave.stop();
     await dave.start('--models', 'none');
-    await waitUntilServedBy(api, VALIDATORS.filter((name) => name !== 'dave'));
+    await waitUntilServedBy(await network.client(), VALIDATORS.filter((name) => name !== 'dave'));
 
     const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
@@ -29,7 +29,7 @@ export function abstention(network) {
     const dave = network.node('dave');
     await dave.stop();
     await dave.start('--inference-job-timeout', '0');
-    await waitUntilServedBy(api, VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
 
     const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);

@@ -39,9 +39,9 @@ export function languageModel(network, own) {
 
     it('is served by those that have it, and by the fourth when it is installed there while the node runs', async () => {
       const api = await network.api();
-      await waitUntilServedBy(api, VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
       own.install();
-      await waitUntilServedBy(api, VALIDATORS, LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS, LANGUAGE_MODEL);
     });
 
     it('answers a question, all four alike', async (test) => {
@@ -144,7 +144,7 @@ export function languageModel(network, own) {
     it('has beside it a model whose vectors all agree on', { skip: skipVectors }, async () => {
       const api = await network.api();
       // The last validator has the language model only.
-      await waitUntilServedBy(api, VALIDATORS.slice(0, -1), VECTOR_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), VECTOR_MODEL);
       const job = await ask(api, FRANCE, requester, { model: VECTOR_MODEL });
       assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
       const { answer: { embedding: { values } } } = await network.validators[0].rpc('inference_getResult', job);
@@ -154,7 +154,7 @@ export function languageModel(network, own) {
 
     it('is withdrawn by a validator whose file is gone', async () => {
       own.remove();
-      await waitUntilServedBy(await network.api(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
     });
   });
 }

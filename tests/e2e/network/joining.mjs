@@ -61,7 +61,7 @@ export function joining(network) {
   const serves = () => it('gets a seat when it has bonded for service, and not before', async () => {
     const api = await network.api();
     const everybody = [...VALIDATORS, NAME];
-    await waitUntilServedBy(api, everybody);
+    await waitUntilServedBy(await network.client(), everybody);
     const quote = async (seats) => api.call.inferenceApi.quote(await modelId(api), seats, utf8(TEXT).length / 2 - 1, 0, 'Text');
     // All that serve would have to sit, and one can't: less would not be all.
     const refused = (await quote('All')).asErr;

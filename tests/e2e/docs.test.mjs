@@ -1,0 +1,238 @@
+// Every snippet of the documentation is run here against a node, or is listed with the reason why not.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { signerFromSecret } from '@sibyl/client';
+import { u8aToHex } from '@polkadot/util';
+
+import { account } from '../lib/accounts.mjs';
+import { binary, runBinary } from '../lib/binary.mjs';
+import { chromium, Page, startBrowser } from '../lib/browser.mjs';
+import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
+import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { devNode } from '../lib/node.mjs';
+import { scratch } from '../lib/scratch.mjs';
+import { REPOSITORY, shapeOf, snippets } from '../lib/snippets.mjs';
+import { MINUTES } from '../lib/wait.mjs';
+
+const TIMEOUT = 3 * MINUTES;
+const LANGUAGE_MODEL = 'smollm2';
+// `scripts/setup.sh --tests` makes it.
+const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/sibyl/venv-tests'), 'bin/python');
+
+const BUILDS = 'builds, or runs all tests';
+const FETCHES = 'fetches packages or models';
+
+/** Why a snippet is not run, by its file and its first line. */
+const NOT_RUN = {
+  'README.md': {
+    'git clone REPOSITORY sibyl && cd sibyl': 'clones, builds, and shows the demo, which tells itself whether it went well',
+    'make test     # everything: sets up, builds, Rust tests, end-to-end tests': BUILDS,
+  },
+  'CONTRIBUTING.md': { 'make build    # sets the machine up and builds; about 25 minutes on two cores the first time': BUILDS },
+  'docs/console.md': { 'make console            # sets up, builds, and serves it on 127.0.0.1; PORT=8000 for that port': 'runs until it is stopped: see console.test.mjs' },
+  'docs/python.md': { 'python3 -m venv venv && venv/bin/pip install substrate-interface==1.8.1': FETCHES },
+  'docs/testing.md': { 'cargo test --release -p sibyl-simulation        # 300 seeds of 100 slots': BUILDS },
+  'docs/validator.md': {
+    'make build': BUILDS,
+    'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: see testnet.test.mjs',
+    'sibyl-node models install all --base-path ~/sibyl     # or smollm2, or minilm': FETCHES,
+    'sibyl-node models bench --base-path ~/sibyl            # or one: models bench smollm2': 'measures for minutes',
+  },
+  'docs/web.md': { 'npm install @sibyl/client polkadot-api esbuild': FETCHES },
+  'clients/js/README.md': { 'npm install @sibyl/client        # from a checkout: npm ci && npm run build --workspace clients/js': FETCHES },
+};
+
+const CLIENT = `import { connect, signerFromSecret } from '@sibyl/client';
+const sibyl = await connect({ url: 'ws://127.0.0.1:9944' });
+`;
+const GENERATES = isInstalled(LANGUAGE_MODEL) ? undefined : `${LANGUAGE_MODEL} is not installed`;
+
+/**
+ * What a snippet prints when all is well, by its file and its first line; around it what its reader has already, and why it
+ * may be left out on this machine.
+ */
+const PRINTS = {
+  'README.md': {
+    "import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';": { prints: /^job \d+\n$/ },
+    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
+  },
+  'docs/formats.md': { '{': { run: answerBySchema, skip: GENERATES } },
+  'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
+  'docs/python.md': {
+    'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
+    'from substrateinterface import Keypair, SubstrateInterface': { prints: /^\d+ agreed .*'label': 'deu'/ },
+  },
+  'docs/rpc.md': {
+    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
+    "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d*\n$/ },
+  },
+  'docs/validator.md': {
+    'sibyl-node key generate-node-key --base-path ~/sibyl --chain testnet': { prints: /12D3Koo/ },
+    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"(keys":"0x|bond":")/ },
+    'sibyl-node models run smollm2 --base-path ~/sibyl --prompt "What is the capital of France?"': { prints: /Paris/, skip: GENERATES },
+  },
+  'clients/js/README.md': {
+    "import { connect, signerFromSecret } from '@sibyl/client';": { prints: /label: 'deu'/ },
+    "import { readFileSync } from 'node:fs';": {
+      before: "import { connect } from '@sibyl/client';\n",
+      behind: 'console.log(sibyl.source, (await sibyl.models()).length);\nawait sibyl.close();\n',
+      prints: /^light client [1-9]\n$/,
+    },
+    'for await (const { phase, block, isFinal, seats } of job.follow()) {': {
+      before: `${CLIENT}const job = await sibyl.ask('common-lingua', 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') });\n`,
+      behind: 'await sibyl.close();\n',
+      prints: /^#\d+ pending, 0 of 0 seats\n[^]*#\d+ ended, 1 of 1 seats, final\n$/,
+    },
+  },
+};
+
+/** Of these, all snippets together are one program: `builds` it. */
+const PAGE = 'docs/web.md';
+/** These stand in a program of their own, which `make test-foreign` runs. */
+const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/subxt/src/main.rs' };
+
+const folder = scratch('docs');
+const NEEDS_BROWSER = { skip: chromium() === undefined ? 'there is no chromium on PATH' : false };
+
+describe('the documentation', () => {
+  const node = devNode();
+  const all = snippets();
+  let replacements;
+
+  before(async () => {
+    symlinkSync(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'));
+    symlinkSync(binary(), join(folder, 'sibyl-node'));
+    await runBinary('export-chain-spec', '--chain', 'dev', '--raw', '--output', join(folder, 'local.json'));
+    await node.start();
+    const sibyl = await node.client();
+    await waitUntilServedBy(sibyl, ['alice']);
+    const alice = account('//Alice');
+    replacements = {
+      '127.0.0.1:9944': node.rpcAddress,
+      '/ip4/127.0.0.1/tcp/30333/p2p/12D3…': await node.address(),
+      '0xMODEL_ID': (await sibyl.model(MODEL)).id,
+      '0xPUBLIC_KEY': u8aToHex(alice.publicKey),
+      YOUR_ADDRESS: alice.address,
+      '--base-path ~/sibyl --prompt': `--models-path ${MODELS_PATH} --prompt`,
+    };
+    // Job 0, of which snippets read.
+    await (await sibyl.ask(MODEL, 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') })).result();
+  });
+  after(() => node.stop());
+
+  const adapted = (text) => Object.entries(replacements).reduce((whole, [from, to]) => whole.replaceAll(from, to), text);
+
+  it('has no snippet that is neither run nor listed, and lists none that there is not', () => {
+    const known = ({ file, first, language }) => file === PAGE || language in PARTS_OF || language === 'json' ||
+      first in (PRINTS[file] ?? {});
+    const listed = ({ file, first }) => first in (NOT_RUN[file] ?? {});
+    const unlisted = all.filter((each) => !known(each) && !listed(each)).map(({ file, first }) => `${file}: ${first}`);
+    assert.deepEqual(unlisted, []);
+    const names = new Set(all.map(({ file, first }) => `${file}: ${first}`));
+    const stale = [NOT_RUN, PRINTS].flatMap((table) => Object.entries(table))
+      .flatMap(([file, lines]) => Object.keys(lines).map((first) => `${file}: ${first}`))
+      .filter((name) => !names.has(name));
+    assert.deepEqual(stale, []);
+  });
+
+  let reply;
+  for (const snippet of all.filter(({ file, first }) => file !== PAGE && !(first in (NOT_RUN[file] ?? {})))) {
+    const { file, language, text, first } = snippet;
+    const { before: prelude = '', behind = '', prints, run, skip } = PRINTS[file]?.[first] ?? {};
+
+    it(`${file} (${language}): ${first}`, { skip }, async () => {
+      if (run !== undefined) return run(text);
+      if (language in PARTS_OF) return assertStandsIn(PARTS_OF[language], text);
+      // What stands behind a request is what it is answered.
+      if (language === 'json') return assert.deepEqual(shapeOf(JSON.parse(text.replaceAll('\n', ''))), shapeOf(JSON.parse(reply)));
+      const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));
+      assert.match(stdout + (language === 'sh' ? stderr : ''), prints);
+      reply = stdout;
+    });
+  }
+
+  it(`${PAGE}: is a page that asks by a wallet, and shows the answer`, NEEDS_BROWSER, async () => {
+    const [html, js, , bundle] = all.filter(({ file }) => file === PAGE);
+    writeFileSync(join(folder, 'index.html'), html.text);
+    writeFileSync(join(folder, 'page.js'), adapted(js.text));
+    await runners.sh(bundle.text);
+    const browser = await startBrowser();
+    const { url, stop } = await serve(folder);
+    try {
+      const { registry } = await node.api();
+      const sign = (payload) => registry.createType('ExtrinsicPayload', payload, { version: payload.version }).sign(account('//Ferdie')).signature;
+      const page = await Page.open(browser, url, injectWallet, { sign });
+      await page.press('button');
+      const said = await page.until('pre', /\n[a-z]{3}\n$/);
+      assert.match(said, /^costs 0\.\d+ SIB at most\n(#\d+ [a-z]+, \d of \d seats\n)+deu\n$/);
+    } finally {
+      await browser.close();
+      stop();
+    }
+  });
+});
+
+const runners = {
+  js: (text) => execute(process.execPath, [written('snippet.mjs', text)]),
+  python: (text) => execute(PYTHON, [written('snippet.py', text)]),
+  sh: (text) => execute('bash', ['-euo', 'pipefail', '-c', text]),
+};
+
+function written(name, text) {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Runs a program in the folder, whose home is there as well; rejects when it fails. */
+function execute(program, args) {
+  const home = join(folder, 'home');
+  mkdirSync(home, { recursive: true });
+  const path = `${folder}${delimiter}${process.env.PATH}`;
+  const options = { cwd: folder, timeout: TIMEOUT, env: { ...process.env, PATH: path, HOME: home } };
+  return new Promise((resolve, reject) => {
+    execFile(program, args, options, (error, stdout, stderr) => (error ? reject(new Error(`${stdout}${stderr}`, { cause: error })) : resolve({ stdout, stderr })));
+  });
+}
+
+/** Whether each paragraph of a snippet stands in a file. */
+function assertStandsIn(file, text) {
+  const whole = readFileSync(join(REPOSITORY, file), 'utf8');
+  for (const part of text.trimEnd().split('\n\n')) assert.ok(whole.includes(`${part}\n`), `${file} has not:\n${part}`);
+}
+
+/** What a schema is for: a model's answer is of it. */
+async function answerBySchema(schema) {
+  const file = written('schema.json', schema);
+  const question = ['--prompt', 'Which is the capital of France?', '--max-tokens', '64'];
+  const answer = await runBinary('models', 'run', LANGUAGE_MODEL, '--models-path', MODELS_PATH, '--json-schema', file, ...question);
+  assert.deepEqual(Object.keys(JSON.parse(answer)), Object.keys(JSON.parse(schema).properties));
+}
+
+async function serve(root) {
+  const server = createServer(({ url }, response) => {
+    const name = url === '/bundle.js' ? 'bundle.js' : 'index.html';
+    response.writeHead(200, { 'content-type': name.endsWith('js') ? 'text/javascript' : 'text/html' }).end(readFileSync(join(root, name)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+}
+
+/** Runs in the page: a wallet with one account, whose key this process has. */
+function injectWallet() {
+  const accounts = [{ address: '5CiPPseXPECbkjWCa6MnjNokrgYjMqmKndv2rSnekmSK2DjL', type: 'sr25519' }];
+  const signPayload = async (payload) => ({ id: 1, signature: await window.sign(payload) });
+  const enable = async () => ({
+    accounts: { get: async () => accounts, subscribe: (told) => { told(accounts); return () => {}; } },
+    signer: { signPayload, signRaw: signPayload },
+  });
+  window.injectedWeb3 = { test: { version: '1', enable } };
+}
