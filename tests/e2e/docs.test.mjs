@@ -69,6 +69,11 @@ const PRINTS = {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
     'from substrateinterface import Keypair, SubstrateInterface': { prints: /^\d+ agreed .*'label': 'deu'/ },
   },
+  'docs/receipts.md': {
+    "sibyl-node ask 'Wo ist der Bahnhof?' --model common-lingua --suri //Alice --yes --receipt job.json": {
+      prints: /^answer +deu .*\nrun here +the same \d+ bytes$/m,
+    },
+  },
   'docs/rpc.md': {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
     "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d*\n$/ },
@@ -120,6 +125,8 @@ describe('the documentation', () => {
       '0xMODEL_ID': (await sibyl.model(MODEL)).id,
       '0xPUBLIC_KEY': u8aToHex(alice.publicKey),
       YOUR_ADDRESS: alice.address,
+      'sibyl-node receipt 0': `sibyl-node receipt 0 --url ws://${node.rpcAddress}`,
+      "sibyl-node ask 'Wo": `sibyl-node ask --url ws://${node.rpcAddress} 'Wo`,
       '--base-path ~/sibyl --prompt': `--models-path ${MODELS_PATH} --prompt`,
     };
     // Job 0, of which snippets read.
