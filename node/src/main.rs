@@ -9,6 +9,11 @@ mod models;
 mod rpc;
 mod service;
 
+/// The program's version.
+fn version() -> String {
+	env!("CARGO_PKG_VERSION").into()
+}
+
 fn main() -> std::process::ExitCode {
 	match command::run() {
 		Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! What became of this validator's seats, told by final blocks: a line for each job that it sat in and for each change of
 //! its place in the set, at the usual level; each step of a seat at the level `debug`.
 
-use super::{metrics::Metrics, IsSyncing};
+use super::{insight::Insight, metrics::Metrics, IsSyncing};
 use codec::Decode;
 use frame_support::storage::storage_prefix;
 use futures::StreamExt;
@@ -37,6 +37,7 @@ pub struct Journal<Client, Database> {
 	keystore: KeystorePtr,
 	metrics: Metrics,
 	is_syncing: IsSyncing,
+	insight: Insight,
 	entries: Entries,
 	_database: PhantomData<Database>,
 }
@@ -52,9 +53,15 @@ where
 	Client::Api: InferenceApi<Block>,
 {
 	/// A journal of what the chain does with the validator whose inference key the keystore has.
-	pub fn new(client: Arc<Client>, keystore: KeystorePtr, metrics: Metrics, is_syncing: IsSyncing) -> Self {
+	pub fn new(
+		client: Arc<Client>,
+		keystore: KeystorePtr,
+		metrics: Metrics,
+		is_syncing: IsSyncing,
+		insight: Insight,
+	) -> Self {
 		let entries = Entries::default();
-		Self { client, keystore, metrics, is_syncing, entries, _database: PhantomData }
+		Self { client, keystore, metrics, is_syncing, insight, entries, _database: PhantomData }
 	}
 
 	/// Tells, as long as blocks become final.
@@ -85,6 +92,9 @@ where
 			if let Some(outcome) = told.outcome {
 				self.metrics.seats.with_label_values(&[outcome]).inc();
 			}
+			if let Some((_, line)) = told.line.as_ref().filter(|_| told.is_fault) {
+				self.insight.fault(line.trim_start_matches("🔮 "));
+			}
 			match told.line {
 				Some((log::Level::Debug, line)) => log::debug!(target: LOG_TARGET, "{line}"),
 				Some((_, line)) => log::info!(target: LOG_TARGET, "{line}"),
@@ -110,11 +120,17 @@ where
 struct Told {
 	line: Option<(log::Level, String)>,
 	outcome: Option<&'static str>,
+	/// Whether the operator should know of it for longer.
+	is_fault: bool,
 }
 
 impl Told {
+	fn line(line: String) -> Self {
+		Self { line: Some((log::Level::Info, line)), ..Self::default() }
+	}
+
 	fn step(outcome: &'static str, line: String) -> Self {
-		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome) }
+		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome), is_fault: false }
 	}
 }
 
@@ -161,17 +177,13 @@ impl Entries {
 	fn note(&mut self, event: RuntimeEvent) -> Told {
 		match event {
 			RuntimeEvent::Inference(event) => self.note_inference(event),
-			RuntimeEvent::Staking(pallet_staking::Event::EraPaid { era_index, .. }) if self.is_elected => Told {
-				line: Some((
-					log::Level::Info,
-					format!("💰 Era {era_index} is over: its rewards are there once staking.payoutStakers is called, within 84 eras"),
-				)),
-				outcome: None,
-			},
+			RuntimeEvent::Staking(pallet_staking::Event::EraPaid { era_index, .. }) if self.is_elected => Told::line(
+				format!("💰 Era {era_index} is over: its rewards are paid once somebody calls for them, within 84 eras, as 'sibyl-node validator payout' does"),
+			),
 			RuntimeEvent::Staking(pallet_staking::Event::Rewarded { stash, amount, .. })
 				if self.ours.contains(&stash) =>
 			{
-				Told { line: Some((log::Level::Info, format!("💰 {} of staking rewards", sib(amount)))), outcome: None }
+				Told::line(format!("💰 {} of staking rewards", sib(amount)))
 			}
 			_ => Told::default(),
 		}
@@ -213,17 +225,14 @@ impl Entries {
 				Told::step("charged", format!("Job {job}: charged {}", sib(amount)))
 			}
 			Event::Settled { job, .. } => {
-				let line =
-					self.awaited.remove(&job).map(|seat| (log::Level::Info, format!("🔮 Job {job}: {}", seat.end())));
-				Told { line, outcome: None }
+				let Some(seat) = self.awaited.remove(&job) else { return Told::default() };
+				let is_fault = seat.fault.is_some() || !seat.has_committed && seat.abstained.is_none();
+				Told { is_fault, ..Told::line(format!("🔮 Job {job}: {}", seat.end())) }
 			}
-			Event::Unresponsive { validator } if self.ours.contains(&validator) => Told {
-				line: Some((
-					log::Level::Info,
-					"🔮 Too many seats missed in a row: none until this node attests again".into(),
-				)),
-				outcome: None,
-			},
+			Event::Unresponsive { validator } if self.ours.contains(&validator) => {
+				let line = "🔮 Too many seats missed in a row: none until this node attests again";
+				Told { is_fault: true, ..Told::line(line.into()) }
+			}
 			_ => Told::default(),
 		}
 	}
@@ -318,9 +327,13 @@ mod tests {
 		entries.note_inference(Event::Revealed { job: JOB, round: 0, seat: 1, validator, output_hash });
 	}
 
-	fn settled(entries: &mut Entries) -> Option<String> {
+	fn settled_as(entries: &mut Entries) -> Told {
 		let event = Event::Settled { job: JOB, verdict: Verdict::Agreed, paid: 1, refunded: 2, protocol_share: 3 };
-		entries.note_inference(event).line.map(|(level, line)| {
+		entries.note_inference(event)
+	}
+
+	fn settled(entries: &mut Entries) -> Option<String> {
+		settled_as(entries).line.map(|(level, line)| {
 			assert_eq!(level, log::Level::Info);
 			line
 		})
@@ -366,6 +379,26 @@ mod tests {
 			entries.note_inference(Event::SeatCharged { job: JOB, round: 0, seat: 1, validator, fault, amount });
 		};
 		assert_eq!(end(&charged), "🔮 Job 7: not paid, since it committed and did not reveal in time; charged 1 SIB");
+	}
+
+	#[test]
+	fn a_seat_that_did_nothing_or_was_charged_is_a_fault_and_one_that_voted_is_none() {
+		let is_fault = |steps: &dyn Fn(&mut Entries)| {
+			let mut entries = entries();
+			drawn(&mut entries);
+			steps(&mut entries);
+			settled_as(&mut entries).is_fault
+		};
+		assert!(is_fault(&|_| ()));
+		assert!(!is_fault(&|entries| {
+			committed(entries);
+			revealed(entries);
+		}));
+		assert!(is_fault(&|entries| {
+			committed(entries);
+			let (validator, fault, amount) = (account(1), Fault::Lost, SIB);
+			entries.note_inference(Event::SeatCharged { job: JOB, round: 0, seat: 1, validator, fault, amount });
+		}));
 	}
 
 	#[test]

@@ -5,8 +5,8 @@ pub mod inference;
 use crate::inference::IsSyncing;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
-	Inference, InferenceApiServer, InferenceProofs, InferenceProofsApiServer, InferenceSubscriptions,
-	InferenceSubscriptionsApiServer,
+	Inference, InferenceApiServer, InferenceNode, InferenceNodeApiServer, InferenceProofs, InferenceProofsApiServer,
+	InferenceSubscriptions, InferenceSubscriptionsApiServer, Started,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -60,20 +60,23 @@ pub struct Deps {
 	pub grandpa: GrandpaDeps,
 	/// Whether the node is far from the newest block.
 	pub is_syncing: IsSyncing,
+	/// What the node was started as.
+	pub started: Started,
 	/// Runs subscriptions.
 	pub executor: SubscriptionTaskExecutor,
 }
 
 /// All of this node's own methods.
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
-	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, is_syncing, executor } = deps;
+	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, is_syncing, started, executor } = deps;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
 		module.merge(InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone()).into_rpc())?;
-		module.merge(InferenceProofs::new(client.clone(), is_syncing).into_rpc())?;
+		module.merge(InferenceProofs::new(client.clone(), is_syncing.clone()).into_rpc())?;
+		module.merge(InferenceNode::new(client.clone(), is_syncing, started).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

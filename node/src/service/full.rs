@@ -7,14 +7,19 @@ use super::{
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
 	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
-use crate::{cli::InferenceParams, error::Error, inference::pool::SharedPool, rpc};
+use crate::{
+	cli::InferenceParams,
+	error::Error,
+	inference::{insight::Insight, pool::SharedPool},
+	rpc,
+};
 use futures::StreamExt;
 use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::SharedVoterState;
 use sc_network::{
 	config::{FullNetworkConfiguration, NetworkBackendType},
-	service::traits::{NetworkBackend, NetworkService},
+	service::traits::{NetworkBackend, NetworkPeers, NetworkService},
 	Event, NotificationService,
 };
 use sc_network_sync::SyncingService;
@@ -153,7 +158,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
 
 	let voter_state = SharedVoterState::empty();
-	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone());
+	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone(), plan.insight());
 	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
 		config,
 		client: client.clone(),
@@ -218,6 +223,7 @@ fn rpc_builder(
 	grandpa_link: &GrandpaLink,
 	worker: BabeWorkerHandle<Block>,
 	voter_state: SharedVoterState,
+	insight: Insight,
 ) -> RpcBuilder {
 	let authority_set = grandpa_link.shared_authority_set().clone();
 	let grandpa = rpc::GrandpaDeps {
@@ -233,6 +239,14 @@ fn rpc_builder(
 	let (client, pool, select_chain) = (node.client.clone(), node.pool.clone(), node.select_chain.clone());
 	let chain_spec = config.chain_spec.cloned_box();
 	let is_syncing = inference::is_syncing(node);
+	let network = node.network.clone();
+	let started = rpc::inference::Started {
+		chain: chain_spec.name().into(),
+		is_validator: config.role.is_authority(),
+		keystore: node.keystore.clone(),
+		peers: Arc::new(move || network.sync_num_connected()),
+		insight,
+	};
 	Box::new(move |executor| {
 		rpc::module(rpc::Deps {
 			client: client.clone(),
@@ -242,6 +256,7 @@ fn rpc_builder(
 			babe: babe.clone(),
 			grandpa: grandpa.clone(),
 			is_syncing: is_syncing.clone(),
+			started: started.clone(),
 			executor,
 		})
 	})

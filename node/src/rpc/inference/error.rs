@@ -104,6 +104,9 @@ pub enum Error {
 		/// Its best block.
 		at: BlockNumber,
 	},
+	/// The node holds no seats.
+	#[error("this node is no validator, so it has nothing to drain: start it with --validator")]
+	NotValidator,
 	/// The block's runtime gave no answer.
 	#[error("the runtime gave no answer at this block, whose state this node may not keep (see --state-pruning): {0}")]
 	RuntimeFailed(String),
@@ -133,6 +136,7 @@ impl Error {
 			Self::FormatNotOfTask => 10017,
 			Self::Syncing { .. } => 10018,
 			Self::TooManySubscriptions => 10019,
+			Self::NotValidator => 10020,
 		}
 	}
 
@@ -158,6 +162,7 @@ impl Error {
 			Self::UnknownBlock(_) => "UnknownBlock",
 			Self::Syncing { .. } => "Syncing",
 			Self::TooManySubscriptions => "TooManySubscriptions",
+			Self::NotValidator => "NotValidator",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

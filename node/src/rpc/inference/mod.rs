@@ -4,12 +4,14 @@
 
 mod error;
 mod listing;
+mod node;
 mod number;
 mod proofs;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use node::{InferenceNode, InferenceNodeApiServer, Started};
 pub use proofs::{InferenceProofs, InferenceProofsApiServer};
 pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
 
