@@ -2,7 +2,7 @@
 
 use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
 use clap::Parser;
-use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand};
+use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
@@ -93,6 +93,13 @@ pub enum Subcommand {
 
 	/// Print a job's answer.
 	Result(ResultCommand),
+
+	/// Say how a node is, and whether it does a validator's work; fails where it does not.
+	Status(StatusCommand),
+
+	/// Make a running node a validator, look after its keys and rewards, take it out of service.
+	#[command(subcommand)]
+	Validator(Box<ValidatorCommand>),
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),

@@ -22,7 +22,7 @@ impl SubstrateCli for Cli {
 	}
 
 	fn impl_version() -> String {
-		env!("CARGO_PKG_VERSION").into()
+		crate::version()
 	}
 
 	fn description() -> String {
@@ -88,6 +88,8 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::Jobs(command)) => ask(command.run()),
 		Some(Subcommand::Job(command)) => ask(command.run()),
 		Some(Subcommand::Result(command)) => ask(command.run()),
+		Some(Subcommand::Status(command)) => ask(command.run()),
+		Some(Subcommand::Validator(command)) => ask(command.run()),
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),

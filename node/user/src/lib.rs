@@ -7,7 +7,9 @@ mod format;
 mod input;
 mod reading;
 mod show;
+mod status;
 mod submission;
+mod validator;
 
 pub use ask::AskCommand;
 pub use error::{Error, InputError};
@@ -15,6 +17,8 @@ pub use format::FormatOptions;
 pub use input::InputOptions;
 pub use reading::{JobCommand, JobsCommand, ResultCommand};
 pub use show::sib;
+pub use status::StatusCommand;
+pub use validator::{ValidatorCommand, ValidatorError};
 
 use connection::Connection;
 
