@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
+use crate::{inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand};
 use clap::Parser;
 use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand};
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ pub struct InferenceParams {
 pub enum Subcommand {
 	/// Make, inspect and insert keys.
 	#[command(subcommand)]
-	Key(sc_cli::KeySubcommand),
+	Key(KeyCommand),
 
 	/// Write out a chain's specification.
 	ExportChainSpec(sc_cli::ExportChainSpecCmd),

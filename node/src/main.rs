@@ -5,13 +5,15 @@ mod cli;
 mod command;
 mod error;
 mod inference;
+mod keys;
 mod models;
 mod rpc;
 mod service;
 
-/// The program's version.
+/// The program's version, with the commit where the build was told it (`SIBYL_COMMIT`): it needs no git.
 fn version() -> String {
-	env!("CARGO_PKG_VERSION").into()
+	let version = env!("CARGO_PKG_VERSION");
+	option_env!("SIBYL_COMMIT").map_or_else(|| version.into(), |commit| format!("{version}-{commit}"))
 }
 
 fn main() -> std::process::ExitCode {

@@ -151,6 +151,8 @@ struct Entries {
 	/// The accounts whose key this node has, or had.
 	ours: BTreeSet<AccountId>,
 	is_elected: bool,
+	/// The inference keys that the last session had of this node.
+	keys: Vec<Vec<u8>>,
 	awaited: BTreeMap<JobId, Seat>,
 }
 
@@ -161,6 +163,8 @@ impl Entries {
 		let ours: Vec<_> = set.members.iter().filter(|(_, key)| has(key.as_slice())).collect();
 		let was_elected = self.is_elected;
 		self.is_elected = !ours.is_empty();
+		let keys = ours.iter().map(|(_, key)| key.as_slice().to_vec()).collect();
+		let had = std::mem::replace(&mut self.keys, keys);
 		self.ours.extend(ours.iter().map(|(account, _)| account.clone()));
 		match (was_elected, self.is_elected) {
 			(false, true) => {
@@ -169,6 +173,9 @@ impl Entries {
 			}
 			(true, false) => Some(format!(
 				"🔑 Session {session}: no longer elected, or its keys are not in use: no block, vote or seat is this node's"
+			)),
+			(true, true) if had != self.keys => Some(format!(
+				"🔑 Session {session}: new session keys are in use; earlier ones may go two sessions later"
 			)),
 			_ => None,
 		}
@@ -409,6 +416,16 @@ mod tests {
 		let event = Event::CommitteeDrawn { job: JOB, round: 0, draw, session, seats, commit_deadline: 20 };
 		assert_eq!(entries.note_inference(event), Told::default());
 		assert_eq!(settled(&mut entries), None);
+	}
+
+	#[test]
+	fn new_keys_are_told_of_when_they_come_into_use() {
+		let mut entries = entries();
+		let mut set = key_set(6, 4);
+		assert_eq!(entries.look_at_session(&set, |key| key == set.members[1].1.as_slice()), None);
+		set.members[1].1 = set.members[3].1.clone();
+		let line = entries.look_at_session(&set, |key| key == set.members[1].1.as_slice()).expect("it is news");
+		assert!(line.contains("Session 6: new session keys are in use"), "{line}");
 	}
 
 	#[test]

@@ -1,9 +1,10 @@
 //! The running node.
 
 use super::{
-	equivocation,
+	clock::WatchedQueue,
+	equivocation, farewell,
 	inference::{self, EnginePlan, VoteProtocol, Votes},
-	inherents,
+	inherents, lonely,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
 	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
@@ -14,6 +15,7 @@ use crate::{
 	rpc,
 };
 use futures::StreamExt;
+use sc_chain_spec::ChainType;
 use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::SharedVoterState;
@@ -127,7 +129,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 			transaction_pool: pool.clone(),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
-			import_queue,
+			import_queue: WatchedQueue::new(import_queue),
 			block_announce_validator_builder: None,
 			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs)),
 			block_relay: None,
@@ -153,6 +155,8 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	let role = config.role;
 	let force_authoring = config.force_authoring;
 	let name = config.network.node_name.clone();
+	let bootnodes = config.network.boot_nodes.iter().map(ToString::to_string).collect();
+	let expects_peers = config.chain_spec.chain_type() != ChainType::Development;
 	let address_cache = config.network.net_config_path.clone();
 	let public_addresses = config.network.public_addresses.clone();
 	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
@@ -174,6 +178,12 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 		telemetry: telemetry.as_mut(),
 		tracing_execute_block: None,
 	})?;
+	task_manager.spawn_handle().spawn("farewell", None, farewell::say_why());
+	if expects_peers {
+		let network = node.network.clone();
+		let peers = move || network.sync_num_connected();
+		task_manager.spawn_handle().spawn("lonely", Some("networking"), lonely::warn(peers, bootnodes, node.genesis));
+	}
 	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
 
 	inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
