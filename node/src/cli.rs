@@ -1,8 +1,8 @@
 //! The command line.
 
-use crate::{inference::engine_params::EngineParams, models::ModelsCommand, receipt::VerifyCommand};
+use crate::{inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand, receipt::VerifyCommand};
 use clap::Parser;
-use sibyl_user::{AskCommand, JobCommand, JobsCommand, ReceiptCommand, ResultCommand};
+use sibyl_user::{AskCommand, JobCommand, JobsCommand, ReceiptCommand, ResultCommand, StatusCommand, ValidatorCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
@@ -60,7 +60,7 @@ pub struct InferenceParams {
 pub enum Subcommand {
 	/// Make, inspect and insert keys.
 	#[command(subcommand)]
-	Key(sc_cli::KeySubcommand),
+	Key(KeyCommand),
 
 	/// Write out a chain's specification.
 	ExportChainSpec(sc_cli::ExportChainSpecCmd),
@@ -100,6 +100,13 @@ pub enum Subcommand {
 
 	/// Check a receipt, trusting the chain's first validators and no node, and run the model again on this machine.
 	Verify(VerifyCommand),
+
+	/// Say how a node is, and whether it does a validator's work; fails where it does not.
+	Status(StatusCommand),
+
+	/// Make a running node a validator, look after its keys and rewards, take it out of service.
+	#[command(subcommand)]
+	Validator(Box<ValidatorCommand>),
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),

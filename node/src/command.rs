@@ -5,7 +5,7 @@ use crate::{
 	cli::{Cli, Subcommand},
 	error::Error,
 	help::in_own_words,
-	service::{self, new_partial},
+	service::{self, new_partial, FullPool},
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
@@ -17,6 +17,7 @@ use std::{
 	future::Future,
 	io::Write,
 	path::{Path, PathBuf},
+	sync::Arc,
 };
 
 impl SubstrateCli for Cli {
@@ -25,7 +26,7 @@ impl SubstrateCli for Cli {
 	}
 
 	fn impl_version() -> String {
-		env!("CARGO_PKG_VERSION").into()
+		crate::version()
 	}
 
 	fn description() -> String {
@@ -64,12 +65,16 @@ impl SubstrateCli for Cli {
 
 /// Does what the command line says.
 pub fn run() -> Result<(), Error> {
+	run_command().map_err(Error::explained)
+}
+
+fn run_command() -> Result<(), Error> {
 	// JSON-RPC takes and gives addresses in the chain's own format.
 	set_default_ss58_version(Ss58AddressFormat::custom(SS58_PREFIX));
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => run_node(&cli),
-		Some(Subcommand::Key(command)) => Ok(command.run(&cli)?),
+		Some(Subcommand::Key(command)) => command.run(&cli),
 		Some(Subcommand::ExportChainSpec(command)) => {
 			let spec = cli.load_spec(&command.chain).map_err(sc_cli::Error::Input)?;
 			Ok(command.run(spec)?)
@@ -77,22 +82,26 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::CheckBlock(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let check = command.run(node.client, node.import_queue);
-			Ok((async { Ok(check.await?) }, node.task_manager))
+			let pool = node.pool;
+			Ok((with(pool, async { Ok(check.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::ExportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let export = command.run(node.client, config.database);
-			Ok((async { Ok(export.await?) }, node.task_manager))
+			let pool = node.pool;
+			Ok((with(pool, async { Ok(export.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::ImportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let import = command.run(node.client, node.import_queue);
-			Ok((async { Ok(import.await?) }, node.task_manager))
+			let pool = node.pool;
+			Ok((with(pool, async { Ok(import.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::Revert(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let revert = command.run(node.client, node.backend, Some(Box::new(service::revert_consensus)));
-			Ok((async { Ok(revert.await?) }, node.task_manager))
+			let pool = node.pool;
+			Ok((with(pool, async { Ok(revert.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::PurgeChain(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run(config.database)?))
@@ -106,6 +115,8 @@ pub fn run() -> Result<(), Error> {
 		Some(Subcommand::Result(command)) => ask(command.run()),
 		Some(Subcommand::Receipt(command)) => ask(command.run()),
 		Some(Subcommand::Verify(command)) => Ok(command.run(&mut std::io::stdout().lock())?),
+		Some(Subcommand::Status(command)) => ask(command.run()),
+		Some(Subcommand::Validator(command)) => ask(command.run()),
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		Some(Subcommand::Completions { shell }) => {
 			let mut script = Vec::new();
@@ -120,6 +131,11 @@ pub fn run() -> Result<(), Error> {
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
 	}
+}
+
+/// Does some work, and keeps the pool until it is done: its tasks call its end a failure.
+async fn with<T>(_pool: Arc<FullPool>, work: impl Future<Output = T>) -> T {
+	work.await
 }
 
 /// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
@@ -156,6 +172,9 @@ fn explain_missing_node_key(error: Error, cli: &Cli) -> Error {
 	let Error::Cli(sc_cli::Error::NetworkKeyNotFound(path)) = error else {
 		return error;
 	};
+	if cli.run.tmp {
+		return Error::NodeKeyOfTemporary;
+	}
 	let params = &cli.run.shared_params;
 	let chain = params.chain.as_deref().map_or_else(String::new, |chain| format!(" --chain {chain}"));
 	let base_path = match params.base_path.as_deref().map(Path::display) {

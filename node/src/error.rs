@@ -55,6 +55,35 @@ pub enum Error {
 		make_one: String,
 	},
 
+	/// A validator in a temporary folder has no network identity.
+	#[error(
+		"a validator needs a lasting network identity, which --tmp does not keep: give --base-path, or for a test --node-key 		 with 64 hexadecimal digits, or --unsafe-force-node-key-generation"
+	)]
+	NodeKeyOfTemporary,
+
+	/// Another process has the database.
+	#[error(
+		"the database is in use: a node runs on this base path. Stop it first, or choose another folder with --base-path"
+	)]
+	DatabaseInUse,
+
+	/// A session key of this type signs otherwise.
+	#[error(
+		"a {key_type} key is of scheme {right}, and --scheme says {given}: leave it out, or give --scheme {right}"
+	)]
+	KeyScheme {
+		/// What the key signs.
+		key_type: String,
+		/// Its scheme.
+		right: String,
+		/// The one that was given.
+		given: String,
+	},
+
+	/// A secret is none.
+	#[error("the secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
+	KeySecret(String),
+
 	/// The models that were named can't be meant.
 	#[error(transparent)]
 	ModelsChoice(#[from] crate::inference::models::NoneBesideOthers),
@@ -98,6 +127,20 @@ impl From<sp_blockchain::Error> for Error {
 	}
 }
 
+impl Error {
+	/// The same error, in this program's words where the SDK's say too little.
+	pub fn explained(self) -> Self {
+		let is_sdks = matches!(self, Self::Service(_) | Self::Cli(_));
+		match is_sdks && self.to_string().contains(DATABASE_IN_USE) {
+			true => Self::DatabaseInUse,
+			false => self,
+		}
+	}
+}
+
+/// What ParityDB says where another process has locked it.
+const DATABASE_IN_USE: &str = "Database file is in use";
+
 /// The error's text without line breaks: some of the SDK's messages are paragraphs.
 pub fn in_one_line(error: &impl Display) -> String {
 	error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -106,6 +149,15 @@ pub fn in_one_line(error: &impl Display) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_database_in_use_is_said_with_what_to_do() {
+		let sdks = || sp_blockchain::Error::Backend("Database file is in use. (os error 11)".into());
+		let error = Error::from(sdks()).explained().to_string();
+		assert!(error.contains("--base-path"), "{error}");
+		let other = Error::from(sp_blockchain::Error::Backend("no space".into())).explained();
+		assert!(matches!(other, Error::Service(_)));
+	}
 
 	#[test]
 	fn a_message_of_several_lines_becomes_one() {

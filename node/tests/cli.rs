@@ -6,6 +6,7 @@ use common::{fails_saying, folder, run, sibyl, succeeds};
 use std::{
 	io::{BufRead, BufReader},
 	net::{Ipv4Addr, TcpListener},
+	os::unix::fs::PermissionsExt,
 	path::Path,
 	process::{Command, Stdio},
 };
@@ -33,9 +34,15 @@ fn make_blocks(base_path: &Path, count: u32) {
 	let mut lines = log.lines().map_while(Result::ok);
 	let seen = lines.by_ref().any(|line| line.contains(&last));
 	assert!(seen, "the node ended before block {count}");
+	fails_saying(
+		sibyl().args(["chain-info", "--chain", "dev", "--base-path"]).arg(base_path),
+		&["in use", "--base-path"],
+	);
 	let asked = Command::new("sh").args(["-c", &format!("kill {}", node.id())]).status().expect("there is a shell");
 	assert!(asked.success(), "the node can be asked to end");
-	lines.for_each(drop);
+	let last: Vec<_> = lines.collect();
+	assert!(last.iter().any(|line| line.contains("Stopping, since SIGTERM")), "it says why it stops: {last:#?}");
+	assert!(!last.iter().any(|line| line.contains("Essential task")), "nothing fails: {last:#?}");
 	assert!(node.wait().expect("the node ends").success(), "the node ends well when asked to");
 }
 
@@ -118,7 +125,16 @@ fn a_validator_without_a_node_key_is_told_the_command_that_makes_one_and_it_work
 	);
 	succeeds(sibyl().args(make_one.split(' ')));
 	let key = folder.path().join("chains/sibyl_local/network/secret_ed25519");
-	assert!(key.is_file(), "the command should have made {}", key.display());
+	let made = std::fs::metadata(&key).expect("the command has made it");
+	assert_eq!(made.permissions().mode() & 0o777, 0o600, "others can't read it");
+}
+
+#[test]
+fn a_validator_in_a_temporary_folder_is_told_how_to_get_a_node_key() {
+	fails_saying(
+		sibyl().args(["--validator", "--chain", "local", "--tmp"]),
+		&["--tmp", "--base-path", "--unsafe-force-node-key-generation"],
+	);
 }
 
 #[test]
@@ -181,6 +197,40 @@ fn keys_are_made_inspected_and_inserted() {
 	assert!(names[0].starts_with(&hex_of(b"infr")), "{names:?}");
 }
 
+#[test]
+fn a_key_that_would_sign_otherwise_or_nothing_is_refused() {
+	let folder = folder();
+	let insert = |arguments: &[&str]| {
+		let mut command = sibyl();
+		command.args(["key", "insert", "--chain", "local", "--suri", "//Dave", "--base-path"]).arg(folder.path());
+		command.args(arguments);
+		command
+	};
+	for (key_type, wrong, right) in [
+		("infr", "sr25519", "ed25519"),
+		("gran", "sr25519", "ed25519"),
+		("babe", "ed25519", "sr25519"),
+		("audi", "ecdsa", "sr25519"),
+	] {
+		fails_saying(
+			&mut insert(&["--key-type", key_type, "--scheme", wrong]),
+			&[key_type, wrong, &format!("--scheme {right}")],
+		);
+	}
+	fails_saying(&mut insert(&["--key-type", "xyz1"]), &["xyz1", "--key-type"]);
+	assert!(!folder.path().join("chains").exists(), "nothing was written");
+	succeeds(&mut insert(&["--key-type", "gran"]));
+}
+
+#[test]
+fn commands_that_need_a_node_say_where_none_is() {
+	let none = "--url=ws://127.0.0.1:1";
+	fails_saying(sibyl().args(["status", none]), &["127.0.0.1:1", "--url"]);
+	for command in ["setup", "rotate", "drain", "payout", "leave"] {
+		fails_saying(sibyl().args(["validator", command, none]), &["127.0.0.1:1", "--url"]);
+	}
+}
+
 fn hex_of(bytes: &[u8]) -> String {
 	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -215,11 +265,13 @@ fn blocks_are_exported_imported_checked_reverted_and_purged() {
 	fails_saying(on("check-block", base_path).arg("3000"), &["Unknown block"]);
 
 	let blocks = base_path.join("blocks");
-	succeeds(on("export-blocks", base_path).args(["--from=1", "--to=4", "--binary"]).arg(&blocks));
+	let said = succeeds(on("export-blocks", base_path).args(["--from=1", "--to=4", "--binary"]).arg(&blocks));
+	assert!(!said.contains("Essential task"), "{said}");
 	succeeds(on("import-blocks", other.path()).arg("--binary").arg(&blocks));
 	assert_eq!(best(other.path()), 4);
 
-	succeeds(on("revert", other.path()).arg("2"));
+	let said = succeeds(on("revert", other.path()).arg("2"));
+	assert!(!said.contains("Essential task"), "{said}");
 	assert_eq!(best(other.path()), 2);
 
 	succeeds(on("purge-chain", base_path).arg("-y"));

@@ -112,9 +112,11 @@ fn a_damaged_model_should_be_named_with_the_command_that_mends_it() {
 fn a_folder_that_is_not_there_should_be_an_empty_store_and_not_be_made() {
 	let folder = folder();
 	let models_path = folder.path().join("absent");
-	for action in ["list", "verify"] {
-		stdout(sibyl().args(["models", action, "--models-path"]).arg(&models_path));
-	}
+	stdout(sibyl().args(["models", "list", "--models-path"]).arg(&models_path));
+	fails_saying(
+		sibyl().args(["models", "verify", "--models-path"]).arg(&models_path),
+		&["no file in", &models_path.display().to_string(), "models install all --models-path"],
+	);
 	fails_saying(
 		sibyl().args(["models", "run", "smollm2", "--prompt", "Hi", "--models-path"]).arg(&models_path),
 		&["smollm2 is not installed", "models install smollm2 --models-path"],

@@ -49,6 +49,16 @@ export class Network {
   }
 
   /**
+   * Starts a further node on a base path whose node key was made by hand.
+   * @param {string} name
+   * @param {string} basePath
+   * @param {...string} args
+   */
+  join(name, basePath, ...args) {
+    return this.#create(name, args, { storage: ['--base-path', basePath], hasKey: true }).start();
+  }
+
+  /**
    * Stops a node that is needed no more.
    * @param {Node} node
    */
@@ -77,9 +87,9 @@ export class Network {
     return this.node(VALIDATORS[0]).client();
   }
 
-  #create(name, args) {
+  #create(name, args, options) {
     const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
-    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args]);
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], options);
     this.#nodes.set(name, node);
     return node;
   }

@@ -39,6 +39,7 @@ export class RpcError extends Error {
 export class Node {
   #args;
   #ports;
+  #hasKey;
   #child;
   #api;
   #client;
@@ -46,10 +47,12 @@ export class Node {
   /**
    * @param {string} name must be unique in the test process
    * @param {string[]} args beside those for ports, node key and storage
-   * @param {{ storage?: string[] }} [options] `storage` in place of a base path in the scratch folder
+   * @param {{ storage?: string[], hasKey?: boolean }} [options] `storage` in place of a base path in the scratch folder;
+   *   `hasKey` where a node key was made there
    */
-  constructor(name, args, { storage = ['--base-path', scratch(name)] } = {}) {
+  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false } = {}) {
     this.name = name;
+    this.#hasKey = hasKey;
     this.#args = [...args, ...storage];
   }
 
@@ -160,7 +163,7 @@ export class Node {
       '--listen-addr', this.#listenAddress(),
       '--rpc-port', `${rpcPort}`,
       '--prometheus-port', `${prometheusPort}`,
-      '--node-key', createHash('sha256').update(this.name).digest('hex'),
+      ...this.#hasKey ? [] : ['--node-key', createHash('sha256').update(this.name).digest('hex')],
       '--no-mdns', '--no-telemetry',
     ];
   }

@@ -18,4 +18,4 @@ pub mod protocol;
 pub mod sandbox;
 
 pub use order::{LoadError, LoadOrder, ModelFiles, NamedFile};
-pub use parent::{EngineProcess, Patience, Settings};
+pub use parent::{EngineProcess, Patience, ProcessState, ProcessStatus, Settings};

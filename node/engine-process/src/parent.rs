@@ -4,11 +4,13 @@ mod connection;
 mod log_lines;
 mod running;
 mod settings;
+mod status;
 mod supervisor;
 
 pub(crate) use log_lines::cleaned;
 
 pub use settings::{Patience, Settings};
+pub use status::{ProcessState, ProcessStatus};
 
 use crate::{LoadError, ModelFiles};
 use connection::Connection;
@@ -56,6 +58,8 @@ struct State {
 	is_closing: bool,
 	/// What the last child did in the end.
 	last_end: Option<String>,
+	/// Children that have ended before the engine was dropped.
+	ends: u32,
 	pid: Option<u32>,
 }
 
@@ -162,6 +166,7 @@ impl EngineProcess {
 			models: Vec::new(),
 			is_closing: false,
 			last_end: None,
+			ends: 0,
 			pid: None,
 		};
 		let shared = Arc::new(Shared { settings, state: Mutex::new(state), bell: Condvar::new() });
@@ -179,6 +184,11 @@ impl EngineProcess {
 	/// The child's process id, while there is a child.
 	pub fn pid(&self) -> Option<u32> {
 		self.shared.state().pid
+	}
+
+	/// How the child is.
+	pub fn status(&self) -> ProcessStatus {
+		self.shared.state().status()
 	}
 
 	/// Loads a model into the child, and into each that follows. One that is loaded already stays as it is.

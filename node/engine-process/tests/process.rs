@@ -7,7 +7,7 @@ use common::{
 	OTHER_PARENT,
 };
 use sibyl_engine::{testing::FakeEngine, Engine, EngineError, Refusal, Request};
-use sibyl_engine_process::{EngineProcess, LoadError, Patience, Settings};
+use sibyl_engine_process::{EngineProcess, LoadError, Patience, ProcessState, Settings};
 use std::{
 	io::{BufRead, BufReader},
 	process::{Command, Stdio},
@@ -119,6 +119,9 @@ fn a_child_that_is_killed_in_the_middle_of_a_question_should_be_followed_by_anot
 	assert_eq!(process_error(running.join().expect("it does not panic")), "was killed by signal 9");
 	answer_of(&engine, "a");
 	assert!(!is_alive(pid), "it is reaped");
+	let status = engine.status();
+	assert_eq!((status.ends, status.last_end.as_deref()), (1, Some("was killed by signal 9")));
+	assert_eq!((status.state, status.pid), (ProcessState::Running, engine.pid()));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod input;
 mod job;
 mod listing;
 mod model;
+mod node;
 mod proof;
 mod receipt;
 mod result;
@@ -18,12 +19,16 @@ pub use input::Input;
 pub use job::{Agreement, Audit, Committee, Job, Options, Phase, Quote, Seat, Settlement, Support, Verdict, Vote};
 pub use listing::{Listed, Page};
 pub use model::{Model, Price};
+pub use node::{
+	BlockRef, Drain, Engine, EngineState, KeySet, Load, ModelState, NodeFault, NodeStatus, OwnKey, OwnModel,
+	OwnValidator, Pace,
+};
 pub use proof::ResultProof;
 pub use receipt::{Receipt, RECEIPT_VERSION};
 pub use result::{JobResult, ResultBlock, Status};
 pub use results::{BlockState, ResultChange, ResultsUpdate};
 pub use update::JobUpdate;
-pub use validator::Validator;
+pub use validator::{Record, Validator};
 
 use sibyl_primitives::AccountId;
 use sibyl_runtime::constants::SS58_PREFIX;

@@ -9,6 +9,7 @@
 //! at once, as long as the abstention can still be voted: see [`WantedJobs`] and [the queue](sibyl_engine::queue).
 
 use super::{
+	insight::Insight,
 	installed_models::{load_guarded, LoadError},
 	mailbox::Mailbox,
 	metrics::Metrics,
@@ -95,6 +96,9 @@ pub struct EngineService<Client, Storage> {
 	done: Sender<Done>,
 	heard_done: Receiver<Done>,
 	metrics: Metrics,
+	insight: Insight,
+	/// Whether the chain was told that this node serves nothing.
+	is_draining: bool,
 }
 
 impl<Client, Storage> EngineService<Client, Storage>
@@ -114,6 +118,7 @@ where
 		capacity: Capacity,
 		is_syncing: IsSyncing,
 		metrics: Metrics,
+		insight: Insight,
 	) -> io::Result<Self> {
 		let timed = Arc::new(Timed::new(engine, metrics.clone()));
 		let mut queue = Queue::new(timed, capacity.places, capacity.queue.into())?;
@@ -139,6 +144,8 @@ where
 			done,
 			heard_done,
 			metrics,
+			insight,
+			is_draining: false,
 		})
 	}
 
@@ -147,6 +154,7 @@ where
 		let mut imports = self.client.import_notification_stream().fuse();
 		let mut requests = requests.fuse();
 		let mut done = self.heard_done.clone().fuse();
+		let mut bell = self.insight.bell().fuse();
 		// The head of the last start may be old, and the network does not know yet that it is: the first block that is told of
 		// begins it all, and none is while the node catches up.
 		loop {
@@ -157,9 +165,12 @@ where
 					Some(_) => {},
 					None => return,
 				},
+				_ = bell.select_next_some() => self.heed_drain(),
 				request = requests.select_next_some() => self.take(request),
 			}
-			let Load { waiting, running } = self.queue.load();
+			let load = self.queue.load();
+			self.insight.set_load(load);
+			let Load { waiting, running } = load;
 			self.metrics.queue_length.set((waiting + running) as u64);
 		}
 	}
@@ -200,7 +211,7 @@ where
 			Ok(models) => {
 				let actions = self.models.update(models, number);
 				self.act_on(actions);
-				self.metrics.show_models(self.models.names());
+				self.show_models();
 			}
 			Err(error) => log::warn!(target: LOG_TARGET, "The models can't be read at #{number}: {error}"),
 		}
@@ -270,15 +281,55 @@ where
 					"🔮 Model {name} ({model}): served, its goldens pass. It promises the chain {job} µs for a job, \
 					 {input_unit} for a byte of input, {output_unit} for a unit of output",
 				);
-				Availability::Serves(pace)
+				match self.is_draining {
+					true => Availability::Withdrawn,
+					false => Availability::Serves(pace),
+				}
 			}
 			Err(why) => {
 				log::info!(target: LOG_TARGET, "🔮 Model {name} ({model}): not served: {why}");
+				if why.is_fault() {
+					self.insight.fault(format!("model {name} is not served: {why}"));
+				}
 				Availability::Withdrawn
 			}
 		};
 		self.mailbox.set_model_status(&model, availability);
+		self.show_models();
+		self.waker.wake();
+	}
+
+	/// Shows the operator how this node stands to the models, with the paces that the chain is told.
+	fn show_models(&self) {
 		self.metrics.show_models(self.models.names());
+		let mut models = self.models.standings();
+		for model in &mut models {
+			model.pace = model.pace.and(self.mailbox.told_pace(&model.id)).map(Into::into);
+		}
+		self.insight.set_models(models);
+	}
+
+	/// Tells the chain that this node serves nothing, so that it gets no new seats, or what it serves again. What it has
+	/// seats in is computed all the same.
+	fn heed_drain(&mut self) {
+		let on = self.insight.is_draining();
+		if on == self.is_draining {
+			return;
+		}
+		self.is_draining = on;
+		let what = match on {
+			true => "Draining, as it was told to: no new seats; those that are open are served",
+			false => "Draining no more, as it was told to: this node takes seats again",
+		};
+		log::info!(target: LOG_TARGET, "🔮 {what}");
+		for (model, pace) in self.models.served() {
+			let availability = match on {
+				true => Availability::Withdrawn,
+				false => Availability::Serves(steady(self.mailbox.told_pace(&model), pace)),
+			};
+			self.mailbox.set_model_status(&model, availability);
+		}
+		self.show_models();
 		self.waker.wake();
 	}
 
@@ -426,6 +477,9 @@ where
 	fn respond(&mut self, job: Fingerprint, response: Result<Answered, AbstainReason>) {
 		let outcome = label(&response);
 		log::debug!(target: LOG_TARGET, "Job {job}: {outcome}");
+		if response.is_err() {
+			self.insight.fault(format!("abstained from job {job}: {outcome}"));
+		}
 		self.metrics.responses.with_label_values(&[outcome]).inc();
 		self.mailbox.respond(&job, &InferenceResponse::V1(response));
 		self.waker.wake();

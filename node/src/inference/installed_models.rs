@@ -9,7 +9,13 @@ use sibyl_engine::{
 };
 use sibyl_engine_process::{EngineProcess, LoadError as ProcessLoadError, ModelFiles, NamedFile};
 use sibyl_primitives::{model::ModelRevision, Hash};
-use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+	io::ErrorKind,
+	os::unix::fs::MetadataExt,
+	path::PathBuf,
+	sync::Arc,
+	time::{Instant, UNIX_EPOCH},
+};
 
 const LOG_TARGET: &str = "inference";
 
@@ -47,12 +53,24 @@ impl LoadError {
 			Self::Store(_) | Self::Architecture(_) | Self::Engine(_) | Self::Panicked(_) => false,
 		}
 	}
+
+	/// Whether a file is not what its hash says.
+	pub fn is_damage(&self) -> bool {
+		matches!(self, Self::Store(StoreError::Hash { .. } | StoreError::Size { .. }))
+	}
 }
+
+/// What tells a file from the one that was there before, without reading it: its size, when it was written in nanoseconds
+/// since 1970, and its number in the file system.
+pub type Stamp = (u64, u128, u64);
 
 /// What has models' files, and loads models from them.
 pub trait ModelSource: Send + Sync {
 	/// Whether the file is there; it may be damaged.
 	fn has(&self, file: &Hash) -> bool;
+
+	/// What tells the file from one that was there before; none where there is none.
+	fn stamp(&self, file: &Hash) -> Option<Stamp>;
 
 	/// Loads the model that a revision describes, which may take seconds, and says what it is. One that is loaded already
 	/// stays as it is.
@@ -108,6 +126,12 @@ impl InstalledModels {
 impl ModelSource for InstalledModels {
 	fn has(&self, file: &Hash) -> bool {
 		file.0 == COMMON_LINGUA || self.store.contains(&Sha256Hash(file.0))
+	}
+
+	fn stamp(&self, file: &Hash) -> Option<Stamp> {
+		let metadata = std::fs::metadata(self.store.path(&Sha256Hash(file.0))).ok()?;
+		let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+		Some((metadata.len(), written, metadata.ino()))
 	}
 
 	fn load(&self, revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
@@ -209,7 +233,13 @@ mod tests {
 		let path = source.store.path(&Sha256Hash(revision.files[0].sha256.0));
 		std::fs::remove_file(&path).expect("it can be removed");
 		std::fs::write(&path, "other bytes").expect("it can be written");
+		let file = revision.files[0].sha256;
+		let damaged = source.stamp(&file);
 		let error = source.load(&revision).expect_err("its hash differs");
-		assert!(matches!(error, LoadError::Store(StoreError::Hash { .. })) && !error.may_pass(), "{error}");
+		assert!(error.is_damage() && !error.may_pass(), "{error}");
+		std::fs::remove_file(&path).expect("it can be removed");
+		assert_eq!(source.stamp(&file), None);
+		std::fs::write(&path, "other bytes, again").expect("it can be written");
+		assert!(damaged.is_some() && source.stamp(&file) != damaged);
 	}
 }

@@ -1,7 +1,7 @@
 //! What became of this validator's seats, told by final blocks: a line for each job that it sat in and for each change of
 //! its place in the set, at the usual level; each step of a seat at the level `debug`.
 
-use super::{events, metrics::Metrics, IsSyncing};
+use super::{events, insight::Insight, metrics::Metrics, IsSyncing};
 use futures::StreamExt;
 use pallet_inference::{Event, Fault};
 use sc_client_api::{Backend, BlockchainEvents, HeaderBackend, StorageProvider};
@@ -33,6 +33,7 @@ pub struct Journal<Client, Database> {
 	keystore: KeystorePtr,
 	metrics: Metrics,
 	is_syncing: IsSyncing,
+	insight: Insight,
 	entries: Entries,
 	_database: PhantomData<Database>,
 }
@@ -48,9 +49,15 @@ where
 	Client::Api: InferenceApi<Block>,
 {
 	/// A journal of what the chain does with the validator whose inference key the keystore has.
-	pub fn new(client: Arc<Client>, keystore: KeystorePtr, metrics: Metrics, is_syncing: IsSyncing) -> Self {
+	pub fn new(
+		client: Arc<Client>,
+		keystore: KeystorePtr,
+		metrics: Metrics,
+		is_syncing: IsSyncing,
+		insight: Insight,
+	) -> Self {
 		let entries = Entries::default();
-		Self { client, keystore, metrics, is_syncing, entries, _database: PhantomData }
+		Self { client, keystore, metrics, is_syncing, insight, entries, _database: PhantomData }
 	}
 
 	/// Tells, as long as blocks become final.
@@ -75,6 +82,9 @@ where
 			let told = self.entries.note(event);
 			if let Some(outcome) = told.outcome {
 				self.metrics.seats.with_label_values(&[outcome]).inc();
+			}
+			if let Some((_, line)) = told.line.as_ref().filter(|_| told.is_fault) {
+				self.insight.fault(line.trim_start_matches("🔮 "));
 			}
 			match told.line {
 				Some((log::Level::Debug, line)) => log::debug!(target: LOG_TARGET, "{line}"),
@@ -101,11 +111,17 @@ where
 struct Told {
 	line: Option<(log::Level, String)>,
 	outcome: Option<&'static str>,
+	/// Whether the operator should know of it for longer.
+	is_fault: bool,
 }
 
 impl Told {
+	fn line(line: String) -> Self {
+		Self { line: Some((log::Level::Info, line)), ..Self::default() }
+	}
+
 	fn step(outcome: &'static str, line: String) -> Self {
-		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome) }
+		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome), is_fault: false }
 	}
 }
 
@@ -126,6 +142,8 @@ struct Entries {
 	/// The accounts whose key this node has, or had.
 	ours: BTreeSet<AccountId>,
 	is_elected: bool,
+	/// The inference keys that the last session had of this node.
+	keys: Vec<Vec<u8>>,
 	awaited: BTreeMap<JobId, Seat>,
 }
 
@@ -136,6 +154,8 @@ impl Entries {
 		let ours: Vec<_> = set.members.iter().filter(|(_, key)| has(key.as_slice())).collect();
 		let was_elected = self.is_elected;
 		self.is_elected = !ours.is_empty();
+		let keys = ours.iter().map(|(_, key)| key.as_slice().to_vec()).collect();
+		let had = std::mem::replace(&mut self.keys, keys);
 		self.ours.extend(ours.iter().map(|(account, _)| account.clone()));
 		match (was_elected, self.is_elected) {
 			(false, true) => {
@@ -145,6 +165,9 @@ impl Entries {
 			(true, false) => Some(format!(
 				"🔑 Session {session}: no longer elected, or its keys are not in use: no block, vote or seat is this node's"
 			)),
+			(true, true) if had != self.keys => Some(format!(
+				"🔑 Session {session}: new session keys are in use; earlier ones may go two sessions later"
+			)),
 			_ => None,
 		}
 	}
@@ -152,17 +175,13 @@ impl Entries {
 	fn note(&mut self, event: RuntimeEvent) -> Told {
 		match event {
 			RuntimeEvent::Inference(event) => self.note_inference(event),
-			RuntimeEvent::Staking(pallet_staking::Event::EraPaid { era_index, .. }) if self.is_elected => Told {
-				line: Some((
-					log::Level::Info,
-					format!("💰 Era {era_index} is over: its rewards are there once staking.payoutStakers is called, within 84 eras"),
-				)),
-				outcome: None,
-			},
+			RuntimeEvent::Staking(pallet_staking::Event::EraPaid { era_index, .. }) if self.is_elected => Told::line(
+				format!("💰 Era {era_index} is over: its rewards are paid once somebody calls for them, within 84 eras, as 'sibyl-node validator payout' does"),
+			),
 			RuntimeEvent::Staking(pallet_staking::Event::Rewarded { stash, amount, .. })
 				if self.ours.contains(&stash) =>
 			{
-				Told { line: Some((log::Level::Info, format!("💰 {} of staking rewards", sib(amount)))), outcome: None }
+				Told::line(format!("💰 {} of staking rewards", sib(amount)))
 			}
 			_ => Told::default(),
 		}
@@ -204,17 +223,14 @@ impl Entries {
 				Told::step("charged", format!("Job {job}: charged {}", sib(amount)))
 			}
 			Event::Settled { job, .. } => {
-				let line =
-					self.awaited.remove(&job).map(|seat| (log::Level::Info, format!("🔮 Job {job}: {}", seat.end())));
-				Told { line, outcome: None }
+				let Some(seat) = self.awaited.remove(&job) else { return Told::default() };
+				let is_fault = seat.fault.is_some() || !seat.has_committed && seat.abstained.is_none();
+				Told { is_fault, ..Told::line(format!("🔮 Job {job}: {}", seat.end())) }
 			}
-			Event::Unresponsive { validator } if self.ours.contains(&validator) => Told {
-				line: Some((
-					log::Level::Info,
-					"🔮 Too many seats missed in a row: none until this node attests again".into(),
-				)),
-				outcome: None,
-			},
+			Event::Unresponsive { validator } if self.ours.contains(&validator) => {
+				let line = "🔮 Too many seats missed in a row: none until this node attests again";
+				Told { is_fault: true, ..Told::line(line.into()) }
+			}
 			_ => Told::default(),
 		}
 	}
@@ -264,7 +280,7 @@ fn reason_of(reason: AbstainReason) -> &'static str {
 }
 
 fn sib(amount: Balance) -> String {
-	sibyl_user::show::sib(amount)
+	sibyl_user::sib(amount)
 }
 
 #[cfg(test)]
@@ -309,9 +325,13 @@ mod tests {
 		entries.note_inference(Event::Revealed { job: JOB, round: 0, seat: 1, validator, output_hash });
 	}
 
-	fn settled(entries: &mut Entries) -> Option<String> {
+	fn settled_as(entries: &mut Entries) -> Told {
 		let event = Event::Settled { job: JOB, verdict: Verdict::Agreed, paid: 1, refunded: 2, protocol_share: 3 };
-		entries.note_inference(event).line.map(|(level, line)| {
+		entries.note_inference(event)
+	}
+
+	fn settled(entries: &mut Entries) -> Option<String> {
+		settled_as(entries).line.map(|(level, line)| {
 			assert_eq!(level, log::Level::Info);
 			line
 		})
@@ -360,6 +380,26 @@ mod tests {
 	}
 
 	#[test]
+	fn a_seat_that_did_nothing_or_was_charged_is_a_fault_and_one_that_voted_is_none() {
+		let is_fault = |steps: &dyn Fn(&mut Entries)| {
+			let mut entries = entries();
+			drawn(&mut entries);
+			steps(&mut entries);
+			settled_as(&mut entries).is_fault
+		};
+		assert!(is_fault(&|_| ()));
+		assert!(!is_fault(&|entries| {
+			committed(entries);
+			revealed(entries);
+		}));
+		assert!(is_fault(&|entries| {
+			committed(entries);
+			let (validator, fault, amount) = (account(1), Fault::Lost, SIB);
+			entries.note_inference(Event::SeatCharged { job: JOB, round: 0, seat: 1, validator, fault, amount });
+		}));
+	}
+
+	#[test]
 	fn what_others_do_is_not_told() {
 		let mut entries = entries();
 		let seats = vec![account(0), account(2)];
@@ -367,6 +407,16 @@ mod tests {
 		let event = Event::CommitteeDrawn { job: JOB, round: 0, draw, session, seats, commit_deadline: 20 };
 		assert_eq!(entries.note_inference(event), Told::default());
 		assert_eq!(settled(&mut entries), None);
+	}
+
+	#[test]
+	fn new_keys_are_told_of_when_they_come_into_use() {
+		let mut entries = entries();
+		let mut set = key_set(6, 4);
+		assert_eq!(entries.look_at_session(&set, |key| key == set.members[1].1.as_slice()), None);
+		set.members[1].1 = set.members[3].1.clone();
+		let line = entries.look_at_session(&set, |key| key == set.members[1].1.as_slice()).expect("it is news");
+		assert!(line.contains("Session 6: new session keys are in use"), "{line}");
 	}
 
 	#[test]

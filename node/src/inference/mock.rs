@@ -1,8 +1,9 @@
 //! Fakes for the tests: a chain without blocks' contents, its runtime API, validators and models.
 
 use super::{
-	installed_models::{LoadError, ModelSource},
+	installed_models::{LoadError, ModelSource, Stamp},
 	metrics::Metrics,
+	own::StateReader,
 	pool::SharedPool,
 };
 use codec::Encode;
@@ -156,17 +157,23 @@ pub fn fake_revision() -> ModelRevision {
 pub struct FakeSource {
 	pub is_there: AtomicBool,
 	pub unloaded: AtomicU32,
+	/// What its file is told from others by.
+	pub written: AtomicU32,
 }
 
 impl Default for FakeSource {
 	fn default() -> Self {
-		Self { is_there: true.into(), unloaded: 0.into() }
+		Self { is_there: true.into(), unloaded: 0.into(), written: 0.into() }
 	}
 }
 
 impl ModelSource for FakeSource {
 	fn has(&self, file: &Hash) -> bool {
 		file.0 == FakeEngine::MODEL && self.is_there.load(Ordering::Relaxed)
+	}
+
+	fn stamp(&self, file: &Hash) -> Option<Stamp> {
+		self.has(file).then(|| (0, self.written.load(Ordering::Relaxed).into(), 0))
 	}
 
 	fn load(&self, _revision: &ModelRevision) -> Result<ModelDescription, LoadError> {
@@ -281,6 +288,8 @@ pub struct MockState {
 	pub key_sets: Vec<KeySetView>,
 	pub validators: BTreeMap<AccountId, ValidatorView>,
 	pub next_key_set: Option<KeySetView>,
+	/// The state, of every block.
+	pub storage: BTreeMap<Vec<u8>, Vec<u8>>,
 	/// By the encoded ballot; early where there is none.
 	standings: HashMap<Vec<u8>, BallotStanding>,
 	/// How many ballots the runtime was asked about, call by call.
@@ -310,6 +319,7 @@ impl MockChain {
 			key_sets: Vec::new(),
 			validators: BTreeMap::new(),
 			next_key_set: None,
+			storage: BTreeMap::new(),
 			standings: HashMap::new(),
 			judged: Vec::new(),
 			imports: Vec::new(),
@@ -400,6 +410,12 @@ impl MockChain {
 
 fn header(number: BlockNumber, parent: Hash, fork: u8) -> Header {
 	Header::new(number, Default::default(), Hash::repeat_byte(fork), parent, Default::default())
+}
+
+impl StateReader for MockChain {
+	fn read(&self, _: Hash, key: &[u8]) -> Option<Vec<u8>> {
+		self.state().storage.get(key).cloned()
+	}
 }
 
 impl HeaderBackend<Block> for MockChain {

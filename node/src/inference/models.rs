@@ -5,7 +5,7 @@
 //! at a time is loaded, checked and measured, so that it finds the memory that it needs and is measured alone.
 
 use super::{
-	installed_models::{LoadError, ModelSource},
+	installed_models::{LoadError, ModelSource, Stamp},
 	output::{canonical_bytes, claimed_text},
 	pace::{Measured, Measurement, Probe, Times},
 };
@@ -30,6 +30,7 @@ use std::{
 };
 
 mod choice;
+mod standing;
 mod why_not;
 
 pub use choice::{Choice, NoneBesideOthers};
@@ -91,8 +92,12 @@ struct Entry {
 	state: State,
 	/// What was said last of why it is not served: nobody wants to read that every few minutes.
 	told: Option<String>,
+	/// The same, as it is.
+	why: Option<WhyNot>,
 	/// How often in a row it was given up for some time.
 	failures: u32,
+	/// What its files were when they were loaded last.
+	tried: Vec<Option<Stamp>>,
 }
 
 /// What is to be done about a model.
@@ -211,13 +216,14 @@ impl Models {
 		if is_new {
 			let refused = self.allow(&revision).err();
 			let state = if refused.is_some() { State::NotServed(None) } else { State::Absent };
-			self.entries.insert(id, Entry { revision, state, told: None, failures: 0 });
+			self.entries.insert(id, Entry { revision, state, told: None, why: None, failures: 0, tried: Vec::new() });
 			if let Some(why) = refused {
 				return self.announce(id, Err(why));
 			}
 		}
 		let now = self.now;
-		let Entry { revision, state, .. } = self.entries.get_mut(&id)?;
+		let source = self.source.clone();
+		let Entry { revision, state, tried, why, .. } = self.entries.get_mut(&id)?;
 		let missing = match revision.files.iter().find(|file| !self.source.has(&file.sha256)) {
 			None if revision.files.is_empty() => Some(Hash::zero()),
 			missing => missing.map(|file| file.sha256),
@@ -227,9 +233,11 @@ impl Models {
 				*state = State::Waiting;
 				None
 			}
-			(State::NotServed(Some(until)), _) if now >= *until => {
-				*state = State::Absent;
-				self.meet(id, self.entries.get(&id)?.revision.clone())
+			(State::NotServed(Some(until)), _) if now >= *until => self.look_again(id),
+			(State::NotServed(None), _)
+				if why.as_ref().is_some_and(WhyNot::is_of_files) && *tried != stamps(&*source, revision) =>
+			{
+				self.look_again(id)
 			}
 			// An operator who removes a model's file does not want it to be served.
 			(State::Waiting | State::Checking { .. } | State::Measuring { .. } | State::Served(_), Some(file)) => {
@@ -242,6 +250,17 @@ impl Models {
 		}
 	}
 
+	/// Begins anew with a model that was not served.
+	fn look_again(&mut self, id: ModelId) -> Option<Action> {
+		let entry = self.entries.get_mut(&id)?;
+		entry.state = State::Absent;
+		let revision = entry.revision.clone();
+		match revision.files.iter().find(|file| !self.source.has(&file.sha256)) {
+			Some(file) => self.announce(id, Err(WhyNot::NoFile(file.sha256))),
+			None => self.meet(id, revision),
+		}
+	}
+
 	/// Lets the next model be loaded, where none is being looked at.
 	fn load_next(&mut self) -> Option<Action> {
 		if self.entries.values().any(|entry| entry.state.is_busy()) {
@@ -249,6 +268,7 @@ impl Models {
 		}
 		let (id, entry) = self.entries.iter_mut().find(|(_, entry)| entry.state == State::Waiting)?;
 		entry.state = State::Loading;
+		entry.tried = stamps(&*self.source, &entry.revision);
 		Some(Action::Load { model: *id, revision: Box::new(entry.revision.clone()) })
 	}
 
@@ -271,6 +291,7 @@ impl Models {
 			WhyNot::TooSlow { .. } => "too slow".into(),
 			why => why.to_string(),
 		});
+		entry.why = served.as_ref().err().cloned();
 		if told.is_some() && told == entry.told {
 			return None;
 		}
@@ -320,6 +341,7 @@ impl Models {
 		};
 		let outcome = match loaded {
 			Ok(model) => fits(&entry.revision, &model),
+			Err(error) if error.is_damage() => Err(WhyNot::Damaged(error.to_string())),
 			Err(error) if error.may_pass() => Err(WhyNot::NotLoadedYet(error.to_string())),
 			Err(error) => Err(WhyNot::NotLoaded(error.to_string())),
 		};
@@ -450,6 +472,11 @@ fn compiling(format: &Format) -> Duration {
 		Format::Json(_) | Format::Regex(_) => Duration::from_millis(200),
 		Format::Text { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
 	}
+}
+
+/// What tells a model's files from others.
+fn stamps(source: &dyn ModelSource, revision: &ModelRevision) -> Vec<Option<Stamp>> {
+	revision.files.iter().map(|file| source.stamp(&file.sha256)).collect()
 }
 
 /// What goldens and measured runs ask.

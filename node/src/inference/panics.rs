@@ -20,7 +20,7 @@ mod tests {
 	use super::*;
 	use crate::inference::{
 		engine_service::tests::abstention_of_a_panicking_engine,
-		installed_models::{load_guarded, LoadError, ModelSource},
+		installed_models::{load_guarded, LoadError, ModelSource, Stamp},
 		mock::fake_revision,
 	};
 	use sibyl_engine::ModelDescription;
@@ -60,6 +60,10 @@ mod tests {
 	impl ModelSource for PanickingLoader {
 		fn has(&self, _: &Hash) -> bool {
 			true
+		}
+
+		fn stamp(&self, _: &Hash) -> Option<Stamp> {
+			None
 		}
 
 		fn load(&self, _: &ModelRevision) -> Result<ModelDescription, LoadError> {

@@ -86,6 +86,15 @@ pub enum Error {
 		remedies: String,
 	},
 
+	/// There is no file.
+	#[error("there is no file in {} to verify: '{install}' brings some, and --base-path or --models-path names another folder", folder.display())]
+	NothingToVerify {
+		/// The store.
+		folder: PathBuf,
+		/// The command that installs models.
+		install: String,
+	},
+
 	/// A name is that of no model.
 	#[error(
 		"there is no model and no file '{name}': name one of {known}, a SHA-256 that '{list}' shows, or a GGUF file"

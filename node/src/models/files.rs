@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::{Error, Location};
 use indicatif::DecimalBytes;
 use sibyl_engine::store::known::{self, KnownModel};
-use sibyl_engine::store::{Sha256Hash, StoreError, StoredFile};
+use sibyl_engine::store::{ModelStore, Sha256Hash, StoreError, StoredFile};
 use sibyl_engine::{Engine, LocalEngine};
 use std::io::Write;
 use std::path::Path;
@@ -49,9 +49,10 @@ struct Row {
 
 /// Prints the models and the files that there are.
 pub fn list(location: &Location, out: &mut impl Write) -> Result<(), Error> {
-	let stored = location.store().list().map_err(|error| location.explain(error))?;
+	let store = location.store();
+	let stored = store.list().map_err(|error| location.explain(error))?;
 	let mut rows = compiled_in()?;
-	rows.extend(known::ALL.into_iter().flat_map(|model| rows_of(model, &stored)));
+	rows.extend(known::ALL.into_iter().flat_map(|model| rows_of(model, &stored, |file| is_whole(&store, file))));
 	rows.extend(stored.iter().filter(|file| owner(&file.sha256).is_none()).map(|file| Row {
 		name: "-".into(),
 		size: Some(file.size),
@@ -80,8 +81,14 @@ fn compiled_in() -> Result<Vec<Row>, Error> {
 	Ok(rows.collect())
 }
 
+/// Whether a file has the bytes of its hash. One that can't be read is told of by `verify`.
+fn is_whole(store: &ModelStore, file: &known::KnownFile) -> bool {
+	let progress = Progress::new(format!("checking {:.8}", file.sha256.to_string()));
+	store.verify(&file.sha256, &mut |done, total| progress.show(done, total)).is_ok()
+}
+
 /// A row for each file of a model, whether it is there or not.
-fn rows_of(model: &KnownModel, stored: &[StoredFile]) -> Vec<Row> {
+fn rows_of(model: &KnownModel, stored: &[StoredFile], is_whole: impl Fn(&known::KnownFile) -> bool) -> Vec<Row> {
 	let size = |sha256| stored.iter().find(|file| file.sha256 == sha256).map(|file| file.size);
 	let is_begun = model.files().any(|file| size(file.sha256).is_some());
 	let row = |file: &known::KnownFile| Row {
@@ -89,7 +96,7 @@ fn rows_of(model: &KnownModel, stored: &[StoredFile]) -> Vec<Row> {
 		size: size(file.sha256),
 		sha256: file.sha256,
 		state: match size(file.sha256) {
-			Some(size) if size == file.size => "complete".into(),
+			Some(size) if size == file.size && is_whole(file) => "complete".into(),
 			Some(_) => format!("damaged, install {} again", model.name),
 			None if is_begun => format!("missing, install {} again", model.name),
 			None => "not installed".into(),
@@ -102,6 +109,9 @@ fn rows_of(model: &KnownModel, stored: &[StoredFile]) -> Vec<Row> {
 pub fn verify(location: &Location, out: &mut impl Write) -> Result<(), Error> {
 	let store = location.store();
 	let files = store.list().map_err(|error| location.explain(error))?;
+	if files.is_empty() {
+		return Err(Error::NothingToVerify { folder: location.folder(), install: location.command("install all") });
+	}
 	let mut remedies = Vec::new();
 	for StoredFile { sha256, .. } in &files {
 		let known = owner(sha256);
@@ -142,7 +152,7 @@ mod tests {
 	use known::{MINILM, SMOLLM2};
 
 	fn states(model: &KnownModel, stored: &[StoredFile]) -> Vec<String> {
-		rows_of(model, stored).into_iter().map(|row| row.state).collect()
+		rows_of(model, stored, |_| true).into_iter().map(|row| row.state).collect()
 	}
 
 	#[test]
@@ -155,6 +165,8 @@ mod tests {
 		let short = StoredFile { size: 7, ..whole(weights) };
 		assert_eq!(states(&MINILM, &[short, whole(tokenizer)]), ["damaged, install minilm again", "complete"]);
 		assert_eq!(states(&SMOLLM2, &[whole(weights)]), ["not installed"]);
+		let changed = rows_of(&MINILM, &[whole(weights), whole(tokenizer)], |file| file.sha256 != weights.sha256);
+		assert_eq!(changed[0].state, "damaged, install minilm again", "it has the size, and other bytes");
 	}
 
 	#[test]

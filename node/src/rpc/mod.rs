@@ -5,8 +5,9 @@ pub mod inference;
 use crate::inference::IsSyncing;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
-	Inference, InferenceApiServer, InferenceProofs, InferenceProofsApiServer, InferenceResults,
-	InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places, WarpProofs,
+	Inference, InferenceApiServer, InferenceNode, InferenceNodeApiServer, InferenceProofs, InferenceProofsApiServer,
+	InferenceResults, InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places,
+	Started, WarpProofs,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -62,13 +63,16 @@ pub struct Deps {
 	pub warp_proofs: WarpProofs,
 	/// Whether the node is far from the newest block.
 	pub is_syncing: IsSyncing,
+	/// What the node was started as.
+	pub started: Started,
 	/// Runs subscriptions.
 	pub executor: SubscriptionTaskExecutor,
 }
 
 /// All of this node's own methods.
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
-	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, warp_proofs, is_syncing, executor } = deps;
+	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, warp_proofs, is_syncing, started, executor } =
+		deps;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
@@ -80,7 +84,8 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		let results =
 			InferenceResults::<_, FullBackend>::new(client.clone(), is_syncing.clone(), executor.clone(), places);
 		module.merge(results.into_rpc())?;
-		module.merge(InferenceProofs::new(client.clone(), warp_proofs, is_syncing).into_rpc())?;
+		module.merge(InferenceProofs::new(client.clone(), warp_proofs, is_syncing.clone()).into_rpc())?;
+		module.merge(InferenceNode::new(client.clone(), is_syncing, started).into_rpc())?;
 		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(

@@ -1,25 +1,27 @@
 //! The running node.
 
 use super::{
-	equivocation,
+	clock::WatchedQueue,
+	equivocation, farewell,
 	inference::{self, EnginePlan, VoteProtocol, Votes},
-	inherents,
+	inherents, lonely,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
 	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
 use crate::{
 	cli::InferenceParams,
 	error::Error,
-	inference::pool::SharedPool,
+	inference::{insight::Insight, pool::SharedPool},
 	rpc::{self, inference::WarpProofs},
 };
 use futures::StreamExt;
+use sc_chain_spec::ChainType;
 use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::SharedVoterState;
 use sc_network::{
 	config::{FullNetworkConfiguration, NetworkBackendType},
-	service::traits::{NetworkBackend, NetworkService},
+	service::traits::{NetworkBackend, NetworkPeers, NetworkService},
 	Event, NotificationService,
 };
 use sc_network_sync::SyncingService;
@@ -128,7 +130,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 			transaction_pool: pool.clone(),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
-			import_queue,
+			import_queue: WatchedQueue::new(import_queue),
 			block_announce_validator_builder: None,
 			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs.clone())),
 			block_relay: None,
@@ -155,12 +157,14 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	let role = config.role;
 	let force_authoring = config.force_authoring;
 	let name = config.network.node_name.clone();
+	let bootnodes = config.network.boot_nodes.iter().map(ToString::to_string).collect();
+	let expects_peers = config.chain_spec.chain_type() != ChainType::Development;
 	let address_cache = config.network.net_config_path.clone();
 	let public_addresses = config.network.public_addresses.clone();
 	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
 
 	let voter_state = SharedVoterState::empty();
-	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone());
+	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone(), plan.insight());
 	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
 		config,
 		client: client.clone(),
@@ -176,6 +180,12 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 		telemetry: telemetry.as_mut(),
 		tracing_execute_block: None,
 	})?;
+	task_manager.spawn_handle().spawn("farewell", None, farewell::say_why());
+	if expects_peers {
+		let network = node.network.clone();
+		let peers = move || network.sync_num_connected();
+		task_manager.spawn_handle().spawn("lonely", Some("networking"), lonely::warn(peers, bootnodes, node.genesis));
+	}
 	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
 
 	inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
@@ -225,6 +235,7 @@ fn rpc_builder(
 	grandpa_link: &GrandpaLink,
 	worker: BabeWorkerHandle<Block>,
 	voter_state: SharedVoterState,
+	insight: Insight,
 ) -> RpcBuilder {
 	let authority_set = grandpa_link.shared_authority_set().clone();
 	let grandpa = rpc::GrandpaDeps {
@@ -240,6 +251,14 @@ fn rpc_builder(
 	let (client, pool, select_chain) = (node.client.clone(), node.pool.clone(), node.select_chain.clone());
 	let chain_spec = config.chain_spec.cloned_box();
 	let (warp_proofs, is_syncing) = (node.warp_proofs.clone(), inference::is_syncing(node));
+	let network = node.network.clone();
+	let started = rpc::inference::Started {
+		chain: chain_spec.name().into(),
+		is_validator: config.role.is_authority(),
+		keystore: node.keystore.clone(),
+		peers: Arc::new(move || network.sync_num_connected()),
+		insight,
+	};
 	Box::new(move |executor| {
 		rpc::module(rpc::Deps {
 			client: client.clone(),
@@ -250,6 +269,7 @@ fn rpc_builder(
 			grandpa: grandpa.clone(),
 			warp_proofs: warp_proofs.clone(),
 			is_syncing: is_syncing.clone(),
+			started: started.clone(),
 			executor,
 		})
 	})

@@ -7,6 +7,7 @@ use crate::{
 	inference::{
 		engine_service::{Capacity, EngineService},
 		gossip::{self, OwnBallots, VoteValidator},
+		insight::Insight,
 		installed_models::InstalledModels,
 		journal::Journal,
 		mailbox::{Mailbox, NotifyingStorage},
@@ -56,6 +57,7 @@ pub struct EnginePlan {
 	engine: Arc<EngineProcess>,
 	models: Models,
 	capacity: Capacity,
+	insight: Insight,
 }
 
 impl EnginePlan {
@@ -75,7 +77,13 @@ impl EnginePlan {
 			block: times.block,
 			short_jobs_apart: true,
 		};
-		Ok(Self { engine, models, capacity })
+		let insight = Insight::new(Some(engine.clone()));
+		Ok(Self { engine, models, capacity, insight })
+	}
+
+	/// What the operator is told of the engine.
+	pub fn insight(&self) -> Insight {
+		self.insight.clone()
 	}
 }
 
@@ -143,7 +151,7 @@ pub fn spawn(
 	spawn_gossip(task_manager, node, &votes, protocol, notices.ballots);
 	if parts.is_authority {
 		spawn_reports(task_manager, node, &votes);
-		spawn_journal(task_manager, node, &votes);
+		spawn_journal(task_manager, node, &votes, plan.insight());
 	}
 	if !parts.runs_offchain_workers {
 		if parts.is_authority {
@@ -162,9 +170,9 @@ pub fn spawn(
 	Ok(())
 }
 
-fn spawn_journal(task_manager: &TaskManager, node: &Node, votes: &Votes) {
+fn spawn_journal(task_manager: &TaskManager, node: &Node, votes: &Votes, insight: Insight) {
 	let (client, keystore, metrics) = (node.client.clone(), node.keystore.clone(), votes.metrics.clone());
-	let journal = Journal::<_, FullBackend>::new(client, keystore, metrics, is_syncing(node));
+	let journal = Journal::<_, FullBackend>::new(client, keystore, metrics, is_syncing(node), insight);
 	task_manager.spawn_handle().spawn("inference-journal", GROUP, journal.run());
 }
 
@@ -257,9 +265,9 @@ fn spawn_engine(
 	metrics: Metrics,
 	requests: Receiver<InferenceRequest>,
 ) -> Result<(), Error> {
-	let EnginePlan { engine, models, capacity } = plan;
+	let EnginePlan { engine, models, capacity, insight } = plan;
 	let (client, is_syncing) = (node.client.clone(), is_syncing(node));
-	let service = EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics)
+	let service = EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics, insight)
 		.map_err(Error::EngineThreads)?;
 	task_manager.spawn_handle().spawn_blocking("inference-engine", GROUP, service.run(requests));
 	Ok(())

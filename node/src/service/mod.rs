@@ -1,12 +1,16 @@
 //! The node: the chain's database, consensus, network and RPC, put together.
 
+mod clock;
 mod equivocation;
+mod farewell;
 mod full;
 mod inference;
 mod inherents;
+mod lonely;
 mod partial;
 mod preflight;
 mod session_keys;
+mod spawner;
 
 pub use full::start;
 pub use partial::{first_block_hash, new_partial, revert_consensus};

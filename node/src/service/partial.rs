@@ -1,6 +1,9 @@
 //! What sub-commands need too: the database, the client, the import queue.
 
-use super::{inherents, BabeBlockImport, Executor, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink};
+use super::{
+	inherents, spawner::PatientSpawner, BabeBlockImport, Executor, FullBackend, FullClient, FullPool, FullSelectChain,
+	GrandpaLink,
+};
 use crate::error::Error;
 use sc_chain_spec::{construct_genesis_block, resolve_state_version_from_wasm, GenesisBlockBuilder};
 use sc_client_api::HeaderBackend;
@@ -58,7 +61,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, Error> {
 	let select_chain = sc_consensus::LongestChain::new(backend.clone());
 	let pool = Arc::from(
 		sc_transaction_pool::Builder::new(
-			task_manager.spawn_essential_handle(),
+			PatientSpawner(task_manager.spawn_essential_handle()),
 			client.clone(),
 			config.role.is_authority().into(),
 		)

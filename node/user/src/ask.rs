@@ -247,7 +247,7 @@ fn texts<const N: u32>(texts: Vec<String>) -> Result<Vec<Text<N>>, Error> {
 }
 
 /// An amount in SIB, with up to twelve digits behind the point, in the smallest unit.
-fn parse_sib(text: &str) -> Result<Balance, String> {
+pub(crate) fn parse_sib(text: &str) -> Result<Balance, String> {
 	let wrong = || "expected an amount in SIB, as 1 or 0.25".to_string();
 	let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
 	let digits = SIB.ilog10() as usize;

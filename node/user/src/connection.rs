@@ -61,6 +61,9 @@ impl Connection {
 				let data = error.data().map(|data| data.get().trim_matches('"')).filter(|data| data.contains(' '));
 				let message = printable(error.message());
 				let data = data.map(printable);
+				if error.code() == NO_METHOD && message.contains("unsafe") {
+					return Error::Unsafe;
+				}
 				if error.code() == NO_METHOD {
 					return Error::NotOurs { method };
 				}

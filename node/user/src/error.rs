@@ -138,6 +138,12 @@ pub enum Error {
 		/// How it ended.
 		why: &'static str,
 	},
+	/// The node does this for its own machine alone.
+	#[error("the node lets nobody from outside do this: connect from its own machine, or through a tunnel as 'ssh -L 9944:127.0.0.1:9944 HOST' makes one")]
+	Unsafe,
+	/// A validator's command could not do what it is for.
+	#[error(transparent)]
+	Validator(#[from] crate::validator::ValidatorError),
 	/// Nobody reads the output.
 	#[error(transparent)]
 	Output(#[from] io::Error),

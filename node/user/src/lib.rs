@@ -7,13 +7,18 @@ mod format;
 mod input;
 mod reading;
 pub mod show;
+mod status;
 mod submission;
+mod validator;
 
 pub use ask::AskCommand;
 pub use error::{Error, InputError};
 pub use format::FormatOptions;
 pub use input::InputOptions;
 pub use reading::{JobCommand, JobsCommand, ReceiptCommand, ResultCommand};
+pub use show::sib;
+pub use status::StatusCommand;
+pub use validator::{ValidatorCommand, ValidatorError};
 
 use connection::Connection;
 

@@ -98,7 +98,7 @@ async fn height(node: &Connection, block: Hash) -> Result<BlockNumber, Error> {
 	number.map_err(|error| Error::Unreadable { method: "chain_getHeader", reason: error.to_string() })
 }
 
-fn sign(
+pub(crate) fn sign(
 	requester: &Requester,
 	call: RuntimeCall,
 	nonce: u32,

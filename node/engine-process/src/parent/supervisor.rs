@@ -71,6 +71,7 @@ fn wait_out<'a>(
 	let until = Instant::now() + pause;
 	state.phase = Phase::Pausing(until);
 	state.last_end = Some(reason);
+	state.ends = state.ends.saturating_add(1);
 	shared.bell.notify_all();
 	loop {
 		let left = until.saturating_duration_since(Instant::now());

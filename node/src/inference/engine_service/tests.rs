@@ -13,6 +13,7 @@ use sibyl_primitives::{
 	mailbox::{model_status_key, request_key, response_key, ModelStatus},
 	output::{Output, VersionedOutput},
 };
+use sibyl_rpc_types::ModelState;
 use sp_core::offchain::STORAGE_PREFIX;
 use std::{
 	sync::{
@@ -33,6 +34,7 @@ struct Test {
 	storage: SharedStorage,
 	wakes: Wakes,
 	syncing: Arc<AtomicBool>,
+	insight: Insight,
 }
 
 impl Test {
@@ -51,9 +53,12 @@ impl Test {
 		let asked = syncing.clone();
 		let is_syncing: IsSyncing = Arc::new(move || asked.load(Ordering::Relaxed));
 		let engine = Arc::new(engine);
-		let service = EngineService::new(chain.clone(), mailbox, waker, engine, models, capacity, is_syncing, metrics)
-			.expect("a thread can be started");
-		Self { service, chain, storage, wakes, syncing }
+		let insight = Insight::new(None);
+		let (client, told) = (chain.clone(), insight.clone());
+		let service =
+			EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics, insight)
+				.expect("a thread can be started");
+		Self { service, chain, storage, wakes, syncing, insight: told }
 	}
 
 	/// One that serves the chain's model.
@@ -111,6 +116,13 @@ impl Test {
 		let bytes = self.storage.get(STORAGE_PREFIX, &model_status_key(&fake_model().id))?;
 		let ModelStatus::V1(availability) = ModelStatus::decode(&mut &bytes[..]).expect("the service writes statuses");
 		Some(availability)
+	}
+
+	/// Tells the service to take no new seats, or to take them again.
+	fn drain(&mut self, on: bool) {
+		self.insight.drain(on);
+		assert!(self.insight.bell().try_recv().is_ok(), "the service hears of it");
+		self.service.heed_drain();
 	}
 
 	/// Reports that have come by now are looked at.
@@ -193,6 +205,53 @@ fn a_model_whose_goldens_fail_is_withdrawn_and_its_jobs_are_abstained_from() {
 	assert_eq!(test.availability(), Some(Availability::Withdrawn));
 	let job = test.ask(&fake_request(1));
 	assert_eq!(test.response(&job), Some(Err(AbstainReason::NoModel)));
+}
+
+#[test]
+fn a_node_that_drains_tells_the_chain_that_it_serves_nothing_and_answers_what_it_has_seats_in() {
+	let mut test = Test::serving(FakeEngine::new(), CAPACITY);
+	let told = test.availability();
+	assert!(test.wakes.take());
+	test.drain(true);
+	assert_eq!(test.availability(), Some(Availability::Withdrawn));
+	assert!(test.wakes.take(), "the worker is to tell it");
+	assert_eq!(test.insight.models()[0].state, ModelState::Withdrawn);
+	let job = test.ask(&fake_request(1));
+	assert!(test.answer(&job).is_ok());
+	test.follow(2);
+	assert_eq!(test.availability(), Some(Availability::Withdrawn));
+
+	test.drain(false);
+	let (Some(Availability::Serves(before)), Some(Availability::Serves(again))) = (told, test.availability()) else {
+		panic!("it serves again: {:?}", test.availability())
+	};
+	assert!(again.job.abs_diff(before.job) <= before.job, "{before:?}, then {again:?}");
+	let model = &test.insight.models()[0];
+	assert_eq!((model.state, model.pace), (ModelState::Served, Some(again.into())));
+}
+
+#[test]
+fn a_model_that_comes_while_the_node_drains_is_served_to_the_chain_only_afterwards() {
+	let mut test = Test::new(FakeEngine::new(), CAPACITY);
+	test.drain(true);
+	test.follow(1);
+	test.work_until(|test| test.service.models.names().all(|(_, is_served)| is_served));
+	assert_eq!(test.availability(), Some(Availability::Withdrawn));
+	test.drain(false);
+	assert!(matches!(test.availability(), Some(Availability::Serves(_))));
+}
+
+#[test]
+fn an_abstention_and_a_model_that_fails_are_remembered_as_faults() {
+	let mut test = Test::new(FakeEngine::new().salted(1), CAPACITY);
+	test.follow(1);
+	test.work_until(|test| test.availability().is_some());
+	test.ask(&fake_request(1));
+	let faults: Vec<_> = test.insight.faults().into_iter().map(|fault| fault.what).collect();
+	assert!(
+		faults[0].contains("no_model") && faults[1].starts_with("model fake is not served: golden 0"),
+		"{faults:?}"
+	);
 }
 
 #[test]

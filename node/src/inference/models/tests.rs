@@ -1,7 +1,12 @@
 use super::*;
 use crate::inference::mock::{fake_model, fake_revision, FakeSource};
-use sibyl_engine::{testing::FakeEngine, Engine, EngineError};
+use sibyl_engine::{
+	store::{Sha256Hash, StoreError},
+	testing::FakeEngine,
+	Engine, EngineError,
+};
 use sibyl_primitives::model::ModelFile;
+use sibyl_rpc_types::ModelState;
 use std::sync::atomic::Ordering;
 
 const TIMES: Times = Times { block: Duration::from_secs(3), commit_window: 12 };
@@ -189,6 +194,41 @@ fn a_model_that_can_not_be_loaded_is_not_served_and_not_tried_at_every_block() {
 	}
 	assert_eq!(models.serve(model, asked("a")), Service::Never);
 	assert_eq!(models.loaded(*model, Err(LoadError::Architecture("fake".into()))), [], "nobody waits for it");
+}
+
+fn damage() -> LoadError {
+	let (expected, actual) = (Sha256Hash([1; 32]), Sha256Hash([2; 32]));
+	StoreError::Hash { path: "file".into(), expected, actual }.into()
+}
+
+#[test]
+fn a_damaged_model_is_told_as_such_and_served_as_soon_as_its_file_is_another() {
+	let source = Arc::new(FakeSource::default());
+	let mut models = with_source(source.clone());
+	let id = fake_model().id;
+	models.update(vec![fake_model()], 1);
+	let told = models.loaded(id, Err(damage()));
+	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::Damaged(_)), .. }]), "{told:?}");
+	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	assert_eq!(standing.state, ModelState::Damaged);
+	assert!(standing.why.as_ref().is_some_and(|why| why.contains("models verify")), "{standing:?}");
+	assert_eq!(models.update(vec![fake_model()], 10_000), [], "it is not hashed at every block");
+	source.written.store(1, Ordering::Relaxed);
+	assert_eq!(verdict(&mut models, &FakeEngine::new(), fake_model()), Ok(PACE));
+	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	assert_eq!((standing.state, &standing.why, standing.pace), (ModelState::Served, &None, Some(PACE.into())));
+}
+
+#[test]
+fn a_damaged_file_that_is_taken_away_is_missing() {
+	let source = Arc::new(FakeSource::default());
+	let mut models = with_source(source.clone());
+	models.update(vec![fake_model()], 1);
+	models.loaded(fake_model().id, Err(damage()));
+	source.is_there.store(false, Ordering::Relaxed);
+	let told = models.update(vec![fake_model()], 2);
+	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::NoFile(_)), .. }]), "{told:?}");
+	assert_eq!(models.standings()[0].state, ModelState::Absent);
 }
 
 #[test]

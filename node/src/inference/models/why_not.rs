@@ -13,8 +13,11 @@ pub enum WhyNot {
 	)]
 	NoFile(Hash),
 	/// Its files are there and can't be used.
-	#[error("it can't be loaded: {0}; mend that, then start the node again")]
+	#[error("it can't be loaded: {0}; it is tried again as soon as its files are others")]
 	NotLoaded(String),
+	/// A file is not what its hash says.
+	#[error("it can't be loaded: {0}; 'models verify' names the command that mends it, and the node then serves it by itself")]
+	Damaged(String),
 	/// Its files are there and can't be used for now.
 	#[error("it can't be loaded: {0}; it is tried again in some minutes")]
 	NotLoadedYet(String),
@@ -98,6 +101,16 @@ impl fmt::Display for Part {
 }
 
 impl WhyNot {
+	/// Whether something is wrong, and it is not as the operator wants it.
+	pub fn is_fault(&self) -> bool {
+		!matches!(self, Self::NotChosen | Self::NoFile(_))
+	}
+
+	/// Whether it may be otherwise as soon as the model's files are others.
+	pub fn is_of_files(&self) -> bool {
+		matches!(self, Self::Damaged(_) | Self::NotLoaded(_))
+	}
+
 	/// Whether it may be otherwise some minutes later, without the operator.
 	pub fn may_pass(&self) -> bool {
 		matches!(self, Self::NotLoadedYet(_) | Self::EngineDied(_) | Self::TooSlow { .. })

@@ -113,6 +113,9 @@ pub enum Error {
 		 the next final blocks"
 	)]
 	NoFinalityProof(String),
+	/// The node holds no seats.
+	#[error("this node is no validator, so it has nothing to drain: start it with --validator")]
+	NotValidator,
 	/// The block's runtime gave no answer.
 	#[error("the runtime gave no answer at this block, whose state this node may not keep (see --state-pruning): {0}")]
 	RuntimeFailed(String),
@@ -144,6 +147,7 @@ impl Error {
 			Self::TooManySubscriptions => 10019,
 			Self::NotFinal(_) => 10020,
 			Self::NoFinalityProof(_) => 10021,
+			Self::NotValidator => 10022,
 		}
 	}
 
@@ -171,6 +175,7 @@ impl Error {
 			Self::TooManySubscriptions => "TooManySubscriptions",
 			Self::NotFinal(_) => "NotFinal",
 			Self::NoFinalityProof(_) => "NoFinalityProof",
+			Self::NotValidator => "NotValidator",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

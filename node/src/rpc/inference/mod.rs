@@ -4,6 +4,7 @@
 
 mod error;
 mod listing;
+mod node;
 mod number;
 mod places;
 mod proofs;
@@ -12,6 +13,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use node::{InferenceNode, InferenceNodeApiServer, Started};
 pub use places::Places;
 pub use proofs::{InferenceProofs, InferenceProofsApiServer, WarpProofs};
 pub use results::{InferenceResults, InferenceResultsApiServer};

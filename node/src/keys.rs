@@ -1,0 +1,171 @@
+//! `sibyl-node key`: the SDK's, except that a session key is inserted by what it signs, and that others can't read what is
+//! written.
+
+use crate::error::Error;
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
+use sc_cli::{KeySubcommand, KeystoreParams, SharedParams, SubstrateCli};
+use sc_keystore::LocalKeystore;
+use sc_service::{config::KeystoreConfig, BasePath};
+use sibyl_primitives::inference_key;
+use sp_core::{
+	crypto::{key_types, ExposeSecret, KeyTypeId, SecretString},
+	ed25519, sr25519, Pair,
+};
+use sp_keystore::Keystore;
+
+/// `key`
+#[derive(Debug)]
+pub enum KeyCommand {
+	/// Inserts a session key.
+	Insert(InsertCommand),
+	/// What the SDK has.
+	Sdk(KeySubcommand),
+}
+
+const INSERT: &str = "insert";
+
+impl Subcommand for KeyCommand {
+	fn augment_subcommands(command: Command) -> Command {
+		let insert = |_| {
+			InsertCommand::augment_args(Command::new(INSERT)).about("Insert a session key into the keystore of a node")
+		};
+		KeySubcommand::augment_subcommands(command).mut_subcommand(INSERT, insert)
+	}
+
+	fn augment_subcommands_for_update(command: Command) -> Command {
+		Self::augment_subcommands(command)
+	}
+
+	fn has_subcommand(name: &str) -> bool {
+		KeySubcommand::has_subcommand(name)
+	}
+}
+
+impl FromArgMatches for KeyCommand {
+	fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+		match matches.subcommand() {
+			Some((INSERT, matches)) => InsertCommand::from_arg_matches(matches).map(Self::Insert),
+			_ => KeySubcommand::from_arg_matches(matches).map(Self::Sdk),
+		}
+	}
+
+	fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+		*self = Self::from_arg_matches(matches)?;
+		Ok(())
+	}
+}
+
+/// `key insert`
+#[derive(Debug, clap::Args)]
+pub struct InsertCommand {
+	/// The secret: a phrase, a seed or a path such as //Alice, or a file that holds one. It is asked for where none is given.
+	#[arg(long)]
+	suri: Option<String>,
+
+	/// What the key signs.
+	#[arg(long, value_enum)]
+	key_type: KeyType,
+
+	/// The key's scheme, which its type decides: it is checked where it is given.
+	#[arg(long, value_name = "SCHEME", value_enum, ignore_case = true)]
+	scheme: Option<Scheme>,
+
+	#[clap(flatten)]
+	shared_params: SharedParams,
+
+	#[clap(flatten)]
+	keystore_params: KeystoreParams,
+}
+
+/// What a session key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KeyType {
+	/// Blocks, sr25519.
+	Babe,
+	/// Votes for finality, ed25519.
+	Gran,
+	/// The validator's network addresses, sr25519.
+	Audi,
+	/// Votes on jobs, ed25519.
+	Infr,
+}
+
+/// How a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scheme {
+	/// Ed25519.
+	Ed25519,
+	/// Schnorr signatures on Ristretto.
+	Sr25519,
+	/// ECDSA on secp256k1.
+	Ecdsa,
+}
+
+impl KeyType {
+	fn id(self) -> KeyTypeId {
+		match self {
+			Self::Babe => key_types::BABE,
+			Self::Gran => key_types::GRANDPA,
+			Self::Audi => key_types::AUTHORITY_DISCOVERY,
+			Self::Infr => inference_key::KEY_TYPE,
+		}
+	}
+
+	fn scheme(self) -> Scheme {
+		match self {
+			Self::Babe | Self::Audi => Scheme::Sr25519,
+			Self::Gran | Self::Infr => Scheme::Ed25519,
+		}
+	}
+}
+
+impl KeyCommand {
+	/// Does it. What it writes, others on this machine can't read.
+	pub fn run<Cli: SubstrateCli>(&self, cli: &Cli) -> Result<(), Error> {
+		rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+		match self {
+			Self::Insert(command) => command.run(cli),
+			Self::Sdk(command) => Ok(command.run(cli)?),
+		}
+	}
+}
+
+impl InsertCommand {
+	fn run<Cli: SubstrateCli>(&self, cli: &Cli) -> Result<(), Error> {
+		let (key_type, scheme) = (self.key_type, self.key_type.scheme());
+		if let Some(given) = self.scheme.filter(|given| *given != scheme) {
+			return Err(Error::KeyScheme {
+				key_type: name(&key_type),
+				right: name(&scheme).to_string(),
+				given: name(&given),
+			});
+		}
+		let secret = sc_cli::utils::read_uri(self.suri.as_ref())?;
+		let default = || BasePath::from_project("", "", &Cli::executable_name());
+		let base_path = self.shared_params.base_path()?.unwrap_or_else(default);
+		let chain = self.shared_params.chain_id(self.shared_params.is_dev());
+		let spec = cli.load_spec(&chain).map_err(sc_cli::Error::Input)?;
+		let config = self.keystore_params.keystore_config(&base_path.config_dir(spec.id()))?;
+		let KeystoreConfig::Path { path, password } = config else {
+			return Err(sc_cli::Error::KeystoreOperation.into());
+		};
+		let public = match scheme {
+			Scheme::Ed25519 => public::<ed25519::Pair>(&secret, password.as_ref())?,
+			Scheme::Sr25519 | Scheme::Ecdsa => public::<sr25519::Pair>(&secret, password.as_ref())?,
+		};
+		let keystore = LocalKeystore::open(path, password).map_err(sc_cli::Error::from)?;
+		keystore.insert(key_type.id(), &secret, &public).map_err(|()| sc_cli::Error::KeystoreOperation)?;
+		Ok(())
+	}
+}
+
+fn public<P: Pair>(secret: &str, password: Option<&SecretString>) -> Result<Vec<u8>, Error> {
+	let password = password.map(|password| password.expose_secret().as_str());
+	let pair = P::from_string(secret, password).map_err(|error| Error::KeySecret(format!("{error:?}")))?;
+	Ok(AsRef::<[u8]>::as_ref(&pair.public()).to_vec())
+}
+
+/// A value as the command line has it.
+fn name(value: &impl ValueEnum) -> String {
+	value.to_possible_value().map_or_else(String::new, |value| value.get_name().into())
+}

@@ -1,0 +1,235 @@
+//! `sibyl-node validator`: each step of a validator's life as one command, which says what it does before it does it.
+
+mod clock;
+mod drain;
+mod error;
+mod leave;
+mod payout;
+mod rotate;
+mod setup;
+mod shared;
+mod state;
+mod transaction;
+
+pub(crate) use clock::in_words;
+pub use error::ValidatorError;
+pub(crate) use payout::{unclaimed, Unclaimed};
+pub(crate) use state::State;
+
+use crate::{connection::Connection, Error, NodeOptions};
+use jsonrpsee::rpc_params;
+use shared::Requester;
+use sibyl_primitives::{AccountId, Hash};
+use sibyl_rpc_types::NodeStatus;
+use sibyl_runtime::RuntimeCall;
+use sp_core::{bytes::to_hex, crypto::Ss58Codec, Bytes};
+use std::{
+	io::{stderr, stdin, IsTerminal, Write},
+	path::PathBuf,
+};
+
+/// `validator`
+#[derive(Debug, clap::Subcommand)]
+pub enum ValidatorCommand {
+	/// Make the node's keys, bond, and stand for election: everything that makes a running node a validator.
+	///
+	/// What is done already is left as it is, so the command can be given again, also to bond more.
+	#[command(after_help = "Example:\n  sibyl-node validator setup --bond 1000 --suri-file my-secret")]
+	Setup(setup::SetupCommand),
+
+	/// Make new session keys and set them; they come into use two sessions later.
+	Rotate(rotate::RotateCommand),
+
+	/// Take no new seats, and wait until those that are open have ended: then the node can be stopped.
+	Drain(drain::DrainCommand),
+
+	/// Have the staking rewards paid of all eras that they have not been paid of.
+	Payout(payout::PayoutCommand),
+
+	/// Stand for election no more, and free what is bonded; given again, withdraw what is free by then.
+	Leave(leave::LeaveCommand),
+}
+
+impl ValidatorCommand {
+	/// Does it.
+	pub async fn run(&self) -> Result<(), Error> {
+		match self {
+			Self::Setup(command) => command.run().await,
+			Self::Rotate(command) => command.run().await,
+			Self::Drain(command) => command.run().await,
+			Self::Payout(command) => command.run().await,
+			Self::Leave(command) => command.run().await,
+		}
+	}
+}
+
+/// The account that signs, and whether it agrees beforehand.
+#[derive(Debug, clap::Args)]
+struct SignerOptions {
+	/// A file that holds the secret of the validator's account: a phrase, or a seed of 0x and 64 digits. Without one it is
+	/// asked for at the terminal, which does not show it.
+	#[arg(long, value_name = "FILE")]
+	suri_file: Option<PathBuf>,
+
+	/// The secret itself, for test networks: others on this machine can see it while the program runs.
+	#[arg(long, value_name = "SECRET", conflicts_with = "suri_file")]
+	suri: Option<String>,
+
+	/// Agree beforehand to what is said to be done.
+	#[arg(long, short)]
+	yes: bool,
+}
+
+impl SignerOptions {
+	fn signer(&self) -> Result<Requester, Error> {
+		if let Some(secret) = &self.suri {
+			return Requester::new(secret);
+		}
+		if let Some(path) = &self.suri_file {
+			let unreadable = |source| Error::File { path: path.display().to_string(), source };
+			return Requester::new(&std::fs::read_to_string(path).map_err(unreadable)?);
+		}
+		if !stdin().is_terminal() {
+			return Err(ValidatorError::NoSecret.into());
+		}
+		let secret = rpassword::prompt_password("The secret of the validator's account (it is not shown): ");
+		Requester::new(&secret.map_err(ValidatorError::Prompt)?)
+	}
+
+	/// Has the operator agree.
+	fn agree(&self) -> Result<(), Error> {
+		if self.yes {
+			return Ok(());
+		}
+		if !stdin().is_terminal() {
+			return Err(ValidatorError::NotAgreed.into());
+		}
+		eprint!("Go on? [y/N] ");
+		stderr().flush()?;
+		let mut said = String::new();
+		stdin().read_line(&mut said)?;
+		match said.trim() {
+			"y" | "Y" | "yes" => Ok(()),
+			_ => Err(ValidatorError::NotAgreed.into()),
+		}
+	}
+}
+
+/// A step: what it is, in words, and the call that does it.
+struct Step {
+	what: String,
+	call: RuntimeCall,
+}
+
+impl Step {
+	fn new(what: impl Into<String>, call: impl Into<RuntimeCall>) -> Self {
+		Self { what: what.into(), call: call.into() }
+	}
+}
+
+/// Says what will be done and has the operator agree.
+fn announce<'a>(
+	signer: &SignerOptions,
+	account: &AccountId,
+	what: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Error> {
+	eprintln!("As {}, this will:", sibyl_rpc_types::address(account));
+	what.into_iter().for_each(|what| eprintln!("  - {what}"));
+	signer.agree()
+}
+
+/// Does all steps in one transaction, or none where one of them fails.
+async fn carry_out(node: &Connection, requester: &Requester, steps: Vec<Step>) -> Result<transaction::Included, Error> {
+	let calls: Vec<_> = steps.into_iter().map(|step| step.call).collect();
+	eprintln!("sending {}", transaction::names(&calls));
+	let included = transaction::submit(node, requester, transaction::all_of(calls)).await?;
+	eprintln!("done: block #{} is final", included.block);
+	Ok(included)
+}
+
+/// What the validator's own node says of itself.
+pub(crate) async fn status(node: &Connection) -> Result<NodeStatus, Error> {
+	node.call("inference_nodeStatus", rpc_params![]).await
+}
+
+/// The same of a node that validates and knows the chain.
+async fn ready(node: &Connection) -> Result<NodeStatus, Error> {
+	let status = status(node).await?;
+	if !status.is_validator {
+		return Err(ValidatorError::NotAValidator.into());
+	}
+	if status.is_syncing {
+		return Err(ValidatorError::Syncing { at: status.best.number }.into());
+	}
+	Ok(status)
+}
+
+/// What is said of new keys before there are any.
+const SET_KEYS: &str = "have the node make new session keys, and set them";
+
+/// New session keys in the node's keystore, with the proof that their owner may set them.
+#[derive(serde::Deserialize)]
+struct NewKeys {
+	keys: Bytes,
+	proof: Bytes,
+}
+
+/// Has the node make keys for an account, and the step that sets them.
+async fn new_keys(node: &Connection, account: &AccountId) -> Result<Step, Error> {
+	let method = "author_rotateKeysWithOwner";
+	let owner: &[u8] = account.as_ref();
+	let NewKeys { keys, proof } = node.call(method, rpc_params![Bytes(owner.to_vec())]).await?;
+	let set = codec::DecodeAll::decode_all(&mut &keys.0[..]);
+	let set = set.map_err(|error: codec::Error| Error::Unreadable { method, reason: error.to_string() })?;
+	eprintln!("the node has made new keys: {}", to_hex(&keys.0, false));
+	Ok(Step::new(SET_KEYS, pallet_session::Call::set_keys { keys: set, proof: proof.0 }))
+}
+
+/// The account of an address.
+pub(crate) fn account_of(address: &str) -> Result<AccountId, Error> {
+	let wrong = || ValidatorError::Address(crate::show::printable(address));
+	match address.strip_prefix("0x") {
+		Some(_) => address.parse::<Hash>().map(|key| key.0.into()).map_err(|_| wrong().into()),
+		None => {
+			let account = AccountId::from_ss58check_with_version(address);
+			account.map(|(account, _)| account).map_err(|_| wrong().into())
+		}
+	}
+}
+
+/// The node that is asked, and the account that signs.
+#[derive(Debug, clap::Args)]
+struct SignedOptions {
+	#[command(flatten)]
+	node: NodeOptions,
+
+	#[command(flatten)]
+	signer: SignerOptions,
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_account_is_read_as_wallets_show_it_or_as_its_key() {
+		let account = AccountId::from([7; 32]);
+		assert_eq!(account_of(&sibyl_rpc_types::address(&account)).ok(), Some(account.clone()));
+		assert_eq!(account_of(&format!("0x{}", "07".repeat(32))).ok(), Some(account));
+		for wrong in ["", "0x07", "Alice", "5EYCAe5ijiYfyeZ2JJCGq56LmPyNRAKzpG4QkoQkkQNB5e6\u{1b}"] {
+			let error = account_of(wrong).expect_err("it is none").to_string();
+			assert!(error.contains("no address") && !error.contains('\u{1b}'), "{error}");
+		}
+	}
+
+	#[test]
+	fn a_secret_is_read_from_a_file_and_a_missing_one_is_named() {
+		let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+		std::fs::write(file.path(), "//Alice\n").expect("it can be written");
+		let options = |suri_file: PathBuf| SignerOptions { suri_file: Some(suri_file), suri: None, yes: false };
+		let alice = Requester::new("//Alice").expect("it is a path").account();
+		assert_eq!(options(file.path().into()).signer().ok().map(|signer| signer.account()), Some(alice));
+		let error = options("/nowhere/secret".into()).signer().err().expect("there is none").to_string();
+		assert!(error.contains("/nowhere/secret"), "{error}");
+	}
+}
