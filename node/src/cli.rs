@@ -2,7 +2,7 @@
 
 use crate::{inference::engine_params::EngineParams, models::ModelsCommand};
 use clap::Parser;
-use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand};
+use sibyl_user::{AskCommand, GatewayCommand, JobCommand, JobsCommand, ResultCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
@@ -93,6 +93,9 @@ pub enum Subcommand {
 
 	/// Print a job's answer.
 	Result(ResultCommand),
+
+	/// Let programs that know OpenAI's API ask a network, at the cost of an account of yours and up to a limit.
+	Gateway(Box<GatewayCommand>),
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),
