@@ -1,8 +1,9 @@
 //! `sibyl-node jobs`, `job`, `result` and `receipt`: what a network knows.
 
 use crate::{
+	amount::sib,
 	connection::Connection,
-	show::{self, printable, sib},
+	show::{self, printable},
 	Error, NodeOptions,
 };
 use jsonrpsee::rpc_params;
