@@ -15,8 +15,7 @@ pub fn path(job: JobId) -> String {
 /// What stands before a job's number.
 pub const PREFIX: &str = "/v1/sibyl/receipts/";
 
-/// The receipt of the job of this number: a storage proof of its entry and its output's, against the header of the last
-/// final block.
+/// The receipt of the job of this number, as `sibyl-node verify` reads it.
 pub async fn receipt(desk: &Desk, job: &str) -> Result<Value, ApiError> {
 	let unknown = || {
 		let message = "The chain has no such job, or keeps it no longer";
@@ -24,9 +23,13 @@ pub async fn receipt(desk: &Desk, job: &str) -> Result<Value, ApiError> {
 	};
 	let job: JobId = job.parse().map_err(|_| unknown())?;
 	let node = desk.node().await?;
-	let proof: Result<Value, Error> = node.call("inference_getResultProof", rpc_params![job]).await;
-	proof.map_err(|error| match &error {
-		Error::Refused { name, .. } if matches!(name.as_deref(), Some("UnknownJob" | "PrunedJob")) => unknown(),
+	let receipt: Result<Value, Error> = node.call("inference_getReceipt", rpc_params![job]).await;
+	receipt.map_err(|error| match &error {
+		Error::Refused { name: Some(name), .. } if name == "PrunedJob" => unknown(),
+		Error::Refused { name: Some(name), .. } if name == "NotFinal" => {
+			let message = "The chain has no such job that has ended in a final block yet: ask again in some seconds";
+			ApiError::new(StatusCode::NOT_FOUND, "job_not_final", message)
+		}
 		_ => error.into(),
 	})
 }
