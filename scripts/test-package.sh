@@ -30,7 +30,7 @@ container=
 end() {
 	local code=$?
 	[ -z "$container" ] || power_off
-	[ $code -eq 0 ] || [ ! -s "$work/journal" ] || tail -n 30 "$work/journal" >&2
+	[ $code -eq 0 ] || [ ! -s "$work/journal" ] || tail -n 12 "$work/journal" >&2
 	rm -rf "$work"
 }
 trap end EXIT
@@ -72,10 +72,9 @@ install_package() {
 	chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /package/sibyl-node.deb \
 		>"$work/install" 2>&1 || { cat "$work/install" >&2; die 'apt-get does not install it'; }
 	grep -q '^sibyl-node: nothing runs yet: set SIBYL_OPTIONS' "$work/install" || die 'it does not say what to do next'
-	chroot "$root" sibyl-node --version | grep -q '^sibyl-node [0-9]' || die 'the program does not tell its version'
 	[ "$(chroot "$root" stat --format='%U:%G %a' /var/lib/sibyl)" = 'sibyl:sibyl 750' ] || die '/var/lib/sibyl is open or of another user'
 	[ "$(chroot "$root" systemctl is-enabled "$SERVICE")" = disabled ] || die 'the service is enabled by itself'
-	say "$(chroot "$root" sibyl-node --version) is installed, and nothing runs"
+	say 'it is installed, and nothing runs'
 }
 
 boot() {
@@ -84,6 +83,7 @@ boot() {
 		--system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self' >"$work/boot" 2>&1 </dev/null &
 	container=$!
 	wait_for 60 'the Debian boots' booted
+	[[ $(inside sibyl-node --version) == 'sibyl-node '[0-9]* ]] || die 'the program does not tell its version'
 }
 booted() { leader=$(pgrep --parent "$container") && inside systemctl is-active --quiet multi-user.target; }
 inside() {
@@ -114,7 +114,7 @@ unit_is_closed() {
 }
 
 options() { inside sed -i "s|^SIBYL_OPTIONS=.*|SIBYL_OPTIONS=\"$1\"|" /etc/default/sibyl-node; }
-log_says() { inside journalctl --unit="$SERVICE" --no-pager --grep "$1" --quiet; }
+log_says() { inside journalctl --unit="$SERVICE" --no-pager --grep "$1" --quiet >/dev/null; }
 main_pid() { inside systemctl show --property=MainPID --value "$SERVICE"; }
 state_of() { inside systemctl show --property=ActiveState --value "$SERVICE"; }
 is_healthy() { inside "${health[@]}"; }
@@ -123,7 +123,7 @@ final_block() {
 		sed -n 's/^substrate_block_height{status="finalized".* \([0-9]*\)\r*$/\1/p'
 }
 is_final() { [ "$(final_block)" -ge "$1" ]; }
-engines() { inside grep -lsz '^engine-process$' /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+engines() { inside sh -c 'grep -lsz "^engine-process$" /proc/[0-9]*/cmdline' | cut -d/ -f3; }
 has_engine() { [ -n "$(engines)" ]; }
 
 refuses_without_options_and_keys() {
@@ -200,7 +200,7 @@ image() {
 	fi
 	local tag=sibyl-node:trial
 	docker build --quiet --tag "$tag" "$work/first" >/dev/null
-	docker run --rm "$tag" --version | grep -q '^sibyl-node [0-9]'
+	[[ $(docker run --rm "$tag" --version) == 'sibyl-node '[0-9]* ]] || die 'the image does not tell its version'
 	docker rmi "$tag" >/dev/null
 	say 'the image is built and tells its version'
 }
