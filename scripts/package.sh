@@ -43,7 +43,7 @@ age() { find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 # What both have beside the program.
 put_extras() { # DOCS SHARE
-	put 0644 "$1" docs/*.md
+	put 0644 "$1" CHANGELOG.md docs/*.md
 	put 0644 "$2/chain-specs" chain-specs/*
 	put 0644 "$2/grafana" packaging/grafana/*
 	put 0644 "$2/prometheus" packaging/prometheus/alerts.yml

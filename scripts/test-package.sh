@@ -9,7 +9,7 @@ readonly SERVICE=sibyl-node.service
 # What the booted Debian has beside the smallest one. The package must bring all that the node needs.
 readonly SYSTEM=systemd,systemd-sysv,dbus
 # Ten times the exposure that `systemd-analyze security` may find, of 100.
-readonly MOST_EXPOSED=13
+readonly MOST_EXPOSED=11
 # Nobody's network: no peer, one validator.
 readonly ALONE='--dev --no-telemetry'
 
@@ -21,6 +21,7 @@ die() {
 
 [ $# -eq 1 ] || die 'usage: scripts/test-package.sh NODE'
 [ "$(id -u)" -eq 0 ] || die 'it boots a Debian, which needs root: run it as root or by sudo'
+[ -x "$1" ] || die "there is no program $1: run 'make release', or name a node"
 node=$(realpath "$1")
 cd "$(dirname "$0")/.."
 work=$(mktemp -d /var/tmp/sibyl-package.XXXXXX)
