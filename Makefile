@@ -112,7 +112,8 @@ package: release ## Pack the node to publish: a tarball, a Debian package, a Doc
 	@scripts/package.sh $(RELEASE_DIR)/release/sibyl-node $(PACKAGE_DIR)
 
 .PHONY: test-package
-test-package: release ## Try the packages in a fresh Debian, which is booted; needs root
+test-package: ## Try the node of `make release`, packed, in a fresh Debian, which is booted; needs root
+	@[ "$$(id -u)" -eq 0 ] || { echo 'make: test-package boots a Debian, which needs root: sudo make test-package' >&2; exit 1; }
 	@scripts/setup.sh --packaging
 	scripts/test-package.sh $(RELEASE_DIR)/release/sibyl-node
 

@@ -43,7 +43,7 @@ age() { find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 # What both have beside the program.
 put_extras() { # DOCS SHARE
-	put 0644 "$1" docs/*.md
+	put 0644 "$1" CHANGELOG.md docs/*.md
 	put 0644 "$2/chain-specs" chain-specs/*
 	put 0644 "$2/grafana" packaging/grafana/*
 	put 0644 "$2/prometheus" packaging/prometheus/alerts.yml
@@ -63,7 +63,7 @@ tarball() {
 # What the program is linked with says which packages it needs.
 dependencies() { # SOURCE
 	printf 'Source: sibyl-node\n\nPackage: sibyl-node\nArchitecture: any\n' >"$1/debian/control"
-	(cd "$1" && dpkg-shlibdeps -O debian/sibyl-node/usr/bin/sibyl-node) | sed -n 's/^shlibs:Depends=//p'
+	(cd "$1" && dpkg-shlibdeps -O -edebian/sibyl-node/usr/bin/sibyl-node) 2>"$1/warnings" | sed -n 's/^shlibs:Depends=//p'
 }
 
 debian_package() {
@@ -71,7 +71,7 @@ debian_package() {
 	local root=$source/debian/sibyl-node
 	install -D -m 0755 "$node" "$root/usr/bin/sibyl-node"
 	depends=$(dependencies "$source")
-	[ -n "$depends" ] || die "dpkg-shlibdeps finds no dependencies of $node"
+	[ -n "$depends" ] || die "$(cat "$source/warnings")" "dpkg-shlibdeps finds no dependencies of $node"
 	put 0644 "$root/usr/lib/systemd/system" packaging/systemd/sibyl-node.service
 	install -D -m 0644 packaging/systemd/sibyl-node.default "$root/etc/default/sibyl-node"
 	put 0644 "$root/usr/share/doc/sibyl-node" packaging/debian/copyright

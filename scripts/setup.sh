@@ -45,7 +45,6 @@ apt_updated=
 # Says what is missing where it can't be installed.
 apt_update() {
 	can_install || die "missing: $*. Install these by hand (Debian package names), then run this again: this user can't install packages here."
-	say "installing $*"
 	if [ -z "$apt_updated" ]; then
 		as_root apt-get update -qq || die "apt-get update failed; check the network and /etc/apt/sources.list."
 		apt_updated=1
@@ -53,6 +52,7 @@ apt_update() {
 }
 apt_install() {
 	apt_update "$@"
+	say "installing $*"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
 		die "apt-get could not install: $*. Its message stands above."
 }
@@ -204,8 +204,9 @@ packaging() {
 promtool_alone() {
 	local folder
 	apt_update prometheus
+	say "installing promtool"
 	folder=$(mktemp -d)
-	(cd "$folder" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .) ||
+	(cd "$folder" && apt-get -o APT::Sandbox::User=root download -qq prometheus && dpkg-deb --extract prometheus_*.deb .) ||
 		die "apt-get could not fetch the package prometheus. Its message stands above."
 	as_root install "$folder/usr/bin/promtool" /usr/local/bin/promtool
 	rm -rf "$folder"
