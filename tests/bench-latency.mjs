@@ -73,7 +73,7 @@ async function askSpread(count) {
   const answers = [];
   for await (const _ of bestBlocks(api, await api.rpc.chain.getHeader())) {
     for (let ofBlock = 0; ofBlock < JOBS_PER_BLOCK && asked < count; ofBlock += 1, asked += 1) {
-      answers.push(ask(api, text(asked), clients[asked % CLIENTS]));
+      answers.push(ask(network, text(asked), clients[asked % CLIENTS]));
     }
     if (asked === count) break;
   }

@@ -36,7 +36,7 @@ describe('sibyl-node --dev', () => {
   it('answers a job alone, on its one seat', async () => {
     const api = await node.api();
     await waitUntilServedBy(await node.client(), ['alice']);
-    const job = await ask(api, 'A single validator answers this question.', account('//Ferdie'));
+    const job = await ask(node, 'A single validator answers this question.', account('//Ferdie'));
     const view = await waitForEnd(api, job);
     assert.ok(view.phase.asEnded.verdict.isAgreed);
     assert.equal(committeeOf(view).seats.length, 1);

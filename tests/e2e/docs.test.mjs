@@ -1,15 +1,15 @@
 // Every snippet of the documentation is run here against a node, or is listed with the reason why not.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { signerFromSecret } from '@sibyl/client';
 import { u8aToHex } from '@polkadot/util';
+import { signerFromSecret } from '@sibyl/client';
 
 import { account } from '../lib/accounts.mjs';
 import { binary, runBinary } from '../lib/binary.mjs';
@@ -98,10 +98,13 @@ const PRINTS = {
   },
 };
 
-/** Of these, all snippets together are one program: `builds` it. */
+/** Its snippets together are one page. */
 const PAGE = 'docs/web.md';
-/** These stand in a program of their own, which `make test-foreign` runs. */
+/** Snippets in these languages are parts of a program, which `make test-foreign` runs. */
 const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/subxt/src/main.rs' };
+
+// What stands behind a request is JSON that it is answered.
+const isRun = ({ file, first, language }) => language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {});
 
 const folder = scratch('docs');
 const NEEDS_BROWSER = { skip: chromium() === undefined ? 'there is no chromium on PATH' : false };
@@ -137,10 +140,8 @@ describe('the documentation', () => {
   const adapted = (text) => Object.entries(replacements).reduce((whole, [from, to]) => whole.replaceAll(from, to), text);
 
   it('has no snippet that is neither run nor listed, and lists none that there is not', () => {
-    const known = ({ file, first, language }) => file === PAGE || language in PARTS_OF || language === 'json' ||
-      first in (PRINTS[file] ?? {});
-    const listed = ({ file, first }) => first in (NOT_RUN[file] ?? {});
-    const unlisted = all.filter((each) => !known(each) && !listed(each)).map(({ file, first }) => `${file}: ${first}`);
+    const listed = ({ file, first }) => file === PAGE || first in (NOT_RUN[file] ?? {});
+    const unlisted = all.filter((each) => !isRun(each) && !listed(each)).map(({ file, first }) => `${file}: ${first}`);
     assert.deepEqual(unlisted, []);
     const names = new Set(all.map(({ file, first }) => `${file}: ${first}`));
     const stale = [NOT_RUN, PRINTS].flatMap((table) => Object.entries(table))
@@ -150,20 +151,25 @@ describe('the documentation', () => {
   });
 
   let reply;
-  for (const snippet of all.filter(({ file, first }) => file !== PAGE && !(first in (NOT_RUN[file] ?? {})))) {
+  for (const snippet of all.filter(isRun)) {
     const { file, language, text, first } = snippet;
     const { before: prelude = '', behind = '', prints, run, skip } = PRINTS[file]?.[first] ?? {};
 
     it(`${file} (${language}): ${first}`, { skip }, async () => {
       if (run !== undefined) return run(text);
       if (language in PARTS_OF) return assertStandsIn(PARTS_OF[language], text);
-      // What stands behind a request is what it is answered.
       if (language === 'json') return assert.deepEqual(shapeOf(JSON.parse(text.replaceAll('\n', ''))), shapeOf(JSON.parse(reply)));
       const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));
       assert.match(stdout + (language === 'sh' ? stderr : ''), prints);
       reply = stdout;
     });
   }
+
+  it('README.md (js): tells in one line what the chain refuses, and ends', async () => {
+    const { text } = all.find(({ file, language }) => file === 'README.md' && language === 'js');
+    const { stdout } = await runners.js(adapted(text.replace('10n ** 12n', '1n')));
+    assert.equal(stdout, 'refused: FeeAboveLimit\n');
+  });
 
   it(`${PAGE}: is a page that asks by a wallet, and shows the answer`, NEEDS_BROWSER, async () => {
     const [html, js, , bundle] = all.filter(({ file }) => file === PAGE);

@@ -31,7 +31,7 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
   const votesIn = (view) => VALIDATORS.map((name) => voteOf(view, name).type);
 
   async function assertNextIsSettledByAll() {
-    const view = await waitForEnd(api, await ask(api, FRANCE, requester, SHORT));
+    const view = await waitForEnd(api, await ask(network, FRANCE, requester, SHORT));
     assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${view.id}: ${view.phase}`);
     assert.deepEqual(votesIn(view), VALIDATORS.map(() => 'Revealed'));
   }
@@ -44,7 +44,7 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
 
   it('settles a job without the one whose engine is killed in the middle of it, and the next job with it', async () => {
     const dave = network.node('dave');
-    const job = await ask(api, STORY, requester, LONG);
+    const job = await ask(network, STORY, requester, LONG);
     await waitUntilItRuns(dave);
     const engine = engineOf(dave);
     process.kill(engine, 'SIGKILL');
@@ -59,7 +59,7 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
 
   it('settles a job without the one whose engine stands still, which the node kills', async () => {
     const dave = network.node('dave');
-    const job = await ask(api, STORY, requester, LONG);
+    const job = await ask(network, STORY, requester, LONG);
     await waitUntilItRuns(dave);
     process.kill(engineOf(dave), 'SIGSTOP');
 
@@ -73,7 +73,7 @@ describe('a network of four validators whose engines are ended', { skip }, () =>
   });
 
   it('ends a job that all four engines die of, once each, gives its price back, and settles the next', async () => {
-    const job = await ask(api, STORY, requester, LONG);
+    const job = await ask(network, STORY, requester, LONG);
     await Promise.all(network.validators.map(waitUntilItRuns));
     network.validators.forEach((node) => process.kill(engineOf(node), 'SIGKILL'));
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { account } from '../lib/accounts.mjs';
-import { balanceAt, nextNonce, submitAndInclude } from '../lib/chain.mjs';
+import { balanceAt, submitAndInclude } from '../lib/chain.mjs';
 import {
   ask, jobAt, modelId, question, voteOf, waitForEnd, waitUntilNoneOpen, waitUntilServedBy,
 } from '../lib/inference.mjs';
@@ -61,8 +61,7 @@ describe('a network of four validators that somebody tries to keep busy', { skip
     const refused = await quoteOfLargest(await api.at(blockHash));
     assert.equal(refused.asErr.asBusy.serving.toNumber(), VALIDATORS.length);
 
-    const nonce = await nextNonce(api, modest);
-    const asked = await Promise.all(QUESTIONS.map((text, index) => ask(api, text, modest, { nonce: nonce + index })));
+    const asked = await Promise.all(QUESTIONS.map((text) => ask(network, text, modest)));
     const views = await Promise.all(asked.map((job) => waitForEnd(api, job)));
     const blocks = views.map(({ phase, submittedAt }) => phase.asEnded.at.toNumber() - submittedAt.toNumber());
     test.diagnostic(`the small questions were settled after ${blocks.join(', ')} blocks`);

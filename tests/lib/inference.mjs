@@ -93,16 +93,28 @@ export async function question(api, said, { model: name, ...options } = {}, maxF
 }
 
 /**
- * Asks the model; resolves when the question is in a best block, with the number of the job.
- * @param {Api} api
- * @param {Parameters<typeof inputOf>[0]} said
- * @param {import('@polkadot/keyring/types').KeyringPair} requester
- * @param {Parameters<typeof question>[2] & Partial<import('@polkadot/api/types').SignerOptions>} [options]
+ * Asks a model by the client library; resolves when the question is in a best block, with the number of the job there.
+ * @param {import('./network.mjs').Network | import('./node.mjs').Node} network
+ * @param {import('@sibyl/client').Input} input
+ * @param {import('@sibyl/client').Signer} signer
+ * @param {Partial<import('@sibyl/client').AskOptions> & { model?: string }} [options] `model` by name
  * @returns {Promise<number>}
  */
-export async function ask(api, said, requester, { nonce, tip, ...options } = {}) {
-  const tx = await question(api, said, options);
-  const { events } = await submitAndInclude(api, tx, requester, { nonce, tip });
+export async function ask(network, input, signer, { model: name = MODEL, ...options } = {}) {
+  const sibyl = await network.client();
+  return Number((await sibyl.ask(name, input, { signer, ...options })).number);
+}
+
+/**
+ * As `ask`, by a transaction of polkadot.js, where that is what the test is about, or the block that it comes into.
+ * @param {Api} api
+ * @param {string} text
+ * @param {import('@polkadot/keyring/types').KeyringPair} requester
+ * @param {Partial<import('@polkadot/api/types').SignerOptions>} [options]
+ * @returns {Promise<number>}
+ */
+export async function askByPolkadotJs(api, text, requester, options) {
+  const { events } = await submitAndInclude(api, await question(api, text), requester, options);
   return events.find(api.events.inference.JobSubmitted.is).data.job.toNumber();
 }
 

@@ -16,7 +16,7 @@ export function absence(network) {
     const api = await network.api();
     await network.node('dave').stop();
 
-    const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
+    const view = await waitForEnd(api, await ask(network, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
     assert.ok(voteOf(view, 'dave').isMissing);
     const events = await eventsOfJob(api, view);
@@ -35,7 +35,7 @@ export function absence(network) {
     const requester = account('//Eve');
     await network.node('charlie').stop();
 
-    const job = await ask(api, TEXT, requester);
+    const job = await ask(network, TEXT, requester);
     const drawn = await waitForJob(api, job, 'to have a committee', isDrawn);
     assert.ok(drawn.phase.isCommitting);
     const deadline = drawn.deadline.unwrap().toNumber();

@@ -18,7 +18,7 @@ export function abstention(network) {
     await dave.start('--models', 'none');
     await waitUntilServedBy(await network.client(), VALIDATORS.filter((name) => name !== 'dave'));
 
-    const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
+    const view = await waitForEnd(api, await ask(network, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
     assert.equal(committeeOf(view).seats.length, 3);
     assert.equal(voteOf(view, 'dave'), undefined);
@@ -31,7 +31,7 @@ export function abstention(network) {
     await dave.start('--inference-job-timeout', '0');
     await waitUntilServedBy(await network.client(), VALIDATORS);
 
-    const view = await waitForEnd(api, await ask(api, TEXT, account('//Eve')));
+    const view = await waitForEnd(api, await ask(network, TEXT, account('//Eve')));
     assert.ok(view.phase.asEnded.verdict.isAgreed);
     assertInTime(api, view);
     assert.equal(voteOf(view, 'dave').asAbstained.type, 'TooSlow');

@@ -4,8 +4,8 @@ import { before, describe, it } from 'node:test';
 import { account, accountNamed } from '../../lib/accounts.mjs';
 import { balanceAt, eventsAt, finalizedNumber, waitForFinalized } from '../../lib/chain.mjs';
 import {
-  ask, assertInTime, blocksToSettle, committeeOf, eventsNamed, eventsOfJob, jobAt, MODEL, model, modelId, utf8, validatorAt,
-  waitForEnd,
+  askByPolkadotJs, assertInTime, blocksToSettle, committeeOf, eventsNamed, eventsOfJob, jobAt, MODEL, model, modelId, utf8,
+  validatorAt, waitForEnd,
 } from '../../lib/inference.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 
@@ -21,7 +21,7 @@ export function agreement(network) {
 
     before(async () => {
       api = await network.api();
-      job = await ask(api, TEXT, requester);
+      job = await askByPolkadotJs(api, TEXT, requester);
       view = await waitForEnd(api, job);
       events = await eventsOfJob(api, view);
       settledIn = await api.rpc.chain.getBlockHash(view.phase.asEnded.at);

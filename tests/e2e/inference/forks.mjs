@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { account } from '../../lib/accounts.mjs';
 import { eventsAt, nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
 import {
-  ask, ballotsIn, eventsNamed, eventsOfJob, isDrawn, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
+  askByPolkadotJs, ballotsIn, eventsNamed, eventsOfJob, isDrawn, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
 import { connectAll, part } from '../../lib/partition.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
@@ -26,7 +26,7 @@ export function forks(network) {
     // Just after a block, so that all are in the next one.
     await nextBlock(api);
     const before = await Promise.all(BEFORE.map((text, index) =>
-      ask(api, text, account('//Ferdie'), { nonce: nonce + index })));
+      askByPolkadotJs(api, text, account('//Ferdie'), { nonce: nonce + index })));
     // Each half has the commits of all, but in no block yet.
     await Promise.all(before.map(async (job) => {
       const drawn = await waitForJob(api, job, 'to have a committee', isDrawn);

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 
 import { account, SIB } from '../../lib/accounts.mjs';
 import { waitForBestBlock } from '../../lib/chain.mjs';
-import { ask, assertInTime, blocksToSettle, waitForEnd } from '../../lib/inference.mjs';
+import { askByPolkadotJs, assertInTime, blocksToSettle, waitForEnd } from '../../lib/inference.mjs';
 import { fullness, Load } from '../../lib/load.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
 
@@ -29,7 +29,7 @@ export function fullBlocks(network) {
 
     const ends = [];
     for (const text of TEXTS) {
-      ends.push(waitForEnd(api, await ask(api, text, account('//Eve'), { tip: TIP })));
+      ends.push(waitForEnd(api, await askByPolkadotJs(api, text, account('//Eve'), { tip: TIP })));
     }
     const views = await Promise.all(ends);
     await load.stop();

@@ -17,7 +17,7 @@ export function recovery(network) {
     const dave = network.node('dave');
 
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const job = await ask(api, TEXT, account('//Eve'));
+      const job = await ask(network, TEXT, account('//Eve'));
       await waitUntilCommitsAreSent([dave], await waitForJob(api, job, 'to have a committee', isDrawn));
       await dave.kill('SIGKILL');
       const agreed = await waitForJob(api, job, 'to be agreed', (view) => view.agreed.isSome);
