@@ -2,7 +2,9 @@
 
 use crate::{inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand};
 use clap::Parser;
-use sibyl_user::{AskCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand};
+use sibyl_user::{
+	AskCommand, GatewayCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand,
+};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
@@ -100,6 +102,9 @@ pub enum Subcommand {
 	/// Make a running node a validator, look after its keys and rewards, take it out of service.
 	#[command(subcommand)]
 	Validator(Box<ValidatorCommand>),
+
+	/// Let programs that know OpenAI's API ask a network, at the cost of an account of yours and up to a limit.
+	Gateway(Box<GatewayCommand>),
 
 	/// Install models, look after their files, and ask them without a chain.
 	Models(ModelsCommand),

@@ -99,6 +99,10 @@ fn run_command() -> Result<(), Error> {
 		Some(Subcommand::Result(command)) => ask(command.run()),
 		Some(Subcommand::Status(command)) => ask(command.run()),
 		Some(Subcommand::Validator(command)) => ask(command.run()),
+		Some(Subcommand::Gateway(command)) => {
+			log_lines(&cli, GATEWAY_LOG)?;
+			ask(command.run(&default_base_path()))
+		}
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
@@ -110,10 +114,24 @@ async fn with<T>(_pool: Arc<FullPool>, work: impl Future<Output = T>) -> T {
 	work.await
 }
 
+/// What the gateway logs where nobody asks for more.
+const GATEWAY_LOG: &str = "warn,gateway=info";
+
+/// Logs to standard error as a node does: this, and what `--log` before the sub-command or `RUST_LOG` adds.
+fn log_lines(cli: &Cli, usual: &str) -> Result<(), Error> {
+	let more = cli.run.log_filters()?;
+	let filters = if more.is_empty() { usual.into() } else { format!("{usual},{more}") };
+	Ok(sc_cli::LoggerBuilder::new(filters).init()?)
+}
+
+/// Where a node keeps what is its own where nothing else is said.
+fn default_base_path() -> PathBuf {
+	BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf()
+}
+
 /// Where installed models are: the chosen folder, or `models` in the base path, which all chains share.
 pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf {
-	let default = || BasePath::from_project("", "", &Cli::executable_name()).path().to_path_buf();
-	chosen.map_or_else(|| base_path.map_or_else(default, Path::to_path_buf).join("models"), Path::to_path_buf)
+	chosen.map_or_else(|| base_path.map_or_else(default_base_path, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
 fn run_node(cli: &Cli) -> Result<(), Error> {

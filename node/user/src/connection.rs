@@ -1,16 +1,24 @@
 //! A node, asked over JSON-RPC.
 
 use crate::{show::printable, Error};
-use jsonrpsee::core::{
-	client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
-	params::ArrayParams,
-	traits::ToRpcParams,
+use jsonrpsee::{
+	core::{
+		client::{ClientT, Error as ClientError, Subscription, SubscriptionClientT},
+		params::ArrayParams,
+		traits::ToRpcParams,
+	},
+	rpc_params,
 };
-use jsonrpsee_ws_client::{WsClient, WsClientBuilder};
+use jsonrpsee_ws_client::{PingConfig, WsClient, WsClientBuilder};
 use serde::de::DeserializeOwned;
+use sibyl_primitives::Hash;
 use std::{ops::RangeInclusive, time::Duration};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a silent node is asked whether it is there.
+const PING: Duration = Duration::from_secs(20);
+/// After which silence it is not.
+const DEAD: Duration = Duration::from_secs(50);
 /// JSON-RPC's number for a method that there is not.
 const NO_METHOD: i32 = -32601;
 /// The SDK's numbers for what its transaction pool does not take.
@@ -25,9 +33,21 @@ pub struct Connection {
 impl Connection {
 	/// Connects to the node at this address.
 	pub async fn open(url: &str) -> Result<Self, Error> {
-		let client = WsClientBuilder::default().connection_timeout(CONNECT_TIMEOUT).build(url).await;
+		let ping = PingConfig::new().ping_interval(PING).inactive_limit(DEAD);
+		let client = WsClientBuilder::default().connection_timeout(CONNECT_TIMEOUT).enable_ws_ping(ping);
+		let client = client.build(url).await;
 		let client = client.map_err(|error| Error::NoNode { url: url.into(), reason: error.to_string() })?;
 		Ok(Self { url: url.into(), client })
+	}
+
+	/// Whether it has not broken yet.
+	pub fn is_open(&self) -> bool {
+		self.client.is_connected()
+	}
+
+	/// The hash of the first block of the node's chain.
+	pub async fn genesis(&self) -> Result<Hash, Error> {
+		self.call("chain_getBlockHash", rpc_params![0]).await
 	}
 
 	/// What a method answers.
@@ -58,9 +78,13 @@ impl Connection {
 		match error {
 			ClientError::Call(error) => {
 				// The pool says in its data what it means.
-				let data = error.data().map(|data| data.get().trim_matches('"')).filter(|data| data.contains(' '));
+				// Ours is one word, the error's name.
+				let data = error.data().map(|data| printable(data.get().trim_matches('"')));
+				let (data, name) = match data {
+					Some(data) if data.contains(' ') => (Some(data), None),
+					name => (None, name),
+				};
 				let message = printable(error.message());
-				let data = data.map(printable);
 				if error.code() == NO_METHOD && message.contains("unsafe") {
 					return Error::Unsafe;
 				}
@@ -70,7 +94,7 @@ impl Connection {
 				match data {
 					Some(data) if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(format!("{message}: {data}")),
 					None if POOL_ERRORS.contains(&error.code()) => Error::NotTaken(message),
-					_ => Error::Refused { message },
+					_ => Error::Refused { message, name },
 				}
 			}
 			ClientError::ParseError(error) => Error::Unreadable { method, reason: error.to_string() },

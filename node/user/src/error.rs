@@ -22,6 +22,8 @@ pub enum Error {
 	Refused {
 		/// What it says.
 		message: String,
+		/// Its name for that, where it has one.
+		name: Option<String>,
 	},
 	/// It is a node of another chain.
 	#[error("the node has no method {method}: it is none of Sibyl, or of another release")]
@@ -134,6 +136,9 @@ pub enum Error {
 	/// A validator's command could not do what it is for.
 	#[error(transparent)]
 	Validator(#[from] crate::validator::ValidatorError),
+	/// The gateway does not run.
+	#[error(transparent)]
+	Gateway(#[from] crate::GatewayError),
 	/// Nobody reads the output.
 	#[error(transparent)]
 	Output(#[from] io::Error),

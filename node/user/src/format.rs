@@ -46,7 +46,7 @@ impl FormatOptions {
 }
 
 /// `0..100`, or `-1.50..1.50`.
-fn parse_range(text: &str) -> Result<Format, String> {
+pub fn parse_range(text: &str) -> Result<Format, String> {
 	let wrong = || "expected two numbers, as in 0..100 or -1.50..1.50".to_string();
 	let (min, max) = text.split_once("..").ok_or_else(wrong)?;
 	let decimals_of = |text: &str| text.split_once('.').map_or(0, |(_, decimals)| decimals.len());

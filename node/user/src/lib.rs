@@ -1,22 +1,29 @@
-//! What a user does from the command line: asks a network, and reads what became of it.
+//! What a user does from the command line: asks a network, reads what became of it, and lets programs ask it that know
+//! OpenAI's API.
 
+mod amount;
 mod ask;
 mod connection;
 mod error;
+mod following;
 mod format;
+mod gateway;
 mod input;
+mod question;
 mod reading;
+mod requester;
 mod show;
 mod status;
 mod submission;
 mod validator;
 
+pub use amount::sib;
 pub use ask::AskCommand;
 pub use error::{Error, InputError};
 pub use format::FormatOptions;
+pub use gateway::{GatewayCommand, GatewayError};
 pub use input::InputOptions;
 pub use reading::{JobCommand, JobsCommand, ResultCommand};
-pub use show::sib;
 pub use status::StatusCommand;
 pub use validator::{ValidatorCommand, ValidatorError};
 
@@ -31,6 +38,10 @@ pub struct NodeOptions {
 }
 
 impl NodeOptions {
+	fn url(&self) -> &str {
+		&self.url
+	}
+
 	async fn connect(&self) -> Result<Connection, Error> {
 		Connection::open(&self.url).await
 	}

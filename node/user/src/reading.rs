@@ -1,7 +1,8 @@
 //! `sibyl-node jobs`, `job` and `result`: what a network knows.
 
 use crate::{
-	show::{self, printable, sib},
+	amount::sib,
+	show::{self, printable},
 	Error, NodeOptions,
 };
 use jsonrpsee::rpc_params;

@@ -1,22 +1,12 @@
 //! Jobs and answers in words.
 
-use sibyl_primitives::{format::Format, Balance};
+use crate::amount::sib;
+use sibyl_primitives::format::Format;
 use sibyl_rpc_types::{Answer, Committee, Input, Job, JobResult, Phase, Status, Verdict};
-use sibyl_runtime::constants::SIB;
 use std::fmt::Write;
 
 /// What scores and probabilities are parts of.
 const MILLION: f64 = 1e6;
-
-/// An amount, in SIB, without zeros that say nothing.
-pub fn sib(amount: Balance) -> String {
-	let digits = SIB.ilog10() as usize;
-	let rest = format!("{:0digits$}", amount % SIB);
-	match rest.trim_end_matches('0') {
-		"" => format!("{} SIB", amount / SIB),
-		rest => format!("{}.{rest} SIB", amount / SIB),
-	}
-}
 
 fn amount(text: &str) -> String {
 	text.parse().map_or_else(|_| printable(text), sib)
@@ -160,14 +150,6 @@ fn field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
-
-	#[test]
-	fn an_amount_is_written_to_its_last_digit_and_no_further() {
-		assert_eq!(sib(0), "0 SIB");
-		assert_eq!(sib(SIB), "1 SIB");
-		assert_eq!(sib(SIB / 4), "0.25 SIB");
-		assert_eq!(sib(3 * SIB + 1), "3.000000000001 SIB");
-	}
 
 	#[test]
 	fn a_choice_is_named_with_how_likely_each_is() {

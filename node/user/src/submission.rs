@@ -1,51 +1,40 @@
 //! A signed submission, and what the block that holds it made of it.
 
-use crate::{connection::Connection, Error};
-use codec::{Decode, Encode};
-use frame_support::storage::storage_prefix;
-use jsonrpsee::rpc_params;
-use scale_info::{TypeDef, TypeInfo};
+mod block;
+mod nonces;
+
+pub use block::Submitted;
+
+use crate::{connection::Connection, requester::Requester, Error};
+use block::{height, outcome, Outcome};
+use codec::Encode;
+use jsonrpsee::{core::client::Subscription, rpc_params};
+use nonces::{Nonces, Place};
 use serde::Deserialize;
 use serde_json::Value;
-use sibyl_primitives::{
-	job::{Fingerprint, JobId},
-	AccountId, BlockNumber, Hash,
-};
-use sibyl_runtime::{Runtime, RuntimeCall, RuntimeEvent, TxExtension, UncheckedExtrinsic, VERSION};
-use sp_core::{sr25519, Bytes, Pair};
+use sibyl_primitives::{AccountId, Balance, BlockNumber, Hash};
+use sibyl_runtime::{RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION};
+use sp_core::Bytes;
 use sp_runtime::{
 	generic::{Era, SignedPayload},
-	traits::IdentifyAccount,
-	DispatchError, MultiAddress, MultiSignature, MultiSigner,
+	MultiAddress,
 };
 
 /// Blocks in which a submission may be included.
 const MORTAL: u64 = 64;
+const WATCH: [&str; 2] = ["author_submitAndWatchExtrinsic", "author_unwatchExtrinsic"];
 
-/// The requester's keys.
-pub struct Requester(sr25519::Pair);
-
-impl Requester {
-	/// From a phrase, a seed or a path such as `//Alice`.
-	pub fn new(secret: &str) -> Result<Self, Error> {
-		let pair = sr25519::Pair::from_string(secret.trim(), None);
-		pair.map(Self).map_err(|error| Error::Secret(format!("{error:?}")))
-	}
-
-	/// The account.
-	pub fn account(&self) -> AccountId {
-		MultiSigner::from(self.0.public()).into_account()
-	}
+/// Submits for one account: several within a block, too.
+pub struct Submitter {
+	requester: Requester,
+	nonces: Nonces,
 }
 
-/// A job that a block holds.
-pub struct Submitted {
-	/// Its number on that block's chain.
-	pub job: JobId,
-	/// What identifies it on every chain.
-	pub fingerprint: Fingerprint,
-	/// The block's height.
-	pub block: BlockNumber,
+/// A submission that a node has.
+pub struct Pending {
+	extrinsic: UncheckedExtrinsic,
+	told: Subscription<Value>,
+	place: Place,
 }
 
 #[derive(Deserialize)]
@@ -56,46 +45,96 @@ struct RuntimeVersion {
 }
 
 #[derive(Deserialize)]
-struct Header {
-	number: String,
+#[serde(rename_all = "camelCase")]
+struct FeeInfo {
+	partial_fee: String,
 }
 
-/// Signs a call, sends it, and waits until a best block holds it.
-pub async fn submit(node: &Connection, requester: &Requester, call: RuntimeCall) -> Result<Submitted, Error> {
-	let version: RuntimeVersion = node.call("state_getRuntimeVersion", rpc_params![]).await?;
-	if (version.spec_version, version.transaction_version) != (VERSION.spec_version, VERSION.transaction_version) {
-		return Err(Error::OtherRuntime { network: version.spec_version, own: VERSION.spec_version });
+impl Submitter {
+	/// Submits for this requester.
+	pub fn new(requester: Requester) -> Self {
+		Self { requester, nonces: Nonces::default() }
 	}
-	let genesis: Hash = node.call("chain_getBlockHash", rpc_params![0]).await?;
-	// The best block's own nonce, with what waits in the pool.
-	let nonce: u32 =
-		node.call("system_accountNextIndex", rpc_params![sibyl_rpc_types::address(&requester.account())]).await?;
-	let finalized: Hash = node.call("chain_getFinalizedHead", rpc_params![]).await?;
-	let height = height(node, finalized).await?;
-	let extrinsic = sign(requester, call, nonce, genesis, (finalized, height));
 
-	let params = rpc_params![Bytes(extrinsic.encode())];
-	let methods = ["author_submitAndWatchExtrinsic", "author_unwatchExtrinsic"];
-	let mut status = node.subscribe::<Value>(methods, params).await?;
-	loop {
-		let now = node.next(&mut status).await?;
-		if let Some(hash) = now.get("inBlock") {
-			let hash = serde_json::from_value(hash.clone());
-			let hash = hash.map_err(|error| Error::Unreadable { method: methods[0], reason: error.to_string() })?;
-			return outcome(node, &extrinsic, hash).await;
+	/// Who pays.
+	pub fn account(&self) -> AccountId {
+		self.requester.account()
+	}
+
+	/// The fee of a transaction with this call now, in the smallest unit, beside what the call itself pays.
+	pub async fn fee(&self, node: &Connection, call: RuntimeCall) -> Result<Balance, Error> {
+		// The fee depends on the length alone, and a nonce makes that differ by some bytes.
+		let extrinsic = sign(&self.requester, call, u32::MAX, Hash::zero(), (Hash::zero(), MORTAL as BlockNumber));
+		let method = "payment_queryInfo";
+		let FeeInfo { partial_fee } = node.call(method, rpc_params![Bytes(extrinsic.encode())]).await?;
+		partial_fee.parse().map_err(|_| Error::Unreadable { method, reason: format!("{partial_fee} is no fee") })
+	}
+
+	/// Signs a call and sends it.
+	pub async fn submit(&self, node: &Connection, call: RuntimeCall) -> Result<Pending, Error> {
+		let version: RuntimeVersion = node.call("state_getRuntimeVersion", rpc_params![]).await?;
+		if (version.spec_version, version.transaction_version) != (VERSION.spec_version, VERSION.transaction_version) {
+			return Err(Error::OtherRuntime { network: version.spec_version, own: VERSION.spec_version });
 		}
-		let is_waiting = ["ready", "future"].iter().any(|waiting| now == *waiting)
-			|| ["broadcast", "retracted"].iter().any(|waiting| now.get(waiting).is_some());
-		if !is_waiting {
-			return Err(Error::Dropped(now.to_string()));
+		let genesis = node.genesis().await?;
+		let finalized: Hash = node.call("chain_getFinalizedHead", rpc_params![]).await?;
+		let height = height(node, finalized).await?;
+		// One after another, so that the node knows the last one's nonce when it is asked for the next.
+		let mut turn = self.nonces.turn().await;
+		// The best block's own nonce, with what waits in the pool.
+		let params = rpc_params![sibyl_rpc_types::address(&self.account())];
+		let asked: u32 = node.call("system_accountNextIndex", params).await?;
+		let place = turn.take(asked);
+		let extrinsic = sign(&self.requester, call, place.nonce(), genesis, (finalized, height));
+		let told = node.subscribe::<Value>(WATCH, rpc_params![Bytes(extrinsic.encode())]).await;
+		match told {
+			Ok(told) => Ok(Pending { extrinsic, told, place }),
+			Err(error) => {
+				place.give_back();
+				Err(error)
+			}
 		}
 	}
 }
 
-async fn height(node: &Connection, block: Hash) -> Result<BlockNumber, Error> {
-	let header: Header = node.call("chain_getHeader", rpc_params![block]).await?;
-	let number = BlockNumber::from_str_radix(header.number.trim_start_matches("0x"), 16);
-	number.map_err(|error| Error::Unreadable { method: "chain_getHeader", reason: error.to_string() })
+impl Pending {
+	/// Waits until a best block holds the job, or a final one refuses it: what is refused on one fork may be taken on the
+	/// next.
+	pub async fn outcome(mut self, node: &Connection) -> Result<Outcome, Error> {
+		let outcome = self.wait(node).await;
+		match &outcome {
+			Ok(_) => self.place.leave(),
+			Err(_) => self.place.give_back(),
+		}
+		outcome
+	}
+
+	async fn wait(&mut self, node: &Connection) -> Result<Outcome, Error> {
+		loop {
+			let now = node.next(&mut self.told).await?;
+			if let Some(block) = block_of(&now, "inBlock")? {
+				let outcome = outcome(node, &self.extrinsic, block).await?;
+				if outcome.result.is_ok() {
+					return Ok(outcome);
+				}
+				continue;
+			}
+			if let Some(block) = block_of(&now, "finalized")? {
+				return outcome(node, &self.extrinsic, block).await;
+			}
+			let is_waiting = ["ready", "future"].iter().any(|waiting| now == *waiting)
+				|| ["broadcast", "retracted"].iter().any(|waiting| now.get(waiting).is_some());
+			if !is_waiting {
+				return Err(Error::Dropped(now.to_string()));
+			}
+		}
+	}
+}
+
+/// The block of a status of this name.
+fn block_of(status: &Value, name: &str) -> Result<Option<Hash>, Error> {
+	let hash = status.get(name).cloned().map(serde_json::from_value).transpose();
+	hash.map_err(|error| Error::Unreadable { method: WATCH[0], reason: error.to_string() })
 }
 
 pub(crate) fn sign(
@@ -120,69 +159,7 @@ pub(crate) fn sign(
 	);
 	let implicit = ((), VERSION.spec_version, VERSION.transaction_version, genesis, birth_hash, (), (), (), None, ());
 	let payload = SignedPayload::<RuntimeCall, TxExtension>::from_raw(call.clone(), extension.clone(), implicit);
-	let signature = payload.using_encoded(|payload| requester.0.sign(payload));
+	let signature = payload.using_encoded(|payload| requester.sign(payload));
 	let account = MultiAddress::Id(requester.account());
-	UncheckedExtrinsic::new_signed(call, account, MultiSignature::Sr25519(signature), extension)
-}
-
-#[derive(Deserialize)]
-struct SignedBlock {
-	block: BlockBody,
-}
-
-#[derive(Deserialize)]
-struct BlockBody {
-	extrinsics: Vec<Bytes>,
-}
-
-type EventRecord = frame_system::EventRecord<RuntimeEvent, Hash>;
-
-/// What a block made of the submission that it holds.
-async fn outcome(node: &Connection, extrinsic: &UncheckedExtrinsic, block: Hash) -> Result<Submitted, Error> {
-	let SignedBlock { block: BlockBody { extrinsics } } = node.call("chain_getBlock", rpc_params![block]).await?;
-	let bytes = extrinsic.encode();
-	let index = extrinsics.iter().position(|other| other.0 == bytes);
-	let index = index.ok_or_else(|| Error::Dropped("the block does not hold it".into()))?;
-	let key = Bytes(storage_prefix(b"System", b"Events").to_vec());
-	let events: Option<Bytes> = node.call("state_getStorage", rpc_params![key, block]).await?;
-	let events = Vec::<EventRecord>::decode(&mut &events.unwrap_or(Bytes(vec![0])).0[..])
-		.map_err(|error| Error::Unreadable { method: "state_getStorage", reason: error.to_string() })?;
-	for EventRecord { phase, event, .. } in events {
-		if phase != frame_system::Phase::ApplyExtrinsic(index as u32) {
-			continue;
-		}
-		match event {
-			RuntimeEvent::Inference(pallet_inference::Event::JobSubmitted { job, fingerprint, .. }) => {
-				return Ok(Submitted { job, fingerprint, block: height(node, block).await? });
-			}
-			RuntimeEvent::System(frame_system::Event::ExtrinsicFailed { dispatch_error, .. }) => {
-				return Err(named(dispatch_error));
-			}
-			_ => {}
-		}
-	}
-	Err(Error::Dropped("its block has no event of it".into()))
-}
-
-/// A dispatch error by its name, with what its documentation says.
-fn named(error: DispatchError) -> Error {
-	let inference = <<Runtime as frame_system::Config>::PalletInfo as frame_support::traits::PalletInfo>::index::<
-		sibyl_runtime::Inference,
-	>();
-	let DispatchError::Module(module) = error else {
-		return Error::Dispatch { name: format!("{error:?}"), docs: "see the account's balance and nonce".into() };
-	};
-	let variant = match <pallet_inference::Error<Runtime> as TypeInfo>::type_info().type_def {
-		TypeDef::Variant(errors) if inference == Some(module.index.into()) => {
-			errors.variants.into_iter().find(|variant| variant.index == module.error[0])
-		}
-		_ => None,
-	};
-	match variant {
-		Some(variant) => Error::Dispatch { name: variant.name.into(), docs: variant.docs.join(" ").trim().into() },
-		None => Error::Dispatch {
-			name: format!("error {:?} of pallet {}", module.error, module.index),
-			docs: String::new(),
-		},
-	}
+	UncheckedExtrinsic::new_signed(call, account, signature, extension)
 }

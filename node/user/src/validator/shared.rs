@@ -1,6 +1,3 @@
 //! What these commands share with `ask`.
 
-pub(crate) use crate::{
-	ask::parse_sib,
-	submission::{sign, Requester},
-};
+pub(crate) use crate::{amount::parse_sib, requester::Requester, submission::sign};

@@ -1,0 +1,330 @@
+//! The desk: takes questions, pays for them within the limits, and goes on with each to its end, whether or not somebody
+//! still waits for the answer.
+
+use super::{
+	error::{ApiError, Retry},
+	keys::Holder,
+	ledger::{Amount, HeldJob, Ledger, NotHeld, Place, StateError},
+	link::Link,
+	LOG,
+};
+use crate::{
+	amount::sib,
+	connection::Connection,
+	following::{follow, locate, Step},
+	question::{self, Question},
+	submission::{Submitted, Submitter},
+	Error,
+};
+use futures::channel::mpsc::{unbounded, UnboundedReceiver, UnboundedSender};
+use hyper::StatusCode;
+use sibyl_primitives::{Balance, BlockNumber};
+use sibyl_rpc_types::{Job, JobResult};
+use std::{
+	sync::{Arc, Mutex, PoisonError},
+	time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long who waits for an answer is let wait for a node that is away.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a job whose node is away is waited for between looks.
+const PAUSE: Duration = Duration::from_secs(2);
+/// After how many seconds a place may be free again: a job takes some blocks.
+const RETRY: u32 = 5;
+
+/// Takes questions.
+pub struct Desk {
+	link: Link,
+	submitter: Submitter,
+	ledger: Arc<Mutex<Ledger>>,
+	places: Arc<Semaphore>,
+	places_in_all: u32,
+}
+
+/// What is told of a job that is under way.
+pub enum News {
+	/// It is in a block.
+	Submitted(Submitted),
+	/// A block changed it.
+	Progress {
+		/// The block's height.
+		block: BlockNumber,
+		/// The job there.
+		job: Box<Job>,
+	},
+	/// It has ended for good.
+	Ended(Box<Ended>),
+	/// It will not be told of any more.
+	Failed(Box<ApiError>),
+}
+
+/// A job that has ended for good.
+pub struct Ended {
+	/// What was asked.
+	pub question: Arc<Question>,
+	/// The job.
+	pub job: Job,
+	/// What came of it.
+	pub result: JobResult,
+	/// The block that held its submission.
+	pub submitted_at: BlockNumber,
+	/// What was held for it, the transaction's fee not counted.
+	pub price: Balance,
+	/// The transaction's fee.
+	pub fee: Balance,
+	/// What it cost, the fee counted.
+	pub cost: Balance,
+}
+
+/// A place at the desk, for one job.
+pub struct Seat(OwnedSemaphorePermit);
+
+impl Desk {
+	/// A desk with places for so many jobs at a time.
+	pub fn new(link: Link, submitter: Submitter, ledger: Ledger, places: u32) -> Arc<Self> {
+		let (ledger, free) = (Arc::new(Mutex::new(ledger)), Arc::new(Semaphore::new(places as usize)));
+		Arc::new(Self { link, submitter, ledger, places: free, places_in_all: places })
+	}
+
+	/// The node.
+	pub async fn node(&self) -> Result<Arc<Connection>, ApiError> {
+		Ok(self.link.node().await?)
+	}
+
+	/// How many jobs may be open at a time.
+	pub fn places(&self) -> u32 {
+		self.places_in_all
+	}
+
+	/// Looks at the ledger, or changes it, without a thread of the server's waiting for the disk.
+	pub async fn ledger<T: Send + 'static>(&self, work: impl FnOnce(&mut Ledger) -> T + Send + 'static) -> Option<T> {
+		let ledger = self.ledger.clone();
+		let work = move || work(&mut ledger.lock().unwrap_or_else(PoisonError::into_inner));
+		tokio::task::spawn_blocking(work).await.ok()
+	}
+
+	/// Places for so many jobs.
+	pub fn seats(&self, count: usize) -> Result<Vec<Seat>, ApiError> {
+		let full = || {
+			let message = format!(
+				"As many jobs are open as the gateway takes at a time, {}: wait for one to end",
+				self.places_in_all
+			);
+			ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message).retry(Retry::After(RETRY))
+		};
+		let take = |_| self.places.clone().try_acquire_owned().map(Seat).map_err(|_| full());
+		(0..count).map(take).collect()
+	}
+
+	/// Asks a question, and tells of it. Who stops listening does not stop the job.
+	pub fn ask(self: &Arc<Self>, seat: Seat, holder: Arc<Holder>, question: Arc<Question>) -> UnboundedReceiver<News> {
+		let (teller, told) = unbounded();
+		let desk = self.clone();
+		tokio::spawn(async move {
+			let Seat(_place) = seat;
+			if let Err(error) = desk.run(&holder, question, &teller).await {
+				tell(&teller, News::Failed(Box::new(error)));
+			}
+		});
+		told
+	}
+
+	/// Waits until no job is open.
+	pub async fn all_ended(&self) {
+		// It is never closed, so it is had.
+		let _all = self.places.acquire_many(self.places_in_all).await;
+	}
+
+	/// Goes on with the jobs that a gateway before this one left.
+	pub async fn resume(self: &Arc<Self>) {
+		for (place, job) in self.ledger(|ledger| ledger.left_over()).await.unwrap_or_default() {
+			let Some(HeldJob { number, fingerprint, block, fee }) = job else {
+				log::warn!(target: LOG, "nobody knows whether a job that was being submitted is in a block: it counts as paid in full");
+				self.note(move |ledger| ledger.settle_in_full(place)).await;
+				continue;
+			};
+			log::info!(target: LOG, "job {number} was left open: going on with it");
+			let desk = self.clone();
+			tokio::spawn(async move {
+				let submitted = Submitted { job: number, fingerprint, block };
+				match desk.known(&submitted).await {
+					true => drop(desk.follow(place, &submitted, fee.0, &unbounded().0).await),
+					false => desk.lose(place, &submitted).await,
+				}
+			});
+		}
+	}
+
+	async fn run(
+		self: &Arc<Self>,
+		holder: &Holder,
+		question: Arc<Question>,
+		teller: &UnboundedSender<News>,
+	) -> Result<(), ApiError> {
+		let node = self.link.node().await?;
+		let price = question.price(&node).await?.total;
+		let call = question.call(price);
+		let fee = self.submitter.fee(&node, call.clone()).await?;
+		// The fee follows how full blocks are, a little with each.
+		let most = price.saturating_add(fee).saturating_add(fee / 4);
+		let place = self.hold(holder, most).await?;
+		let pending = match self.submitter.submit(&node, call).await {
+			Ok(pending) => pending,
+			// Where the node has not said no, it may have sent the transaction on.
+			Err(error @ (Error::Lost { .. } | Error::Unreadable { .. })) => {
+				return Err(self.maybe_submitted(place, error).await);
+			}
+			Err(error) => {
+				self.note(move |ledger| ledger.settle(place, 0)).await;
+				return Err(error.into());
+			}
+		};
+		let outcome = match pending.outcome(&node).await {
+			Ok(outcome) => outcome,
+			Err(error) => return Err(self.maybe_submitted(place, error).await),
+		};
+		let fee = outcome.fee;
+		let submitted = match outcome.result {
+			Ok(submitted) => submitted,
+			Err(error) => {
+				self.note(move |ledger| ledger.settle(place, fee)).await;
+				return Err(error.into());
+			}
+		};
+		let Submitted { job, fingerprint, block } = submitted;
+		let held = HeldJob { number: job, fingerprint, block, fee: Amount(fee) };
+		self.note(move |ledger| ledger.submitted(place, held)).await;
+		tell(teller, News::Submitted(submitted));
+		let of_job = |error: ApiError| error.of_job(super::reply::job_of(&submitted));
+		let (job, cost) = self.follow(place, &submitted, fee, teller).await.map_err(|error| of_job(error.into()))?;
+		let node = self.link.node_within(PATIENCE).await.map_err(|error| of_job(error.into()))?;
+		let result = question::result(&node, job.id).await.map_err(|error| of_job(error.into()))?;
+		let submitted_at = job.submitted_at;
+		tell(teller, News::Ended(Box::new(Ended { question, job: *job, result, submitted_at, price, fee, cost })));
+		Ok(())
+	}
+
+	/// Follows a job to its end and counts what it cost, over a node that goes away and comes back, too.
+	async fn follow(
+		&self,
+		place: Place,
+		submitted: &Submitted,
+		fee: Balance,
+		teller: &UnboundedSender<News>,
+	) -> Result<(Box<Job>, Balance), Error> {
+		let mut patience = PATIENCE;
+		let job = loop {
+			let node = match self.link.node_within(patience).await {
+				Ok(node) => node,
+				Err(error) => {
+					let failed = ApiError::from(error).retry(Retry::Never).of_job(super::reply::job_of(submitted));
+					tell(teller, News::Failed(Box::new(failed)));
+					patience = Duration::MAX;
+					continue;
+				}
+			};
+			let step = |step: Step<'_>| {
+				if let Step::Known { block, job, .. } = step {
+					tell(teller, News::Progress { block, job: Box::new(job.clone()) });
+				}
+			};
+			match follow(&node, submitted, step).await {
+				Ok(job) => break job,
+				Err(error) if is_passing(&error) => {
+					log::warn!(target: LOG, "job {}: {error}", submitted.job);
+					tokio::time::sleep(PAUSE).await;
+				}
+				Err(error) => {
+					self.lose(place, submitted).await;
+					return Err(error);
+				}
+			}
+		};
+		let amounts = job.settlement.as_ref().map(|settled| [&settled.paid, &settled.protocol_share]);
+		let amounts = amounts.and_then(|amounts| amounts.iter().map(|amount| amount.parse().ok()).collect());
+		let Some(amounts): Option<Vec<Balance>> = amounts else {
+			self.note(move |ledger| ledger.settle_in_full(place)).await;
+			return Err(Error::Unreadable {
+				method: "inference_subscribeJob",
+				reason: "it tells no settlement".into(),
+			});
+		};
+		let cost = amounts.into_iter().fold(fee, Balance::saturating_add);
+		self.note(move |ledger| ledger.settle(place, cost)).await;
+		Ok((job, cost))
+	}
+
+	/// Whether the chain knows the job, as soon as a node can be asked.
+	async fn known(&self, submitted: &Submitted) -> bool {
+		loop {
+			let located = match self.link.node_within(Duration::MAX).await {
+				Ok(node) => locate(&node, submitted.fingerprint).await,
+				Err(error) => Err(error),
+			};
+			match located {
+				Ok(located) => return located.is_some(),
+				Err(_) => tokio::time::sleep(PAUSE).await,
+			}
+		}
+	}
+
+	async fn hold(&self, holder: &Holder, most: Balance) -> Result<Place, ApiError> {
+		let holder = Holder { name: holder.name.clone(), limit: holder.limit };
+		let held = self.ledger(move |ledger| ledger.hold(&holder, most)).await;
+		let failed = |message: &str| {
+			ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message).retry(Retry::Never)
+		};
+		match held {
+			Some(Ok(place)) => Ok(place),
+			Some(Err(NotHeld::State(error))) => {
+				log::error!(target: LOG, "{error}");
+				Err(failed("The gateway can't write down what it spends: tell its operator"))
+			}
+			Some(Err(error)) => {
+				let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", error.to_string());
+				Err(error.retry(Retry::Never))
+			}
+			None => Err(failed("The gateway failed: see its log")),
+		}
+	}
+
+	async fn note(&self, work: impl FnOnce(&mut Ledger) -> Result<(), StateError> + Send + 'static) {
+		if let Some(Err(error)) = self.ledger(work).await {
+			log::error!(target: LOG, "{error}");
+		}
+	}
+
+	/// A transaction that may come into a block, or not: it counts as if all of it were paid.
+	async fn maybe_submitted(&self, place: Place, error: Error) -> ApiError {
+		log::warn!(target: LOG, "a job may have been submitted, and counts as paid in full: {error}");
+		self.note(move |ledger| ledger.settle_in_full(place)).await;
+		ApiError::from(error).retry(Retry::Never)
+	}
+
+	async fn lose(&self, place: Place, submitted: &Submitted) {
+		log::warn!(target: LOG, "what job {} cost can't be told any more: it counts as paid in full", submitted.job);
+		self.note(move |ledger| ledger.settle_in_full(place)).await;
+	}
+}
+
+impl Ended {
+	/// What it cost, for the log.
+	pub fn cost(&self) -> String {
+		sib(self.cost)
+	}
+}
+
+/// Whether a job can be followed again later.
+fn is_passing(error: &Error) -> bool {
+	match error {
+		Error::Lost { .. } | Error::NoNode { .. } => true,
+		Error::Refused { name, .. } => matches!(name.as_deref(), Some("Syncing" | "TooManySubscriptions")),
+		_ => false,
+	}
+}
+
+/// Whoever asked may have gone.
+fn tell(teller: &UnboundedSender<News>, news: News) {
+	let _ = teller.unbounded_send(news);
+}

@@ -1,0 +1,183 @@
+//! `sibyl-node gateway`: asks a network for programs that know OpenAI's API, and pays for them.
+
+mod console;
+mod desk;
+mod entry;
+mod error;
+mod http;
+mod keys;
+mod ledger;
+mod link;
+mod receipt;
+mod reply;
+mod request;
+mod routes;
+mod stream;
+
+use crate::{
+	amount::{parse_sib, sib},
+	requester::RequesterOptions,
+	submission::Submitter,
+	Error, NodeOptions,
+};
+use console::{Console, ConsoleError};
+use desk::Desk;
+use http::{serve, Guard, Shutdown};
+use keys::{Keys, KeysError};
+use ledger::{Ledger, StateError};
+use link::Link;
+use routes::Gateway;
+use sibyl_primitives::{job::Seats, Balance};
+use std::{
+	io,
+	net::SocketAddr,
+	path::{Path, PathBuf},
+	sync::{atomic::AtomicU64, Arc},
+};
+use tokio::net::TcpListener;
+
+/// The name of the gateway's log lines.
+const LOG: &str = "gateway";
+
+/// `gateway`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example, on a network that 'sibyl-node --dev' or 'make network' runs:\n  \
+	sibyl-node gateway --suri //Alice --limit 1\n  \
+	curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\\n    \
+	-d '{\"model\": \"smollm2\", \"messages\": [{\"role\": \"user\", \"content\": \"Is the sky blue?\"}]}'\n\n\
+	What is asked stands on the chain, where everybody can read it. docs/gateway.md has the rest.")]
+pub struct GatewayCommand {
+	#[command(flatten)]
+	node: NodeOptions,
+
+	#[command(flatten)]
+	requester: RequesterOptions,
+
+	/// What all that is asked may cost together, in SIB, from the state file's first day on.
+	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
+	limit: Balance,
+
+	/// Where to listen. On another address than this machine's own it needs --keys, and something before it that speaks TLS.
+	#[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+	listen: SocketAddr,
+
+	/// A file of API keys, one a line: KEY, NAME KEY, or NAME KEY LIMIT with a limit in SIB; for a key also sha256:HASH.
+	#[arg(long, value_name = "FILE")]
+	keys: Option<PathBuf>,
+
+	/// The file that keeps what was spent; by default gateway-ADDRESS.json in the default base path.
+	#[arg(long, value_name = "FILE")]
+	state: Option<PathBuf>,
+
+	/// How many validators answer where a request does not say, an odd number up to 15; all that serve the model where it is
+	/// not given.
+	#[arg(long, value_name = "N", value_parser = parse_seats)]
+	seats: Option<u16>,
+
+	/// Jobs that may be open at a time. A node tells of 256.
+	#[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=256))]
+	max_jobs: u32,
+
+	/// Serve the console, too: the folder that 'npm run build --workspace clients/console' makes.
+	#[arg(long, value_name = "DIR")]
+	console: Option<PathBuf>,
+}
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+	/// The address can't be had.
+	#[error("can't listen on {address} ({source}): stop the program that uses it, or choose another with --listen")]
+	Listen {
+		/// The address.
+		address: SocketAddr,
+		/// What the system says.
+		source: io::Error,
+	},
+	/// Everybody could spend the account's tokens.
+	#[error(
+		"on {0} others than this machine could spend your tokens: give API keys with --keys, or listen on 127.0.0.1"
+	)]
+	NoKeys(SocketAddr),
+	/// The system tells of no signals.
+	#[error("the system does not say when to end ({0}): raise this program's limits")]
+	Signals(#[source] io::Error),
+	/// The API keys.
+	#[error(transparent)]
+	Keys(#[from] KeysError),
+	/// The state file.
+	#[error(transparent)]
+	State(#[from] StateError),
+	/// The console.
+	#[error(transparent)]
+	Console(#[from] ConsoleError),
+}
+
+impl GatewayCommand {
+	/// Serves until Ctrl-C or a SIGTERM, and then until what is under way has ended. The folder is for the state file, where
+	/// none is named.
+	pub async fn run(&self, folder: &Path) -> Result<(), Error> {
+		let submitter = Submitter::new(self.requester.requester()?);
+		if self.keys.is_none() && !self.listen.ip().is_loopback() {
+			return Err(GatewayError::NoKeys(self.listen).into());
+		}
+		let keys = self.keys.as_deref().map(Keys::read).transpose().map_err(GatewayError::from)?;
+		let console = self.console.as_deref().map(Console::read).transpose().map_err(GatewayError::from)?;
+		let mut shutdown = Shutdown::on_signals().map_err(GatewayError::Signals)?;
+		let link = Link::open(self.node.url()).await?;
+		let ledger = self.ledger(folder, &link, &submitter)?;
+		let unavailable = |source| GatewayError::Listen { address: self.listen, source };
+		let listener = TcpListener::bind(self.listen).await.map_err(unavailable)?;
+		let address = listener.local_addr().map_err(unavailable)?;
+		self.greet(address, &submitter, &ledger, keys.as_ref());
+
+		let desk = Desk::new(link, submitter, ledger, self.max_jobs);
+		desk.resume().await;
+		let seats = self.seats.map_or(Seats::All, Seats::Fixed);
+		let (guard, requests) = (Guard::new(keys), AtomicU64::new(0));
+		let gateway = Arc::new(Gateway { desk: desk.clone(), guard, console, seats, requests });
+		let served = serve(listener, shutdown.clone(), move |request| gateway.clone().serve(request));
+		let ended = async {
+			served.await;
+			log::info!(target: LOG, "no more requests are taken; the jobs that are open are waited for");
+			desk.all_ended().await;
+		};
+		tokio::select! {
+			() = ended => log::info!(target: LOG, "ended"),
+			() = shutdown.said(2) => log::warn!(target: LOG, "ended at once: what open jobs cost is counted at the next start"),
+		}
+		Ok(())
+	}
+
+	fn ledger(&self, folder: &Path, link: &Link, submitter: &Submitter) -> Result<Ledger, GatewayError> {
+		let account = sibyl_rpc_types::address(&submitter.account());
+		let path = match &self.state {
+			Some(path) => path.clone(),
+			None => {
+				let path = folder.join(format!("gateway-{account}.json"));
+				std::fs::create_dir_all(folder)
+					.map_err(|source| StateError::Unusable { path: path.clone(), source })?;
+				path
+			}
+		};
+		Ok(Ledger::open(&path, link.genesis(), account, self.limit)?)
+	}
+
+	fn greet(&self, address: SocketAddr, submitter: &Submitter, ledger: &Ledger, keys: Option<&Keys>) {
+		let spending = ledger.all();
+		let account = sibyl_rpc_types::address(&submitter.account());
+		let [spent, limit] = [spending.spent.saturating_add(spending.held), spending.limit].map(sib);
+		log::info!(target: LOG, "{account} pays, {limit} at most, {spent} of which are spent");
+		match keys {
+			Some(keys) => log::info!(target: LOG, "{} API keys", keys.count()),
+			None => log::info!(target: LOG, "no API keys: every program on this machine may ask"),
+		}
+		log::info!(target: LOG, "what is asked stands on the chain, where everybody can read it");
+		log::info!(target: LOG, "listening on http://{address}");
+	}
+}
+
+fn parse_seats(text: &str) -> Result<u16, String> {
+	let seats = text.parse().ok().filter(|seats| (1..=15).contains(seats) && seats % 2 == 1);
+	seats.ok_or_else(|| "expected an odd number from 1 to 15".into())
+}

@@ -1,0 +1,179 @@
+//! A completion of a conversation: whole, or as a stream of chunks.
+
+use super::{sibyl, usage};
+use crate::{
+	gateway::{
+		desk::Ended,
+		error::{no_answer, ApiError, Retry},
+	},
+	submission::Submitted,
+};
+use serde_json::{json, Value};
+use sibyl_primitives::{format::Format, job::Fingerprint, model::ModelId, BlockNumber};
+use sibyl_rpc_types::{Answer, Job, Phase};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What logarithms of probabilities below a millionth are told as, as OpenAI tells those that are too small.
+const IMPOSSIBLE: f64 = -9999.0;
+const MILLION: f64 = 1e6;
+
+/// What all parts of a reply have alike.
+pub struct ChatReply {
+	model: String,
+	model_id: ModelId,
+	created: u64,
+	logprobs: Option<u8>,
+}
+
+/// How far a job is.
+pub struct Progress<'a> {
+	/// The height of the block that tells it.
+	pub block: BlockNumber,
+	/// The job there.
+	pub job: &'a Job,
+}
+
+/// What the model said.
+struct Said {
+	text: String,
+	finish: &'static str,
+	written: usize,
+	/// Alternatives and their probabilities in millionths, the likeliest first.
+	likely: Vec<(String, u32)>,
+}
+
+impl ChatReply {
+	/// Of this model, with so many alternatives and their probabilities.
+	pub fn new(model: String, model_id: ModelId, logprobs: Option<u8>) -> Self {
+		// A clock before 1970 is no reason to fail.
+		let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+		Self { model, model_id, created, logprobs }
+	}
+
+	/// The whole.
+	pub fn whole(&self, ended: &Ended) -> Result<Value, ApiError> {
+		let said = Said::of(ended)?;
+		let mut reply = self.frame("chat.completion", &ended.job.fingerprint);
+		reply["choices"] = json!([{
+			"index": 0,
+			"message": { "role": "assistant", "content": said.text, "refusal": null },
+			"logprobs": self.logprobs(&said),
+			"finish_reason": said.finish,
+		}]);
+		reply["usage"] = usage(&[ended], said.written);
+		reply["sibyl"] = sibyl(ended);
+		Ok(reply)
+	}
+
+	/// The first chunk: the job is in a block.
+	pub fn begin(&self, submitted: &Submitted) -> Value {
+		let delta = json!({ "role": "assistant", "content": "" });
+		let mut told = super::job_of(submitted);
+		told["phase"] = json!("submitted");
+		self.chunk(&submitted.fingerprint, delta, None, told)
+	}
+
+	/// A chunk without text: what the seats have done.
+	pub fn progress(&self, fingerprint: &Fingerprint, progress: &Progress<'_>) -> Value {
+		let Progress { block, job } = progress;
+		let (committed, revealed, seats, round) = job.committees.last().map_or((0, 0, 0, 0), |committee| {
+			let revealed = committee.revealed.len();
+			(committee.committed.len() + revealed, revealed, committee.seats.len(), committee.round)
+		});
+		let phase: Phase = job.phase;
+		let told = json!({ "job": job.id, "phase": phase, "block": block, "seats": seats, "committed": committed,
+			"revealed": revealed, "round": round });
+		self.chunk(fingerprint, json!({}), None, told)
+	}
+
+	/// The last chunks: the text, why it ends, and what was used where that is wanted.
+	pub fn end(&self, ended: &Ended, include_usage: bool) -> Result<Vec<Value>, ApiError> {
+		let said = Said::of(ended)?;
+		let fingerprint = &ended.job.fingerprint;
+		let mut text = self.chunk(fingerprint, json!({ "content": said.text }), None, Value::Null);
+		text["choices"][0]["logprobs"] = self.logprobs(&said);
+		let mut chunks = vec![text, self.chunk(fingerprint, json!({}), Some(said.finish), sibyl(ended))];
+		if include_usage {
+			chunks.iter_mut().for_each(|chunk| chunk["usage"] = Value::Null);
+			let mut used = self.frame("chat.completion.chunk", fingerprint);
+			used["choices"] = json!([]);
+			used["usage"] = usage(&[ended], said.written);
+			chunks.push(used);
+		}
+		Ok(chunks)
+	}
+
+	fn chunk(&self, fingerprint: &Fingerprint, delta: Value, finish: Option<&str>, sibyl: Value) -> Value {
+		let mut chunk = self.frame("chat.completion.chunk", fingerprint);
+		chunk["choices"] = json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
+		if !sibyl.is_null() {
+			chunk["sibyl"] = sibyl;
+		}
+		chunk
+	}
+
+	fn frame(&self, object: &str, fingerprint: &Fingerprint) -> Value {
+		json!({
+			"id": format!("chatcmpl-{}", hex(fingerprint)),
+			"object": object,
+			"created": self.created,
+			"model": self.model,
+			"system_fingerprint": format!("{:?}", self.model_id),
+		})
+	}
+
+	/// As of one token, which the choice or the label is here.
+	fn logprobs(&self, said: &Said) -> Value {
+		let Some(top) = self.logprobs else { return Value::Null };
+		let told = |(text, share): &(String, u32)| {
+			let logprob = if *share == 0 { IMPOSSIBLE } else { (f64::from(*share) / MILLION).ln() };
+			json!({ "token": text, "logprob": logprob, "bytes": text.as_bytes() })
+		};
+		let Some(mut chosen) = said.likely.iter().find(|(text, _)| *text == said.text).map(told) else {
+			return Value::Null;
+		};
+		chosen["top_logprobs"] = said.likely.iter().take(top.into()).map(told).collect();
+		json!({ "content": [chosen], "refusal": null })
+	}
+}
+
+impl Said {
+	fn of(ended: &Ended) -> Result<Self, ApiError> {
+		let Some(answer) = &ended.result.answer else {
+			return Err(no_answer(&ended.result).of_job(sibyl(ended)));
+		};
+		let whole = |text: String, written, likely| Self { text, finish: "stop", written, likely };
+		Ok(match answer {
+			Answer::Generation { text, tokens, finish } => {
+				let finish = serde_json::to_value(finish).ok();
+				let finish = if finish == Some(json!("length")) { "length" } else { "stop" };
+				Self { text: text.clone(), finish, written: tokens.len(), likely: Vec::new() }
+			}
+			Answer::Number { value, .. } => whole(value.clone(), value.len(), Vec::new()),
+			Answer::Choice { index, probabilities } => {
+				let Format::Choice(choices) = &ended.question.options.format else { return Err(unreadable(ended)) };
+				let texts = choices.iter().map(|choice| choice.to_string_lossy());
+				let mut likely: Vec<_> = texts.zip(probabilities.iter().copied()).collect();
+				let (chosen, _) = likely.get(usize::from(*index)).ok_or_else(|| unreadable(ended))?.clone();
+				// Of equals the first is the chosen one.
+				likely.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+				whole(chosen, 0, likely)
+			}
+			Answer::Classification { label, scores } => {
+				let likely = scores.iter().map(|score| (score.label.clone(), score.score)).collect();
+				whole(label.clone(), 0, likely)
+			}
+			Answer::Embedding { .. } => return Err(unreadable(ended)),
+		})
+	}
+}
+
+fn unreadable(ended: &Ended) -> ApiError {
+	let message = "The node tells an answer of another form than was asked for";
+	let error = ApiError::new(hyper::StatusCode::BAD_GATEWAY, "node_incompatible", message);
+	error.retry(Retry::Never).of_job(sibyl(ended))
+}
+
+fn hex(fingerprint: &Fingerprint) -> String {
+	format!("{fingerprint:?}").trim_start_matches("0x").into()
+}
