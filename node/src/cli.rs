@@ -2,9 +2,7 @@
 
 use crate::{inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand};
 use clap::Parser;
-use sibyl_user::{
-	AskCommand, GatewayCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand,
-};
+use sibyl_user::{AskCommand, GatewayCommand, JobCommand, JobsCommand, ResultCommand, StatusCommand, ValidatorCommand};
 use std::path::PathBuf;
 
 /// The sub-command that a node runs its engine by.
