@@ -236,6 +236,7 @@ fn lines_of(own: &OwnValidator, unclaimed: &[Unclaimed], status: &NodeStatus, li
 		"rewards",
 		match unclaimed.len() {
 			0 => "nothing to be called for".into(),
+			1 => format!("{} of an era can be called for: 'sibyl-node validator payout'", sib(own_part)),
 			eras => format!("{} of {eras} eras can be called for: 'sibyl-node validator payout'", sib(own_part)),
 		},
 	);
@@ -319,7 +320,7 @@ stake       1000 SIB, of at least 1000 SIB
 service     100 SIB bonded, of which 0.2 SIB cover 3 open seats
 seats       26 drawn, 25 committed, 25 revealed, 0 missed, 1 abstained, 0 lost
 earned      0.27 SIB; charged 0 SIB
-rewards     0.4 SIB of 1 eras can be called for: 'sibyl-node validator payout'
+rewards     0.4 SIB of an era can be called for: 'sibyl-node validator payout'
 model       smollm2: served, at 2048 µs for a job, 64 for a unit of input, 9000 for a unit of output
 model       minilm: not served: this node has no file
 engine      runs, as process 77; it was killed by signal 9 once

@@ -44,7 +44,7 @@ pub enum ValidatorError {
 		account: String,
 	},
 	/// The keys are elsewhere.
-	#[error("this node has no key of {account} that the chain knows: connect to the validator's own node with --url")]
+	#[error("this node has no key of {account} that the chain knows: connect to the validator's own node with --url, or let this one be it with 'sibyl-node validator setup'")]
 	KeysElsewhere {
 		/// The account.
 		account: String,
