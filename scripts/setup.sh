@@ -162,7 +162,7 @@ python() {
 		die "Python $MIN_PYTHON or newer is needed, found $(python3 --version): install it from https://www.python.org."
 }
 
-# What Python's snippets in the docs need, in an environment of its own, as tests/e2e/docs.test.mjs knows where it is.
+# What Python's snippets in the docs and the gateway's test need, in an environment of its own, as the tests know where it is.
 python_packages() {
 	local wanted=tests/requirements.txt venv=${SIBYL_TESTS_VENV:-$HOME/.cache/sibyl/venv-tests}
 	cmp --quiet "$wanted" "$venv/requirements.txt" && return
