@@ -112,10 +112,10 @@ pub enum Error {
 		/// The price.
 		price: String,
 	},
-	/// The chain refused the job.
-	#[error("the chain refused the job: {name}: {docs}")]
+	/// The chain refused the call.
+	#[error("the chain refused it: {name}: {docs}")]
 	Dispatch {
-		/// The error's name.
+		/// The error's pallet and name.
 		name: String,
 		/// What its documentation says.
 		docs: String,

@@ -7,6 +7,7 @@ use sp_runtime::{traits::IdentifyAccount, MultiSignature, MultiSigner};
 use std::path::PathBuf;
 
 /// The requester's keys.
+#[derive(Clone)]
 pub struct Requester(sr25519::Pair);
 
 impl Requester {

@@ -2,11 +2,12 @@
 
 mod block;
 mod nonces;
+mod refusal;
 
-pub use block::Submitted;
+pub use block::{Included, Submitted};
 
 use crate::{connection::Connection, requester::Requester, Error};
-use block::{height, outcome, Outcome};
+use block::{height, included, Outcome};
 use codec::Encode;
 use jsonrpsee::{core::client::Subscription, rpc_params};
 use nonces::{Nonces, Place};
@@ -109,26 +110,62 @@ impl Pending {
 		outcome
 	}
 
+	/// Waits until a final block holds it, and says so once, when a block does that may still be taken back.
+	pub async fn finalized(mut self, node: &Connection, in_block: impl FnOnce()) -> Result<Included, Error> {
+		let mut in_block = Some(in_block);
+		let included = loop {
+			match self.next(node).await {
+				Ok(Now::InBlock(_)) => in_block.take().into_iter().for_each(|tell| tell()),
+				Ok(Now::Final(block)) => break included(node, &self.extrinsic, block).await,
+				Ok(Now::Waiting) => {}
+				Err(error) => break Err(error),
+			}
+		};
+		match &included {
+			Ok(_) => self.place.leave(),
+			Err(_) => self.place.give_back(),
+		}
+		included
+	}
+
 	async fn wait(&mut self, node: &Connection) -> Result<Outcome, Error> {
 		loop {
-			let now = node.next(&mut self.told).await?;
-			if let Some(block) = block_of(&now, "inBlock")? {
-				let outcome = outcome(node, &self.extrinsic, block).await?;
-				if outcome.result.is_ok() {
-					return Ok(outcome);
+			match self.next(node).await? {
+				Now::InBlock(block) => {
+					let outcome = included(node, &self.extrinsic, block).await?.outcome();
+					if outcome.result.is_ok() {
+						return Ok(outcome);
+					}
 				}
-				continue;
-			}
-			if let Some(block) = block_of(&now, "finalized")? {
-				return outcome(node, &self.extrinsic, block).await;
-			}
-			let is_waiting = ["ready", "future"].iter().any(|waiting| now == *waiting)
-				|| ["broadcast", "retracted"].iter().any(|waiting| now.get(waiting).is_some());
-			if !is_waiting {
-				return Err(Error::Dropped(now.to_string()));
+				Now::Final(block) => return Ok(included(node, &self.extrinsic, block).await?.outcome()),
+				Now::Waiting => {}
 			}
 		}
 	}
+
+	/// What the node says next of it.
+	async fn next(&mut self, node: &Connection) -> Result<Now, Error> {
+		let now = node.next(&mut self.told).await?;
+		if let Some(block) = block_of(&now, "inBlock")? {
+			return Ok(Now::InBlock(block));
+		}
+		if let Some(block) = block_of(&now, "finalized")? {
+			return Ok(Now::Final(block));
+		}
+		let is_waiting = ["ready", "future"].iter().any(|waiting| now == *waiting)
+			|| ["broadcast", "retracted"].iter().any(|waiting| now.get(waiting).is_some());
+		match is_waiting {
+			true => Ok(Now::Waiting),
+			false => Err(Error::Dropped(now.to_string())),
+		}
+	}
+}
+
+/// Where a transaction is.
+enum Now {
+	Waiting,
+	InBlock(Hash),
+	Final(Hash),
 }
 
 /// The block of a status of this name.
@@ -137,7 +174,7 @@ fn block_of(status: &Value, name: &str) -> Result<Option<Hash>, Error> {
 	hash.map_err(|error| Error::Unreadable { method: WATCH[0], reason: error.to_string() })
 }
 
-pub(crate) fn sign(
+fn sign(
 	requester: &Requester,
 	call: RuntimeCall,
 	nonce: u32,

@@ -109,7 +109,7 @@ impl From<Error> for ApiError {
 				Self::invalid("messages", message)
 			}
 			Error::Refused { name, .. } => refused(name.as_deref().unwrap_or_default(), message),
-			Error::Dispatch { name, .. } => dispatched(name, message),
+			Error::Dispatch { name, .. } => dispatched(name.trim_start_matches("inference."), message),
 			Error::NotTaken(_) => unavailable("transaction_refused").retry(Retry::After(6)),
 			Error::Dropped(_) => unavailable("transaction_dropped"),
 			Error::FellOff(_) => unavailable("job_lost").retry(Retry::Never),

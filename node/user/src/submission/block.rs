@@ -1,18 +1,17 @@
-//! What a block made of the submission that it holds.
+//! What a block made of the transaction that it holds.
 
+use super::refusal::named;
 use crate::{connection::Connection, Error};
 use codec::{Decode, Encode};
 use frame_support::storage::storage_prefix;
 use jsonrpsee::rpc_params;
-use scale_info::{TypeDef, TypeInfo};
 use serde::Deserialize;
 use sibyl_primitives::{
 	job::{Fingerprint, JobId},
 	Balance, BlockNumber, Hash,
 };
-use sibyl_runtime::{Runtime, RuntimeEvent, UncheckedExtrinsic};
+use sibyl_runtime::{RuntimeEvent, UncheckedExtrinsic};
 use sp_core::Bytes;
-use sp_runtime::DispatchError;
 
 /// A job that a block holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +24,15 @@ pub struct Submitted {
 	pub block: BlockNumber,
 }
 
-/// What a block made of a submission.
+/// A transaction that a block holds.
+pub struct Included {
+	/// The block's height.
+	pub block: BlockNumber,
+	/// What came of the call.
+	pub events: Vec<RuntimeEvent>,
+}
+
+/// What a block made of a job's submission.
 pub struct Outcome {
 	/// The transaction's fee, in the smallest unit.
 	pub fee: Balance,
@@ -57,8 +64,8 @@ pub async fn height(node: &Connection, block: Hash) -> Result<BlockNumber, Error
 	number.map_err(|error| Error::Unreadable { method: "chain_getHeader", reason: error.to_string() })
 }
 
-/// What a block made of the submission that it holds.
-pub async fn outcome(node: &Connection, extrinsic: &UncheckedExtrinsic, block: Hash) -> Result<Outcome, Error> {
+/// What a block made of the transaction that it holds.
+pub async fn included(node: &Connection, extrinsic: &UncheckedExtrinsic, block: Hash) -> Result<Included, Error> {
 	let SignedBlock { block: BlockBody { extrinsics } } = node.call("chain_getBlock", rpc_params![block]).await?;
 	let bytes = extrinsic.encode();
 	let index = extrinsics.iter().position(|other| other.0 == bytes);
@@ -67,48 +74,40 @@ pub async fn outcome(node: &Connection, extrinsic: &UncheckedExtrinsic, block: H
 	let events: Option<Bytes> = node.call("state_getStorage", rpc_params![key, block]).await?;
 	let events = Vec::<EventRecord>::decode(&mut &events.unwrap_or(Bytes(vec![0])).0[..])
 		.map_err(|error| Error::Unreadable { method: "state_getStorage", reason: error.to_string() })?;
-	let height = height(node, block).await?;
-	let (mut fee, mut result) = (0, Err(Error::Dropped("its block has no event of it".into())));
-	for EventRecord { phase, event, .. } in events {
-		if phase != frame_system::Phase::ApplyExtrinsic(index as u32) {
-			continue;
-		}
-		match event {
-			RuntimeEvent::Inference(pallet_inference::Event::JobSubmitted { job, fingerprint, .. }) => {
-				result = Ok(Submitted { job, fingerprint, block: height });
-			}
+	let ours = |record: EventRecord| {
+		(record.phase == frame_system::Phase::ApplyExtrinsic(index as u32)).then_some(record.event)
+	};
+	Ok(Included { block: height(node, block).await?, events: events.into_iter().filter_map(ours).collect() })
+}
+
+impl Included {
+	/// The same, where the chain did what was called.
+	pub fn succeeded(self) -> Result<Self, Error> {
+		let refused = self.events.iter().find_map(|event| match event {
+			RuntimeEvent::System(frame_system::Event::ExtrinsicFailed { dispatch_error, .. }) => Some(*dispatch_error),
+			_ => None,
+		});
+		refused.map_or(Ok(self), |error| Err(named(error)))
+	}
+
+	/// What became of a job's submission.
+	pub fn outcome(self) -> Outcome {
+		let fee = self.events.iter().find_map(|event| match event {
 			RuntimeEvent::TransactionPayment(pallet_transaction_payment::Event::TransactionFeePaid {
 				actual_fee,
 				..
-			}) => fee = actual_fee,
-			RuntimeEvent::System(frame_system::Event::ExtrinsicFailed { dispatch_error, .. }) => {
-				result = Err(named(dispatch_error));
-			}
-			_ => {}
-		}
-	}
-	Ok(Outcome { fee, result })
-}
-
-/// A dispatch error by its name, with what its documentation says.
-fn named(error: DispatchError) -> Error {
-	let inference = <<Runtime as frame_system::Config>::PalletInfo as frame_support::traits::PalletInfo>::index::<
-		sibyl_runtime::Inference,
-	>();
-	let DispatchError::Module(module) = error else {
-		return Error::Dispatch { name: format!("{error:?}"), docs: "see the account's balance and nonce".into() };
-	};
-	let variant = match <pallet_inference::Error<Runtime> as TypeInfo>::type_info().type_def {
-		TypeDef::Variant(errors) if inference == Some(module.index.into()) => {
-			errors.variants.into_iter().find(|variant| variant.index == module.error[0])
-		}
-		_ => None,
-	};
-	match variant {
-		Some(variant) => Error::Dispatch { name: variant.name.into(), docs: variant.docs.join(" ").trim().into() },
-		None => Error::Dispatch {
-			name: format!("error {:?} of pallet {}", module.error, module.index),
-			docs: String::new(),
-		},
+			}) => Some(*actual_fee),
+			_ => None,
+		});
+		let submitted = |included: Self| {
+			let job = included.events.iter().find_map(|event| match event {
+				RuntimeEvent::Inference(pallet_inference::Event::JobSubmitted { job, fingerprint, .. }) => {
+					Some(Submitted { job: *job, fingerprint: *fingerprint, block: included.block })
+				}
+				_ => None,
+			});
+			job.ok_or_else(|| Error::Dropped("its block has no event of it".into()))
+		};
+		Outcome { fee: fee.unwrap_or_default(), result: self.succeeded().and_then(submitted) }
 	}
 }

@@ -55,14 +55,6 @@ pub enum ValidatorError {
 	/// An address is none.
 	#[error("'{0}' is no address: give an SS58 address, as wallets show it")]
 	Address(String),
-	/// The chain refused it.
-	#[error("the chain refused it: {name}: {docs}")]
-	Refused {
-		/// The error's name.
-		name: String,
-		/// What its documentation says.
-		docs: String,
-	},
 	/// The state is another release's.
 	#[error("the chain's entry {0} can't be read by this program: use the network's release")]
 	State(&'static str),

@@ -7,7 +7,6 @@ mod leave;
 mod payout;
 mod rotate;
 mod setup;
-mod shared;
 mod state;
 mod transaction;
 
@@ -17,8 +16,8 @@ pub(crate) use payout::{unclaimed, Unclaimed};
 pub(crate) use state::State;
 
 use crate::{connection::Connection, Error, NodeOptions};
+use crate::{requester::Requester, submission::Included};
 use jsonrpsee::rpc_params;
-use shared::Requester;
 use sibyl_primitives::{AccountId, Hash};
 use sibyl_rpc_types::NodeStatus;
 use sibyl_runtime::RuntimeCall;
@@ -139,7 +138,7 @@ fn announce<'a>(
 }
 
 /// Does all steps in one transaction, or none where one of them fails.
-async fn carry_out(node: &Connection, requester: &Requester, steps: Vec<Step>) -> Result<transaction::Included, Error> {
+async fn carry_out(node: &Connection, requester: &Requester, steps: Vec<Step>) -> Result<Included, Error> {
 	let calls: Vec<_> = steps.into_iter().map(|step| step.call).collect();
 	eprintln!("sending {}", transaction::names(&calls));
 	let included = transaction::submit(node, requester, transaction::all_of(calls)).await?;

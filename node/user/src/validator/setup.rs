@@ -1,10 +1,7 @@
 //! `validator setup`
 
-use super::{
-	announce, carry_out, clock::Clock, new_keys, ready, shared::parse_sib, SignedOptions, State, Step, ValidatorError,
-	SET_KEYS,
-};
-use crate::{connection::Connection, sib, Error};
+use super::{announce, carry_out, clock::Clock, new_keys, ready, SignedOptions, State, Step, ValidatorError, SET_KEYS};
+use crate::{amount::parse_sib, connection::Connection, sib, Error};
 use jsonrpsee::rpc_params;
 use pallet_session::Validators as SessionMembers;
 use pallet_staking::{

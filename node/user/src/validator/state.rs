@@ -37,11 +37,6 @@ impl<'a> State<'a> {
 		Ok(Self { node, block })
 	}
 
-	/// The state after this block.
-	pub fn at(node: &'a Connection, block: Hash) -> Self {
-		Self { node, block }
-	}
-
 	/// The entry of this key, where there is one.
 	pub async fn get<T: Decode>(&self, name: &'static str, key: impl AsRef<[u8]>) -> Result<Option<T>, Error> {
 		let params = rpc_params![Bytes(key.as_ref().to_vec()), self.block];
