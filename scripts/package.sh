@@ -14,6 +14,7 @@ die() {
 
 [ $# -eq 2 ] || die 'usage: scripts/package.sh NODE FOLDER'
 [ -x "$1" ] || die "there is no program $1: run 'make release', or name a node"
+command -v dpkg-shlibdeps >/dev/null || die "packages are made on Debian: apt-get install dpkg-dev"
 [ ! -e "$2" ] || [ -e "$2/SHA256SUMS" ] || die "$2 is there and holds no packages, so it is left alone: name another folder"
 node=$(realpath "$1")
 folder=$(realpath -m "$2")
