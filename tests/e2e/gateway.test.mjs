@@ -42,7 +42,7 @@ describe('the gateway', () => {
 
   before(async () => {
     await network.start();
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     const keys = keysFile('keys', `web ${WEB}`, `poor ${POOR} 0.0001`);
     gateway = await new Gateway('gateway', network.node('dave'), '--suri', '//Ferdie', '--limit', '2', '--keys', keys, '--console', CONSOLE).start();
     client = gateway.client(WEB);
@@ -231,7 +231,7 @@ describe('the gateway', () => {
     assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5']);
     assert.equal((await gateway.fetch('/health')).status, 503);
     await node.start();
-    await waitUntilServedBy(await network.api(), VALIDATORS);
+    await waitUntilServedBy(await network.client(), VALIDATORS);
     // The package's own patience is enough.
     const { choices: [{ message }] } = await chat(gateway.client(WEB, { maxRetries: 10 }));
     assert.equal(message.content, 'deu');
@@ -336,9 +336,9 @@ describe('the gateway with models that generate and embed', GENERATES, () => {
 
   before(async () => {
     await node.start();
-    const api = await node.api();
+    const sibyl = await node.client();
     // A machine with much to do measures the models more than once.
-    for (const model of ['smollm2', 'minilm']) await waitUntilServedBy(api, ['alice'], model, 10 * MINUTES);
+    for (const model of ['smollm2', 'minilm']) await waitUntilServedBy(sibyl, ['alice'], model, 10 * MINUTES);
     gateway = await new Gateway('models', node, '--suri', '//Ferdie', '--limit', '5').start();
     client = gateway.client();
   });

@@ -62,7 +62,7 @@ describe('a fifth validator, run by the commands alone', () => {
     let isOver = false;
     const over = goesOn().finally(() => { isOver = true; });
     const jobs = [];
-    while (!isOver) jobs.push(await ask(api, TEXT, account('//Ferdie')));
+    while (!isOver) jobs.push(await ask(network, TEXT, account('//Ferdie')));
     const result = await over;
     return { result, views: await Promise.all(jobs.map((job) => waitForEnd(api, job))) };
   }
@@ -114,12 +114,12 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(stdout, /^elected {5}in session \d+, one of 5/m);
     assert.match(stdout, /^keys {8}all here and in use$/m);
     assert.match(stdout, /^model {7}common-lingua: served/m);
-    await waitUntilServedBy(api, EVERYBODY);
+    await waitUntilServedBy(await network.client(), EVERYBODY);
     assert.match(node.log(), /🔑 Session \d+: elected, as /);
   });
 
   it('is drawn and paid, and says so', async () => {
-    const view = await waitForEnd(api, await ask(api, TEXT, account('//Ferdie')));
+    const view = await waitForEnd(api, await ask(network, TEXT, account('//Ferdie')));
     assert.ok(view.phase.asEnded.verdict.isAgreed, `${view.phase}`);
     assert.ok(voteOf(view, NAME).isRevealed, `${voteOf(view, NAME)}`);
     const { stdout } = await status();
@@ -165,10 +165,10 @@ describe('a fifth validator, run by the commands alone', () => {
     for (const view of views.filter((view) => seatOf(view, NAME) >= 0)) {
       assert.ok(voteOf(view, NAME).isRevealed, `job ${view.id}: ${voteOf(view, NAME)}`);
     }
-    const without = await waitForEnd(api, await ask(api, TEXT, account('//Ferdie')));
+    const without = await waitForEnd(api, await ask(network, TEXT, account('//Ferdie')));
     assert.equal(seatOf(without, NAME), -1, 'it gets no seat while it is stopped');
     await node.start();
-    await waitUntilServedBy(api, EVERYBODY);
+    await waitUntilServedBy(await network.client(), EVERYBODY);
   });
 
   it('takes seats again when it is told to drain and then not to', async () => {
@@ -177,7 +177,7 @@ describe('a fifth validator, run by the commands alone', () => {
     await draining;
     assert.match((await status()).stderr, /it drains, and takes no new seats/);
     assert.equal((await validator('drain', '--undo')).code, 0);
-    await waitUntilServedBy(api, EVERYBODY);
+    await waitUntilServedBy(await network.client(), EVERYBODY);
   });
 
   it('leaves, and is told how long to stay and when its tokens are free', async () => {
