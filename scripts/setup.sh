@@ -2,7 +2,7 @@
 # Installs what building and testing Sibyl needs; does nothing, quickly, when all of it is there.
 #
 #   scripts/setup.sh            system packages, Rust, the WebAssembly target
-#   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, and numpy
+#   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, numpy and openai
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
 set -euo pipefail
@@ -157,6 +157,18 @@ python() {
 		die "Python $MIN_PYTHON or newer is needed, found $(python3 --version): install it from https://www.python.org."
 }
 
+# What the gateway is tested with, in an environment of its own, as the tests know where it is: tests/lib/gateway.mjs.
+openai() {
+	local wanted=tests/requirements.txt venv=${SIBYL_TESTS_VENV:-$HOME/.cache/sibyl/venv-tests}
+	cmp --quiet "$wanted" "$venv/requirements.txt" && return
+	python
+	say "installing openai for Python"
+	python3 -m venv "$venv" || die "no virtual environment can be made in $venv; Python's message stands above."
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+		die "pip could not install $wanted; its message stands above."
+	cp "$wanted" "$venv/requirements.txt"
+}
+
 # A C compiler that links, an emulator that runs, and Rust's library or its sources.
 aarch64() {
 	local missing=()
@@ -180,6 +192,6 @@ esac
 system_packages
 rust
 wasm_target
-[ "${1-}" != --tests ] || { javascript && pip && numpy; }
+[ "${1-}" != --tests ] || { javascript && pip && numpy && openai; }
 [ "${1-}" != --bench ] || python
 [ "${1-}" != --aarch64 ] || aarch64

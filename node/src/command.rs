@@ -118,7 +118,7 @@ const GATEWAY_LOG: &str = "warn,gateway=info";
 fn log_lines(cli: &Cli, usual: &str) -> Result<(), Error> {
 	let more = cli.run.log_filters()?;
 	let filters = if more.is_empty() { usual.into() } else { format!("{usual},{more}") };
-	Ok(sc_cli::LoggerBuilder::new(filters).init()?)
+	Ok(sc_cli::LoggerBuilder::new(filters).init().map_err(sc_cli::Error::from)?)
 }
 
 /// Where a node keeps what is its own where nothing else is said.

@@ -13,6 +13,8 @@ mod reply;
 mod request;
 mod routes;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 use crate::{
 	amount::{parse_sib, sib},
@@ -23,7 +25,7 @@ use crate::{
 use console::{Console, ConsoleError};
 use desk::Desk;
 use http::{serve, Guard, Shutdown};
-use keys::{Keys, KeysError};
+use keys::{is_readable_by_others, Keys, KeysError};
 use ledger::{Ledger, StateError};
 use link::Link;
 use routes::Gateway;
@@ -171,6 +173,9 @@ impl GatewayCommand {
 		match keys {
 			Some(keys) => log::info!(target: LOG, "{} API keys", keys.count()),
 			None => log::info!(target: LOG, "no API keys: every program on this machine may ask"),
+		}
+		if let Some(path) = self.keys.as_deref().filter(|path| is_readable_by_others(path)) {
+			log::warn!(target: LOG, "others on this machine can read the API keys: chmod 600 {}", path.display());
 		}
 		log::info!(target: LOG, "what is asked stands on the chain, where everybody can read it");
 		log::info!(target: LOG, "listening on http://{address}");

@@ -177,3 +177,93 @@ fn unreadable(ended: &Ended) -> ApiError {
 fn hex(fingerprint: &Fingerprint) -> String {
 	format!("{fingerprint:?}").trim_start_matches("0x").into()
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::gateway::testing::{ended, job};
+	use sibyl_engine::Format;
+
+	fn frame(logprobs: Option<u8>) -> ChatReply {
+		ChatReply::new("m".into(), ModelId::zero(), logprobs)
+	}
+
+	fn text(finish: &str) -> Ended {
+		let answer = json!({ "generation": { "text": "Hello \u{1b}[1m", "tokens": [1, 2, 3], "finish": finish } });
+		ended(answer, Format::default())
+	}
+
+	#[test]
+	fn a_text_should_be_a_completion_with_where_it_stands_on_the_chain() {
+		let reply = frame(None).whole(&text("stop")).expect("it has an answer");
+		assert_eq!(reply["object"], "chat.completion");
+		assert_eq!(reply["id"], format!("chatcmpl-{}", "ab".repeat(32)));
+		let choice = &reply["choices"][0];
+		assert_eq!(choice["message"]["content"], "Hello \u{1b}[1m", "a program gets what was said");
+		assert_eq!((&choice["finish_reason"], &choice["logprobs"]), (&json!("stop"), &Value::Null));
+		assert_eq!(reply["usage"], json!({ "prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5 }));
+		let sibyl = &reply["sibyl"];
+		assert_eq!(
+			(&sibyl["job"], &sibyl["block"]["number"], &sibyl["seats"]["agreed"]),
+			(&json!(7), &json!(6), &json!(2))
+		);
+		let price = json!({ "held": "0.005", "paid": "0.0025", "transaction_fee": "0.001", "unit": "SIB" });
+		assert_eq!(sibyl["price"], price);
+		assert_eq!(sibyl["receipt"], "/v1/sibyl/receipts/7");
+		let cut = frame(None).whole(&text("length")).expect("it has an answer");
+		assert_eq!(cut["choices"][0]["finish_reason"], "length");
+	}
+
+	#[test]
+	fn a_choice_should_be_its_text_with_the_probabilities_that_are_asked_for() {
+		let choices = Format::Choice(["yes", "no", "perhaps"].map(String::from).to_vec());
+		let answer = json!({ "choice": { "index": 1, "probabilities": [250_000, 750_000, 0] } });
+		let chosen = ended(answer, choices);
+		let reply = frame(Some(2)).whole(&chosen).expect("it has an answer");
+		assert_eq!(reply["choices"][0]["message"]["content"], "no");
+		let told = &reply["choices"][0]["logprobs"]["content"][0];
+		assert_eq!((&told["token"], &told["bytes"]), (&json!("no"), &json!([110, 111])));
+		assert!((told["logprob"].as_f64().expect("a number") - 0.75_f64.ln()).abs() < 1e-9);
+		let top: Vec<_> = told["top_logprobs"].as_array().expect("a list").iter().map(|one| &one["token"]).collect();
+		assert_eq!(top, ["no", "yes"]);
+		assert_eq!(reply["usage"]["prompt_tokens"], 2 + 12, "the choices are read, too");
+		let unasked = frame(None).whole(&chosen).expect("it has an answer");
+		assert_eq!(unasked["choices"][0]["logprobs"], Value::Null);
+	}
+
+	#[test]
+	fn a_choice_that_there_is_not_should_be_the_nodes_fault_and_no_panic() {
+		let answer = json!({ "choice": { "index": 9, "probabilities": [1] } });
+		for format in [Format::default(), Format::Choice(vec!["yes".into(), "no".into()])] {
+			let error = frame(None).whole(&ended(answer.clone(), format)).expect_err("there is no such choice");
+			assert_eq!((error.code, error.retry), ("node_incompatible", Retry::Never));
+		}
+	}
+
+	#[test]
+	fn a_job_without_an_answer_should_be_an_error_that_names_the_job() {
+		let error = frame(None).whole(&ended(Value::Null, Format::default())).expect_err("there is none");
+		assert_eq!(error.code, "no_quorum");
+		assert_eq!(error.body()["error"]["sibyl"]["job"], 7);
+	}
+
+	#[test]
+	fn a_stream_should_tell_the_seats_then_the_text_and_then_the_end() {
+		let frame = frame(None);
+		let submitted = Submitted { job: 7, fingerprint: job().fingerprint, block: 3 };
+		let begin = frame.begin(&submitted);
+		assert_eq!(begin["choices"][0]["delta"], json!({ "role": "assistant", "content": "" }));
+		assert_eq!((&begin["sibyl"]["phase"], &begin["sibyl"]["job"]), (&json!("submitted"), &json!(7)));
+		let progress = frame.progress(&submitted.fingerprint, &Progress { block: 5, job: &job() });
+		assert_eq!(progress["choices"][0]["delta"], json!({}));
+		let told = json!({ "job": 7, "phase": "revealing", "block": 5, "seats": 2, "committed": 2, "revealed": 1, "round": 0 });
+		assert_eq!(progress["sibyl"], told);
+		let end = frame.end(&text("stop"), true).expect("it has an answer");
+		assert_eq!(end.len(), 3);
+		assert_eq!(end[0]["choices"][0]["delta"]["content"], "Hello \u{1b}[1m");
+		assert_eq!(end[1]["choices"][0]["finish_reason"], "stop");
+		assert_eq!((&end[2]["choices"], &end[2]["usage"]["completion_tokens"]), (&json!([]), &json!(3)));
+		assert_eq!(frame.end(&text("stop"), false).expect("it has an answer").len(), 2);
+		assert!(end.iter().chain([&begin, &progress]).all(|chunk| chunk["id"] == begin["id"]));
+	}
+}

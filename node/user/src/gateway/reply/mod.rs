@@ -68,3 +68,18 @@ fn usage(jobs: &[&Ended], written: usize) -> Value {
 	let read: u64 = jobs.iter().map(units).sum();
 	json!({ "prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written as u64 })
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::gateway::testing::ended;
+	use sibyl_engine::Format;
+
+	#[test]
+	fn headers_tell_of_one_job_or_of_several() {
+		let one = ended(json!({ "embedding": { "values": [1] } }), Format::default());
+		assert_eq!(headers(&[&one])["x-sibyl-job"], "7");
+		assert_eq!(headers(&[&one])["x-sibyl-price"], "0.0035");
+		assert_eq!(headers(&[&one, &one])["x-sibyl-receipt"], "/v1/sibyl/receipts/7, /v1/sibyl/receipts/7");
+	}
+}

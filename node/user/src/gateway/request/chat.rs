@@ -195,15 +195,9 @@ fn logprobs(params: &mut Params) -> Result<Option<u8>, ApiError> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::gateway::testing::model;
 	use serde_json::json;
 	use sibyl_primitives::format::Format as ChainFormat;
-
-	fn model(task: &str) -> Model {
-		let model = json!({ "id": sibyl_primitives::Hash::zero(), "name": "m", "task": task, "architecture": "a",
-			"files": [], "limits": { "inputBytes": 512, "contextUnits": 512, "outputUnits": 256 }, "commitWindow": 12,
-			"price": { "base": "1", "unit": "1" }, "goldens": 0, "isSuspended": false, "servedBy": [] });
-		serde_json::from_value(model).expect("it is a model")
-	}
 
 	fn request(more: Value) -> Result<ChatRequest, ApiError> {
 		let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }] });

@@ -1,0 +1,420 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+
+import OpenAI from 'openai';
+
+import { PAGE_HEADER, WORKER_HEADER } from '../../clients/console/policy.mjs';
+import { sibyl } from '../lib/binary.mjs';
+import { Gateway, hasPython, keysFile } from '../lib/gateway.mjs';
+import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
+import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { Network, VALIDATORS } from '../lib/network.mjs';
+import { devNode } from '../lib/node.mjs';
+import { MINUTES } from '../lib/wait.mjs';
+
+const GERMAN = 'Wo ist hier bitte der nächste Bahnhof?';
+const MESSAGES = [{ role: 'user', content: GERMAN }];
+const WEB = 'sk-web-0123456789abcdef';
+const POOR = 'sk-poor-0123456789abcdef';
+const AT_ONCE = 30;
+const PYTHON = { skip: hasPython ? false : 'there is no openai for Python: scripts/setup.sh --tests installs it' };
+const CONSOLE = new URL('../../clients/console/dist', import.meta.url).pathname;
+const SIB = 10 ** 12;
+
+const json = { 'content-type': 'application/json' };
+const chat = (client, more = {}) => client.chat.completions.create({ model: MODEL, messages: MESSAGES, ...more });
+
+/** What a status sent to the gateway by its name and code is, in the classes of OpenAI's package. */
+const isOf = (type, code, param) => (error) => {
+  assert(error instanceof type, `${error}`);
+  assert.equal(error.code, code);
+  if (param !== undefined) assert.equal(error.param, param);
+  return true;
+};
+
+describe('the gateway', () => {
+  const network = new Network();
+  /** @type {Gateway} */
+  let gateway;
+  /** @type {OpenAI} */
+  let client;
+
+  before(async () => {
+    await network.start();
+    await waitUntilServedBy(await network.api(), VALIDATORS);
+    const keys = keysFile('keys', `web ${WEB}`, `poor ${POOR} 0.0001`);
+    gateway = await new Gateway('gateway', network.node('dave'), '--suri', '//Ferdie', '--limit', '2', '--keys', keys, '--console', CONSOLE).start();
+    client = gateway.client(WEB);
+  });
+  after(async () => {
+    await gateway?.stop('SIGKILL');
+    await network.stop();
+  });
+
+  describe('asked with OpenAI’s package of npm', () => {
+    it('lists the models of the chain', async () => {
+      const { data } = await client.models.list();
+      assert.deepEqual(data.map(({ id }) => id).sort(), ['common-lingua', 'minilm', 'smollm2']);
+      const one = await client.models.retrieve(MODEL);
+      assert.equal(one.sibyl.task, 'classify');
+      assert.equal(one.sibyl.served_by, VALIDATORS.length);
+    });
+
+    it('answers, and says which block has the answer, who agreed and what it cost', async () => {
+      const { data, response } = await chat(client, { seats: 3, user: 'ada', store: false }).withResponse();
+      const [{ message, finish_reason: finish }] = data.choices;
+      assert.deepEqual([message.content, finish], ['deu', 'stop']);
+      const { job, fingerprint, block, seats, price, output_hash: outputHash } = data.sibyl;
+      const result = await network.node('alice').rpc('inference_getResult', job);
+      assert.equal(result.answer.classification.label, 'deu');
+      assert.deepEqual(block, { number: result.agreedAt, hash: result.blockHash, final: true });
+      assert.equal(outputHash, result.outputHash);
+      assert.deepEqual([seats.agreed, seats.of], [3, 3]);
+      const view = await network.node('alice').rpc('inference_getJob', job);
+      assert.equal(view.fingerprint, fingerprint);
+      const paid = BigInt(view.settlement.paid) + BigInt(view.settlement.protocolShare);
+      assert.equal(Math.round(Number(price.paid) * SIB), Number(paid));
+      assert.equal(response.headers.get('x-sibyl-job'), `${job}`);
+      assert.equal(response.headers.get('x-sibyl-block'), block.hash);
+      assert.match(data._request_id, /^req_/);
+      assert.equal(data.usage.prompt_tokens, Buffer.byteLength(GERMAN));
+    });
+
+    it('streams what the committee does, and then the text', async () => {
+      const stream = await chat(client, { stream: true, stream_options: { include_usage: true } });
+      const chunks = [];
+      for await (const chunk of stream) chunks.push(chunk);
+      const phases = chunks.map(({ sibyl: told }) => told?.phase).filter(Boolean);
+      assert.equal(phases[0], 'submitted');
+      assert(phases.includes('committing') && phases.at(-1) === 'ended', phases.join());
+      const texts = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta.content)).filter(Boolean);
+      assert.deepEqual(texts, ['deu']);
+      const [last, used] = chunks.slice(-2);
+      assert.equal(last.choices[0].finish_reason, 'stop');
+      assert.equal(last.sibyl.seats.agreed, VALIDATORS.length);
+      assert.deepEqual([used.choices.length, used.usage.prompt_tokens], [0, Buffer.byteLength(GERMAN)]);
+      assert.equal(new Set(chunks.map(({ id }) => id)).size, 1);
+    });
+
+    it('is read by the package’s own reader of streams', async () => {
+      const stream = client.chat.completions.stream({ model: MODEL, messages: MESSAGES });
+      const { choices: [{ message }] } = await stream.finalChatCompletion();
+      assert.equal(message.content, 'deu');
+    });
+
+    it('tells the probabilities of labels', async () => {
+      const { choices: [{ logprobs }] } = await chat(client, { logprobs: true, top_logprobs: 3 });
+      const [{ token, logprob, top_logprobs: top }] = logprobs.content;
+      assert.equal(token, 'deu');
+      assert(logprob > Math.log(0.9) && logprob <= 0);
+      assert.equal(top.length, 3);
+    });
+
+    it(`answers ${AT_ONCE} requests at once, each by a job of its own`, async () => {
+      const all = await Promise.all(Array.from({ length: AT_ONCE }, () => chat(client)));
+      assert.equal(new Set(all.map(({ sibyl: { fingerprint } }) => fingerprint)).size, AT_ONCE);
+      assert(all.every(({ choices: [{ message }] }) => message.content === 'deu'));
+    });
+  });
+
+  describe('asked with OpenAI’s package of PyPI', PYTHON, () => {
+    it('lists, answers and streams', async () => {
+      assert((await gateway.python(WEB, 'models')).includes(MODEL));
+      const answer = await gateway.python(WEB, 'chat');
+      assert.deepEqual([answer.content, answer.finish, answer.job], ['deu', 'stop', `${answer.sibyl.job}`]);
+      assert.equal(answer.sibyl.seats.of, 3);
+      const stream = await gateway.python(WEB, 'stream');
+      assert.deepEqual([stream.text, stream.finish, stream.usage], ['deu', 'stop', Buffer.byteLength(GERMAN)]);
+      assert.deepEqual([stream.phases[0], stream.phases.at(-1)], ['submitted', 'ended']);
+    });
+
+    it('raises the package’s own errors', async () => {
+      assert.deepEqual(await gateway.python(WEB, 'errors'), {
+        model: { type: 'NotFoundError', code: 'model_not_found', param: 'model' },
+        tools: { type: 'BadRequestError', code: 'unsupported_parameter', param: 'tools' },
+      });
+    });
+  });
+
+  describe('refusals', () => {
+    it('lets in nobody without a key', async () => {
+      await assert.rejects(chat(gateway.client('sk-wrong')), isOf(OpenAI.AuthenticationError, 'invalid_api_key'));
+      for (const path of ['/v1/models', '/v1/sibyl/spending', '/v1/sibyl/receipts/0']) {
+        assert.equal((await gateway.fetch(path)).status, 401, path);
+      }
+    });
+
+    it('names what is not served, and leaves nothing out', async () => {
+      const refused = (more, type, code, param) => assert.rejects(chat(client, more), isOf(type, code, param));
+      const { BadRequestError, NotFoundError } = OpenAI;
+      await refused({ model: 'gpt-4o' }, NotFoundError, 'model_not_found', 'model');
+      await refused({ n: 2 }, BadRequestError, 'unsupported_parameter', 'n');
+      await refused({ tools: [{ type: 'function', function: { name: 'f' } }] }, BadRequestError, 'unsupported_parameter', 'tools');
+      await refused({ response_format: { type: 'json_object' } }, BadRequestError, 'unsupported_parameter', 'response_format');
+      await refused({ seats: 2 }, BadRequestError, 'invalid_value', 'seats');
+      await refused({ seats: 15 }, BadRequestError, 'invalid_value', 'seats');
+      await refused({ stop: 'x' }, BadRequestError, 'invalid_value', 'response_format');
+      await refused({ messages: [{ role: 'user', content: 'a'.repeat(600) }] }, BadRequestError, 'context_length_exceeded', 'messages');
+      await refused({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, BadRequestError,
+        'unsupported_parameter', 'messages[0].content[0].type');
+      await assert.rejects(client.embeddings.create({ model: MODEL, input: 'a' }), isOf(BadRequestError, 'invalid_value', 'model'));
+    });
+
+    it('takes no other bodies, methods and paths', async () => {
+      const status = async (path, options) => (await gateway.fetch(path, { key: WEB, ...options })).status;
+      assert.equal(await status('/v1/chat/completions', { method: 'POST', body: '{}' }), 415);
+      assert.equal(await status('/v1/chat/completions', { method: 'POST', headers: json, body: '{' }), 400);
+      assert.equal(await status('/v1/chat/completions', { method: 'POST', headers: json, body: ' '.repeat(2 ** 20 + 1) }), 413);
+      assert.equal(await status('/v1/chat/completions'), 405);
+      assert.equal(await status('/v1/images/generations', { method: 'GET' }), 404);
+      assert.equal(await status('/v1/sibyl/receipts/999999'), 404);
+      assert.equal(await status('/v1/sibyl/receipts/x'), 404);
+    });
+
+    it('spends no more than a key may, and is not asked again for it', async () => {
+      const before = gateway.log().split('\n').filter((line) => line.includes('key poor')).length;
+      const poor = gateway.client(POOR, { maxRetries: 2 });
+      await assert.rejects(chat(poor), isOf(OpenAI.RateLimitError, 'insufficient_quota'));
+      assert.equal(gateway.log().split('\n').filter((line) => line.includes('key poor')).length, before + 1);
+      const spending = await (await gateway.fetch('/v1/sibyl/spending', { key: POOR })).json();
+      assert.deepEqual([spending.key, spending.spent, spending.held, spending.limit], ['poor', '0', '0', '0.0001']);
+    });
+  });
+
+  it('gives the proof that the chain has an answer', async () => {
+    const { sibyl: told } = await chat(client);
+    const proof = await (await gateway.fetch(told.receipt, { key: WEB })).json();
+    assert(proof.finalized && proof.proof.length > 0 && proof.blockNumber >= told.block.number);
+  });
+
+  it('serves the console with its policies, and no other file', async () => {
+    const page = await gateway.fetch('/');
+    assert.equal(page.status, 200);
+    assert.match(await page.text(), /<title>Sibyl console/);
+    assert.equal(page.headers.get('content-security-policy'), PAGE_HEADER);
+    assert.equal((await gateway.fetch('/light-client.js')).headers.get('content-security-policy'), WORKER_HEADER);
+    // As it is, since fetch resolves the dots itself.
+    const raw = (path) => new Promise((resolve, reject) => {
+      request(gateway.url, { path }, (response) => { response.resume(); resolve(response.statusCode); }).on('error', reject).end();
+    });
+    for (const path of ['/../package.json', '/%2e%2e/package.json', '//etc/passwd', '/..%2fserve.mjs']) {
+      assert.equal(await raw(path), 404, path);
+    }
+  });
+
+  it('logs who asked, what and what it cost, and never what was said', async () => {
+    const log = gateway.log();
+    assert.match(log, /gateway: req_\w+ chat 200 in \d+ ms, key web, model common-lingua, job \d+, 0\.\d+ SIB/);
+    assert.match(log, /chat 401 in \d+ ms, invalid_api_key/);
+    assert(!log.includes('Bahnhof') && !log.includes(WEB));
+  });
+
+  it('has counted what its jobs cost, to the last unit', async () => {
+    const { spent, held } = gateway.spending();
+    assert.deepEqual(Object.keys(held), []);
+    const api = await network.api();
+    const page = await network.node('alice').rpc('inference_listJobs', {}, null, 256);
+    const jobs = await Promise.all(page.jobs.map(({ id }) => network.node('alice').rpc('inference_getJob', id)));
+    const paid = jobs.reduce((sum, { settlement }) => sum + BigInt(settlement.paid) + BigInt(settlement.protocolShare), 0n);
+    assert(BigInt(spent.web) > paid, 'the transactions’ fees are counted, too');
+    const { data: { free, reserved } } = await api.query.system.account(jobs[0].requester);
+    const { data: before } = await (await api.at(await api.rpc.chain.getBlockHash(0))).query.system.account(jobs[0].requester);
+    assert.equal(before.free.toBigInt() - free.toBigInt() - reserved.toBigInt(), BigInt(spent.web));
+  });
+
+  it('says that its node is away, and goes on when it is back', async () => {
+    const node = network.node('dave');
+    await node.stop();
+    await assert.rejects(chat(client), isOf(OpenAI.InternalServerError, 'node_unavailable'));
+    const response = await gateway.fetch('/v1/models', { key: WEB });
+    assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5']);
+    assert.equal((await gateway.fetch('/health')).status, 503);
+    await node.start();
+    await waitUntilServedBy(await network.api(), VALIDATORS);
+    // The package's own patience is enough.
+    const { choices: [{ message }] } = await chat(gateway.client(WEB, { maxRetries: 10 }));
+    assert.equal(message.content, 'deu');
+  });
+
+  it('ends when it is told to, after what it was asked before', async () => {
+    const stream = await chat(client, { stream: true });
+    const stopped = gateway.stop();
+    let text = '';
+    for await (const { choices: [{ delta }] } of stream) text += delta.content ?? '';
+    assert.equal(text, 'deu');
+    assert.equal(await stopped, 0);
+    await assert.rejects(chat(client), OpenAI.APIConnectionError);
+    await gateway.start();
+  });
+
+  it('forgets no spending when it is killed, and settles what was open', async () => {
+    const before = BigInt(gateway.spending().spent.web);
+    const stream = await chat(client, { stream: true });
+    await gateway.stop('SIGKILL');
+    stream.controller.abort();
+    assert.equal(Object.keys(gateway.spending().held).length, 1);
+    await gateway.start();
+    assert.match(gateway.log(), /was left open: going on with it/);
+    await assert.doesNotReject(chat(gateway.client(WEB)));
+    const deadline = Date.now() + 2 * MINUTES;
+    while (Object.keys(gateway.spending().held).length > 0) {
+      assert(Date.now() < deadline, 'the job of before is not settled');
+      await new Promise((resolve) => { setTimeout(resolve, 500); });
+    }
+    assert(BigInt(gateway.spending().spent.web) > before);
+  });
+
+  it('takes as many jobs at a time as it may', async () => {
+    const small = await new Gateway('small', network.node('alice'), '--suri', '//Eve', '--limit', '1', '--max-jobs', '1').start();
+    try {
+      const open = await chat(small.client(), { stream: true });
+      await assert.rejects(chat(small.client()), isOf(OpenAI.RateLimitError, 'rate_limit_exceeded'));
+      const { status, headers } = await small.fetch('/v1/chat/completions', {
+        method: 'POST', headers: json, body: JSON.stringify({ model: MODEL, messages: MESSAGES }),
+      });
+      assert.deepEqual([status, headers.get('retry-after')], [429, '5']);
+      for await (const chunk of open) assert.equal(chunk.error, undefined);
+      assert.equal((await chat(small.client())).choices[0].message.content, 'deu');
+    } finally {
+      await small.stop('SIGKILL');
+    }
+  });
+
+  it('lets in no page of another site where it needs no keys, and keeps to its limit', async () => {
+    const open = await new Gateway('open', network.node('alice'), '--suri', '//Eve', '--limit', '0.0001').start();
+    try {
+      const body = JSON.stringify({ model: MODEL, messages: MESSAGES });
+      const post = (headers) => new Promise((resolve, reject) => {
+        const sent = request(`${open.url}/v1/chat/completions`, { method: 'POST', headers: { ...json, ...headers } }, (response) => {
+          let text = '';
+          response.on('data', (part) => { text += part; }).on('end', () => resolve(JSON.parse(text).error.code));
+        });
+        sent.on('error', reject).end(body);
+      });
+      assert.equal(await post({ host: 'evil.example' }), 'host_not_allowed');
+      assert.equal(await post({ origin: 'http://evil.example' }), 'origin_not_allowed');
+      assert.equal(await post({ 'content-type': 'text/plain' }), 'unsupported_media_type');
+      assert.equal(await post({}), 'insufficient_quota');
+    } finally {
+      await open.stop('SIGKILL');
+    }
+  });
+});
+
+describe('the gateway’s command line', () => {
+  const gateway = (...args) => sibyl('gateway', '--suri', '//Alice', '--url', 'ws://127.0.0.1:1', ...args);
+
+  it('says in one line what is missing or wrong', async () => {
+    const cases = [
+      [['--limit', '1'], /no node answers at ws:\/\/127\.0\.0\.1:1/],
+      [['--limit', '1', '--listen', '0.0.0.0:8080'], /could spend your tokens: give API keys with --keys/],
+      [['--limit', '1', '--keys', '/nowhere'], /can't read the API keys in \/nowhere/],
+      [['--limit', '1', '--keys', keysFile('short', 'web abc')], /line 1 of .* is no API key .*characters/],
+      [['--limit', '1', '--console', '/'], /holds no index\.html/],
+      [[], /--limit <SIB>/],
+      [['--limit', 'much'], /expected an amount in SIB/],
+      [['--limit', '1', '--seats', '2'], /odd number/],
+    ];
+    for (const [args, said] of cases) {
+      const { code, stderr } = await gateway(...args);
+      assert.notEqual(code, 0, args.join(' '));
+      assert.match(stderr, said);
+    }
+  });
+});
+
+const GENERATES = { skip: ['smollm2', 'minilm'].every(isInstalled) ? false : 'smollm2 and minilm are not installed' };
+
+// One seat is enough to read what a model says.
+describe('the gateway with models that generate and embed', GENERATES, () => {
+  const node = devNode('--models-path', MODELS_PATH);
+  /** @type {Gateway} */
+  let gateway;
+  /** @type {OpenAI} */
+  let client;
+
+  before(async () => {
+    await node.start();
+    const api = await node.api();
+    // A machine with much to do measures the models more than once.
+    for (const model of ['smollm2', 'minilm']) await waitUntilServedBy(api, ['alice'], model, 10 * MINUTES);
+    gateway = await new Gateway('models', node, '--suri', '//Ferdie', '--limit', '5').start();
+    client = gateway.client();
+  });
+  after(async () => {
+    await gateway?.stop('SIGKILL');
+    await node.stop();
+  });
+
+  const say = (content, more) =>
+    client.chat.completions.create({ model: 'smollm2', messages: [{ role: 'user', content }], max_tokens: 32, ...more });
+
+  it('goes on with a conversation, the same each time', async () => {
+    const messages = [
+      { role: 'system', content: 'Answer in one sentence.' },
+      { role: 'user', content: [{ type: 'text', text: 'What is the capital of France?' }] },
+    ];
+    const [one, other] = await Promise.all([1, 2].map(() => say('', { messages })));
+    assert.match(one.choices[0].message.content, /Paris/);
+    assert.equal(one.choices[0].message.content, other.choices[0].message.content);
+    assert(one.usage.completion_tokens > 0 && one.usage.completion_tokens <= 32);
+    const more = [...messages, one.choices[0].message, { role: 'user', content: 'And of Italy?' }];
+    assert.equal((await say('', { messages: more })).choices[0].finish_reason, 'stop');
+  });
+
+  it('draws with a seed, ends before a stop text, and says where the tokens ran out', async () => {
+    const drawn = { temperature: 1, top_p: 0.9, seed: 5 };
+    const [one, other, stopped, short] = await Promise.all([
+      say('Tell me a story.', drawn),
+      say('Tell me a story.', drawn),
+      say('Count from one to five in digits.', { stop: ['4'] }),
+      say('Tell me a long story.', { max_tokens: 4 }),
+    ]);
+    assert.equal(one.choices[0].message.content, other.choices[0].message.content);
+    assert(!stopped.choices[0].message.content.includes('4'));
+    assert.deepEqual([short.choices[0].finish_reason, short.usage.completion_tokens], ['length', 4]);
+  });
+
+  it('fills a schema, chooses with probabilities, counts and matches', async () => {
+    const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'], additionalProperties: false };
+    const [filled, chosen, counted, matched] = await Promise.all([
+      say('Name the capital of France as JSON.', { response_format: { type: 'json_schema', json_schema: { name: 'city', strict: true, schema } } }),
+      say('Is the sky blue? Answer yes or no.', { response_format: { type: 'choice', choices: ['no', 'yes'] }, logprobs: true, top_logprobs: 2 }),
+      say('How many legs has a spider?', { response_format: { type: 'number', min: 0, max: 100 } }),
+      say('In which year did the war end?', { response_format: { type: 'regex', pattern: '[0-9]{4}' } }),
+    ]);
+    assert.equal(typeof JSON.parse(filled.choices[0].message.content).city, 'string');
+    assert(['no', 'yes'].includes(chosen.choices[0].message.content));
+    const [{ token, top_logprobs: top }] = chosen.choices[0].logprobs.content;
+    assert.equal(token, chosen.choices[0].message.content);
+    assert(Math.abs(top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0) - 1) < 1e-3);
+    assert.match(counted.choices[0].message.content, /^\d+$/);
+    assert.match(matched.choices[0].message.content, /^\d{4}$/);
+  });
+
+  it('says which tokens can be had, and that there are no logprobs of text', async () => {
+    await assert.rejects(say('Hi', { max_tokens: 100_000 }), isOf(OpenAI.BadRequestError, 'invalid_value', 'max_completion_tokens'));
+    await assert.rejects(say('Hi', { logprobs: true }), isOf(OpenAI.BadRequestError, 'unsupported_parameter', 'logprobs'));
+    await assert.rejects(say('Hi', { model: 'minilm' }), isOf(OpenAI.BadRequestError, 'invalid_value', 'model'));
+  });
+
+  it('gives vectors, of which like texts have like ones', async () => {
+    const texts = ['The cat sits on the mat.', 'A cat is sitting on a rug.', 'Interest rates rose again.'];
+    const { data, usage } = await client.embeddings.create({ model: 'minilm', input: texts });
+    const [cat, rug, rates] = data.map(({ embedding }) => embedding);
+    const dot = (a, b) => a.reduce((sum, value, at) => sum + value * b[at], 0);
+    assert(Math.abs(dot(cat, cat) - 1) < 1e-3);
+    assert(dot(cat, rug) > dot(cat, rates));
+    assert.equal(usage.prompt_tokens, texts.join('').length);
+    assert.equal(new Set(data.map(({ sibyl: { job } }) => job)).size, texts.length);
+    const { data: [floats] } = await client.embeddings.create({ model: 'minilm', input: texts[0], encoding_format: 'float' });
+    assert.deepEqual(floats.embedding.map(Math.fround), cat);
+  });
+
+  it('gives them to Python, too', PYTHON, async () => {
+    const { vectors, float } = await gateway.python('none', 'embeddings');
+    assert.equal(vectors.length, 3);
+    assert.deepEqual(vectors[0].map(Math.fround), float.map(Math.fround));
+  });
+});
