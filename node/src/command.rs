@@ -5,7 +5,7 @@ use crate::{
 	cli::{Cli, Subcommand},
 	error::Error,
 	help::in_own_words,
-	service::{self, new_partial, FullPool},
+	service::{self, new_partial},
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
@@ -17,7 +17,6 @@ use std::{
 	future::Future,
 	io::Write,
 	path::{Path, PathBuf},
-	sync::Arc,
 };
 
 impl SubstrateCli for Cli {
@@ -82,26 +81,24 @@ fn run_command() -> Result<(), Error> {
 		Some(Subcommand::CheckBlock(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let check = command.run(node.client, node.import_queue);
-			let pool = node.pool;
-			Ok((with(pool, async { Ok(check.await?) }), node.task_manager))
+			Ok((with(node.pool, async { Ok(check.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::ExportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let export = command.run(node.client, config.database);
-			let pool = node.pool;
-			Ok((with(pool, async { Ok(export.await?) }), node.task_manager))
+			let kept = (node.pool, node.import_queue);
+			Ok((with(kept, async { Ok(export.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::ImportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let import = command.run(node.client, node.import_queue);
-			let pool = node.pool;
-			Ok((with(pool, async { Ok(import.await?) }), node.task_manager))
+			Ok((with(node.pool, async { Ok(import.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::Revert(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let revert = command.run(node.client, node.backend, Some(Box::new(service::revert_consensus)));
-			let pool = node.pool;
-			Ok((with(pool, async { Ok(revert.await?) }), node.task_manager))
+			let kept = (node.pool, node.import_queue);
+			Ok((with(kept, async { Ok(revert.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::PurgeChain(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run(config.database)?))
@@ -137,8 +134,8 @@ fn run_command() -> Result<(), Error> {
 	}
 }
 
-/// Does some work, and keeps the pool until it is done: its tasks call its end a failure.
-async fn with<T>(_pool: Arc<FullPool>, work: impl Future<Output = T>) -> T {
+/// Does some work, and keeps what the node is made of until it is done: its tasks call its end a failure.
+async fn with<T>(_kept: impl Sized, work: impl Future<Output = T>) -> T {
 	work.await
 }
 

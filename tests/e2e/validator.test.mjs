@@ -43,6 +43,7 @@ describe('a fifth validator, run by the commands alone', () => {
   const own = async () => JSON.parse((await status('--json')).stdout);
   const validator = (command, ...args) => sibyl('validator', command, '--url', url(), ...args);
   const signed = (command, ...args) => validator(command, '--suri-file', secret, '--yes', ...args);
+  const logged = (line) => async () => line.test(node.log());
   const staked = async () => (await api.query.staking.ledger(newcomer.address)).unwrap().active.toBigInt();
 
   /** Runs something again and again until it is as it should be. */
@@ -115,7 +116,7 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(stdout, /^keys {8}all here and in use$/m);
     assert.match(stdout, /^model {7}common-lingua: served/m);
     await waitUntilServedBy(await network.client(), EVERYBODY);
-    assert.match(node.log(), /🔑 Session \d+: elected, as /);
+    await until('the log to tell it', logged(/🔑 Session \d+: elected, as /), Boolean);
   });
 
   it('is drawn and paid, and says so', async () => {
@@ -142,7 +143,7 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(result.again.stdout, /^New keys are set already/);
     assert.doesNotMatch(result.again.stderr, /has made new keys/);
     for (const view of views) assert.ok(voteOf(view, NAME).isRevealed, `job ${view.id}: ${voteOf(view, NAME)}`);
-    await until('the log to tell it', async () => node.log(), (log) => /Session \d+: new session keys are in use/.test(log));
+    await until('the log to tell it', logged(/Session \d+: new session keys are in use/), Boolean);
   });
 
   it('has its staking rewards paid', async () => {
@@ -162,7 +163,9 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(result.stdout, /^No seat is open: stop the node now\./);
     assert.match(node.log(), /Stopping, since SIGTERM/);
     assert.doesNotMatch(node.log(), /Essential task/);
-    for (const view of views.filter((view) => seatOf(view, NAME) >= 0)) {
+    // Of all five that served when it was asked, four are too few to be all: such a job ends without a committee.
+    const drawn = views.filter(({ committees }) => committees.length > 0);
+    for (const view of drawn.filter((view) => seatOf(view, NAME) >= 0)) {
       assert.ok(voteOf(view, NAME).isRevealed, `job ${view.id}: ${voteOf(view, NAME)}`);
     }
     const without = await waitForEnd(api, await ask(network, TEXT, account('//Ferdie')));

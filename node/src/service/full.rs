@@ -180,7 +180,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 		telemetry: telemetry.as_mut(),
 		tracing_execute_block: None,
 	})?;
-	task_manager.spawn_handle().spawn("farewell", None, farewell::say_why());
+	farewell::say_why();
 	if expects_peers {
 		let network = node.network.clone();
 		let peers = move || network.sync_num_connected();

@@ -94,7 +94,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, Error> {
 		justification_import: Some(Box::new(grandpa_block_import)),
 		client: client.clone(),
 		slot_duration,
-		spawner: &task_manager.spawn_essential_handle(),
+		spawner: &PatientSpawner(task_manager.spawn_essential_handle()),
 		registry: config.prometheus_registry(),
 		telemetry: telemetry_handle,
 	})?;

@@ -5,8 +5,8 @@ use futures_timer::Delay;
 use sp_core::traits::SpawnEssentialNamed;
 use std::time::Duration;
 
-/// How long a task that has ended waits for the node's own end before it counts as a failure. The transaction pool's tasks end
-/// as soon as nobody has the pool any more, a moment before they hear that the node ends.
+/// How long a task that has ended waits for the node's own end before it counts as a failure. The tasks of the
+/// transaction pool and of the import queue end as soon as nobody has these any more, a moment before they hear that the node ends.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Spawns essential tasks whose end is no failure while the node ends.
