@@ -1,11 +1,17 @@
 //! What shows to who does not trust the gateway that the chain has an answer.
 
-use super::{desk::Desk, error::ApiError};
-use crate::Error;
+use super::{
+	desk::Desk,
+	error::{ApiError, Retry},
+};
+use crate::{question, Error};
 use hyper::StatusCode;
 use jsonrpsee::rpc_params;
 use serde_json::Value;
 use sibyl_primitives::job::JobId;
+
+/// Seconds after which a job that has agreed is final.
+const BLOCKS: u32 = 6;
 
 /// Where a job's receipt is.
 pub fn path(job: JobId) -> String {
@@ -24,9 +30,14 @@ pub async fn receipt(desk: &Desk, job: &str) -> Result<Value, ApiError> {
 	};
 	let job: JobId = job.parse().map_err(|_| unknown())?;
 	let node = desk.node().await?;
-	let proof: Result<Value, Error> = node.call("inference_getResultProof", rpc_params![job]).await;
-	proof.map_err(|error| match &error {
+	// A proof can also be one that there is no such job.
+	let result = question::result(&node, job).await.map_err(|error| match &error {
 		Error::Refused { name, .. } if matches!(name.as_deref(), Some("UnknownJob" | "PrunedJob")) => unknown(),
 		_ => error.into(),
-	})
+	})?;
+	if !result.finalized {
+		let message = "The job has no final end yet: try again in some blocks";
+		return Err(ApiError::new(StatusCode::CONFLICT, "job_not_final", message).retry(Retry::After(BLOCKS)));
+	}
+	Ok(node.call("inference_getResultProof", rpc_params![job]).await?)
 }
