@@ -225,7 +225,8 @@ impl Desk {
 				}
 			};
 			let step = |step: Step<'_>| {
-				if let Step::Known { block, job, .. } = step {
+				// The end for good is told with the answer.
+				if let Step::Known { block, job, is_final: false } = step {
 					tell(teller, News::Progress { block, job: Box::new(job.clone()) });
 				}
 			};
