@@ -17,7 +17,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-pub(crate) use input::Quantised;
+pub(crate) use input::{Quantised, BLOCK};
 pub(crate) use matrix::QuantMatrix;
 
 use super::lanes::WIDTH;

@@ -35,7 +35,7 @@ pub(super) struct Shape {
 }
 
 impl Noise {
-	fn floats(&mut self, count: usize, middle: f32) -> Vec<u8> {
+	pub(in crate::models) fn floats(&mut self, count: usize, middle: f32) -> Vec<u8> {
 		(0..count).flat_map(|_| (middle + self.unit() * 0.2).to_le_bytes()).collect()
 	}
 
@@ -61,7 +61,7 @@ impl Noise {
 		Some(bytes)
 	}
 
-	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
+	pub(in crate::models) fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
 		if let Some(blocks) = self.blocks(dtype, count) {
 			return blocks;
 		}
