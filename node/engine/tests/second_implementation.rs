@@ -214,7 +214,8 @@ const QUANTISED: [GgufDtype; 7] = [
 	GgufDtype::Q6K,
 ];
 
-const FURTHER: [GgufDtype; 5] = [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs];
+const FURTHER: [GgufDtype; 6] =
+	[GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs, GgufDtype::Mxfp4];
 
 #[test]
 fn its_sums_of_products_should_be_rounded_once() {

@@ -68,6 +68,7 @@ fn quantised(dtype: GgufDtype) -> Option<Format> {
 		GgufDtype::Q6K => Some(Format::Q6_K),
 		GgufDtype::Iq4Nl => Some(Format::IQ4_NL),
 		GgufDtype::Iq4Xs => Some(Format::IQ4_XS),
+		GgufDtype::Mxfp4 => Some(Format::MXFP4),
 		GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => None,
 	}
 }

@@ -68,6 +68,8 @@ impl Noise {
 			block[at..at + 2].copy_from_slice(&half);
 		};
 		match dtype {
+			// Of one in sixteen the scale is denormal.
+			GgufDtype::Mxfp4 => block[0] = if tiny { block[0] % 2 } else { 121 + block[0] % 3 },
 			GgufDtype::Q8_0 | GgufDtype::Iq4Nl => put(0, 0x1000, negative),
 			GgufDtype::Iq4Xs => put(0, 0x0400, negative),
 			GgufDtype::Q4_0 => put(0, 0x2000, negative),

@@ -41,6 +41,15 @@ impl Noise {
 
 	/// Blocks of random bytes whose half-precision floats make weights of about 0.05.
 	fn blocks(&mut self, dtype: GgufDtype, count: usize) -> Option<Vec<u8>> {
+		if dtype == GgufDtype::Mxfp4 {
+			// Scales of 2⁻⁷ to 2⁻⁵.
+			let mut block = || {
+				let mut block: Vec<u8> = (0..dtype.block_bytes()).map(|_| self.bits() as u8).collect();
+				block[0] = 121 + block[0] % 3;
+				block
+			};
+			return Some((0..count / dtype.block_weights()).flat_map(|_| block()).collect());
+		}
 		let (scale, minimum, at) = match dtype {
 			GgufDtype::Q2K => (0x1c00, Some(0x1c00), 80),
 			GgufDtype::Q3K => (0x1400, None, 108),
