@@ -270,9 +270,9 @@ pub struct Limits {
 /// A model's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-	/// The likeliest label, and the scores of the likeliest [`TOP_SCORES`].
+	/// A label, and the scores of the likeliest [`TOP_SCORES`].
 	Classification {
-		/// The label of the first score.
+		/// The label of the first score; of a language, `und` where the text is in none that the model may answer with.
 		label: String,
 		/// By descending score; of equal ones the label that comes first in the model's list goes first.
 		scores: Vec<Score>,
