@@ -42,7 +42,7 @@ pub struct Inference {
 	///
 	/// - Generation: the state behind the last norm, as the output matrix is multiplied with it, of every position whose
 	///   logits chose a token: the answer's tokens in order, then the stop token, if one ended the answer.
-	/// - Embedding: the mean over the tokens, before it is divided by its length.
+	/// - Embedding: what the tokens' rows come to, their mean or the first of them, before it is divided by its length.
 	/// - Classification: what the last matrix is multiplied with.
 	///
 	/// It stands beside the outcome and not for it: the token that was chosen last is in no row.
@@ -113,7 +113,7 @@ pub enum Architecture {
 	Gemma2,
 	/// As Qwen3, with most layers seeing a window.
 	Gemma3,
-	/// Attention in both directions, a mean over the tokens: a sentence's vector.
+	/// Attention in both directions, the mean over the tokens or the first one: a sentence's vector.
 	Bert,
 	/// The deterministic fake of [`testing`](crate::testing).
 	Fake,
@@ -270,9 +270,9 @@ pub struct Limits {
 /// A model's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-	/// The likeliest label, and the scores of the likeliest [`TOP_SCORES`].
+	/// A label, and the scores of the likeliest [`TOP_SCORES`].
 	Classification {
-		/// The label of the first score.
+		/// The label of the first score; of a language, `und` where the text is in none that the model may answer with.
 		label: String,
 		/// By descending score; of equal ones the label that comes first in the model's list goes first.
 		scores: Vec<Score>,

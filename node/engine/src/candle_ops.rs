@@ -17,7 +17,7 @@ use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
 use crate::kernels::rope::RopeTables;
 use crate::kernels::Kernels;
-use crate::models::llama::linear::{Linear, Matrix};
+use crate::models::linear::{Linear, Matrix};
 use crate::EngineError;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{bail, CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape};

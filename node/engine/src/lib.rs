@@ -89,7 +89,9 @@ pub use language_model::{Context, LanguageModel, ModelStop};
 pub use local::{CheckedFile, LocalEngine, COMMON_LINGUA};
 pub use models::batch::BatchLimits;
 pub use models::bert::fixed_point;
-pub use models::common_lingua::{CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES};
+pub use models::common_lingua::{
+	CONTEXT as COMMON_LINGUA_CONTEXT, LANGUAGES as COMMON_LINGUA_LANGUAGES, UNDETERMINED as COMMON_LINGUA_UNDETERMINED,
+};
 pub use self_test::self_test;
 pub use sentence_embedder::SentenceEmbedder;
 pub use trace::NO_ROWS;

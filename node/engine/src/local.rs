@@ -1,5 +1,5 @@
 use crate::gguf::GgufFile;
-use crate::kernels::{check_float_environment, Kernels};
+use crate::kernels::{check_float_environment, pool::Pool, Kernels};
 use crate::models::batch::BatchLimits;
 use crate::models::{bert::Bert, common_lingua::CommonLingua, generator::Generator, Model};
 use crate::store::VerifiedFile;
@@ -114,8 +114,9 @@ impl LocalEngine {
 		Ok(engine)
 	}
 
-	/// Loads a model from its files, the one that it is named by first; [`Architecture::Bert`] has its tokenizer for a
-	/// second one. Requests are served meanwhile.
+	/// Loads a model from its files, the one that it is named by first. [`Architecture::Bert`] is one GGUF file; or safetensors
+	/// and, in this order, `tokenizer.json`, `config.json` and `1_Pooling/config.json`, of which the last two are left out where
+	/// the model is all-MiniLM-L6-v2. Requests are served meanwhile.
 	///
 	/// A model that is loaded already is left as it is. Says what is loaded. The first load of a process makes the
 	/// [`self_test`].
@@ -131,7 +132,18 @@ impl LocalEngine {
 		self_test()?;
 		let model: Arc<dyn Model> = match (architecture, files) {
 			(Architecture::CommonLingua, [file]) => Arc::new(CommonLingua::load(&file.bytes()?)?),
-			(Architecture::Bert, [weights, tokenizer]) => Arc::new(Bert::load(&weights.bytes()?, &tokenizer.bytes()?)?),
+			(Architecture::Bert, [file]) => Arc::new(Bert::from_gguf(&file.gguf()?, &Pool::new(self.threads)?)?),
+			(Architecture::Bert, [weights, tokenizer]) => {
+				Arc::new(Bert::load(&weights.bytes()?, &tokenizer.bytes()?, None)?)
+			}
+			(Architecture::Bert, [weights, tokenizer, config, pooling]) => {
+				let settings = [config.bytes()?, pooling.bytes()?];
+				Arc::new(Bert::load(
+					&weights.bytes()?,
+					&tokenizer.bytes()?,
+					Some(settings.each_ref().map(AsRef::as_ref)),
+				)?)
+			}
 			(architecture, [file]) if architecture.task() == Task::Generation => {
 				let model = Generator::load(&file.gguf()?, self.threads, self.limits)?;
 				if model.architecture() != architecture {

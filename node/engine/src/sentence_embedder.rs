@@ -1,5 +1,6 @@
 //! A model of sentence embeddings on this machine's CPU, without a chain around it.
 
+use crate::gguf::GgufFile;
 use crate::kernels::{pool::Pool, Kernels};
 use crate::models::bert::Bert;
 use crate::{self_test, EngineError, ModelStop, Tier};
@@ -13,12 +14,20 @@ pub struct SentenceEmbedder {
 }
 
 impl SentenceEmbedder {
-	/// Loads all-MiniLM-L6-v2, or a model of its kind, from the bytes of its safetensors file and its `tokenizer.json`,
+	/// Loads all-MiniLM-L6-v2, or a model of its kind (heads of 32, the mean of the rows, 256 tokens), from the bytes of its safetensors file and its `tokenizer.json`,
 	/// whose hashes the caller has checked, to compute in this many threads.
 	pub fn load(weights: &[u8], tokenizer: &[u8], threads: usize) -> Result<Self, EngineError> {
 		self_test()?;
-		let model = Bert::load(weights, tokenizer)?;
+		let model = Bert::load(weights, tokenizer, None)?;
 		Ok(Self { model, kernels: Kernels::best(), pool: Pool::new(threads)? })
+	}
+
+	/// Loads a model of the BERT family from its GGUF file, whose hash the caller has checked, to load and compute in this many
+	/// threads. A file that asks for what is not computed here is an error that names it.
+	pub fn from_gguf(file: &GgufFile<'_>, threads: usize) -> Result<Self, EngineError> {
+		self_test()?;
+		let pool = Pool::new(threads)?;
+		Ok(Self { model: Bert::from_gguf(file, &pool)?, kernels: Kernels::best(), pool })
 	}
 
 	/// The same model on another tier, for tests and benchmarks.

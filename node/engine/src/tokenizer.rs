@@ -1,6 +1,7 @@
 //! Text to token ids and back.
 //!
-//! [`BpeTokenizer`] comes with a GGUF file, [`JsonTokenizer`] from a `tokenizer.json`. The crate `tokenizers`, whose
+//! [`BpeTokenizer`] comes with a GGUF file of a language model, [`JsonTokenizer`] from a `tokenizer.json` or the GGUF file of
+//! another model. The crate `tokenizers`, whose
 //! version is pinned, does the splitting and merging, but for SentencePiece's, which is here. Ids are part of an answer,
 //! so they are part of the semantics, and so are the Unicode tables of that crate and of those below it.
 //!
@@ -11,6 +12,7 @@ mod byte_level;
 mod json;
 mod pieces;
 mod sentence_piece;
+mod word_piece;
 
 pub use bpe::{BpeTokenizer, Piece};
 pub(crate) use byte_level::{DIGIT, GPT2, LLAMA3, O200K, QWEN2, TEKKEN};

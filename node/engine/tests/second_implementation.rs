@@ -8,7 +8,7 @@
 #[path = "second_implementation/made_up.rs"]
 mod made_up;
 
-use made_up::{bert_tokenizer, bert_weights, Noise, Rope, Shape, CONTEXT, CONTROLS};
+use made_up::{bert_gguf, bert_tokenizer, bert_weights, Noise, Rope, Shape, BERT_WORDS, CONTEXT, CONTROLS};
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 use sibyl_engine::gguf::{GgufDtype, GgufFile};
@@ -214,7 +214,8 @@ const QUANTISED: [GgufDtype; 7] = [
 	GgufDtype::Q6K,
 ];
 
-const FURTHER: [GgufDtype; 5] = [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs];
+const FURTHER: [GgufDtype; 6] =
+	[GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs, GgufDtype::Mxfp4];
 
 #[test]
 fn its_sums_of_products_should_be_rounded_once() {
@@ -348,28 +349,25 @@ fn smollm2_should_have_the_same_bits() {
 	assert_eq!(actual, [described(engine.infer(&request).unwrap())], "{doubtful}");
 }
 
-#[test]
-fn bert_should_have_the_same_bits() {
-	let Some(python) = python() else { return };
-	let (weights, tokenizer) = (bert_weights(160, 288), bert_tokenizer());
-	let folder = tempfile::tempdir().unwrap();
-	let path = folder.path().join("model.safetensors");
-	fs::write(&path, &weights).unwrap();
+/// Has both embed texts of so many words.
+fn compare_embeddings(
+	python: &str,
+	path: &Path,
+	files: &[CheckedFile<'_>],
+	embedder: &SentenceEmbedder,
+	words: [usize; 4],
+) {
 	let engine = LocalEngine::new(2);
-	let files = [checked(&weights), checked(tokenizer.as_bytes())];
-	let hash = engine.load("made up", Architecture::Bert, &files).unwrap().files[0].sha256;
-	let embedder = SentenceEmbedder::load(&weights, tokenizer.as_bytes(), 2).unwrap();
+	let hash = engine.load("made up", Architecture::Bert, files).unwrap().files[0].sha256;
 	let mut noise = Noise(5);
-	let mut words = |count: usize| {
-		(0..count)
-			.map(|_| ["a", "b", "c", "d", "e", "f", "g", "?"][noise.bits() as usize % 8])
-			.collect::<Vec<_>>()
-			.join(" ")
+	let mut text = |count: usize| {
+		let words = (0..count).map(|_| BERT_WORDS.get(noise.bits() as usize % 8).copied().unwrap_or("?"));
+		words.collect::<Vec<_>>().join(" ")
 	};
-	let texts = [1, 30, 140, 254].map(&mut words);
+	let texts = words.map(&mut text);
 	let sequences: Vec<_> = texts.iter().map(|text| embedder.tokens(text).unwrap()).collect();
-	assert_eq!(sequences[3].len(), 256);
-	let actual = run(python, "bert.py", &[&path], &json!(sequences));
+	assert_eq!(sequences[3].len(), words[3] + 2);
+	let actual = run(python, "bert.py", &[path], &json!(sequences));
 	assert_eq!(actual.len(), texts.len());
 	for ((text, sequence), actual) in texts.iter().zip(&sequences).zip(actual) {
 		let limits = Limits { max_input_bytes: 1000, max_output_units: 0 };
@@ -382,13 +380,50 @@ fn bert_should_have_the_same_bits() {
 }
 
 #[test]
+fn bert_should_have_the_same_bits() {
+	let Some(python) = python() else { return };
+	let (weights, tokenizer) = (bert_weights(160, 288), bert_tokenizer());
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("model.safetensors");
+	fs::write(&path, &weights).unwrap();
+	let embedder = SentenceEmbedder::load(&weights, tokenizer.as_bytes(), 2).unwrap();
+	let files = [checked(&weights), checked(tokenizer.as_bytes())];
+	compare_embeddings(python, &path, &files, &embedder, [1, 30, 140, 254]);
+}
+
+#[test]
+fn bert_should_have_the_same_bits_from_gguf() {
+	let Some(python) = python() else { return };
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("model.gguf");
+	let formats = [
+		(GgufDtype::F32, 1),
+		(GgufDtype::F32, 2),
+		(GgufDtype::F16, 2),
+		(GgufDtype::Q4_0, 1),
+		(GgufDtype::Q5_1, 2),
+		(GgufDtype::Q8_0, 1),
+		(GgufDtype::Q4K, 1),
+		(GgufDtype::Q6K, 2),
+	];
+	for (dtype, pooling) in formats {
+		let file = bert_gguf(dtype, pooling);
+		fs::write(&path, &file).unwrap();
+		let embedder = SentenceEmbedder::from_gguf(&GgufFile::parse(&file).unwrap(), 2).unwrap();
+		compare_embeddings(python, &path, &[checked(&file)], &embedder, [1, 30, 100, 270]);
+		println!("{dtype:?}, pooling {pooling}: the same bits");
+	}
+}
+
+#[test]
 fn common_lingua_should_have_the_same_bits() {
 	let Some(python) = python() else { return };
 	let folder = tempfile::tempdir().unwrap();
 	let path = folder.path().join("weights.safetensors");
 	fs::write(&path, common_lingua::WEIGHTS).unwrap();
 	let long = "Vogel fliegen über die Häuser, und niemand schaut ihnen nach. ".repeat(8);
-	let texts = ["Où est la bibliothèque ?", &long[..512]];
+	// The third is in Irish, which is no answer.
+	let texts = ["Où est la bibliothèque ?", &long[..512], "Tá an aimsir go maith inniu"];
 	let input = json!({ "labels": common_lingua::LANGS[..], "answers": COMMON_LINGUA_LANGUAGES[..], "texts": texts });
 	let actual = run(python, "common_lingua.py", &[&path], &input);
 	assert_eq!(actual.len(), texts.len());
@@ -397,8 +432,17 @@ fn common_lingua_should_have_the_same_bits() {
 		let limits = Limits { max_input_bytes: 512, max_output_units: 0 };
 		let Inference { outcome, trace } = engine.infer(&Request::new(COMMON_LINGUA, text, limits)).unwrap();
 		let doubtful = actual.as_object_mut().unwrap().remove("doubtful_angles");
-		assert_eq!(actual, json!({ "scores": scores(&outcome), "trace": hex(&trace) }), "{text}; angles: {doubtful:?}");
+		assert_eq!(
+			actual,
+			json!({ "label": label(&outcome), "scores": scores(&outcome), "trace": hex(&trace) }),
+			"{text}; angles: {doubtful:?}"
+		);
 	}
+}
+
+fn label(outcome: &Outcome) -> &str {
+	let Ok(Response::Classification { label, .. }) = outcome else { panic!("no label: {outcome:?}") };
+	label
 }
 
 fn scores(outcome: &Outcome) -> Vec<(&str, u32)> {

@@ -33,11 +33,13 @@ pub enum GgufDtype {
 	Iq4Nl,
 	/// 4 bits that stand for the values of a table, 256 with a scale, and 8 × 32 with theirs.
 	Iq4Xs,
+	/// 4 bits that stand for the values of a table, 32 with one scale, which is a power of two.
+	Mxfp4,
 }
 
 impl GgufDtype {
 	/// Every type.
-	pub const ALL: [Self; 15] = [
+	pub const ALL: [Self; 16] = [
 		Self::F32,
 		Self::F16,
 		Self::Bf16,
@@ -53,6 +55,7 @@ impl GgufDtype {
 		Self::Q6K,
 		Self::Iq4Nl,
 		Self::Iq4Xs,
+		Self::Mxfp4,
 	];
 
 	/// The type's number in a file.
@@ -73,6 +76,7 @@ impl GgufDtype {
 			Self::Iq4Nl => 20,
 			Self::Iq4Xs => 23,
 			Self::Bf16 => 30,
+			Self::Mxfp4 => 39,
 		}
 	}
 
@@ -80,7 +84,7 @@ impl GgufDtype {
 	pub const fn block_weights(self) -> usize {
 		match self {
 			Self::F32 | Self::F16 | Self::Bf16 => 1,
-			Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 | Self::Iq4Nl => 32,
+			Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 | Self::Iq4Nl | Self::Mxfp4 => 32,
 			Self::Q2K | Self::Q3K | Self::Q4K | Self::Q5K | Self::Q6K | Self::Iq4Xs => 256,
 		}
 	}
@@ -90,6 +94,7 @@ impl GgufDtype {
 		match self {
 			Self::F32 => 4,
 			Self::F16 | Self::Bf16 => 2,
+			Self::Mxfp4 => 17,
 			Self::Q4_0 | Self::Iq4Nl => 18,
 			Self::Q4_1 => 20,
 			Self::Q5_0 => 22,

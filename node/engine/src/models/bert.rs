@@ -1,45 +1,60 @@
-//! all-MiniLM-L6-v2: a text as a unit vector, so that texts of like meaning have a large scalar product.
+//! Models of the BERT family that make a vector of a text: all-MiniLM-L6-v2, bge, e5, gte, arctic-embed. Texts of like
+//! meaning have a large scalar product.
 //!
-//! BERT, from safetensors of F32. Tokens are embedded with their positions and normed; each layer adds an attention over
-//! all positions and a feed-forward part with a GELU, and norms after each of the two. The mean over all tokens, those
-//! that the tokenizer puts around the text among them, is divided by its length.
+//! From safetensors of F32, or from GGUF in any format. Tokens are embedded with their positions and normed; each layer
+//! adds an attention over all positions and a feed-forward part with a GELU, and norms after each of the two. What the
+//! file says is taken of the rows, their mean or the first ([`Pooling`]), is divided by its length.
 //!
 //! A position's embedding is added to that of token type 0 first. A matrix product's bias is added to the finished sum,
 //! then the residual. Scores, their softmax and the mixed values are as in [`attention`](crate::kernels::attention), but
-//! every query sees every position. The mean is a chain over the tokens in increasing order, divided at the end.
-//!
-//! Sizes are read off the tensors' shapes; that a head has [`HEAD`] dimensions is of this model's kind.
+//! every query sees every position. The mean is a chain over the tokens in increasing order, divided at the end. Every
+//! row of every layer is computed, also where only the first one's is taken in the end.
 
+mod config;
+mod gguf;
+mod linear;
 mod loader;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
+use super::linear::Matrix;
 use super::{settle, Model, Stop};
 use crate::boundary::check_text;
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::pool::Pool;
-use crate::kernels::{check_float_environment, Kernels, PackedMatrix, Panels, StoredMatrix, TILE_PANELS};
+use crate::kernels::quant::Quantised;
+use crate::kernels::{check_float_environment, Kernels, PackedMatrix};
 use crate::tokenizer::JsonTokenizer;
 use crate::{EngineError, Inference, Refusal, Request, Response};
+use linear::{Input, Linear, Then};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How many tokens the model reads at most, those around the text among them. It has positions for 512; this is what its
-/// publishers' `sentence_bert_config.json` names. Theirs cuts longer texts off, this one refuses them.
-const CONTEXT: usize = 256;
-/// The dimensions of a head.
-const HEAD: usize = 32;
-const NORM_EPSILON: f32 = 1e-12;
 
 /// How many rows a forward pass takes at once, unless one sequence has more.
 const MAX_ROWS: usize = 256;
 /// How many rows a thread takes at once: with what a product reads beside them, they fit the second cache.
 const BLOCK_ROWS: usize = 64;
-/// How many pieces of a product each thread gets, so that a slow one delays little.
-const PIECES: usize = 4;
+/// What becomes of a text's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pooling {
+	/// Their mean.
+	Mean,
+	/// The first one, which is that of the token before the text (`[CLS]`).
+	First,
+}
 
-struct Linear {
-	weights: StoredMatrix,
-	bias: Vec<f32>,
+/// What is not read off tensors' shapes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape {
+	/// The dimensions of a head.
+	head: usize,
+	epsilon: f32,
+	pooling: Pooling,
+}
+
+/// A row per token.
+enum Words {
+	Floats(Vec<f32>),
+	Stored(Matrix),
 }
 
 struct Norm {
@@ -60,27 +75,22 @@ struct Layer {
 /// The loaded model and its tokenizer.
 pub(crate) struct Bert {
 	tokenizer: JsonTokenizer,
-	/// A row per token.
-	words: Vec<f32>,
+	shape: Shape,
+	/// How many tokens have a row.
+	vocabulary: usize,
+	words: Words,
 	/// A row per position, the embedding of token type 0 added.
 	positions: Vec<f32>,
 	embedding_norm: Norm,
 	layers: Vec<Layer>,
 }
 
-/// What happens to a product after its bias was added.
-#[derive(Clone, Copy)]
-enum Then<'a> {
-	Nothing,
-	Gelu,
-	/// These rows are added.
-	Add(&'a [f32]),
-}
-
 /// The rows of some sequences on their way through the model.
 struct States<'a> {
 	kernels: Kernels,
 	pool: &'a Pool,
+	shape: Shape,
+	width: usize,
 	/// The number of tokens of each sequence.
 	lengths: Vec<usize>,
 	x: Vec<f32>,
@@ -88,6 +98,7 @@ struct States<'a> {
 	mixed: Vec<f32>,
 	hidden: Vec<f32>,
 	sums: Vec<f32>,
+	quantised: Quantised,
 }
 
 impl Bert {
@@ -103,7 +114,7 @@ impl Bert {
 
 	/// The number of tokens that it knows.
 	pub fn vocabulary(&self) -> usize {
-		self.words.len() / self.width()
+		self.vocabulary
 	}
 
 	/// The tokens of a text, with those around it.
@@ -115,16 +126,16 @@ impl Bert {
 		Ok(tokens.map_err(|error| EngineError::Internal(error.to_string()))?)
 	}
 
-	/// The mean over a text's tokens.
-	fn mean(&self, kernels: Kernels, pool: &Pool, text: &str) -> Result<Vec<f32>, Stop> {
+	/// What a text's rows come to, before it is divided by its length.
+	fn pooled(&self, kernels: Kernels, pool: &Pool, text: &str) -> Result<Vec<f32>, Stop> {
 		let tokens = self.tokens(text)?;
-		let mut means = self.means(kernels, pool, &[&tokens])?;
-		means.pop().ok_or_else(|| EngineError::Internal("no embedding".into()).into())
+		let mut pooled = self.all_pooled(kernels, pool, &[&tokens])?;
+		pooled.pop().ok_or_else(|| EngineError::Internal("no embedding".into()).into())
 	}
 
 	/// The embedding of a text, of length 1.
 	pub fn embed(&self, kernels: Kernels, pool: &Pool, text: &str) -> Result<Vec<f32>, Stop> {
-		unit(kernels, self.mean(kernels, pool, text)?)
+		unit(kernels, self.pooled(kernels, pool, text)?)
 	}
 
 	/// The embedding of each sequence, the same as each of them alone. If one of them is refused, all are.
@@ -138,21 +149,21 @@ impl Bert {
 				rows <= MAX_ROWS
 			});
 			let (group, others) = rest.split_at(fitting.count().max(1));
-			for mean in self.means(kernels, pool, group)? {
-				embeddings.push(unit(kernels, mean)?);
+			for pooled in self.all_pooled(kernels, pool, group)? {
+				embeddings.push(unit(kernels, pooled)?);
 			}
 			rest = others;
 		}
 		Ok(embeddings)
 	}
 
-	/// The mean over the tokens of each sequence.
-	fn means(&self, kernels: Kernels, pool: &Pool, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>, Stop> {
+	/// What the rows of each sequence come to.
+	fn all_pooled(&self, kernels: Kernels, pool: &Pool, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>, Stop> {
 		let mut states = self.start(kernels, pool, sequences)?;
 		for layer in &self.layers {
 			layer.apply(&mut states)?;
 		}
-		Ok(states.means(self.width()))
+		Ok(states.pooled())
 	}
 
 	/// Embeds the tokens of some sequences.
@@ -166,12 +177,15 @@ impl Bert {
 		let mut states = States {
 			kernels,
 			pool,
+			shape: self.shape,
+			width,
 			lengths,
 			x: vec![0.0; rows * width],
 			query_key_value: vec![0.0; rows * 3 * width],
 			mixed: vec![0.0; rows * width],
 			hidden: Vec::new(),
 			sums: vec![0.0; rows * width],
+			quantised: Quantised::default(),
 		};
 		let mut to = states.sums.chunks_exact_mut(width);
 		for sequence in sequences {
@@ -182,9 +196,14 @@ impl Bert {
 				return Err(Refusal::ContextExceeded { limit: self.context() as u32 }.into());
 			}
 			for ((token, position), row) in sequence.iter().zip(self.positions.chunks_exact(width)).zip(&mut to) {
-				let word = self.words.get(*token as usize * width..).and_then(|words| words.get(..width));
-				let unknown = || EngineError::Internal("a token that the model does not know".into());
-				row.copy_from_slice(word.ok_or_else(unknown)?);
+				let token = *token as usize;
+				if token >= self.vocabulary {
+					return Err(EngineError::Internal("a token that the model does not know".into()).into());
+				}
+				match &self.words {
+					Words::Floats(words) => row.copy_from_slice(&words[token * width..][..width]),
+					Words::Stored(words) => words.column(token, row),
+				}
 				kernels.add_to(row, position);
 			}
 		}
@@ -195,61 +214,55 @@ impl Bert {
 
 impl Layer {
 	fn apply(&self, states: &mut States<'_>) -> Result<(), Stop> {
-		let width = self.attention_norm.weight.len();
-		states.hidden.resize(states.x.len() / width * self.up.bias.len(), 0.0);
-		let States { kernels, pool, .. } = *states;
-		self.query_key_value.multiply(kernels, pool, &states.x, &mut states.query_key_value, Then::Nothing);
-		states.attend(width)?;
-		self.attention_out.multiply(kernels, pool, &states.mixed, &mut states.sums, Then::Add(&states.x));
+		states.project(&self.query_key_value)?;
+		states.attend()?;
+		states.add_mixed(&self.attention_out)?;
 		states.norm_sums(&self.attention_norm)?;
-		self.up.multiply(kernels, pool, &states.x, &mut states.hidden, Then::Gelu);
-		self.down.multiply(kernels, pool, &states.hidden, &mut states.sums, Then::Add(&states.x));
+		states.add_fed_forward(&self.up, &self.down)?;
 		states.norm_sums(&self.feed_forward_norm)
 	}
 }
 
-impl Linear {
-	/// Multiplies all rows of the input.
-	fn multiply(&self, kernels: Kernels, pool: &Pool, input: &[f32], out: &mut [f32], then: Then<'_>) {
-		let Panels { depth, data } = self.weights.panels();
-		let width = self.bias.len();
-		let row_blocks = (input.len() / depth).div_ceil(BLOCK_ROWS).max(1);
-		let pieces = if pool.threads() == 1 { 1 } else { (pool.threads() * PIECES).div_ceil(row_blocks) };
-		let panels = (width / WIDTH).div_ceil(pieces).next_multiple_of(TILE_PANELS);
-		pool.blocks(out, width, [BLOCK_ROWS, panels * WIDTH], |block| {
-			let columns = block.columns();
-			let data = &data[columns.start / WIDTH * depth..columns.end / WIDTH * depth];
-			kernels.gemm_block(&input[block.rows().start * depth..], depth, Panels { depth, data }, block);
-			for row in block.rows() {
-				let values = block.row(row);
-				kernels.add_to(values, &self.bias[columns.clone()]);
-				match then {
-					Then::Nothing => (),
-					Then::Gelu => kernels.gelu(values),
-					Then::Add(rows) => kernels.add_to(values, &rows[row * width..][columns.clone()]),
-				}
-			}
-		});
-	}
-}
-
 impl States<'_> {
+	fn project(&mut self, to: &Linear) -> Result<(), Stop> {
+		let Self { kernels, pool, width, quantised, .. } = self;
+		let input = Input { rows: &self.x, depth: *width, quantised };
+		ensure_finite(to.multiply(*kernels, pool, input, &mut self.query_key_value, Then::Nothing))
+	}
+
+	/// `sums = out(mixed) + x`
+	fn add_mixed(&mut self, out: &Linear) -> Result<(), Stop> {
+		let Self { kernels, pool, width, quantised, .. } = self;
+		let input = Input { rows: &self.mixed, depth: *width, quantised };
+		ensure_finite(out.multiply(*kernels, pool, input, &mut self.sums, Then::Add(&self.x)))
+	}
+
+	/// `sums = down(gelu(up(x))) + x`
+	fn add_fed_forward(&mut self, up: &Linear, down: &Linear) -> Result<(), Stop> {
+		let Self { kernels, pool, width, quantised, .. } = self;
+		self.hidden.resize(self.x.len() / *width * up.bias.len(), 0.0);
+		let input = Input { rows: &self.x, depth: *width, quantised };
+		ensure_finite(up.multiply(*kernels, pool, input, &mut self.hidden, Then::Gelu))?;
+		let input = Input { rows: &self.hidden, depth: up.bias.len(), quantised };
+		ensure_finite(down.multiply(*kernels, pool, input, &mut self.sums, Then::Add(&self.x)))
+	}
+
 	/// Mixes the values of each sequence, head by head.
-	fn attend(&mut self, width: usize) -> Result<(), Stop> {
-		let Self { kernels, ref lengths, ref query_key_value, .. } = *self;
-		let scale = 1.0 / (HEAD as f32).sqrt();
+	fn attend(&mut self) -> Result<(), Stop> {
+		let Self { kernels, width, shape: Shape { head: size, .. }, ref lengths, ref query_key_value, .. } = *self;
+		let scale = 1.0 / (size as f32).sqrt();
 		let finite = AtomicBool::new(true);
 		let rows = self.x.len() / width;
-		self.pool.blocks(&mut self.mixed, width, [rows.max(1), HEAD], |out| {
+		self.pool.blocks(&mut self.mixed, width, [rows.max(1), size], |out| {
 			let head = out.columns();
 			let longest = lengths.iter().copied().max().unwrap_or_default();
 			let mut scores = vec![0.0; BLOCK_ROWS * longest.next_multiple_of(WIDTH)];
-			let mut mixed = vec![0.0; BLOCK_ROWS * HEAD];
+			let mut mixed = vec![0.0; BLOCK_ROWS * size];
 			let mut first = 0;
 			for length in lengths.iter().copied() {
 				let rows = &query_key_value[first * 3 * width..][..length * 3 * width];
-				let mut keys = PackedMatrix::zeros(HEAD, length);
-				let mut values = PackedMatrix::zeros(length, HEAD);
+				let mut keys = PackedMatrix::zeros(size, length);
+				let mut values = PackedMatrix::zeros(length, size);
 				for (position, row) in rows.chunks_exact(3 * width).enumerate() {
 					keys.set_column(position, &row[width..][head.clone()]);
 					values.set_row(position, &row[2 * width..][head.clone()]);
@@ -267,7 +280,7 @@ impl States<'_> {
 						});
 					}
 					kernels.gemm(scores, stride, values.panels(), &mut mixed, count);
-					for (row, (sum, mixed)) in sums.iter().zip(mixed.chunks_exact_mut(HEAD)).take(count).enumerate() {
+					for (row, (sum, mixed)) in sums.iter().zip(mixed.chunks_exact_mut(size)).take(count).enumerate() {
 						kernels.divide_by(mixed, *sum);
 						out.row(first + block * BLOCK_ROWS + row).copy_from_slice(mixed);
 					}
@@ -280,29 +293,37 @@ impl States<'_> {
 
 	/// `x = norm(sums)`
 	fn norm_sums(&mut self, norm: &Norm) -> Result<(), Stop> {
-		let (kernels, sums) = (self.kernels, &self.sums);
-		let width = norm.weight.len();
+		let (kernels, sums, width) = (self.kernels, &self.sums, self.width);
 		let rows = (sums.len() / width).div_ceil(self.pool.threads()).max(1);
 		let finite = AtomicBool::new(true);
 		self.pool.parts(&mut self.x, rows * width, |first, part| {
-			if !kernels.norm(&sums[first..][..part.len()], part, &norm.weight, &norm.bias, NORM_EPSILON) {
+			if !kernels.norm(&sums[first..][..part.len()], part, &norm.weight, &norm.bias, self.shape.epsilon) {
 				finite.store(false, Ordering::Relaxed);
 			}
 		});
 		ensure_finite(finite.into_inner())
 	}
 
-	/// The mean of each sequence's rows.
-	fn means(&self, width: usize) -> Vec<Vec<f32>> {
-		let mut rows = self.x.chunks_exact(width);
-		let mut means = Vec::with_capacity(self.lengths.len());
-		for length in &self.lengths {
-			let mut mean = vec![0.0; width];
-			rows.by_ref().take(*length).for_each(|row| self.kernels.add_to(&mut mean, row));
-			self.kernels.divide_by(&mut mean, *length as f32);
-			means.push(mean);
-		}
-		means
+	/// What each sequence's rows come to.
+	fn pooled(&self) -> Vec<Vec<f32>> {
+		let mut rows = self.x.chunks_exact(self.width);
+		let of = |length: &usize| {
+			let mut rows = rows.by_ref().take(*length);
+			match self.shape.pooling {
+				Pooling::Mean => {
+					let mut mean = vec![0.0; self.width];
+					rows.for_each(|row| self.kernels.add_to(&mut mean, row));
+					self.kernels.divide_by(&mut mean, *length as f32);
+					mean
+				}
+				Pooling::First => {
+					let first = rows.next().map(<[f32]>::to_vec).unwrap_or_default();
+					rows.for_each(drop);
+					first
+				}
+			}
+		};
+		self.lengths.iter().map(of).collect()
 	}
 }
 
@@ -310,9 +331,9 @@ impl Model for Bert {
 	fn run(&self, request: &Request, kernels: Kernels, threads: usize) -> Result<Inference, EngineError> {
 		settle(|tracer| {
 			let text = check_text(request, usize::MAX)?;
-			let mean = self.mean(kernels, &Pool::new(threads)?, text)?;
-			tracer.add(&mean);
-			Ok(Response::Embedding { values: fixed_point(&unit(kernels, mean)?) })
+			let pooled = self.pooled(kernels, &Pool::new(threads)?, text)?;
+			tracer.add(&pooled);
+			Ok(Response::Embedding { values: fixed_point(&unit(kernels, pooled)?) })
 		})
 	}
 }

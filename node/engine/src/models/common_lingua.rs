@@ -4,6 +4,9 @@
 //! convolutions and one attention layer over all positions follow, each with a gated feed-forward part; the mean of the
 //! text's positions is classified. Of the model's 334 labels only [`LANGUAGES`] are answers: the softmax is over these.
 //!
+//! A softmax over so few labels makes a likely one of any text. So the label is [`UNDETERMINED`] where all of them together
+//! have less than 1 / [`KNOWN_SHARE`] of the softmax over all labels: the model takes the text for another language.
+//!
 //! Padding is part of the semantics: the text attends to all positions. But few padded rows differ. A convolution
 //! looks [`KERNEL`] − 1 positions back, so three of them carry the text 42 positions past its end; beyond that, all
 //! rows equal each other, save the last two, whose trigrams are cut off. [`Plan::distinct`] computes equal rows once,
@@ -13,9 +16,9 @@
 use super::rows::over_rows;
 use super::{settle, Model, Stop};
 use crate::boundary::{check_text, classification};
-use crate::kernels::{all_finite, rope::RopeTables, Kernels, PackedMatrix};
+use crate::kernels::{all_finite, lanes, rope::RopeTables, Kernels, PackedMatrix};
 use crate::weights::Weights;
-use crate::{EngineError, Inference, Refusal, Request};
+use crate::{EngineError, Inference, Refusal, Request, Response};
 
 /// How many bytes the model reads.
 pub const CONTEXT: usize = 512;
@@ -27,6 +30,13 @@ pub const LANGUAGES: [&str; 64] = [
 	"lit", "mal", "mar", "mkd", "mya", "nep", "nld", "nor", "pan", "pol", "por", "ron", "rus", "sin", "slk", "slv",
 	"spa", "sqi", "srp", "swe", "swh", "tam", "tel", "tgl", "tha", "tur", "ukr", "urd", "uzb", "vie", "yor", "zho",
 ];
+
+/// The label of a text in none of [`LANGUAGES`], as far as the model can tell (ISO 639-3: undetermined).
+pub const UNDETERMINED: &str = "und";
+
+/// An answer is a language where all of [`LANGUAGES`] have at least one in so many parts of the unmasked softmax. A power of two, so
+/// that the product with it is exact.
+const KNOWN_SHARE: f32 = 32.0;
 
 /// No file of this architecture is larger.
 const MAX_FILE_SIZE: u64 = 16 << 20;
@@ -90,9 +100,10 @@ pub(crate) struct CommonLingua {
 	final_norm: NormWeights,
 	hidden: PackedMatrix,
 	hidden_bias: Vec<f32>,
-	/// The rows of [`LANGUAGES`] only.
 	classifier: PackedMatrix,
 	classifier_bias: Vec<f32>,
+	/// The numbers of [`LANGUAGES`] among the labels.
+	languages: Vec<usize>,
 	rope: RopeTables,
 }
 
@@ -135,15 +146,13 @@ impl CommonLingua {
 		if size > MAX_FILE_SIZE {
 			return Err(EngineError::FileTooLarge { size, limit: MAX_FILE_SIZE });
 		}
-		let labels = language_labels()?;
 		let mut file = Weights::read(file)?;
 		let weights = &mut file;
 		let qkv = weights.take("attn_layers.0.qkv", &[3 * WIDTH, WIDTH])?;
 		let (query, key_value) = qkv.split_at(WIDTH * WIDTH);
 		let classifier = weights.take("head.3.weight", &[LABELS, WIDTH])?;
-		let classifier_bias = weights.take("head.3.bias", &[LABELS])?;
-		let classifier: Vec<f32> =
-			labels.iter().flat_map(|label| &classifier[label * WIDTH..(label + 1) * WIDTH]).copied().collect();
+		let mut classifier_bias = weights.take("head.3.bias", &[LABELS])?;
+		classifier_bias.resize(LABELS.next_multiple_of(lanes::WIDTH), 0.0);
 		let rope = RopeTables::new(CONTEXT, HEAD, ROPE_BASE);
 		if rope.hash() != ROPE_HASH {
 			return Err(EngineError::Internal("the tables of angles differ from the semantics'".into()));
@@ -162,7 +171,8 @@ impl CommonLingua {
 			hidden: matrix(weights, "head.0.weight", WIDTH, WIDTH)?,
 			hidden_bias: weights.take("head.0.bias", &[WIDTH])?,
 			classifier: PackedMatrix::from_rows(&classifier, WIDTH),
-			classifier_bias: labels.iter().map(|label| classifier_bias[*label]).collect(),
+			classifier_bias,
+			languages: language_labels()?,
 			rope,
 		};
 		file.finish()?;
@@ -193,13 +203,28 @@ impl CommonLingua {
 		Ok(hidden)
 	}
 
-	/// The logits of [`LANGUAGES`].
+	/// The logits of all labels, and zeros up to a multiple of sixteen.
 	fn logits(&self, features: &[f32], kernels: Kernels) -> Result<Vec<f32>, Stop> {
-		let mut logits = vec![0.0; LANGUAGES.len()];
+		let mut logits = vec![0.0; self.classifier_bias.len()];
 		kernels.gemm(features, WIDTH, self.classifier.panels(), &mut logits, 1);
 		kernels.add_to(&mut logits, &self.classifier_bias);
 		ensure_finite(&logits)?;
 		Ok(logits)
+	}
+
+	/// The label, and the best scores among [`LANGUAGES`], by the logits of all labels.
+	fn answer(&self, mut all: Vec<f32>, kernels: Kernels) -> Result<Response, Stop> {
+		let mut logits: Vec<f32> = self.languages.iter().map(|label| all[*label]).collect();
+		let sum = softmax(kernels, &mut logits, 1.0)?;
+		kernels.divide_by(&mut logits, sum);
+		let total = kernels.softmax_of(&mut all, LABELS, 1.0).ok_or(Refusal::NotFinite)?;
+		let known = self.languages.iter().fold(0.0, |known, label| known + all[*label]);
+		Ok(match classification(&LANGUAGES, &logits) {
+			Response::Classification { scores, .. } if known * KNOWN_SHARE < total => {
+				Response::Classification { label: UNDETERMINED.into(), scores }
+			}
+			answer => answer,
+		})
 	}
 
 	fn embed(&self, text: &[u8], plan: &Plan, kernels: Kernels, threads: usize) -> Result<Vec<f32>, Stop> {
@@ -312,11 +337,9 @@ impl Model for CommonLingua {
 		settle(|tracer| {
 			let text = check_text(request, CONTEXT)?.as_bytes();
 			let features = self.features(text, &Plan::distinct(text.len()), kernels, threads)?;
-			let mut logits = self.logits(&features, kernels)?;
+			let logits = self.logits(&features, kernels)?;
 			tracer.add(&features);
-			let sum = softmax(kernels, &mut logits, 1.0)?;
-			kernels.divide_by(&mut logits, sum);
-			Ok(classification(&LANGUAGES, &logits))
+			self.answer(logits, kernels)
 		})
 	}
 }

@@ -11,12 +11,12 @@
 //! sequences, gives the same bits. A sequence that is refused is so alone; those beside it go on.
 
 mod config;
-pub(crate) mod linear;
 mod loader;
 mod memory;
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::linear::{invalid, Linear};
 use super::Stop;
 use crate::gguf::GgufFile;
 use crate::kernels::attention::{KvCache, Queries};
@@ -27,7 +27,6 @@ use crate::kernels::{all_finite, check_float_environment, Kernels};
 use crate::store::Progress;
 use crate::{Architecture, EngineError, Refusal};
 use config::{Config, Family, Rope, Scales};
-use linear::{invalid, Linear};
 use loader::Loader;
 pub(crate) use memory::memory_needed;
 use std::ops::Range;

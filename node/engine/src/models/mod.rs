@@ -5,6 +5,8 @@ pub(crate) mod batch;
 pub(crate) mod bert;
 pub(crate) mod common_lingua;
 pub(crate) mod generator;
+mod gguf_keys;
+pub(crate) mod linear;
 pub(crate) mod llama;
 mod rows;
 

@@ -22,7 +22,7 @@ const PARTS: [(&str, &[&str]); 5] = [
 	("decoder", &["WordPiece", "ByteLevel"]),
 ];
 
-/// The tokenizer of a `tokenizer.json`. What the file says about padding and truncation is not done.
+/// The tokenizer of a `tokenizer.json`, or of a vocabulary in GGUF that says the same. What the file says about padding and truncation is not done.
 pub struct JsonTokenizer {
 	inner: Tokenizer,
 }
@@ -33,7 +33,11 @@ impl JsonTokenizer {
 		if file.len() > MAX_FILE {
 			return Err(invalid(format!("its file has {} bytes, more than {MAX_FILE}", file.len())));
 		}
-		let value: Value = serde_json::from_slice(file).map_err(|error| invalid(error.to_string()))?;
+		Self::from_value(&serde_json::from_slice(file).map_err(|error| invalid(error.to_string()))?)
+	}
+
+	/// Reads the tokenizer from what its file says.
+	pub(super) fn from_value(value: &Value) -> Result<Self, TokenizerError> {
 		for (part, allowed) in PARTS {
 			let parts = parts(&value[part])?;
 			parts.iter().try_for_each(|value| check_kind(part, value, allowed))?;

@@ -19,6 +19,7 @@ FORMATS = {
     "Q5_K": (176, (0, 2)),
     "IQ4_NL": (18, (0,)),
     "IQ4_XS": (136, (0,)),
+    "MXFP4": (17, ()),
 }
 
 if __name__ == "__main__":
@@ -31,6 +32,9 @@ if __name__ == "__main__":
         for at in halves:
             scales = random.uniform(-0.1, 0.1, count).astype(numpy.float16)
             blocks[:, at : at + 2] = scales.view(numpy.uint8).reshape(count, 2)
+        if name == "MXFP4":
+            # The exponent of a power of two; 255 is no number.
+            blocks[:, 0] = random.integers(0, 255, count)
         data = blocks.reshape(COLUMNS, -1)
         weights = gguf.quants.dequantize(data, kind).astype(numpy.float32)
         (FOLDER / f"{name.lower()}.bin").write_bytes(data.tobytes())

@@ -23,7 +23,8 @@ for line in sys.stdin.read().splitlines():
     language, sentence = line.split("\t")[:2]
     # The probabilities under the mask: those of the whole softmax, made to sum to one again.
     p = reference["predict"](sentence)[mask]
+    is_known = p.sum() >= 1 / 32
     p = p / p.sum()
     best = sorted(range(len(mask)), key=lambda i: -p[i])[:5]
     scores = ",".join(f"{languages[i]}:{p[i]:.7f}" for i in best)
-    print(language, sentence, languages[best[0]], scores, sep="\t")
+    print(language, sentence, languages[best[0]] if is_known else "und", scores, sep="\t")

@@ -3,7 +3,7 @@
     python3 common_lingua.py WEIGHTS.safetensors < QUESTIONS.json
 
 QUESTIONS.json has `labels`, all in the model's order, `answers`, the labels that may be answered, and `texts`. A line of
-JSON for each text: `scores`, the first five as pairs of label and score; `trace`; and `doubtful_angles`, how many entries
+JSON for each text: `label`; `scores`, the first five as pairs of label and score; `trace`; and `doubtful_angles`, how many entries
 of the tables of angles another library of functions might round otherwise; or `refusal`.
 """
 
@@ -98,12 +98,17 @@ class CommonLingua:
             raise ContextExceeded(CONTEXT)
         features = self.features(text)
         chosen = [at for at, label in enumerate(labels) if label in answers]
-        logits = check(self.dense("head.3", features, chosen))
-        terms, total = softmax(logits, 1, [len(chosen)])
+        everything = check(self.dense("head.3", features))
+        terms, total = softmax(everything[:, chosen], 1, [len(chosen)])
         scores = np.rint((terms / total) * F32(1_000_000)).astype(int)[0]
         # A stable sort leaves equal ones in the model's order.
         best = np.argsort(-scores, kind="stable")[:5]
+        unmasked, whole = softmax(everything, 1, [len(labels)])
+        known = F32(0)
+        for at in chosen:
+            known = known + unmasked[0, at]
         return {
+            "label": "und" if known * F32(32) < whole.item() else labels[chosen[best[0]]],
             "scores": [[labels[chosen[at]], int(scores[at])] for at in best],
             "trace": hashlib.blake2b(features.astype("<f4").tobytes(), digest_size=32).hexdigest(),
             "doubtful_angles": self.doubtful,

@@ -68,6 +68,8 @@ impl Noise {
 			block[at..at + 2].copy_from_slice(&half);
 		};
 		match dtype {
+			// Of one in sixteen the scale is denormal.
+			GgufDtype::Mxfp4 => block[0] = if tiny { block[0] % 2 } else { 121 + block[0] % 3 },
 			GgufDtype::Q8_0 | GgufDtype::Iq4Nl => put(0, 0x1000, negative),
 			GgufDtype::Iq4Xs => put(0, 0x0400, negative),
 			GgufDtype::Q4_0 => put(0, 0x2000, negative),
@@ -444,4 +446,70 @@ pub fn bert_weights(width: usize, hidden: usize) -> Vec<u8> {
 	}
 	let header = Value::Object(header).to_string();
 	[&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
+}
+
+/// The words of [`bert_gguf`]'s tokenizer behind the three that no text has.
+pub const BERT_WORDS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+
+/// A model of sentence embeddings in GGUF, with heads of a quarter of its width. The pooling is 1, a mean, or 2, the first row.
+pub fn bert_gguf(dtype: GgufDtype, pooling: u32) -> Vec<u8> {
+	const CONTEXT: usize = 300;
+	let large = dtype.block_weights() == 256;
+	let [width, hidden] = if large { [256, 512] } else { [192, 288] };
+	let mut file = Gguf::default();
+	file.value("general.architecture", 8, string("bert"));
+	file.value("bert.attention.causal", 7, [0]);
+	file.value("bert.attention.layer_norm_epsilon", 6, 1e-9_f32.to_le_bytes());
+	let sizes = [
+		("block_count", LAYERS),
+		("embedding_length", width),
+		("feed_forward_length", hidden),
+		("attention.head_count", 4),
+		("context_length", CONTEXT),
+		("pooling_type", pooling as usize),
+	];
+	for (name, size) in sizes {
+		file.value(&format!("bert.{name}"), 4, (size as u32).to_le_bytes());
+	}
+	let tokens = ["[UNK]", "[CLS]", "[SEP]"].map(String::from).into_iter();
+	let tokens: Vec<_> = tokens.chain(BERT_WORDS.map(|word| format!("\u{2581}{word}"))).collect();
+	let names: Vec<u8> = tokens.iter().flat_map(|token| string(token)).collect();
+	file.value("tokenizer.ggml.model", 8, string("bert"));
+	file.value("tokenizer.ggml.tokens", 9, array(8, tokens.len(), names));
+	let mut noise = Noise(13);
+	let mut add = |name: &str, dtype: GgufDtype, shape: &[usize], middle: f32| {
+		let count = shape.iter().product();
+		let data = match dtype {
+			GgufDtype::F32 => bytes_of(&noise.floats(count, middle, 0.3)),
+			_ => noise.matrix(dtype, count, 0.3),
+		};
+		file.tensor(name, shape, dtype, &data);
+	};
+	let outer = if large { GgufDtype::Q8_0 } else { dtype };
+	add("token_embd.weight", outer, &[width, tokens.len()], 0.0);
+	add("position_embd.weight", GgufDtype::F32, &[width, CONTEXT], 0.0);
+	if pooling == 1 {
+		add("token_types.weight", GgufDtype::F32, &[width, 2], 0.0);
+	}
+	let mut norms = vec!["token_embd_norm".to_string()];
+	for layer in 0..LAYERS {
+		let name = |part: &str| format!("blk.{layer}.{part}");
+		for (part, columns, inner) in [
+			("attn_q", width, width),
+			("attn_k", width, width),
+			("attn_v", width, width),
+			("attn_output", width, width),
+			("ffn_up", hidden, width),
+			("ffn_down", width, hidden),
+		] {
+			add(&name(&format!("{part}.weight")), dtype, &[inner, columns], 0.0);
+			add(&name(&format!("{part}.bias")), GgufDtype::F32, &[columns], 0.0);
+		}
+		norms.extend([name("attn_output_norm"), name("layer_output_norm")]);
+	}
+	for name in norms {
+		add(&format!("{name}.weight"), GgufDtype::F32, &[width], 1.0);
+		add(&format!("{name}.bias"), GgufDtype::F32, &[width], 0.0);
+	}
+	file.bytes()
 }

@@ -200,6 +200,15 @@ def read_iq4_xs(blocks):
     return Quantised(grouped(integers, 32), grouped(halves(blocks[..., :2]) * factors.astype(F32)))
 
 
+# What the nibbles of MXFP4 stand for.
+MXFP4_TABLE = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.int32)
+
+
+def read_mxfp4(blocks):
+    d = np.ldexp(1.0, blocks[..., 0].astype(np.int32) - 128).astype(F32)
+    return Quantised(MXFP4_TABLE[nibbles(blocks[..., 1:])], d)
+
+
 def read_f32(data):
     return Floats(data.view("<f4")[..., 0].astype(F32))
 
@@ -229,6 +238,7 @@ FORMATS = {
     20: (18, 32, read_iq4_nl),
     23: (136, 256, read_iq4_xs),
     30: (2, 1, read_bf16),
+    39: (17, 32, read_mxfp4),
 }
 
 

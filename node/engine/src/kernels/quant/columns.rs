@@ -64,6 +64,8 @@ pub(crate) trait Columns {
 	fn splat(value: f32) -> Self::Floats;
 	/// Half-precision floats, exactly.
 	fn halves(values: &[u16; WIDTH], part: usize) -> Self::Floats;
+	/// Floats whose lower halves are zero, from the upper ones.
+	fn upper_halves(values: &[u16; WIDTH], part: usize) -> Self::Floats;
 	/// Small integers without sign, as floats.
 	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats;
 	/// Small integers in two's complement, as floats.
@@ -74,6 +76,11 @@ pub(crate) trait Columns {
 	fn fma(x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats;
 	/// Stores the floats as the columns from `part · WIDTH`.
 	fn store(values: Self::Floats, to: &mut [f32; WIDTH], part: usize);
+}
+
+/// The f32 whose upper half this is; the lower one is zero.
+pub(super) fn upper_half_to_f32(half: u16) -> f32 {
+	f32::from_bits(u32::from(half) << 16)
 }
 
 /// The f32 of a half-precision float's bits.
@@ -175,6 +182,10 @@ impl Columns for Scalar {
 
 	fn halves(values: &[u16; WIDTH], _part: usize) -> Self::Floats {
 		values.map(half_to_f32)
+	}
+
+	fn upper_halves(values: &[u16; WIDTH], _part: usize) -> Self::Floats {
+		values.map(upper_half_to_f32)
 	}
 
 	fn unsigned_floats(values: &[u8; WIDTH], _part: usize) -> Self::Floats {

@@ -13,6 +13,10 @@ use super::{Factors, Halves, Line};
 /// What the nibbles of IQ4_NL and IQ4_XS stand for: the values of ggml's `kvalues_iq4nl`.
 pub(super) const IQ4_VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
+/// What the nibbles of MXFP4 stand for, twice the values of the format's four-bit floats: the values of ggml's
+/// `kvalues_mxfp4`, whose scales are half of the format's.
+pub(super) const MXFP4_VALUES: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
 /// The floats that a block's sums are multiplied by: scales, then minimums if the format has them. Those that a format
 /// does not need are anything.
 type Scales<C> = [<C as Columns>::Floats; 4];
@@ -76,8 +80,8 @@ fn two_bits<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
 }
 
 #[inline(always)]
-fn from_table<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
-	nibbles::<C>(lines, part).map(|nibbles| C::signed(C::from_table(&IQ4_VALUES, nibbles)))
+fn from_table<C: Columns>(table: &[i8; 16], lines: &[Line], part: usize) -> [C::Bytes; 8] {
+	nibbles::<C>(lines, part).map(|nibbles| C::signed(C::from_table(table, nibbles)))
 }
 
 #[inline(always)]
@@ -353,7 +357,7 @@ impl Layout for IQ4_NL {
 
 	#[inline(always)]
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
-		from_table::<C>(lines, part)
+		from_table::<C>(&IQ4_VALUES, lines, part)
 	}
 
 	#[inline(always)]
@@ -374,12 +378,36 @@ impl Layout for IQ4_XS {
 
 	#[inline(always)]
 	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
-		from_table::<C>(lines, part)
+		from_table::<C>(&IQ4_VALUES, lines, part)
 	}
 
 	#[inline(always)]
 	fn scales<C: Columns>(halves: &[Halves], factors: &[Factors], part: usize) -> Scales<C> {
 		signed_scales::<C>(halves, factors, part)
+	}
+
+	#[inline(always)]
+	fn step<C: Columns>(w: &[C::Bytes; 8], scales: &Scales<C>, a: &InputBlock, sum: C::Floats) -> C::Floats {
+		Q8_0::step::<C>(w, scales, a, sum)
+	}
+}
+
+/// As [`IQ4_NL`], with another table, and scales that are powers of two.
+#[allow(non_camel_case_types)]
+pub(super) struct MXFP4;
+
+impl Layout for MXFP4 {
+	const LINES: usize = 4;
+	const HALVES: usize = 1;
+
+	#[inline(always)]
+	fn unpack<C: Columns>(lines: &[Line], part: usize) -> [C::Bytes; 8] {
+		from_table::<C>(&MXFP4_VALUES, lines, part)
+	}
+
+	#[inline(always)]
+	fn scales<C: Columns>(halves: &[Halves], _factors: &[Factors], part: usize) -> Scales<C> {
+		[C::upper_halves(&halves[0].0, part); 4]
 	}
 
 	#[inline(always)]

@@ -1,8 +1,8 @@
 //! Weight matrices in tiles.
 
-use super::columns::half_to_f32;
+use super::columns::{half_to_f32, upper_half_to_f32};
 use super::input::BLOCK;
-use super::layout::{self, Layout, IQ4_VALUES};
+use super::layout::{self, Layout, IQ4_VALUES, MXFP4_VALUES};
 use super::{Factors, Format, Halves, Line};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::memory::Stored;
@@ -64,6 +64,7 @@ impl Format {
 			Self::Q6_K => 210,
 			Self::IQ4_NL => 18,
 			Self::IQ4_XS => 136,
+			Self::MXFP4 => 17,
 		}
 	}
 
@@ -95,6 +96,7 @@ impl Format {
 			Self::Q6_K => Sizes::of::<layout::Q6_K>(),
 			Self::IQ4_NL => Sizes::of::<layout::IQ4_NL>(),
 			Self::IQ4_XS => Sizes::of::<layout::IQ4_XS>(),
+			Self::MXFP4 => Sizes::of::<layout::MXFP4>(),
 		}
 	}
 
@@ -106,6 +108,7 @@ impl Format {
 		let plain = |halves: [u16; 2], values| Unpacked { halves, factors: [0; 4], values };
 		match self {
 			Self::Q4_0 | Self::IQ4_NL => plain([half(0); 2], std::array::from_fn(|at| nibble(2, at))),
+			Self::MXFP4 => plain([power_of_two(bytes[0]); 2], std::array::from_fn(|at| nibble(1, at))),
 			Self::Q4_1 => plain([half(0), half(2)], std::array::from_fn(|at| nibble(4, at))),
 			Self::Q5_0 => plain([half(0); 2], std::array::from_fn(|at| nibble(6, at) | fifth(2, at))),
 			Self::Q5_1 => plain([half(0), half(2)], std::array::from_fn(|at| nibble(8, at) | fifth(4, at))),
@@ -174,6 +177,14 @@ impl Format {
 		}
 	}
 
+	/// The float that sixteen bits of a scale stand for.
+	fn half(self, bits: u16) -> f32 {
+		match self {
+			Self::MXFP4 => upper_half_to_f32(bits),
+			_ => half_to_f32(bits),
+		}
+	}
+
 	/// The scales of a block, and its minimums if it has them.
 	fn scales(self, [first, second]: [f32; 2], factor: impl Fn(usize) -> f32) -> [f32; 4] {
 		match self {
@@ -196,7 +207,18 @@ impl Format {
 			Self::Q3_K => (n - 4.0) * scales[half],
 			Self::Q6_K => (n - 32.0) * scales[half],
 			Self::IQ4_NL | Self::IQ4_XS => f32::from(IQ4_VALUES[usize::from(integer)]) * first,
+			Self::MXFP4 => f32::from(MXFP4_VALUES[usize::from(integer)]) * first,
 		}
+	}
+}
+
+/// The upper half of 2^(exponent − 128), a float; the lower half is zero. The least two are denormal. The greatest exponent
+/// stands for no number, and becomes infinite.
+fn power_of_two(exponent: u8) -> u16 {
+	match exponent {
+		0 | 1 => 0x20 << exponent,
+		u8::MAX => 0x7f80,
+		_ => (u16::from(exponent) - 1) << 7,
 	}
 }
 
@@ -264,7 +286,7 @@ impl QuantMatrix {
 		for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
 			let at = tile * self.blocks + block;
 			let halves = &self.halves[at / sizes.superblock * sizes.halves..][..sizes.halves];
-			let half = |which: usize| half_to_f32(halves[which.min(sizes.halves - 1)].0[column]);
+			let half = |which: usize| self.format.half(halves[which.min(sizes.halves - 1)].0[column]);
 			let factors = &self.factors[at * sizes.factors..][..sizes.factors];
 			let factor = |which: usize| match (self.format, factors.get(which)) {
 				(_, None) => 1.0,
@@ -310,7 +332,7 @@ impl Tile<'_> {
 			for (lane, column) in columns.iter().enumerate() {
 				let bytes = &column[superblock * format.block_bytes()..][..format.block_bytes()];
 				let unpacked = format.unpack(bytes, block % sizes.superblock);
-				if !unpacked.halves.iter().all(|half| half & 0x7c00 != 0x7c00) {
+				if !unpacked.halves.iter().all(|half| format.half(*half).is_finite()) {
 					return Err(MatrixError::Scale);
 				}
 				halves.iter_mut().zip(unpacked.halves).for_each(|(to, half)| to.0[lane] = half);
@@ -338,7 +360,9 @@ impl Places {
 			Format::Q3_K => Self { low: 2, high: 1 },
 			Format::Q5_0 | Format::Q5_1 | Format::Q5_K => Self { low: 4, high: 1 },
 			Format::Q6_K => Self { low: 4, high: 2 },
-			Format::Q4_0 | Format::Q4_1 | Format::Q4_K | Format::IQ4_NL | Format::IQ4_XS => Self { low: 4, high: 0 },
+			Format::Q4_0 | Format::Q4_1 | Format::Q4_K | Format::IQ4_NL | Format::IQ4_XS | Format::MXFP4 => {
+				Self { low: 4, high: 0 }
+			}
 		}
 	}
 

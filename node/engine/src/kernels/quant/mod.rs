@@ -17,7 +17,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-pub(crate) use input::Quantised;
+pub(crate) use input::{Quantised, BLOCK};
 pub(crate) use matrix::QuantMatrix;
 
 use super::lanes::WIDTH;
@@ -34,7 +34,7 @@ use std::ops::Range;
 #[repr(C, align(64))]
 pub(crate) struct Line(pub [u8; 64]);
 
-/// A half-precision float of each of sixteen columns.
+/// A half-precision float of each of sixteen columns; of MXFP4, the upper half of a float's bits.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 pub(crate) struct Halves(pub [u16; WIDTH]);
@@ -71,12 +71,14 @@ pub(crate) enum Format {
 	IQ4_NL,
 	/// t · d · f for t of the same table, where 256 weights share d, and 32 share f, of six bits, signed.
 	IQ4_XS,
+	/// t · d for t of another table, where d is a power of two from 2⁻¹²⁸ to 2¹²⁶.
+	MXFP4,
 }
 
 impl Format {
 	/// Every format.
 	#[cfg(test)]
-	pub const ALL: [Self; 12] = [
+	pub const ALL: [Self; 13] = [
 		Self::Q4_0,
 		Self::Q4_1,
 		Self::Q5_0,
@@ -89,6 +91,7 @@ impl Format {
 		Self::Q6_K,
 		Self::IQ4_NL,
 		Self::IQ4_XS,
+		Self::MXFP4,
 	];
 }
 
@@ -215,6 +218,7 @@ impl Kernels {
 			Format::Q6_K => self.multiply::<layout::Q6_K>(input, matrix, from..to, out, first_column),
 			Format::IQ4_NL => self.multiply::<layout::IQ4_NL>(input, matrix, from..to, out, first_column),
 			Format::IQ4_XS => self.multiply::<layout::IQ4_XS>(input, matrix, from..to, out, first_column),
+			Format::MXFP4 => self.multiply::<layout::MXFP4>(input, matrix, from..to, out, first_column),
 		}
 	}
 

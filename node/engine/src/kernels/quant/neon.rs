@@ -211,6 +211,14 @@ impl<D: Dot> Columns for Neon<D> {
 	}
 
 	#[inline(always)]
+	fn upper_halves(values: &[u16; WIDTH], part: usize) -> float32x4_t {
+		unsafe {
+			let halves = vmovl_u16(vld1_u16(values.as_chunks::<4>().0[part].as_ptr()));
+			vreinterpretq_f32_u32(vshlq_n_u32::<16>(halves))
+		}
+	}
+
+	#[inline(always)]
 	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> float32x4_t {
 		unsafe { vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(values, part))))) }
 	}

@@ -18,6 +18,8 @@ fn tiers() -> Vec<Kernels> {
 fn halves_of(format: Format) -> usize {
 	match format {
 		Format::Q4_1 | Format::Q5_1 | Format::Q2_K | Format::Q4_K | Format::Q5_K => 2,
+		// A byte, which is as any other.
+		Format::MXFP4 => 0,
 		_ => 1,
 	}
 }
@@ -61,6 +63,10 @@ fn file(format: Format, noise: &mut Noise, columns: usize, depth: usize) -> Vec<
 		}
 		if is_last {
 			data.extend(scales);
+		}
+		if format == Format::MXFP4 {
+			let exponent = data.len() - format.block_bytes();
+			data[exponent] %= 255;
 		}
 	}
 	data
@@ -202,10 +208,15 @@ fn by_hand(format: Format, column: &[u8], x: &[f32]) -> f32 {
 			Format::IQ4_NL => {
 				[-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113][nibble(at) as usize]
 			}
+			Format::MXFP4 => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12][nibble(at) as usize],
 			_ => i32::from(block[2 + at].cast_signed()),
 		};
 		let dot = (0..BLOCK).fold(0, |dot, at| dot + weight(at) * (128 * i32::from(a.high[at]) + i32::from(a.low[at])));
-		sum = soft_fma(dot as f32, half(0) * a.scale, sum);
+		let scale = match format {
+			Format::MXFP4 => 2_f64.powi(i32::from(block[0]) - 128) as f32,
+			_ => half(0),
+		};
+		sum = soft_fma(dot as f32, scale * a.scale, sum);
 		if matches!(format, Format::Q4_1 | Format::Q5_1) {
 			sum = soft_fma(half(2), a.scaled_sum, sum);
 		}
@@ -371,6 +382,10 @@ impl Columns for EmulatedVnni {
 		Scalar::halves(values, part)
 	}
 
+	fn upper_halves(values: &[u16; WIDTH], part: usize) -> Self::Floats {
+		Scalar::upper_halves(values, part)
+	}
+
 	fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> Self::Floats {
 		Scalar::unsigned_floats(values, part)
 	}
@@ -430,6 +445,7 @@ fn products_as_vnni_computes_them_should_be_the_same_on_any_machine() {
 				Format::Q6_K => emulated::<layout::Q6_K>(&input, &matrix, count),
 				Format::IQ4_NL => emulated::<layout::IQ4_NL>(&input, &matrix, count),
 				Format::IQ4_XS => emulated::<layout::IQ4_XS>(&input, &matrix, count),
+				Format::MXFP4 => emulated::<layout::MXFP4>(&input, &matrix, count),
 			};
 			let bits = |value: &f32| if value.is_nan() { u32::MAX } else { value.to_bits() };
 			assert_eq!(actual.iter().map(bits).collect::<Vec<_>>(), expected, "{format:?}, {count} rows");
@@ -487,8 +503,8 @@ fn columns_should_be_read_back_reordered_and_bad_scales_refused() {
 		};
 		(0..20).for_each(|column| assert_eq!(read(&plain, column), read(&turned, 19 - column)));
 		assert!(packed(format, &data[1..], [20, depth], |column| column).is_err());
-		let scale = scale_at(format);
-		data[scale..scale + 2].copy_from_slice(&0x7e00_u16.to_le_bytes());
+		let (scale, bad) = (scale_at(format), if format == Format::MXFP4 { 0xffff } else { 0x7e00_u16 });
+		data[scale..scale + 2].copy_from_slice(&bad.to_le_bytes());
 		assert!(packed(format, &data, [20, depth], |column| column).is_err());
 	}
 }
@@ -512,6 +528,7 @@ fn weights_should_be_what_ggmls_own_python_package_reads() {
 		reference!(Q6_K, "q6_k"),
 		reference!(IQ4_NL, "iq4_nl"),
 		reference!(IQ4_XS, "iq4_xs"),
+		reference!(MXFP4, "mxfp4"),
 	] {
 		let matrix = packed(format, data, [2, 256], |column| column).unwrap();
 		let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();

@@ -204,6 +204,14 @@ macro_rules! eight_columns {
 		}
 
 		#[inline(always)]
+		fn upper_halves(values: &[u16; WIDTH], part: usize) -> __m256 {
+			unsafe {
+				let halves = _mm256_cvtepu16_epi32(_mm_loadu_si128(values.as_chunks::<8>().0[part].as_ptr().cast()));
+				_mm256_castsi256_ps(_mm256_slli_epi32::<16>(halves))
+			}
+		}
+
+		#[inline(always)]
 		fn unsigned_floats(values: &[u8; WIDTH], part: usize) -> __m256 {
 			unsafe {
 				_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(
@@ -512,6 +520,14 @@ impl Columns for Avx512Vnni {
 	#[inline(always)]
 	fn halves(values: &[u16; WIDTH], _part: usize) -> __m512 {
 		unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
+	}
+
+	#[inline(always)]
+	fn upper_halves(values: &[u16; WIDTH], _part: usize) -> __m512 {
+		unsafe {
+			let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(values.as_ptr().cast()));
+			_mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+		}
 	}
 
 	#[inline(always)]

@@ -1,8 +1,11 @@
 //! From files to the model.
 
-use super::{Bert, Layer, Linear, Norm, CONTEXT, HEAD};
+use super::config::{Settings, MINILM};
+use super::linear::{Linear, Weights};
+use super::{Bert, Layer, Norm, Words};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::{all_finite, PackedMatrix, WeightMemory};
+use crate::models::linear::invalid;
 use crate::safetensors_file::{SafetensorsDtype, SafetensorsFile, SafetensorsView};
 use crate::tokenizer::JsonTokenizer;
 use crate::EngineError;
@@ -16,8 +19,10 @@ const MAX_FILE_SIZE: u64 = 512 << 20;
 pub(super) const UNUSED: [&str; 3] = ["embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"];
 
 impl Bert {
-	/// Loads the model from its weights and its `tokenizer.json`, whose hashes the caller has checked.
-	pub fn load(weights: &[u8], tokenizer: &[u8]) -> Result<Self, EngineError> {
+	/// Loads the model from its weights, its `tokenizer.json` and, unless it is of all-MiniLM-L6-v2's kind, its `config.json`
+	/// and `1_Pooling/config.json`. The caller has checked their hashes.
+	pub fn load(weights: &[u8], tokenizer: &[u8], settings: Option<[&[u8]; 2]>) -> Result<Self, EngineError> {
+		let settings = settings.map_or(Ok(MINILM), |[config, pooling]| Settings::read(config, pooling))?;
 		let size = weights.len() as u64;
 		if size > MAX_FILE_SIZE {
 			return Err(EngineError::FileTooLarge { size, limit: MAX_FILE_SIZE });
@@ -28,12 +33,17 @@ impl Bert {
 		let [positions, _] = tensors.matrix_shape("embeddings.position_embeddings.weight")?;
 		let [types, _] = tensors.matrix_shape("embeddings.token_type_embeddings.weight")?;
 		let [hidden, _] = tensors.matrix_shape("encoder.layer.0.intermediate.dense.weight")?;
-		if width % HEAD != 0 || hidden % WIDTH != 0 {
-			return Err(invalid(format!("its widths are {width} and {hidden}, not multiples of {HEAD} and {WIDTH}")));
+		let shape = settings.shape(width)?;
+		if !width.is_multiple_of(shape.head) || !shape.head.is_multiple_of(WIDTH) || !hidden.is_multiple_of(WIDTH) {
+			let head = shape.head;
+			return Err(invalid(format!(
+				"its widths are {width} and {hidden}, heads have {head}: not multiples of each other and of {WIDTH}"
+			)));
 		}
+		let vocabulary = words;
 		let words = tensors.floats("embeddings.word_embeddings.weight", &[words, width])?;
 		let mut positions = tensors.floats("embeddings.position_embeddings.weight", &[positions, width])?;
-		positions.truncate(CONTEXT * width);
+		positions.truncate(settings.context.saturating_mul(width));
 		let types = tensors.floats("embeddings.token_type_embeddings.weight", &[types, width])?;
 		for row in positions.chunks_exact_mut(width) {
 			row.iter_mut().zip(&types).for_each(|(value, of_type)| *value += of_type);
@@ -46,7 +56,8 @@ impl Bert {
 		tensors.finish()?;
 
 		let tokenizer = JsonTokenizer::from_json(tokenizer).map_err(|error| invalid(error.to_string()))?;
-		let model = Self { tokenizer, words, positions, embedding_norm, layers };
+		let words = Words::Floats(words);
+		let model = Self { tokenizer, shape, vocabulary, words, positions, embedding_norm, layers };
 		match model.tokenizer.largest_id() {
 			Some(id) if (id as usize) < model.vocabulary() => Ok(model),
 			_ => Err(invalid(format!("the tokenizer has no tokens, or more than {}", model.vocabulary()))),
@@ -103,7 +114,7 @@ impl Tensors<'_> {
 		}
 		let weights = PackedMatrix::from_rows(&weights, depth).store(&self.memory);
 		let weights = weights.map_err(|error| EngineError::Internal(format!("no memory for {names:?}: {error}")))?;
-		Ok(Linear { weights, bias })
+		Ok(Linear { weights: Weights::Floats(weights), bias })
 	}
 
 	fn has_layer(&self, layer: usize) -> bool {
@@ -132,8 +143,4 @@ impl Tensors<'_> {
 			Some((name, _)) => Err(invalid(format!("tensor {name:?} has no place in the architecture"))),
 		}
 	}
-}
-
-fn invalid(reason: String) -> EngineError {
-	EngineError::InvalidModel(reason)
 }

@@ -1,3 +1,8 @@
+//! Of all-MiniLM-L6-v2's kind, from safetensors.
+
+mod config;
+pub(in crate::models) mod gguf;
+
 use super::*;
 use crate::kernels::Tier;
 use crate::tests::{hex, installed};
@@ -109,7 +114,7 @@ fn made_up() -> File {
 }
 
 fn load(file: &File) -> Result<Bert, EngineError> {
-	Bert::load(&file.bytes(), SMALL_TOKENIZER.as_bytes())
+	Bert::load(&file.bytes(), SMALL_TOKENIZER.as_bytes(), None)
 }
 
 fn tiers() -> Vec<Kernels> {
@@ -156,8 +161,8 @@ fn embeddings_should_not_depend_on_tier_threads_or_the_batch() {
 	assert_eq!(hash(&all), "e1fbd6abe8c607db");
 }
 
-/// The forward pass in f64, written down plainly.
-fn plain(file: &File, tokens: &[u32]) -> Vec<f64> {
+/// The forward pass in f64, written down plainly, with heads of this size.
+fn plain(file: &File, tokens: &[u32], size: usize, pooling: Pooling) -> Vec<f64> {
 	let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
 	let add = |x: &mut [f64], y: &[f64]| x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
 	let linear = |x: &[f64], name: &str| -> Vec<f64> {
@@ -191,14 +196,14 @@ fn plain(file: &File, tokens: &[u32]) -> Vec<f64> {
 		let (queries, keys, values) = (project("query"), project("key"), project("value"));
 		for (x, query) in rows.iter_mut().zip(&queries) {
 			let mut mixed = vec![0.0; TEST_WIDTH];
-			for head in (0..TEST_WIDTH).step_by(HEAD) {
-				let of = |values: &[f64]| values[head..][..HEAD].to_vec();
-				let score = |key: &Vec<f64>| (dot(&of(query), &of(key)) / (HEAD as f64).sqrt()).exp();
+			for head in (0..TEST_WIDTH).step_by(size) {
+				let of = |values: &[f64]| values[head..][..size].to_vec();
+				let score = |key: &Vec<f64>| (dot(&of(query), &of(key)) / (size as f64).sqrt()).exp();
 				let terms: Vec<f64> = keys.iter().map(score).collect();
 				let total = terms.iter().sum::<f64>();
 				for (term, value) in terms.iter().zip(&values) {
 					let weighted: Vec<f64> = of(value).iter().map(|value| value * term / total).collect();
-					add(&mut mixed[head..][..HEAD], &weighted);
+					add(&mut mixed[head..][..size], &weighted);
 				}
 			}
 			add(x, &linear(&mixed, &name("attention.output.dense")));
@@ -208,6 +213,9 @@ fn plain(file: &File, tokens: &[u32]) -> Vec<f64> {
 			add(x, &linear(&hidden, &name("output.dense")));
 			*x = norm(x, &name("output.LayerNorm"));
 		}
+	}
+	if pooling == Pooling::First {
+		rows.truncate(1);
 	}
 	let mut mean = vec![0.0; TEST_WIDTH];
 	rows.iter().for_each(|row| add(&mut mean, row));
@@ -223,7 +231,7 @@ fn the_model_should_compute_what_a_plain_forward_pass_does() {
 	let pool = Pool::new(2).unwrap();
 	for length in [1, 5, 70] {
 		let actual = model.embed_tokens(Kernels::best(), &pool, &[&tokens(length)]).unwrap();
-		for (actual, expected) in actual[0].iter().zip(plain(&file, &tokens(length))) {
+		for (actual, expected) in actual[0].iter().zip(plain(&file, &tokens(length), 32, Pooling::Mean)) {
 			assert!((f64::from(*actual) - expected).abs() < 1e-6, "{actual}, expected {expected}");
 		}
 	}
@@ -351,9 +359,12 @@ fn files_that_differ_from_the_architecture_should_not_load() {
 	assert!(reason(&File::default()).contains("missing"));
 	let bytes = file.bytes();
 	for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
-		assert!(matches!(Bert::load(&bytes[..length], SMALL_TOKENIZER.as_bytes()), Err(EngineError::InvalidModel(_))));
+		assert!(matches!(
+			Bert::load(&bytes[..length], SMALL_TOKENIZER.as_bytes(), None),
+			Err(EngineError::InvalidModel(_))
+		));
 	}
-	assert!(matches!(Bert::load(&bytes, b"{}"), Err(EngineError::InvalidModel(_))));
+	assert!(matches!(Bert::load(&bytes, b"{}", None), Err(EngineError::InvalidModel(_))));
 }
 
 #[test]
@@ -370,7 +381,7 @@ fn fixed_point_should_round_to_even_and_stay_in_range() {
 
 fn minilm() -> Option<Bert> {
 	let (weights, tokenizer) = (installed("MiniLM", WEIGHTS)?, installed("MiniLM's tokenizer", TOKENIZER)?);
-	Some(Bert::load(&std::fs::read(weights).unwrap(), &std::fs::read(tokenizer).unwrap()).unwrap())
+	Some(Bert::load(&std::fs::read(weights).unwrap(), &std::fs::read(tokenizer).unwrap(), None).unwrap())
 }
 
 fn reference() -> impl Iterator<Item = (String, Vec<u32>, Vec<f64>)> {
@@ -426,7 +437,7 @@ fn traced(model: &Bert, kernels: Kernels, pool: &Pool, sequences: &[Vec<u32>], f
 			rows = others;
 		}
 	}
-	let means = states.means(model.width());
+	let means = states.pooled();
 	for (at, (lines, mean)) in lines.iter_mut().zip(means).enumerate() {
 		writeln!(lines, "{} embedding {}", first + at, hash(&unit(kernels, mean).unwrap())).unwrap();
 	}

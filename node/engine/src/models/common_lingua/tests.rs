@@ -95,6 +95,64 @@ fn the_trace_should_be_of_the_row_that_the_classifier_is_multiplied_with() {
 }
 
 #[test]
+fn a_text_in_none_of_the_languages_should_be_undetermined() {
+	let model = model();
+	let label = |text: &str| {
+		let request = Request::new([0; 32], text, Limits { max_input_bytes: 512, max_output_units: 0 });
+		match model.run(&request, Kernels::best(), 1).unwrap().outcome {
+			Ok(Response::Classification { label, scores }) => {
+				assert_eq!(scores.len(), 5);
+				assert!(scores.iter().all(|score| LANGUAGES.contains(&score.label.as_str())));
+				assert!(label == UNDETERMINED || label == scores[0].label);
+				label
+			}
+			other => panic!("{other:?}"),
+		}
+	};
+	// Irish, Afrikaans, Basque, Kyrgyz, Welsh and Esperanto, which are labels of the model but no answers.
+	for text in [
+		"Tá an aimsir go maith inniu agus táimid ag dul go dtí an pháirc",
+		"Die weer is vandag baie mooi en ons gaan na die park toe",
+		"Gaur eguraldi ona dago eta parkera goaz",
+		"Бүгүн аба ырайы жакшы, биз паркка баратабыз",
+		"Mae'r tywydd yn braf heddiw ac rydym yn mynd i'r parc",
+		"Hodiaŭ la vetero estas bela kaj ni iros al la parko",
+		"🙂🙂🙂",
+	] {
+		assert_eq!(label(text), UNDETERMINED, "{text}");
+	}
+	for (text, expected) in [
+		("Das Wetter ist heute schön, und wir gehen in den Park", "deu"),
+		("El tiempo es bueno hoy y vamos al parque", "spa"),
+		("今天天气很好，我们去公园", "zho"),
+		("Good morning everyone", "eng"),
+	] {
+		assert_eq!(label(text), expected, "{text}");
+	}
+}
+
+#[test]
+fn where_the_languages_have_just_their_share_of_the_softmax_one_of_them_should_be_the_answer() {
+	let model = model();
+	// 64 logits that are 0, and 270 others of which one is so much greater that its term has 31 of 32 parts, or more.
+	for (greatest, expected) in [(7.592, LANGUAGES[0]), (7.594, UNDETERMINED)] {
+		let mut logits = vec![-80.0; model.classifier_bias.len()];
+		model.languages.iter().for_each(|label| logits[*label] = 0.0);
+		let other = (0..LABELS).find(|label| !model.languages.contains(label)).unwrap();
+		logits[other] = greatest;
+		for kernels in Tier::ALL.into_iter().filter_map(Kernels::new) {
+			let Response::Classification { label, .. } = model.answer(logits.clone(), kernels).unwrap() else {
+				panic!("no label")
+			};
+			assert_eq!(label, expected, "{greatest} on {:?}", kernels.tier());
+		}
+	}
+	let mut infinite = vec![0.0; model.classifier_bias.len()];
+	infinite[model.languages[0]] = f32::INFINITY;
+	assert!(matches!(model.answer(infinite, Kernels::best()), Err(Stop::Refused(Refusal::NotFinite))));
+}
+
+#[test]
 fn a_plan_should_name_a_row_for_every_position() {
 	for length in 1..=CONTEXT {
 		let plan = Plan::distinct(length);

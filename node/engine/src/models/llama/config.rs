@@ -5,8 +5,9 @@ mod rope;
 mod scales;
 mod window;
 
-use super::linear::invalid;
 use crate::gguf::{GgufError, GgufFile, Strings};
+use crate::models::gguf_keys::check_kind;
+use crate::models::linear::invalid;
 use crate::EngineError;
 pub(super) use rope::Rope;
 use rope::{LONG_FACTORS, SHORT_FACTORS};
@@ -137,7 +138,7 @@ impl Config {
 	/// Reads the metadata and makes sure that the forward pass can compute such a shape.
 	pub fn read(file: &GgufFile<'_>) -> Result<Self, EngineError> {
 		let error = |error: GgufError| invalid(error.to_string());
-		meaning::check_kind(file)?;
+		check_kind(file)?;
 		let family = Family::of(file)?;
 		let key = |name: &str| format!("{}.{name}", family.name());
 		let size = |name: &str, limit: u32| -> Result<usize, EngineError> {

@@ -1,13 +1,12 @@
 //! The weights of a file.
 
 use super::config::{Config, Family};
-use super::linear::{floats, invalid, unreadable, Linear, Matrix};
-use super::memory::weight_bytes;
 use super::Layer;
 use crate::gguf::{GgufFile, TensorView};
 use crate::kernels::packing::Packing;
 use crate::kernels::pool::Pool;
 use crate::kernels::WeightMemory;
+use crate::models::linear::{floats, invalid, unreadable, weight_bytes, Linear, Matrix};
 use crate::store::Progress;
 use crate::EngineError;
 use std::cell::{Cell, RefCell};

@@ -1,13 +1,12 @@
 //! How much memory a model takes.
 
-use super::linear::stored_bytes;
 use super::{Config, CACHE_STEP, MAX_ROWS};
 use crate::gguf::GgufFile;
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::packing::PART_BYTES;
-use crate::kernels::WeightMemory;
 use crate::models::answering::KEPT_BYTES;
 use crate::models::batch::AHEAD_ROWS;
+use crate::models::linear::weight_bytes;
 use crate::EngineError;
 
 /// What a token of the vocabulary takes in a tokenizer, with its merges, and in the tree that formats of answers need, in
@@ -27,16 +26,6 @@ const LOADING_THREADS: u64 = 32;
 const CHECKED_BYTES: u64 = 32 << 10;
 /// Memory for weights is taken in huge pages, of which the last may be empty but for a byte.
 const HUGE_PAGE: u64 = 2 << 20;
-
-/// How many values of a matrix lie apart: its lines, halves and factors.
-const PARTS: u64 = 3;
-
-/// How many bytes of memory a file's weights take.
-pub(super) fn weight_bytes(file: &GgufFile<'_>) -> u64 {
-	let room = |bytes: u64| bytes.saturating_add(PARTS * WeightMemory::room(0));
-	let bytes = file.tensors().map(|tensor| room(stored_bytes(tensor.dtype, &tensor.shape)));
-	bytes.fold(0, u64::saturating_add)
-}
 
 /// How many bytes a file's model takes at most while it is loaded and serves so many requests at once, each of so many
 /// positions: its weights, what is in hand while they are packed, keys and values, those of a template's head, the rows of
@@ -80,6 +69,7 @@ mod tests {
 	use super::super::tests::made_up;
 	use super::*;
 	use crate::gguf::GgufDtype;
+	use crate::models::linear::stored_bytes;
 
 	fn needed(bytes: &[u8], positions: usize) -> u64 {
 		memory_needed(&GgufFile::parse(bytes).unwrap(), positions, 1).unwrap()

@@ -183,7 +183,8 @@ fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_seque
 	for dtype in formats {
 		check(&load(&made_up("llama", dtype)).unwrap(), &tokens[..40], true);
 	}
-	for dtype in [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs] {
+	for dtype in [GgufDtype::Q2K, GgufDtype::Q3K, GgufDtype::Q5K, GgufDtype::Iq4Nl, GgufDtype::Iq4Xs, GgufDtype::Mxfp4]
+	{
 		check(&load(&wide("llama", dtype).file()).unwrap(), &tokens[..20], true);
 	}
 	for family in Family::ALL.into_iter().skip(1) {

@@ -6,7 +6,7 @@ use super::*;
 const GOLDENS: &str = include_str!("../../../../tests/data/made_up_models.txt");
 
 const FAMILIES: [&str; 9] = ["llama", "qwen2", "phi3", "qwen3", "smollm3", "granite", "olmo2", "gemma2", "gemma3"];
-const FORMATS: [GgufDtype; 15] = [
+const FORMATS: [GgufDtype; 16] = [
 	GgufDtype::F32,
 	GgufDtype::F16,
 	GgufDtype::Bf16,
@@ -22,6 +22,7 @@ const FORMATS: [GgufDtype; 15] = [
 	GgufDtype::Q5K,
 	GgufDtype::Iq4Nl,
 	GgufDtype::Iq4Xs,
+	GgufDtype::Mxfp4,
 ];
 
 /// More than two steps of the cache.

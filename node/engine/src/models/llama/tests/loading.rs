@@ -3,7 +3,7 @@
 use super::{load, made_up, shape, wide, Kernels, Llama, Pool, Shape, Workspace};
 use crate::gguf::{GgufDtype, GgufError, GgufFile};
 use crate::kernels::packing::Packing;
-use crate::models::llama::linear::{stored_bytes, Matrix};
+use crate::models::linear::{stored_bytes, Matrix};
 use crate::store::VerifiedFile;
 use crate::tests::{tiny_model, Item};
 use crate::{Architecture, CheckedFile, EngineError, LanguageModel, LocalEngine};

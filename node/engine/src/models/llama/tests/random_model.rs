@@ -35,12 +35,21 @@ pub(super) struct Shape {
 }
 
 impl Noise {
-	fn floats(&mut self, count: usize, middle: f32) -> Vec<u8> {
+	pub(in crate::models) fn floats(&mut self, count: usize, middle: f32) -> Vec<u8> {
 		(0..count).flat_map(|_| (middle + self.unit() * 0.2).to_le_bytes()).collect()
 	}
 
 	/// Blocks of random bytes whose half-precision floats make weights of about 0.05.
 	fn blocks(&mut self, dtype: GgufDtype, count: usize) -> Option<Vec<u8>> {
+		if dtype == GgufDtype::Mxfp4 {
+			// Scales of 2⁻⁷ to 2⁻⁵.
+			let mut block = || {
+				let mut block: Vec<u8> = (0..dtype.block_bytes()).map(|_| self.bits() as u8).collect();
+				block[0] = 121 + block[0] % 3;
+				block
+			};
+			return Some((0..count / dtype.block_weights()).flat_map(|_| block()).collect());
+		}
 		let (scale, minimum, at) = match dtype {
 			GgufDtype::Q2K => (0x1c00, Some(0x1c00), 80),
 			GgufDtype::Q3K => (0x1400, None, 108),
@@ -61,7 +70,7 @@ impl Noise {
 		Some(bytes)
 	}
 
-	fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
+	pub(in crate::models) fn tensor(&mut self, dtype: GgufDtype, count: usize) -> Vec<u8> {
 		if let Some(blocks) = self.blocks(dtype, count) {
 			return blocks;
 		}

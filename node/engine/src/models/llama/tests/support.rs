@@ -9,20 +9,18 @@ const README: &str = include_str!("../../../../README.md");
 /// A row per format, a column per architecture: whether a made-up file loads, and computes.
 fn table() -> String {
 	let families = Family::ALL.map(Family::name);
-	let mut table = format!("| | {} |\n|---|{}\n", families.join(" | "), "---|".repeat(families.len()));
+	let mut table = format!("| | {} | bert |\n|---|{}---|\n", families.join(" | "), "---|".repeat(families.len()));
 	let pool = Pool::new(1).unwrap();
 	for dtype in GgufDtype::ALL {
+		let answer = |computed: bool| if computed { "yes" } else { "no" };
 		let cells = families.map(|family| {
 			let computed = load(&wide(family, dtype).file()).is_ok_and(|model| {
 				model.forward(&mut Workspace::new(Kernels::best(), &pool), &[1, 2, 3], &mut model.cache()).is_ok()
 			});
-			if computed {
-				"yes"
-			} else {
-				"no"
-			}
+			answer(computed)
 		});
-		table.push_str(&format!("| {dtype} | {} |\n", cells.join(" | ")));
+		let embeds = answer(crate::models::bert::tests::gguf::computes(dtype));
+		table.push_str(&format!("| {dtype} | {} | {embeds} |\n", cells.join(" | ")));
 	}
 	table
 }

@@ -1,12 +1,12 @@
 //! Weight matrices of any format, and products with them.
 
-use crate::gguf::{GgufDtype, TensorData, TensorView};
+use crate::gguf::{GgufDtype, GgufFile, TensorData, TensorView};
 use crate::kernels::lanes::WIDTH;
 use crate::kernels::packing::{FileColumns, MatrixError, Packing};
 use crate::kernels::pool::{Block, Pool};
 use crate::kernels::quant::columns::half_to_f32;
 use crate::kernels::quant::{Format, QuantMatrix, Quantised};
-use crate::kernels::{all_finite, Bf16Lanes, Cell, HalfLanes, Kernels, Panels, StoredMatrix};
+use crate::kernels::{all_finite, Bf16Lanes, Cell, HalfLanes, Kernels, Panels, StoredMatrix, WeightMemory};
 use crate::store::StoreError;
 use crate::EngineError;
 use std::ops::Range;
@@ -68,6 +68,7 @@ fn quantised(dtype: GgufDtype) -> Option<Format> {
 		GgufDtype::Q6K => Some(Format::Q6_K),
 		GgufDtype::Iq4Nl => Some(Format::IQ4_NL),
 		GgufDtype::Iq4Xs => Some(Format::IQ4_XS),
+		GgufDtype::Mxfp4 => Some(Format::MXFP4),
 		GgufDtype::F32 | GgufDtype::F16 | GgufDtype::Bf16 => None,
 	}
 }
@@ -83,6 +84,16 @@ pub(super) fn stored_bytes(dtype: GgufDtype, shape: &[usize]) -> u64 {
 		}
 		_ => weights(shape.first().copied().unwrap_or(0)).saturating_mul(size_of::<f32>() as u64),
 	}
+}
+
+/// How many values of a matrix lie apart: its lines, halves and factors.
+const PARTS: u64 = 3;
+
+/// How many bytes of memory a file's weights take.
+pub(super) fn weight_bytes(file: &GgufFile<'_>) -> u64 {
+	let room = |bytes: u64| bytes.saturating_add(PARTS * WeightMemory::room(0));
+	let bytes = file.tensors().map(|tensor| room(stored_bytes(tensor.dtype, &tensor.shape)));
+	bytes.fold(0, u64::saturating_add)
 }
 
 /// A tensor's bytes cannot be read, or are not any more what they were.
@@ -165,8 +176,8 @@ impl Matrix {
 		}
 	}
 
-	/// The columns of `out` that are the matrix's.
-	fn multiply(&self, kernels: Kernels, input: &Quantised, out: &mut Block<'_>, first_column: usize) {
+	/// The columns of `out` that are the matrix's, which begins at one of them; as many rows as the input has.
+	pub fn multiply(&self, kernels: Kernels, input: &Quantised, out: &mut Block<'_>, first_column: usize) {
 		match self {
 			Self::Quantised(matrix) => kernels.quant_gemm(input, matrix, out, first_column),
 			Self::Floats(matrix) => multiply_floats(kernels, matrix.panels(), input, out, first_column),
