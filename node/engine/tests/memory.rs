@@ -55,7 +55,7 @@ fn read(kind: &str, bytes: &[u8]) {
 
 /// The seeds of the fuzzer of a kind of files.
 fn seeds(kind: &str) -> Vec<Vec<u8>> {
-	let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(kind);
+	let folder = Path::new("fuzz/seeds").join(kind);
 	let entries = fs::read_dir(&folder).expect("the folder is there");
 	entries.map(|entry| fs::read(entry.expect("an entry").path()).expect("a file")).collect()
 }

@@ -24,7 +24,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/second_implementation");
+const FOLDER: &str = "tests/second_implementation";
 
 /// A command that runs numpy: the first `python3` of the path, or the system's, which may be another.
 fn python() -> Option<&'static str> {

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use std::fs;
 use std::thread;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/chat");
+const FOLDER: &str = "tests/data/chat";
 /// The templates of the models that this crate is made for, and further ones.
 pub(crate) const MODELS: [&str; 12] = [
 	"smollm2",

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const GOLDENS: &str = include_str!("../../../../tests/data/made_up_embeddings.txt");
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/llama.cpp");
+const FOLDER: &str = "tests/data/llama.cpp";
 
 /// How many tokens a made-up model reads.
 const CONTEXT: usize = 320;
@@ -208,7 +208,7 @@ fn made_up_embeddings_of_every_format_should_have_the_committed_bits() {
 fn write_made_up_embeddings() {
 	let pool = Pool::new(2).unwrap();
 	let lines = golden_models().map(|model| line(model, Kernels::best(), &pool, true) + "\n");
-	let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/made_up_embeddings.txt");
+	let path = "tests/data/made_up_embeddings.txt";
 	fs::write(path, lines.collect::<String>()).unwrap();
 }
 

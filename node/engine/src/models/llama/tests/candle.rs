@@ -7,7 +7,7 @@ use crate::LanguageModel;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/candle");
+const FOLDER: &str = "tests/data/candle";
 /// The program in `bench/candle` has the same ones.
 const TOKENS: [u32; 15] = [1, 11, 35, 73, 29, 95, 79, 77, 89, 19, 59, 17, 85, 71, 71];
 /// How many of the tokens are read at once; the others follow one by one.

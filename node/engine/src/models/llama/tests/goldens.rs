@@ -115,6 +115,6 @@ fn made_up_models_of_every_family_and_format_should_have_the_committed_bits() {
 fn write_made_up_goldens() {
 	let pool = Pool::new(2).unwrap();
 	let lines = models().map(|(family, dtype)| line(family, dtype, Kernels::best(), &pool) + "\n");
-	let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/made_up_models.txt");
+	let path = "tests/data/made_up_models.txt";
 	std::fs::write(path, lines.collect::<String>()).unwrap();
 }

@@ -7,7 +7,7 @@ use crate::models::llama::config::Family;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/llama.cpp");
+const FOLDER: &str = "tests/data/llama.cpp";
 /// The script has the same ones.
 const TOKENS: [u32; 20] = [1, 11, 35, 63, 29, 5, 49, 67, 49, 19, 59, 17, 45, 61, 61, 3, 0, 8, 66, 2];
 const PROMPTS: [usize; 3] = [7, 12, 20];
