@@ -122,11 +122,11 @@ fn code(path: &Path) -> Vec<String> {
 fn the_sources_should_contain_no_forbidden_call() {
 	let root = Path::new("src");
 	let mut paths = Vec::new();
-	sources(&root, &mut paths);
+	sources(root, &mut paths);
 	assert!(paths.len() > 10, "the sources are where they are looked for");
 	let mut faults = Vec::new();
 	for path in &paths {
-		let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+		let name = path.strip_prefix(root).unwrap().to_str().unwrap();
 		for (number, line) in code(path).iter().enumerate() {
 			let nowhere = NOWHERE.iter().filter(|call| line.contains(**call));
 			let elsewhere = ONLY_IN.iter().filter(|(call, files)| line.contains(call) && !files.contains(&name));
