@@ -46,6 +46,8 @@ impl JsonTokenizer {
 		check_added(&value["added_tokens"])?;
 		// Not the file: what the crate reads is what was checked, even if keys occur twice.
 		let mut inner = Tokenizer::from_bytes(value.to_string()).map_err(|error| invalid(error.to_string()))?;
+		// A text that names a control token names it, and is not cut short by it.
+		inner.set_encode_special_tokens(true);
 		inner.with_padding(None);
 		inner.with_truncation(None).map_err(|error| invalid(error.to_string()))?;
 		parts(&value["post_processor"])?.into_iter().try_for_each(|part| check_surrounding(part, &inner))?;

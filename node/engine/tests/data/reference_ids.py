@@ -115,6 +115,8 @@ def minilm(path):
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    # Names of control tokens in a text are plain text.
+    tokenizer.encode_special_tokens = True
     return tokenizer
 
 
