@@ -213,14 +213,14 @@ fn lines_of(own: &OwnValidator, unclaimed: &[Unclaimed], status: &NodeStatus, li
 	line("elected", format!("{place}; {stands}"));
 	line("keys", words_of_keys(own));
 	line("stake", format!("{}, of at least {}", sib(amount(&own.stake)), sib(amount(&own.min_stake))));
-	let seats = match service.open_seats {
-		0 => "no open seat".into(),
-		1 => "an open seat".into(),
-		seats => format!("{seats} open seats"),
-	};
+	let (bond, reserved) = (sib(amount(&service.bond)), sib(amount(&service.reserved)));
 	line(
 		"service",
-		format!("{} bonded, of which {} cover {seats}", sib(amount(&service.bond)), sib(amount(&service.reserved))),
+		match service.open_seats {
+			0 => format!("{bond} bonded; no open seat"),
+			1 => format!("{bond} bonded, of which {reserved} cover an open seat"),
+			seats => format!("{bond} bonded, of which {reserved} cover {seats} open seats"),
+		},
 	);
 	let record = &service.record;
 	line(
@@ -349,6 +349,17 @@ all is well it does a validator's work
 		assert!(problems(|status| status["models"][0]["state"] = json!("measuring")).contains("no model yet"));
 		assert!(problems(|status| status["models"][1]["state"] = json!("damaged")).contains("minilm are damaged"));
 		assert!(problems(|status| status["engine"]["state"] = json!("pausing")).contains("again and again"));
+	}
+
+	#[test]
+	fn open_seats_are_counted_as_people_do() {
+		let service = |seats: u32| {
+			let text = report(|status| status["validators"][0]["service"]["openSeats"] = json!(seats)).text(&[]);
+			let line = text.lines().find(|line| line.starts_with("service")).unwrap_or_default().to_string();
+			line
+		};
+		assert_eq!(service(0), "service     100 SIB bonded; no open seat");
+		assert_eq!(service(1), "service     100 SIB bonded, of which 0.2 SIB cover an open seat");
 	}
 
 	#[test]
