@@ -14,7 +14,7 @@ use sibyl_runtime::{
 	BlockNumber, Hash,
 };
 use sp_consensus::BlockOrigin;
-use sp_runtime::Justifications;
+use sp_runtime::{traits::Header as _, Justifications};
 use std::{
 	collections::VecDeque,
 	sync::Arc,
@@ -24,8 +24,11 @@ use std::{
 
 const LOG_TARGET: &str = "node";
 
-/// Blocks that have to agree. One author's clock may be wrong as well.
-const BLOCKS: usize = 8;
+/// Blocks that have to be late, one after another. One author's clock may be wrong as well.
+const LATE_BLOCKS: usize = 8;
+
+/// Blocks that have to come from the future, one after another: few do, since they are refused and who sends them is banned.
+const EARLY_BLOCKS: usize = 3;
 
 /// How much earlier than its slot a block comes only if the clock is behind, in milliseconds.
 const EARLY: i64 = 1_000;
@@ -38,7 +41,7 @@ const AGAIN: Duration = Duration::from_secs(300);
 
 /// How late the last blocks of others were, in milliseconds.
 #[derive(Default)]
-struct Lateness(VecDeque<i64>);
+struct Lateness(VecDeque<(Hash, i64)>);
 
 /// What the blocks say of this clock: by so many milliseconds.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,18 +51,24 @@ enum Off {
 }
 
 impl Lateness {
-	fn note(&mut self, late: i64) -> Option<Off> {
-		if self.0.len() >= BLOCKS {
-			self.0.pop_front();
-		}
-		self.0.push_back(late);
-		if self.0.len() < BLOCKS {
+	fn note(&mut self, block: Hash, late: i64) -> Option<Off> {
+		// What is refused is sent again.
+		if self.0.iter().any(|(known, _)| *known == block) {
 			return None;
 		}
-		let (least, most) = (*self.0.iter().min()?, *self.0.iter().max()?);
+		if self.0.len() >= LATE_BLOCKS {
+			self.0.pop_front();
+		}
+		self.0.push_back((block, late));
+		let last = |count: usize| self.0.iter().rev().take(count).map(|(_, late)| *late);
 		match () {
-			() if most < -EARLY => Some(Off::Behind(-most)),
-			() if least > LATE => Some(Off::Ahead(least)),
+			// Of blocks that are fetched together, the newest says most.
+			() if self.0.len() >= EARLY_BLOCKS && last(EARLY_BLOCKS).all(|late| late < -EARLY) => {
+				last(EARLY_BLOCKS).min().map(|earliest| Off::Behind(-earliest))
+			}
+			() if self.0.len() >= LATE_BLOCKS && last(LATE_BLOCKS).all(|late| late > LATE) => {
+				last(LATE_BLOCKS).min().map(Off::Ahead)
+			}
 			() => None,
 		}
 	}
@@ -98,7 +107,7 @@ impl Watch {
 		if late > 0 && origin != BlockOrigin::NetworkBroadcast {
 			return;
 		}
-		let Some(off) = self.lateness.note(late) else { return };
+		let Some(off) = self.lateness.note(header.hash(), late) else { return };
 		if self.told.is_none_or(|told| told.elapsed() > AGAIN) {
 			self.told = Some(Instant::now());
 			log::warn!(target: LOG_TARGET, "{}", off.text());
@@ -170,12 +179,14 @@ mod tests {
 
 	fn off(late: &[i64]) -> Option<Off> {
 		let mut lateness = Lateness::default();
-		late.iter().map(|late| lateness.note(*late)).last().flatten()
+		let blocks = (0..).map(Hash::from_low_u64_be);
+		blocks.zip(late).map(|(block, late)| lateness.note(block, *late)).last().flatten()
 	}
 
 	#[test]
 	fn a_clock_is_behind_where_all_blocks_come_from_the_future() {
-		assert_eq!(off(&[-9_800; BLOCKS]), Some(Off::Behind(9_800)));
+		assert_eq!(off(&[-3_800, -6_800, -9_800]), Some(Off::Behind(9_800)), "they are fetched together");
+		assert_eq!(off(&[400, 400, -9_800, -9_700, -9_800]), Some(Off::Behind(9_800)), "old ones count no more");
 		let said = Off::Behind(9_800).text();
 		assert!(said.contains("9.8 s behind") && said.contains("NTP"), "{said}");
 	}
@@ -188,12 +199,19 @@ mod tests {
 
 	#[test]
 	fn few_blocks_or_some_that_come_in_time_say_nothing() {
-		assert_eq!(off(&[-9_800; BLOCKS - 1]), None);
-		let mut mixed = [-9_800; BLOCKS];
+		assert_eq!(off(&[-9_800; EARLY_BLOCKS - 1]), None);
+		assert_eq!(off(&[10_300; LATE_BLOCKS - 1]), None);
+		assert_eq!(off(&[-9_800, -9_800, 400]), None, "one author's clock is ahead, not all are");
+		let mut mixed = [10_300; LATE_BLOCKS];
 		mixed[3] = 400;
-		assert_eq!(off(&mixed), None, "one author's clock is ahead, not all are");
-		assert_eq!(off(&[1_500; BLOCKS]), None);
-		let many = [&[400; 3][..], &[-9_800; BLOCKS]].concat();
-		assert_eq!(off(&many), Some(Off::Behind(9_800)), "old ones are forgotten");
+		assert_eq!(off(&mixed), None);
+		assert_eq!(off(&[1_500; LATE_BLOCKS]), None);
+	}
+
+	#[test]
+	fn a_block_that_is_sent_again_counts_once() {
+		let mut lateness = Lateness::default();
+		let same = (0..EARLY_BLOCKS).filter_map(|_| lateness.note(Hash::zero(), -9_800)).count();
+		assert_eq!(same, 0);
 	}
 }
