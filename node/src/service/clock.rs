@@ -14,7 +14,7 @@ use sibyl_runtime::{
 	BlockNumber, Hash,
 };
 use sp_consensus::BlockOrigin;
-use sp_runtime::{traits::Header as _, Justifications};
+use sp_runtime::Justifications;
 use std::{
 	collections::VecDeque,
 	sync::Arc,
