@@ -35,7 +35,8 @@ pub fn in_own_words(command: Command) -> Command {
 		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
 		None => arg,
 	});
-	command.mut_subcommands(in_own_words)
+	// Ours says itself what its options are.
+	command.mut_subcommands(|below| if below.get_name() == "verify" { below } else { in_own_words(below) })
 }
 
 #[cfg(test)]

@@ -423,7 +423,8 @@ fn common_lingua_should_have_the_same_bits() {
 	fs::write(&path, common_lingua::WEIGHTS).unwrap();
 	let long = "Vogel fliegen über die Häuser, und niemand schaut ihnen nach. ".repeat(8);
 	// The third is in Irish, which is no answer.
-	let texts = ["Où est la bibliothèque ?", &long[..512], "Tá an aimsir go maith inniu"];
+	let texts =
+		["Où est la bibliothèque ?", &long[..512], "Tá an aimsir go maith inniu agus táimid ag dul go dtí an pháirc"];
 	let input = json!({ "labels": common_lingua::LANGS[..], "answers": COMMON_LINGUA_LANGUAGES[..], "texts": texts });
 	let actual = run(python, "common_lingua.py", &[&path], &input);
 	assert_eq!(actual.len(), texts.len());

@@ -70,6 +70,17 @@ pub enum Error {
 	/// The state has no such entry.
 	#[error("the receipt shows nothing: the final block's state does not have {0}")]
 	Absent(&'static str),
+	/// The job goes on.
+	#[error("the receipt shows nothing: job {0} has not ended in its final block")]
+	NotEnded(JobId),
+	/// A second committee found another output.
+	#[error("the network takes the answer of job {job} back: a second committee found another output ({other:?})")]
+	Overturned {
+		/// The job.
+		job: JobId,
+		/// The hash of that output.
+		other: Hash,
+	},
 	/// There is no answer.
 	#[error("job {0} ended without an answer")]
 	NoAnswer(JobId),

@@ -53,6 +53,9 @@ impl Evidence {
 		let proof = StorageProof::new(nodes);
 		let [job, input, output] = keys_of_job(id);
 		let job: Job = entry(root, &proof, job, "the job")?;
+		if job.outcome.is_none() {
+			return Err(Error::NotEnded(id));
+		}
 		let agreement = job.agreed.ok_or(Error::NoAnswer(id))?;
 		let input = entry(root, &proof, input, "the job's input")?;
 		let bytes: OutputBytes = entry(root, &proof, output, "the job's output")?;
@@ -81,10 +84,10 @@ mod tests {
 	use super::*;
 	use crate::inference::mock::{account, fake_revision};
 	use codec::Encode;
-	use pallet_inference::{Phase, Value};
+	use pallet_inference::{Outcome, Phase, Value};
 	use sibyl_primitives::{
-		api::{AuditView, Support},
-		job::{JobOptions, Refusal},
+		api::{AuditView, SettlementView, Support},
+		job::{JobOptions, Refusal, Verdict},
 		output::Output,
 		price::{ModelPrice, Quote},
 	};
@@ -120,7 +123,11 @@ mod tests {
 			phase: Phase::Ended,
 			agreed: agreed.map(agreement),
 			audit: AuditView::None,
-			outcome: None,
+			outcome: Some(Outcome {
+				verdict: Verdict::Agreed,
+				at: 9,
+				settlement: SettlementView { paid: 3, refunded: 0, protocol_share: 1 },
+			}),
 		}
 	}
 
@@ -175,6 +182,9 @@ mod tests {
 		assert!(matches!(Evidence::read(root, nodes, ID), Err(Error::Malformed { part: "state", .. })));
 		let (root, nodes) = state(Some(job(None)));
 		assert!(matches!(Evidence::read(root, nodes, ID), Err(Error::NoAnswer(ID))));
+		let open = Job { outcome: None, ..job(Some(&output())) };
+		let (root, nodes) = state(Some(open));
+		assert!(matches!(Evidence::read(root, nodes, ID), Err(Error::NotEnded(ID))));
 		let (root, nodes) = state(None);
 		assert!(matches!(Evidence::read(root, nodes, ID), Err(Error::Absent("the job"))));
 	}

@@ -58,7 +58,9 @@ impl FinalityProof {
 					reason: "the signatures are of another block".into(),
 				});
 			}
-			let signers = justification.justification.commit.precommits.len();
+			let precommits = &justification.justification.commit.precommits;
+			// Strangers' signatures, and a second one of the same validator, count for nothing.
+			let signers = validators.iter().filter(|(id, _)| precommits.iter().any(|signed| signed.id == *id)).count();
 			let change = find_scheduled_change::<Block>(&header);
 			last = Some(FinalBlock { header, changes, signers, validators: validators.len() });
 			if let Some(change) = change {
@@ -162,6 +164,9 @@ mod tests {
 		let twice = validators(&["A", "A", "A", "B"]);
 		let signed = [Signed { block: block(5, None), set: 0, by: &twice, under: None }];
 		assert!(matches!(check(&signed, true, &first), Err(Error::NotFinal { .. })));
+		let padded = validators(&["A", "A", "A", "B", "C", "X", "Y"]);
+		let signed = [Signed { block: block(5, None), set: 0, by: &padded, under: None }];
+		assert_eq!(check(&signed, true, &first).expect("three of four sign").signers, 3);
 	}
 
 	#[test]

@@ -7,11 +7,16 @@ use super::{
 	Error,
 };
 use crate::{chain_spec, inference::engine_params::EngineParams, models::Location, service};
-use sibyl_primitives::{output::Output, output::VersionedOutput, Hash};
+use sibyl_primitives::{
+	api::AuditView,
+	output::{Output, VersionedOutput},
+	Hash,
+};
 use sibyl_rpc_types::{address, Answer, Input, Receipt, RECEIPT_VERSION};
 use sibyl_runtime::{Grandpa, VERSION};
 use sibyl_user::show;
 use sp_consensus_grandpa::AuthorityList;
+use sp_core::{crypto::ByteArray, ed25519, Pair};
 use sp_runtime::BuildStorage;
 use sp_state_machine::BasicExternalities;
 use std::{
@@ -23,6 +28,8 @@ use std::{
 const KNOWN_CHAINS: [&str; 3] = ["testnet", "local", "dev"];
 /// A receipt has 8 MiB of signatures at most, in hexadecimal digits, and a state's nodes.
 const MAX_RECEIPT: u64 = 32 << 20;
+/// Whose secrets everybody knows.
+const TEST_KEYS: [&str; 6] = ["//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"];
 const STANDARD_INPUT: &str = "-";
 
 /// `verify`
@@ -54,6 +61,12 @@ impl VerifyCommand {
 		let receipt = self.read()?;
 		let (chain, validators) = self.chain(receipt.genesis)?;
 		writeln!(out, "chain     {chain}, genesis {:?}", receipt.genesis)?;
+		if has_test_keys(&validators) {
+			writeln!(
+				out,
+				"WARNING   its first validators have public test keys: anybody can make such a receipt of it"
+			)?;
+		}
 		let block = FinalityProof::decode(&receipt.finality)?.verify(validators)?;
 		let FinalBlock { header, changes, signers, validators } = &block;
 		writeln!(
@@ -101,6 +114,15 @@ impl VerifyCommand {
 	}
 }
 
+/// Whether one of these signs with a key that the SDK's documentation has for tests.
+fn has_test_keys(validators: &AuthorityList) -> bool {
+	let is_known = |name: &str| {
+		let pair = ed25519::Pair::from_string(name, None);
+		pair.is_ok_and(|pair| validators.iter().any(|(id, _)| id.as_slice() == pair.public().as_slice()))
+	};
+	TEST_KEYS.iter().any(|name| is_known(name))
+}
+
 fn read(path: &Path) -> std::io::Result<String> {
 	let mut text = String::new();
 	match path.as_os_str() == STANDARD_INPUT {
@@ -132,6 +154,16 @@ fn tell(evidence: &Evidence, id: u64, out: &mut impl Write) -> Result<(), Error>
 		Output::Answer(answer) => show::answer(&Answer::from(answer.clone()), &job.options.format),
 		Output::Refusal(refusal) => format!("none: the model refuses the input ({refusal:?})"),
 	};
+	let audit = match job.audit {
+		AuditView::None => "",
+		AuditView::Open => "open: a second committee is at it, and may find another output",
+		AuditView::Confirmed => "confirmed by a second committee",
+		AuditView::Undecided => "undecided: a second committee found no quorum",
+		AuditView::Overturned { output_hash } => return Err(Error::Overturned { job: id, other: output_hash }),
+	};
+	if !audit.is_empty() {
+		writeln!(out, "audit     {audit}")?;
+	}
 	writeln!(out, "answer    {}", said.replace('\n', "\n          "))?;
 	Ok(())
 }

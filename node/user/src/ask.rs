@@ -3,7 +3,7 @@
 use crate::{
 	amount::{parse_sib, sib},
 	following::{follow, Step},
-	question::{self, on_chain_format, Price, Question},
+	question::{self, on_chain_format, parse_seats, Price, Question},
 	reading::receipt,
 	requester::RequesterOptions,
 	show,
@@ -42,7 +42,7 @@ pub struct AskCommand {
 	model: String,
 
 	/// How many validators answer, an odd number up to 15; all that serve the model where it is not given.
-	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=15))]
+	#[arg(long, value_name = "N", value_parser = parse_seats)]
 	seats: Option<u16>,
 
 	/// The longest answer that is paid for, in tokens, of a model that generates text.

@@ -1,12 +1,12 @@
 //! A question as the chain takes it, what it costs, and what came of it.
 
-use crate::{connection::Connection, Error};
+use crate::{connection::Connection, show::printable, Error};
 use jsonrpsee::rpc_params;
 use sibyl_engine::{Format as EngineFormat, Input as EngineInput, Role as EngineRole};
 use sibyl_primitives::{
 	format::Format,
 	input::{Input, Message, Role},
-	job::{JobId, JobOptions},
+	job::{JobId, JobOptions, MAX_FIXED_SEATS},
 	model::Task,
 	Balance, Text,
 };
@@ -46,9 +46,10 @@ impl Question {
 		let JobOptions { seats, max_output_units, format, .. } = &self.options;
 		let params = rpc_params![self.model.id, seats, self.input.units(), max_output_units, format];
 		let Quote { seats, total, .. } = node.call("inference_quote", params).await?;
-		let total = total
-			.parse()
-			.map_err(|_| Error::Unreadable { method: "inference_quote", reason: format!("{total} is no price") })?;
+		let total = total.parse().map_err(|_| Error::Unreadable {
+			method: "inference_quote",
+			reason: format!("{} is no price", printable(&total)),
+		})?;
 		Ok(Price { seats, total })
 	}
 
@@ -59,6 +60,12 @@ impl Question {
 	}
 }
 
+/// A number of seats, as a command line has it.
+pub fn parse_seats(text: &str) -> Result<u16, String> {
+	let seats = text.parse().ok().filter(|seats| (1..=MAX_FIXED_SEATS).contains(seats) && seats % 2 == 1);
+	seats.ok_or_else(|| format!("expected an odd number from 1 to {MAX_FIXED_SEATS}"))
+}
+
 /// The models that the network has.
 pub async fn models(node: &Connection) -> Result<Vec<Model>, Error> {
 	node.call("inference_listModels", rpc_params![]).await
@@ -67,7 +74,7 @@ pub async fn models(node: &Connection) -> Result<Vec<Model>, Error> {
 /// The model of this name.
 pub async fn model(node: &Connection, name: &str) -> Result<Model, Error> {
 	let models = models(node).await?;
-	let known = models.iter().map(|model| model.name.as_str()).collect::<Vec<_>>().join(", ");
+	let known = models.iter().map(|model| printable(&model.name)).collect::<Vec<_>>().join(", ");
 	let found = models.into_iter().find(|model| model.name == name);
 	found.ok_or_else(|| Error::NoSuchModel { name: name.into(), known })
 }

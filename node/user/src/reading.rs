@@ -64,7 +64,7 @@ impl JobsCommand {
 			return Ok(writeln!(out, "{:#}", json!(page))?);
 		}
 		for job in &page.jobs {
-			let price = job.price.parse().map_or_else(|_| job.price.clone(), sib);
+			let price = job.price.parse().map_or_else(|_| printable(&job.price), sib);
 			let state = show::state(job.phase, job.verdict);
 			writeln!(
 				out,

@@ -6,7 +6,7 @@ mod refusal;
 
 pub use block::{Included, Submitted};
 
-use crate::{connection::Connection, requester::Requester, Error};
+use crate::{connection::Connection, requester::Requester, show::printable, Error};
 use block::{height, included, Outcome};
 use codec::Encode;
 use jsonrpsee::{core::client::Subscription, rpc_params};
@@ -68,7 +68,9 @@ impl Submitter {
 		let extrinsic = sign(&self.requester, call, u32::MAX, Hash::zero(), (Hash::zero(), MORTAL as BlockNumber));
 		let method = "payment_queryInfo";
 		let FeeInfo { partial_fee } = node.call(method, rpc_params![Bytes(extrinsic.encode())]).await?;
-		partial_fee.parse().map_err(|_| Error::Unreadable { method, reason: format!("{partial_fee} is no fee") })
+		partial_fee
+			.parse()
+			.map_err(|_| Error::Unreadable { method, reason: format!("{} is no fee", printable(&partial_fee)) })
 	}
 
 	/// Signs a call and sends it.

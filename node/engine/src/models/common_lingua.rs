@@ -36,7 +36,7 @@ pub const UNDETERMINED: &str = "und";
 
 /// An answer is a language where all of [`LANGUAGES`] have at least one in so many parts of the unmasked softmax. A power of two, so
 /// that the product with it is exact.
-const KNOWN_SHARE: f32 = 32.0;
+const KNOWN_SHARE: f32 = 1024.0;
 
 /// No file of this architecture is larger.
 const MAX_FILE_SIZE: u64 = 16 << 20;

@@ -23,7 +23,7 @@ for line in sys.stdin.read().splitlines():
     language, sentence = line.split("\t")[:2]
     # The probabilities under the mask: those of the whole softmax, made to sum to one again.
     p = reference["predict"](sentence)[mask]
-    is_known = p.sum() >= 1 / 32
+    is_known = p.sum() >= 1 / 1024
     p = p / p.sum()
     best = sorted(range(len(mask)), key=lambda i: -p[i])[:5]
     scores = ",".join(f"{languages[i]}:{p[i]:.7f}" for i in best)

@@ -108,7 +108,7 @@ class CommonLingua:
         for at in chosen:
             known = known + unmasked[0, at]
         return {
-            "label": "und" if known * F32(32) < whole.item() else labels[chosen[best[0]]],
+            "label": "und" if known * F32(1024) < whole.item() else labels[chosen[best[0]]],
             "scores": [[labels[chosen[at]], int(scores[at])] for at in best],
             "trace": hashlib.blake2b(features.astype("<f4").tobytes(), digest_size=32).hexdigest(),
             "doubtful_angles": self.doubtful,

@@ -16,6 +16,8 @@ use sc_client_api::{HeaderBackend, ProofProvider};
 use sc_network_sync::strategy::warp::{EncodedProof, WarpSyncProvider};
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, JobView, Lookup, PhaseView},
+	job::JobId,
+	model::ModelId,
 	Hash,
 };
 use sibyl_rpc_types::{Receipt, ResultProof, RECEIPT_VERSION};
@@ -55,6 +57,25 @@ impl<Client> InferenceProofs<Client> {
 
 /// Proves the finality of blocks since genesis.
 pub type WarpProofs = Arc<dyn WarpSyncProvider<Block>>;
+
+impl<Client> InferenceProofs<Client>
+where
+	Client: ProvideRuntimeApi<Block>,
+	Client::Api: InferenceRuntimeApi<Block>,
+{
+	fn job(&self, block: Hash, id: JobId) -> Result<Lookup<JobView>, Error> {
+		Ok(self.client.runtime_api().job(block, id)?)
+	}
+
+	/// The model of a job that has ended in this final block.
+	fn model_of_ended(&self, block: Hash, id: JobId) -> Result<ModelId, Error> {
+		match self.job(block, id)? {
+			Lookup::Found(JobView { phase: PhaseView::Ended { .. }, model, .. }) => Ok(model),
+			Lookup::Found(_) | Lookup::Unknown => Err(Error::NotFinal(id)),
+			Lookup::Pruned => Err(Error::PrunedJob(id)),
+		}
+	}
+}
 
 /// Proves the newest final block, once for each.
 struct Finality {
@@ -124,13 +145,13 @@ where
 		if (self.is_syncing)() {
 			return Err(Error::Syncing { at: info.best_number }.into());
 		}
+		// A job that there is none of costs no proof.
+		self.model_of_ended(info.finalized_hash, id).or_else(|error| match self.job(info.best_hash, id)? {
+			Lookup::Unknown => Err(Error::UnknownJob(id)),
+			_ => Err(error),
+		})?;
 		let proven = self.finality.prove(info.genesis_hash, info.finalized_hash)?;
-		let job = self.client.runtime_api().job(proven.block, id).map_err(Error::from)?;
-		let model = match job {
-			Lookup::Found(JobView { phase: PhaseView::Ended { .. }, model, .. }) => model,
-			Lookup::Found(_) | Lookup::Unknown => return Err(Error::NotFinal(id).into()),
-			Lookup::Pruned => return Err(Error::PrunedJob(id).into()),
-		};
+		let model = self.model_of_ended(proven.block, id)?;
 		let keys = receipt::keys(id, &model);
 		let state = self.client.read_proof(proven.block, &mut keys.iter().map(Vec::as_slice)).map_err(Error::from)?;
 		Ok(Receipt {

@@ -2,7 +2,10 @@
 
 use super::{account, error::Error, places::Places};
 use crate::inference::{events, IsSyncing};
-use futures::{future::ready, stream, Stream, StreamExt};
+use futures::{
+	future::{poll_fn, ready},
+	stream, Stream, StreamExt,
+};
 use jsonrpsee::{proc_macros::rpc, PendingSubscriptionSink};
 use parking_lot::Mutex;
 use sc_client_api::{Backend, BlockchainEvents, HeaderBackend, StorageProvider};
@@ -22,7 +25,7 @@ use sibyl_runtime::{opaque::Block, RuntimeEvent};
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::{HashAndNumber, TreeRoute};
 use sp_runtime::traits::Header as _;
-use std::{collections::VecDeque, marker::PhantomData, sync::Arc};
+use std::{collections::VecDeque, marker::PhantomData, sync::Arc, task::Poll};
 
 /// Blocks whose results are kept for other subscriptions: each is told when it is best and when it is final.
 const KEPT_BLOCKS: usize = 64;
@@ -96,6 +99,7 @@ where
 		};
 		let chain = self.chain.clone();
 		let updates = blocks(self.chain.client.as_ref())
+			.then(turn)
 			.filter_map(move |block| ready(chain.update(block, &filter)))
 			// The place is free again when nobody is told any more.
 			.map(move |update| {
@@ -106,6 +110,20 @@ where
 		let told = PendingSubscription::from(pending).pipe_from_stream(updates, BoundedVecDeque::default());
 		spawn_subscription_task(&self.executor, told);
 	}
+}
+
+/// The same, once others have had their turn: after a long wait for finality many blocks come at once.
+async fn turn<T>(what: T) -> T {
+	let mut waited = false;
+	poll_fn(|context| {
+		if std::mem::replace(&mut waited, true) {
+			return Poll::Ready(());
+		}
+		context.waker().wake_by_ref();
+		Poll::Pending
+	})
+	.await;
+	what
 }
 
 /// A block, its height where it is known, and what is new about it.

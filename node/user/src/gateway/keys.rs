@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use sibyl_primitives::Balance;
 use std::{
 	collections::{HashMap, HashSet},
-	os::unix::fs::PermissionsExt,
 	path::{Path, PathBuf},
 	sync::Arc,
 };
@@ -15,8 +14,6 @@ const MIN_KEY: usize = 20;
 /// Nobody needs a longer one, and each request has it hashed.
 const MAX_KEY: usize = 512;
 const MAX_NAME: usize = 64;
-/// What others may do with a file.
-const OTHERS: u32 = 0o077;
 /// Before the hash of a key that is not written down itself.
 const HASHED: &str = "sha256:";
 /// The name of whoever asks where no keys are needed.
@@ -35,11 +32,6 @@ pub struct Holder {
 #[derive(Debug)]
 pub struct Keys {
 	by_hash: HashMap<[u8; 32], Arc<Holder>>,
-}
-
-/// Whether others on this machine than the file's owner can read it.
-pub fn is_readable_by_others(path: &Path) -> bool {
-	std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0)
 }
 
 /// Why a file holds no keys.

@@ -18,14 +18,15 @@ pub mod testing;
 
 use crate::{
 	amount::{parse_sib, sib},
-	requester::RequesterOptions,
+	question::parse_seats,
+	requester::{is_readable_by_others, RequesterOptions},
 	submission::Submitter,
 	Error, NodeOptions,
 };
 use console::{Console, ConsoleError};
 use desk::Desk;
 use http::{serve, Guard, Shutdown};
-use keys::{is_readable_by_others, Keys, KeysError};
+use keys::{Keys, KeysError};
 use ledger::{Ledger, StateError};
 use link::Link;
 use routes::Gateway;
@@ -180,9 +181,4 @@ impl GatewayCommand {
 		log::info!(target: LOG, "what is asked stands on the chain, where everybody can read it");
 		log::info!(target: LOG, "listening on http://{address}");
 	}
-}
-
-fn parse_seats(text: &str) -> Result<u16, String> {
-	let seats = text.parse().ok().filter(|seats| (1..=15).contains(seats) && seats % 2 == 1);
-	seats.ok_or_else(|| "expected an odd number from 1 to 15".into())
 }

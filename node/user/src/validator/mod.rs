@@ -15,8 +15,7 @@ pub use error::ValidatorError;
 pub(crate) use payout::{unclaimed, Unclaimed};
 pub(crate) use state::State;
 
-use crate::{connection::Connection, Error, NodeOptions};
-use crate::{requester::Requester, submission::Included};
+use crate::{connection::Connection, requester::Requester, show, submission::Included, Error, NodeOptions};
 use jsonrpsee::rpc_params;
 use sibyl_primitives::{AccountId, Hash};
 use sibyl_rpc_types::NodeStatus;
@@ -85,8 +84,7 @@ impl SignerOptions {
 			return Requester::new(secret);
 		}
 		if let Some(path) = &self.suri_file {
-			let unreadable = |source| Error::File { path: path.display().to_string(), source };
-			return Requester::new(&std::fs::read_to_string(path).map_err(unreadable)?);
+			return Requester::of_file(path);
 		}
 		if !stdin().is_terminal() {
 			return Err(ValidatorError::NoSecret.into());
@@ -160,6 +158,8 @@ async fn ready(node: &Connection) -> Result<NodeStatus, Error> {
 	if status.is_syncing {
 		return Err(ValidatorError::Syncing { at: status.best.number }.into());
 	}
+	// What is signed holds on this chain alone.
+	eprintln!("The node is on {}, genesis {:?}.", show::printable(&status.chain), node.genesis().await?);
 	Ok(status)
 }
 

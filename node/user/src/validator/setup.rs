@@ -9,11 +9,17 @@ use pallet_staking::{
 };
 use sibyl_primitives::{AccountId, Balance};
 use sibyl_rpc_types::{address, NodeStatus, OwnValidator, Validator};
-use sibyl_runtime::{constants::SIB, Runtime};
+use sibyl_runtime::{
+	constants::{MILLI_SIB, SIB},
+	Runtime,
+};
 use sp_runtime::Perbill;
 
 /// What covers a validator's seats unless another amount is given.
 const SERVICE_BOND: Balance = 100 * SIB;
+
+/// What the account keeps beside what it bonds: the least that an account may have, and fees many times over.
+const RESERVE: Balance = MILLI_SIB + SIB / 10;
 
 /// `validator setup`
 #[derive(Debug, clap::Args)]
@@ -30,9 +36,9 @@ pub struct SetupCommand {
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
 	service_bond: Option<Balance>,
 
-	/// The validator's share of its nominators' rewards, in percent.
-	#[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
-	commission: u32,
+	/// The validator's share of its nominators' rewards, in percent [default: 0, or what it is].
+	#[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+	commission: Option<u32>,
 }
 
 /// What an account has done so far of what makes it a validator.
@@ -41,7 +47,8 @@ struct Done {
 	/// What it has staked; none where it is not bonded.
 	stake: Option<Balance>,
 	service_bond: Balance,
-	is_candidate: bool,
+	/// The commission that it stands for election with; none where it does not stand.
+	commission: Option<Perbill>,
 	has_keys: bool,
 }
 
@@ -50,7 +57,8 @@ struct Done {
 struct Wanted {
 	bond: Balance,
 	service_bond: Balance,
-	commission: u32,
+	/// None is what it is.
+	commission: Option<Perbill>,
 }
 
 impl SetupCommand {
@@ -69,8 +77,15 @@ impl SetupCommand {
 			return Err(ValidatorError::BondTooLow { least }.into());
 		}
 		let service_bond = self.service_bond.unwrap_or(SERVICE_BOND);
-		let (mut steps, needed) = steps(&done, Wanted { bond, service_bond, commission: self.commission });
+		let (mut steps, needed) =
+			steps(&done, Wanted { bond, service_bond, commission: self.commission.map(Perbill::from_percent) });
 		let free = state.free_balance(&account).await?;
+		if done.stake.is_some_and(|stake| bond < stake) || service_bond < done.service_bond {
+			eprintln!(
+				"No bond is made less by this: see staking.unbond, inference.unbond_service, or 'validator leave'."
+			);
+		}
+		let needed = if steps.is_empty() && done.has_keys { 0 } else { needed.saturating_add(RESERVE) };
 		if free < needed {
 			return Err(ValidatorError::TooFewTokens { account: address(&account), free, needed }.into());
 		}
@@ -98,7 +113,7 @@ async fn done(node: &Connection, state: &State<'_>, status: &NodeStatus, account
 	Ok(Done {
 		stake: stake(state, account).await?,
 		service_bond: service.bond.parse().unwrap_or_default(),
-		is_candidate: state.get::<ValidatorPrefs>("Staking.Validators", candidate).await?.is_some(),
+		commission: state.get::<ValidatorPrefs>("Staking.Validators", candidate).await?.map(|prefs| prefs.commission),
 		has_keys: own.is_some_and(has_keys),
 	})
 }
@@ -137,9 +152,15 @@ fn steps(done: &Done, wanted: Wanted) -> (Vec<Step>, Balance) {
 		let call = pallet_inference::Call::bond_service { amount: more_service };
 		steps.push(Step::new(format!("bond {} to cover its seats", sib(more_service)), call));
 	}
-	if !done.is_candidate {
-		let prefs = ValidatorPrefs { commission: Perbill::from_percent(wanted.commission), blocked: false };
-		let what = format!("stand for election, with a commission of {} %", wanted.commission);
+	let what = match (done.commission, wanted.commission) {
+		(None, _) => Some("stand for election, with a commission"),
+		(Some(is), Some(wanted)) if is != wanted => Some("change its commission to one"),
+		(Some(_), _) => None,
+	};
+	if let Some(what) = what {
+		let commission = wanted.commission.unwrap_or_default();
+		let what = format!("{what} of {} %", commission.deconstruct() / Perbill::from_percent(1).deconstruct());
+		let prefs = ValidatorPrefs { commission, blocked: false };
 		steps.push(Step::new(what, pallet_staking::Call::validate { prefs }));
 	}
 	(steps, more.saturating_add(more_service))
@@ -149,7 +170,7 @@ fn steps(done: &Done, wanted: Wanted) -> (Vec<Step>, Balance) {
 fn told(done: &Done) -> Vec<String> {
 	let stake = done.stake.map(|stake| format!("{} are bonded", sib(stake)));
 	let service = (done.service_bond > 0).then(|| format!("{} cover its seats", sib(done.service_bond)));
-	let candidate = done.is_candidate.then(|| "it stands for election".into());
+	let candidate = done.commission.map(|_| "it stands for election".into());
 	let keys = done.has_keys.then(|| "the session keys that it has set are this node's".into());
 	[stake, service, candidate, keys].into_iter().flatten().collect()
 }
@@ -183,7 +204,8 @@ mod tests {
 	use super::*;
 	use sibyl_runtime::RuntimeCall;
 
-	const WANTED: Wanted = Wanted { bond: 1_000 * SIB, service_bond: 100 * SIB, commission: 5 };
+	const WANTED: Wanted =
+		Wanted { bond: 1_000 * SIB, service_bond: 100 * SIB, commission: Some(Perbill::from_percent(5)) };
 
 	fn calls(done: &Done) -> Vec<String> {
 		steps(done, WANTED)
@@ -207,15 +229,26 @@ mod tests {
 
 	#[test]
 	fn what_is_done_is_said_and_left_as_it_is() {
-		let done = Done { stake: Some(2_000 * SIB), service_bond: 100 * SIB, is_candidate: true, has_keys: true };
+		let done =
+			Done { stake: Some(2_000 * SIB), service_bond: 100 * SIB, commission: WANTED.commission, has_keys: true };
 		assert_eq!(calls(&done), Vec::<String>::new());
 		assert_eq!(steps(&done, WANTED).1, 0, "it is never made less");
 		assert_eq!(told(&done).len(), 4);
 	}
 
 	#[test]
+	fn another_commission_is_set_and_none_leaves_it_as_it_is() {
+		let commission = Some(Perbill::from_percent(7));
+		let done = Done { stake: Some(1_000 * SIB), service_bond: 100 * SIB, commission, has_keys: true };
+		let (changed, needed) = steps(&done, WANTED);
+		assert_eq!((changed.len(), needed), (1, 0));
+		assert_eq!(changed[0].what, "change its commission to one of 5 %");
+		assert!(steps(&done, Wanted { commission: None, ..WANTED }).0.is_empty());
+	}
+
+	#[test]
 	fn what_lacks_of_the_bonds_is_added() {
-		let done = Done { stake: Some(400 * SIB), service_bond: 30 * SIB, is_candidate: false, has_keys: false };
+		let done = Done { stake: Some(400 * SIB), service_bond: 30 * SIB, commission: None, has_keys: false };
 		assert_eq!(calls(&done), ["staking.bond_extra", "inference.bond_service", "staking.validate"]);
 		let (steps, needed) = steps(&done, WANTED);
 		assert_eq!(needed, 670 * SIB);
