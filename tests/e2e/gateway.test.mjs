@@ -300,6 +300,9 @@ describe('the gateway', () => {
       });
       assert.equal(await post({ host: 'evil.example' }), 'host_not_allowed');
       assert.equal(await post({ origin: 'http://evil.example' }), 'origin_not_allowed');
+      for (const name of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']) {
+        assert.equal(await post({ [name]: '203.0.113.9' }), 'proxy_not_allowed', name);
+      }
       assert.equal(await post({ 'content-type': 'text/plain' }), 'unsupported_media_type');
       assert.equal(await post({}), 'insufficient_quota');
     } finally {
