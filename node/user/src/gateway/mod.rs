@@ -14,7 +14,7 @@ mod request;
 mod routes;
 mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::{
 	amount::{parse_sib, sib},
