@@ -8,6 +8,7 @@ mod http;
 mod keys;
 mod ledger;
 mod link;
+mod places;
 mod receipt;
 mod reply;
 mod request;
