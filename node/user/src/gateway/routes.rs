@@ -25,6 +25,7 @@ use std::sync::{
 	atomic::{AtomicU64, Ordering},
 	Arc,
 };
+use tokio::time::Instant;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MODEL: &str = "/v1/models/";
@@ -155,15 +156,16 @@ impl Gateway {
 		let (is_stream, include_usage) = (request.stream, request.include_usage);
 		let frame = ChatReply::new(model.name.clone(), model.id, request.logprobs);
 		let question = request.question(model, self.seats)?;
+		let until = Instant::now() + TIME_LIMIT;
 		let mut told = self.desk.ask(holder, vec![question]).await?.pop().ok_or_else(failed)?;
 		// Until here a stream can fail with a status.
-		let submitted = submitted(&mut told).await?;
+		let submitted = submitted(&mut told, until).await?;
 		entry.said = format!("job {}", submitted.job);
 		if is_stream {
 			let start = move |entry| stream::start(frame, submitted, told, include_usage, entry);
 			return Ok(Served::Stream(Box::new(start)));
 		}
-		let ended = ended(&mut told, &submitted).await?;
+		let ended = ended(&mut told, &submitted, until).await?;
 		entry.said = format!("job {}, {}", ended.job.id, ended.cost());
 		let body = frame.whole(&ended)?;
 		Ok(Served::Whole(http::json(StatusCode::OK, reply::headers(&[&ended]), &body)))
@@ -180,9 +182,10 @@ impl Gateway {
 			let message = format!("This gateway takes {places} texts at a time from one who asks");
 			return Err(ApiError::invalid("input", message));
 		}
+		let until = Instant::now() + TIME_LIMIT;
 		let asked = self.desk.ask(holder, questions).await?.into_iter().map(|mut told| async move {
-			let submitted = submitted(&mut told).await?;
-			ended(&mut told, &submitted).await
+			let submitted = submitted(&mut told, until).await?;
+			ended(&mut told, &submitted, until).await
 		});
 		// All of them, since each is paid for, whatever becomes of the others.
 		let jobs = join_all(asked).await;
@@ -226,8 +229,8 @@ async fn read<T: Send + 'static>(parse: impl FnOnce() -> Result<T, ApiError> + S
 }
 
 /// Waits until a job is in a block.
-async fn submitted(told: &mut UnboundedReceiver<News>) -> Result<Submitted, ApiError> {
-	match tokio::time::timeout(TIME_LIMIT, told.next()).await {
+async fn submitted(told: &mut UnboundedReceiver<News>, until: Instant) -> Result<Submitted, ApiError> {
+	match tokio::time::timeout_at(until, told.next()).await {
 		Ok(Some(News::Submitted(submitted))) => Ok(submitted),
 		Ok(Some(News::Failed(error))) => Err(*error),
 		Ok(_) => Err(failed()),
@@ -236,7 +239,11 @@ async fn submitted(told: &mut UnboundedReceiver<News>) -> Result<Submitted, ApiE
 }
 
 /// Waits until a job has ended.
-async fn ended(told: &mut UnboundedReceiver<News>, submitted: &Submitted) -> Result<Box<Ended>, ApiError> {
+async fn ended(
+	told: &mut UnboundedReceiver<News>,
+	submitted: &Submitted,
+	until: Instant,
+) -> Result<Box<Ended>, ApiError> {
 	let wait = async {
 		loop {
 			match told.next().await {
@@ -247,7 +254,7 @@ async fn ended(told: &mut UnboundedReceiver<News>, submitted: &Submitted) -> Res
 			}
 		}
 	};
-	let waited = tokio::time::timeout(TIME_LIMIT, wait).await.unwrap_or_else(|_| Err(too_late()));
+	let waited = tokio::time::timeout_at(until, wait).await.unwrap_or_else(|_| Err(too_late()));
 	waited.map_err(|error| match error.job {
 		Some(_) => error,
 		None => error.of_job(reply::job_of(submitted)),
