@@ -421,6 +421,22 @@ describe('the gateway with models that generate and embed', GENERATES, () => {
     assert.deepEqual(floats.embedding.map(Math.fround), cat);
   });
 
+  it('submits no text of several where it may not pay for all', async () => {
+    const { data: [{ sibyl: { price } }] } = await client.embeddings.create({ model: 'minilm', input: 'a' });
+    const limit = 4 * (Number(price.held) + Number(price.transaction_fee));
+    const small = await new Gateway('batch', node, '--suri', '//Eve', '--limit', limit.toFixed(12)).start();
+    try {
+      const texts = Array.from({ length: 32 }, () => 'a');
+      const asked = small.client().embeddings.create({ model: 'minilm', input: texts });
+      await assert.rejects(asked, isOf(OpenAI.RateLimitError, 'insufficient_quota'));
+      const { spent, held } = small.spending();
+      assert.deepEqual([spent, held], [{}, {}]);
+      assert.equal((await small.client().embeddings.create({ model: 'minilm', input: ['a', 'b'] })).data.length, 2);
+    } finally {
+      await small.stop('SIGKILL');
+    }
+  });
+
   it('gives them to Python, too', PYTHON, async () => {
     const { vectors, float } = await gateway.python('none', 'embeddings');
     assert.equal(vectors.length, 3);
