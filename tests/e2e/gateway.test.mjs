@@ -300,6 +300,9 @@ describe('the gateway', () => {
       });
       assert.equal(await post({ host: 'evil.example' }), 'host_not_allowed');
       assert.equal(await post({ origin: 'http://evil.example' }), 'origin_not_allowed');
+      for (const name of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']) {
+        assert.equal(await post({ [name]: '203.0.113.9' }), 'proxy_not_allowed', name);
+      }
       assert.equal(await post({ 'content-type': 'text/plain' }), 'unsupported_media_type');
       assert.equal(await post({}), 'insufficient_quota');
     } finally {
@@ -416,6 +419,22 @@ describe('the gateway with models that generate and embed', GENERATES, () => {
     assert.equal(new Set(data.map(({ sibyl: { job } }) => job)).size, texts.length);
     const { data: [floats] } = await client.embeddings.create({ model: 'minilm', input: texts[0], encoding_format: 'float' });
     assert.deepEqual(floats.embedding.map(Math.fround), cat);
+  });
+
+  it('submits no text of several where it may not pay for all', async () => {
+    const { data: [{ sibyl: { price } }] } = await client.embeddings.create({ model: 'minilm', input: 'a' });
+    const limit = 4 * (Number(price.held) + Number(price.transaction_fee));
+    const small = await new Gateway('batch', node, '--suri', '//Eve', '--limit', limit.toFixed(12)).start();
+    try {
+      const texts = Array.from({ length: 32 }, () => 'a');
+      const asked = small.client().embeddings.create({ model: 'minilm', input: texts });
+      await assert.rejects(asked, isOf(OpenAI.RateLimitError, 'insufficient_quota'));
+      const { spent, held } = small.spending();
+      assert.deepEqual([spent, held], [{}, {}]);
+      assert.equal((await small.client().embeddings.create({ model: 'minilm', input: ['a', 'b'] })).data.length, 2);
+    } finally {
+      await small.stop('SIGKILL');
+    }
   });
 
   it('gives them to Python, too', PYTHON, async () => {

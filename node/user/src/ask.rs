@@ -137,6 +137,14 @@ impl AskCommand {
 /// Tells of a job what was not told last.
 fn tell(step: Step<'_>, last: &mut String) {
 	match step {
+		Step::Silent { has_ended: true } => {
+			eprintln!("the job has ended, and finality stands still: waiting until its block is final");
+		}
+		Step::Silent { has_ended: false } => {
+			eprintln!(
+				"the chain says nothing new of the job, which is still there: waiting until it makes blocks again"
+			);
+		}
 		Step::TakenBack { block } => eprintln!("#{block} the block that held the job was taken back"),
 		Step::Known { block, job, is_final } => {
 			let line = show::progress(job);

@@ -4,7 +4,7 @@ use crate::{connection::Connection, submission::Submitted, Error};
 use codec::Decode;
 use futures::future::{select, Either};
 use futures_timer::Delay;
-use jsonrpsee::rpc_params;
+use jsonrpsee::{core::client::Subscription, rpc_params};
 use sibyl_primitives::{
 	job::{Fingerprint, JobId},
 	BlockNumber,
@@ -14,10 +14,16 @@ use sibyl_runtime::Runtime;
 use sp_core::Bytes;
 use std::{pin::pin, time::Duration};
 
-/// A job says something more often than this: its windows are shorter.
-const SILENCE: Duration = Duration::from_secs(300);
-/// How often a job is looked for that a fork has lost.
-const LOOK: Duration = Duration::from_secs(3);
+/// How long is waited for what.
+struct Patience {
+	/// After such a silence a job is looked up.
+	silence: Duration,
+	/// How often a job is looked for that a fork has lost.
+	look: Duration,
+}
+
+/// A job's windows are shorter than this silence: either it has ended and finality stands still, or the chain does.
+const PATIENCE: Patience = Patience { silence: Duration::from_secs(300), look: Duration::from_secs(3) };
 /// A transaction comes back into a block within its 64 blocks, or never.
 const LOOKS: u32 = 64;
 
@@ -37,21 +43,44 @@ pub enum Step<'a> {
 		/// The height of the new best block.
 		block: BlockNumber,
 	},
+	/// Nothing was heard of it for long, and the best chain still has it. It is told once.
+	Silent {
+		/// Whether a best block has its end, so that finality stands still; else the chain does.
+		has_ended: bool,
+	},
 }
 
-/// Follows a job until it has ended in a final block, whatever number it gets there.
-pub async fn follow(
-	node: &Connection,
+/// Follows a job until it has ended in a final block, whatever number it gets there and however long that takes.
+pub async fn follow(node: &Connection, submitted: &Submitted, tell: impl FnMut(Step<'_>)) -> Result<Box<Job>, Error> {
+	follow_on(node, &PATIENCE, submitted, tell).await
+}
+
+async fn follow_on(
+	chain: &impl Chain,
+	patience: &Patience,
 	submitted: &Submitted,
 	mut tell: impl FnMut(Step<'_>),
 ) -> Result<Box<Job>, Error> {
 	let Submitted { mut job, fingerprint, .. } = *submitted;
+	let mut is_told = false;
 	loop {
-		match follow_number(node, job, fingerprint, &mut tell).await? {
+		let found = match follow_number(chain, patience, job, fingerprint, &mut tell).await? {
 			Followed::Ended(job) => return Ok(job),
-			Followed::Moved(other) => job = other,
-			Followed::Gone => job = look_for(node, fingerprint).await?.ok_or(Error::FellOff(submitted.job))?,
-		}
+			Followed::Moved(other) => Some(other),
+			Followed::Silent { has_ended } => {
+				let found = chain.number_of(fingerprint).await?;
+				if found.is_some() && !is_told {
+					is_told = true;
+					tell(Step::Silent { has_ended });
+				}
+				found
+			}
+			Followed::Gone => None,
+		};
+		job = match found {
+			Some(number) => number,
+			None => look_for(chain, patience, fingerprint).await?.ok_or(Error::FellOff(submitted.job))?,
+		};
 	}
 }
 
@@ -61,35 +90,74 @@ enum Followed {
 	Moved(JobId),
 	/// Another job's end is final under its number, and it has none on the best chain.
 	Gone,
+	/// Nothing is heard of it.
+	Silent {
+		/// Whether a best block had its end.
+		has_ended: bool,
+	},
 }
 
-async fn follow_number(
-	node: &Connection,
+async fn follow_number<C: Chain>(
+	chain: &C,
+	patience: &Patience,
 	number: JobId,
 	fingerprint: Fingerprint,
 	tell: &mut impl FnMut(Step<'_>),
 ) -> Result<Followed, Error> {
-	let methods = ["inference_subscribeJob", "inference_unsubscribeJob"];
-	let mut told = node.subscribe::<JobUpdate>(methods, rpc_params![number]).await?;
+	let mut told = chain.updates(number).await?;
+	let mut has_ended = false;
 	loop {
-		let update = match select(pin!(node.next(&mut told)), Delay::new(SILENCE)).await {
+		let update = match select(pin!(chain.update(&mut told)), Delay::new(patience.silence)).await {
 			Either::Left((update, _)) => update?,
-			Either::Right(_) => return Err(Error::FellOff(number)),
+			Either::Right(_) => return Ok(Followed::Silent { has_ended }),
 		};
 		let JobUpdate { block_number: block, finalized: is_final, job, .. } = update;
 		match job.filter(|job| job.fingerprint == fingerprint) {
 			Some(job) => {
+				has_ended = job.ended_at.is_some();
 				tell(Step::Known { block, job: &job, is_final });
 				if is_final {
 					return Ok(Followed::Ended(Box::new(job)));
 				}
 			}
-			None => match locate(node, fingerprint).await? {
+			None => match chain.number_of(fingerprint).await? {
 				Some(other) if other != number => return Ok(Followed::Moved(other)),
 				_ if is_final => return Ok(Followed::Gone),
-				_ => tell(Step::TakenBack { block }),
+				_ => {
+					has_ended = false;
+					tell(Step::TakenBack { block });
+				}
 			},
 		}
+	}
+}
+
+/// What a node tells of jobs.
+trait Chain {
+	/// A job's updates.
+	type Updates;
+	/// The updates of the job of this number, the first of which says how it is now.
+	async fn updates(&self, number: JobId) -> Result<Self::Updates, Error>;
+	/// The next one.
+	async fn update(&self, updates: &mut Self::Updates) -> Result<JobUpdate, Error>;
+	/// The number that the best chain gives a job.
+	async fn number_of(&self, fingerprint: Fingerprint) -> Result<Option<JobId>, Error>;
+}
+
+impl Chain for Connection {
+	type Updates = Subscription<JobUpdate>;
+
+	async fn updates(&self, number: JobId) -> Result<Self::Updates, Error> {
+		let methods = ["inference_subscribeJob", "inference_unsubscribeJob"];
+		self.subscribe(methods, rpc_params![number]).await
+	}
+
+	async fn update(&self, updates: &mut Self::Updates) -> Result<JobUpdate, Error> {
+		self.next(updates).await
+	}
+
+	async fn number_of(&self, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
+		locate(self, fingerprint).await
 	}
 }
 
@@ -101,105 +169,104 @@ pub async fn locate(node: &Connection, fingerprint: Fingerprint) -> Result<Optio
 	id.map_err(|error| Error::Unreadable { method: "state_getStorage", reason: error.to_string() })
 }
 
-async fn look_for(node: &Connection, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
+async fn look_for(chain: &impl Chain, patience: &Patience, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
 	for _ in 0..LOOKS {
-		if let Some(job) = locate(node, fingerprint).await? {
+		if let Some(job) = chain.number_of(fingerprint).await? {
 			return Ok(Some(job));
 		}
-		Delay::new(LOOK).await;
+		Delay::new(patience.look).await;
 	}
 	Ok(None)
 }
 
 #[cfg(test)]
+mod over_a_node;
+
+#[cfg(test)]
 mod tests {
 	use super::*;
 	use crate::gateway::testing::job;
-	use codec::Encode;
-	use jsonrpsee::server::{RpcModule, Server, ServerHandle, SubscriptionMessage};
 	use sibyl_primitives::Hash;
-	use std::collections::HashMap;
+	use std::{cell::RefCell, collections::VecDeque, future::pending};
 
-	/// A node that tells these updates of each number, and that the best chain has the job under this one.
-	async fn node(told: HashMap<JobId, Vec<JobUpdate>>, located: Option<JobId>) -> (Connection, ServerHandle) {
-		let server = Server::builder().build("127.0.0.1:0").await.expect("a port is free");
-		let address = server.local_addr().expect("it has one");
-		let mut module = RpcModule::new((told, located));
-		let subscribed = module.register_subscription(
-			"inference_subscribeJob",
-			"inference_job",
-			"inference_unsubscribeJob",
-			|params, pending, context, _| async move {
-				let number: JobId = params.one().expect("a number is asked for");
-				let sink = pending.accept().await.expect("who asked is there");
-				for update in context.0.get(&number).into_iter().flatten() {
-					let message = SubscriptionMessage::from_json(update).expect("it is JSON");
-					sink.send(message).await.expect("who asked listens");
-				}
-				sink.closed().await;
-			},
-		);
-		subscribed.expect("no other has the name");
-		let stored =
-			module.register_method("state_getStorage", |_, (_, located), _| located.map(|job| Bytes(job.encode())));
-		stored.expect("no other has the name");
-		let handle = server.start(module);
-		(Connection::open(&format!("ws://{address}")).await.expect("it listens"), handle)
+	/// What a subscription says; nothing is a silence.
+	struct Script {
+		heard: RefCell<VecDeque<Option<JobUpdate>>>,
+		number: Option<JobId>,
+		subscribed: RefCell<Vec<JobId>>,
 	}
 
-	fn update(block_number: BlockNumber, finalized: bool, job: Option<Job>) -> JobUpdate {
-		JobUpdate { block_hash: Hash::zero(), block_number, finalized, job }
+	impl Script {
+		fn new(number: Option<JobId>, heard: impl IntoIterator<Item = Option<JobUpdate>>) -> Self {
+			Self { heard: RefCell::new(heard.into_iter().collect()), number, subscribed: RefCell::default() }
+		}
 	}
 
-	fn other() -> Job {
-		Job { fingerprint: Hash::repeat_byte(1), ..job() }
+	impl Chain for Script {
+		type Updates = ();
+
+		async fn updates(&self, number: JobId) -> Result<(), Error> {
+			self.subscribed.borrow_mut().push(number);
+			Ok(())
+		}
+
+		async fn update(&self, (): &mut ()) -> Result<JobUpdate, Error> {
+			let next = self.heard.borrow_mut().pop_front().expect("nothing more is asked");
+			match next {
+				Some(update) => Ok(update),
+				None => pending().await,
+			}
+		}
+
+		async fn number_of(&self, _: Fingerprint) -> Result<Option<JobId>, Error> {
+			Ok(self.number)
+		}
 	}
 
-	async fn followed(node: &Connection) -> (Result<Box<Job>, Error>, Vec<(BlockNumber, Option<bool>)>) {
+	/// The job, as a block has it in which it has ended or not.
+	fn update(ended_at: Option<BlockNumber>, finalized: bool) -> Option<JobUpdate> {
+		let job = Some(Job { ended_at, ..job() });
+		Some(JobUpdate { block_hash: Hash::zero(), block_number: 9, finalized, job })
+	}
+
+	/// Follows without patience, and what was said of a silence.
+	async fn follow_script(script: &Script) -> (Result<Box<Job>, Error>, Vec<bool>) {
 		let submitted = Submitted { job: 7, fingerprint: job().fingerprint, block: 3 };
-		let mut steps = Vec::new();
-		let end = follow(node, &submitted, |step| {
-			steps.push(match step {
-				Step::Known { block, is_final, .. } => (block, Some(is_final)),
-				Step::TakenBack { block } => (block, None),
-			});
-		});
-		(end.await, steps)
+		let mut silences = Vec::new();
+		let tell = |step: Step<'_>| {
+			if let Step::Silent { has_ended } = step {
+				silences.push(has_ended);
+			}
+		};
+		let followed =
+			follow_on(script, &Patience { silence: Duration::ZERO, look: Duration::ZERO }, &submitted, tell).await;
+		(followed, silences)
 	}
 
 	#[tokio::test]
-	async fn a_job_should_be_followed_to_its_final_end() {
-		let told = [update(4, false, Some(job())), update(6, true, Some(job()))];
-		let (node, _server) = node(HashMap::from([(7, told.to_vec())]), Some(7)).await;
-		let (end, steps) = followed(&node).await;
-		assert_eq!(*end.expect("it ends"), job());
-		assert_eq!(steps, [(4, Some(false)), (6, Some(true))]);
+	async fn a_job_that_has_ended_should_be_waited_for_while_finality_stands_still() {
+		let open = update(None, false);
+		let ended = || update(Some(9), false);
+		let script = Script::new(Some(7), [open, ended(), None, ended(), None, ended(), update(Some(9), true)]);
+		let (followed, silences) = follow_script(&script).await;
+		assert_eq!(followed.expect("it is final in the end").ended_at, Some(9));
+		assert_eq!(silences, [true], "it is told once");
+		assert_eq!(*script.subscribed.borrow(), [7, 7, 7]);
 	}
 
 	#[tokio::test]
-	async fn a_job_that_gets_another_number_should_be_followed_there_and_not_be_taken_for_the_other() {
-		let at_7 = vec![update(4, false, Some(job())), update(5, false, Some(other()))];
-		let at_8 = vec![update(6, true, Some(Job { id: 8, ..job() }))];
-		let (node, _server) = node(HashMap::from([(7, at_7), (8, at_8)]), Some(8)).await;
-		let (end, steps) = followed(&node).await;
-		assert_eq!(end.expect("it ends").id, 8);
-		assert_eq!(steps, [(4, Some(false)), (6, Some(true))]);
+	async fn a_job_should_be_followed_by_the_number_that_it_has_after_a_silence() {
+		let script = Script::new(Some(8), [update(None, false), None, update(Some(9), true)]);
+		let (followed, silences) = follow_script(&script).await;
+		followed.expect("it is final in the end");
+		assert_eq!((silences, script.subscribed.into_inner()), (vec![false], vec![7, 8]));
 	}
 
 	#[tokio::test]
-	async fn a_job_that_a_fork_takes_back_should_be_waited_for() {
-		let told = vec![update(4, false, None), update(5, false, Some(job())), update(6, true, Some(job()))];
-		let (node, _server) = node(HashMap::from([(7, told)]), None).await;
-		let (end, steps) = followed(&node).await;
-		end.expect("it ends");
-		assert_eq!(steps, [(4, None), (5, Some(false)), (6, Some(true))]);
-	}
-
-	#[tokio::test]
-	async fn a_node_that_goes_away_should_be_told_as_lost() {
-		let (node, server) = node(HashMap::from([(7, vec![update(4, false, Some(job()))])]), Some(7)).await;
-		server.stop().expect("it runs");
-		let (end, _) = followed(&node).await;
-		assert!(matches!(end, Err(Error::Lost { .. })), "{end:?}");
+	async fn a_silent_job_that_the_best_chain_has_not_should_be_given_up() {
+		let script = Script::new(None, [update(None, false), None]);
+		let (followed, silences) = follow_script(&script).await;
+		assert!(matches!(followed, Err(Error::FellOff(7))));
+		assert!(silences.is_empty());
 	}
 }

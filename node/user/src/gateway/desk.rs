@@ -6,6 +6,7 @@ use super::{
 	keys::Holder,
 	ledger::{Amount, HeldJob, Ledger, NotHeld, Place, StateError},
 	link::Link,
+	places::{Places, Seat},
 	LOG,
 };
 use crate::{
@@ -16,30 +17,31 @@ use crate::{
 	submission::{Submitted, Submitter},
 	Error,
 };
-use futures::channel::mpsc::{unbounded, UnboundedReceiver, UnboundedSender};
+use futures::{
+	channel::mpsc::{unbounded, UnboundedReceiver, UnboundedSender},
+	future::try_join_all,
+};
 use hyper::StatusCode;
 use sibyl_primitives::{Balance, BlockNumber};
 use sibyl_rpc_types::{Job, JobResult};
 use std::{
 	sync::{Arc, Mutex, PoisonError},
-	time::Duration,
+	time::{Duration, Instant},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How long an answer is waited for: longer than any job takes on a chain that makes blocks.
+pub const TIME_LIMIT: Duration = Duration::from_secs(600);
 /// How long who waits for an answer is let wait for a node that is away.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a job whose node is away is waited for between looks.
 const PAUSE: Duration = Duration::from_secs(2);
-/// After how many seconds a place may be free again: a job takes some blocks.
-const RETRY: u32 = 5;
 
 /// Takes questions.
 pub struct Desk {
 	link: Link,
 	submitter: Submitter,
 	ledger: Arc<Mutex<Ledger>>,
-	places: Arc<Semaphore>,
-	places_in_all: u32,
+	places: Places,
 }
 
 /// What is told of a job that is under way.
@@ -77,14 +79,17 @@ pub struct Ended {
 	pub cost: Balance,
 }
 
-/// A place at the desk, for one job.
-pub struct Seat(OwnedSemaphorePermit);
+/// A question that may be paid for.
+struct Order {
+	question: Arc<Question>,
+	price: Balance,
+	place: Place,
+}
 
 impl Desk {
 	/// A desk with places for so many jobs at a time.
 	pub fn new(link: Link, submitter: Submitter, ledger: Ledger, places: u32) -> Arc<Self> {
-		let (ledger, free) = (Arc::new(Mutex::new(ledger)), Arc::new(Semaphore::new(places as usize)));
-		Arc::new(Self { link, submitter, ledger, places: free, places_in_all: places })
+		Arc::new(Self { link, submitter, ledger: Arc::new(Mutex::new(ledger)), places: Places::new(places) })
 	}
 
 	/// The node.
@@ -92,9 +97,9 @@ impl Desk {
 		Ok(self.link.node().await?)
 	}
 
-	/// How many jobs may be open at a time.
-	pub fn places(&self) -> u32 {
-		self.places_in_all
+	/// The places for jobs that are open.
+	pub fn places(&self) -> &Places {
+		&self.places
 	}
 
 	/// Looks at the ledger, or changes it, without a thread of the server's waiting for the disk.
@@ -104,26 +109,30 @@ impl Desk {
 		tokio::task::spawn_blocking(work).await.ok()
 	}
 
-	/// Places for so many jobs.
-	pub fn seats(&self, count: usize) -> Result<Vec<Seat>, ApiError> {
-		let full = || {
-			let message = format!(
-				"As many jobs are open as the gateway takes at a time, {}: wait for one to end",
-				self.places_in_all
-			);
-			ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message).retry(Retry::After(RETRY))
+	/// Asks questions, once there is a place for each of them and what all may cost is held, and tells of each. Who stops
+	/// listening does not stop a job.
+	pub async fn ask(
+		self: &Arc<Self>,
+		holder: Arc<Holder>,
+		questions: Vec<Question>,
+	) -> Result<Vec<UnboundedReceiver<News>>, ApiError> {
+		let seats = self.places.take(&holder, questions.len())?;
+		let desk = self.clone();
+		let asking = async move {
+			let node = desk.link.node().await?;
+			let orders = desk.reserve(&node, holder, questions).await?;
+			Ok(seats.into_iter().zip(orders).map(|(seat, order)| desk.start(seat, node.clone(), order)).collect())
 		};
-		let take = |_| self.places.clone().try_acquire_owned().map(Seat).map_err(|_| full());
-		(0..count).map(take).collect()
+		// In a task of its own, lest who leaves meanwhile leaves something held that is never asked.
+		tokio::spawn(asking).await.unwrap_or_else(|_| Err(failed("The gateway failed: see its log")))
 	}
 
-	/// Asks a question, and tells of it. Who stops listening does not stop the job.
-	pub fn ask(self: &Arc<Self>, seat: Seat, holder: Arc<Holder>, question: Arc<Question>) -> UnboundedReceiver<News> {
+	fn start(self: &Arc<Self>, seat: Seat, node: Arc<Connection>, order: Order) -> UnboundedReceiver<News> {
 		let (teller, told) = unbounded();
 		let desk = self.clone();
 		tokio::spawn(async move {
-			let Seat(_place) = seat;
-			if let Err(error) = desk.run(&holder, question, &teller).await {
+			let _seat = seat;
+			if let Err(error) = desk.run(node, order, &teller).await {
 				tell(&teller, News::Failed(Box::new(error)));
 			}
 		});
@@ -132,8 +141,7 @@ impl Desk {
 
 	/// Waits until no job is open.
 	pub async fn all_ended(&self) {
-		// It is never closed, so it is had.
-		let _all = self.places.acquire_many(self.places_in_all).await;
+		self.places.all_free().await;
 	}
 
 	/// Goes on with the jobs that a gateway before this one left.
@@ -156,19 +164,30 @@ impl Desk {
 		}
 	}
 
-	async fn run(
-		self: &Arc<Self>,
-		holder: &Holder,
-		question: Arc<Question>,
-		teller: &UnboundedSender<News>,
-	) -> Result<(), ApiError> {
-		let node = self.link.node().await?;
-		let price = question.price(&node).await?.total;
+	/// Holds what the questions may cost, before the first of them is submitted.
+	async fn reserve(
+		&self,
+		node: &Connection,
+		holder: Arc<Holder>,
+		questions: Vec<Question>,
+	) -> Result<Vec<Order>, ApiError> {
+		let priced = try_join_all(questions.into_iter().map(|question| async move {
+			let price = question.price(node).await?.total;
+			let fee = self.submitter.fee(node, question.call(price)).await?;
+			// The fee follows how full blocks are, a little with each.
+			let most = price.saturating_add(fee).saturating_add(fee / 4);
+			Ok::<_, Error>((Arc::new(question), price, most))
+		}));
+		let priced = priced.await?;
+		let most = priced.iter().map(|(.., most)| *most).collect();
+		let places = self.hold(holder, most).await?;
+		let order = |((question, price, _), place)| Order { question, price, place };
+		Ok(priced.into_iter().zip(places).map(order).collect())
+	}
+
+	async fn run(&self, node: Arc<Connection>, order: Order, teller: &UnboundedSender<News>) -> Result<(), ApiError> {
+		let Order { question, price, place } = order;
 		let call = question.call(price);
-		let fee = self.submitter.fee(&node, call.clone()).await?;
-		// The fee follows how full blocks are, a little with each.
-		let most = price.saturating_add(fee).saturating_add(fee / 4);
-		let place = self.hold(holder, most).await?;
 		let pending = match self.submitter.submit(&node, call).await {
 			Ok(pending) => pending,
 			// Where the node has not said no, it may have sent the transaction on.
@@ -198,11 +217,28 @@ impl Desk {
 		tell(teller, News::Submitted(submitted));
 		let of_job = |error: ApiError| error.of_job(super::reply::job_of(&submitted));
 		let (job, cost) = self.follow(place, &submitted, fee, teller).await.map_err(|error| of_job(error.into()))?;
-		let node = self.link.node_within(PATIENCE).await.map_err(|error| of_job(error.into()))?;
-		let result = question::result(&node, job.id).await.map_err(|error| of_job(error.into()))?;
+		let result = self.result(&job).await.map_err(|error| of_job(error.into()))?;
 		let submitted_at = job.submitted_at;
 		tell(teller, News::Ended(Box::new(Ended { question, job: *job, result, submitted_at, price, fee, cost })));
 		Ok(())
+	}
+
+	/// What came of a job that has ended. It is paid, so a node that is away is waited for.
+	async fn result(&self, job: &Job) -> Result<JobResult, Error> {
+		let begun = Instant::now();
+		loop {
+			let asked = match self.link.node_within(TIME_LIMIT.saturating_sub(begun.elapsed())).await {
+				Ok(node) => question::result(&node, job.id).await,
+				Err(error) => Err(error),
+			};
+			match asked {
+				Err(error) if is_passing(&error) && begun.elapsed() < TIME_LIMIT => {
+					log::warn!(target: LOG, "job {}: {error}", job.id);
+					tokio::time::sleep(PAUSE).await;
+				}
+				asked => return asked,
+			}
+		}
 	}
 
 	/// Follows a job to its end and counts what it cost, over a node that goes away and comes back, too.
@@ -225,9 +261,15 @@ impl Desk {
 				}
 			};
 			let step = |step: Step<'_>| {
-				// The end for good is told with the answer.
-				if let Step::Known { block, job, is_final: false } = step {
-					tell(teller, News::Progress { block, job: Box::new(job.clone()) });
+				match step {
+					Step::Known { block, job, is_final: false } => {
+						tell(teller, News::Progress { block, job: Box::new(job.clone()) });
+					}
+					Step::Silent { .. } => {
+						log::warn!(target: LOG, "job {}: the chain stands still, or its finality does", submitted.job);
+					}
+					// The end for good is told with the answer.
+					Step::Known { .. } | Step::TakenBack { .. } => {}
 				}
 			};
 			match follow(&node, submitted, step).await {
@@ -270,14 +312,10 @@ impl Desk {
 		}
 	}
 
-	async fn hold(&self, holder: &Holder, most: Balance) -> Result<Place, ApiError> {
-		let holder = Holder { name: holder.name.clone(), limit: holder.limit };
-		let held = self.ledger(move |ledger| ledger.hold(&holder, most)).await;
-		let failed = |message: &str| {
-			ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message).retry(Retry::Never)
-		};
+	async fn hold(&self, holder: Arc<Holder>, most: Vec<Balance>) -> Result<Vec<Place>, ApiError> {
+		let held = self.ledger(move |ledger| ledger.hold(&holder, &most)).await;
 		match held {
-			Some(Ok(place)) => Ok(place),
+			Some(Ok(places)) => Ok(places),
 			Some(Err(NotHeld::State(error))) => {
 				log::error!(target: LOG, "{error}");
 				Err(failed("The gateway can't write down what it spends: tell its operator"))
@@ -323,6 +361,10 @@ fn is_passing(error: &Error) -> bool {
 		Error::Refused { name, .. } => matches!(name.as_deref(), Some("Syncing" | "TooManySubscriptions")),
 		_ => false,
 	}
+}
+
+fn failed(message: &str) -> ApiError {
+	ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message).retry(Retry::Never)
 }
 
 /// Whoever asked may have gone.

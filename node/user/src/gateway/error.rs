@@ -19,7 +19,7 @@ pub struct ApiError {
 	pub param: Option<String>,
 	/// Whether the same request may be sent again.
 	pub retry: Retry,
-	/// The job, where one was paid for.
+	/// The job, where one was submitted; `jobs` in it where there are several.
 	pub job: Option<Box<Value>>,
 }
 
@@ -70,10 +70,21 @@ impl ApiError {
 		self
 	}
 
-	/// The same, once a job was paid for: sending the request again would pay for another.
+	/// The same, once a job was submitted: sending the request again would pay for another.
 	pub fn of_job(mut self, job: Value) -> Self {
 		self.job = Some(Box::new(job));
-		self
+		self.retry(Retry::Never)
+	}
+
+	/// The same, where these jobs of a request for so many were submitted. Of one that is alone the error says that itself.
+	pub fn of_jobs(mut self, jobs: &[Value], all: usize) -> Self {
+		if jobs.is_empty() || all == 1 {
+			return self;
+		}
+		let submitted = jobs.len();
+		let more = format!("; {submitted} of {all} jobs were submitted, and error.sibyl.jobs names them");
+		self.message.push_str(&more);
+		self.of_job(json!({ "jobs": jobs }))
 	}
 
 	/// The body.
@@ -228,6 +239,18 @@ mod tests {
 		let refused = no_answer(&result(Status::Failed, Some(Refusal::ContextExceeded)));
 		assert_eq!((refused.status.as_u16(), refused.code), (400, "context_length_exceeded"));
 		assert_eq!(refused.retry, Retry::Never);
+	}
+
+	#[test]
+	fn what_was_submitted_is_never_to_be_asked_again() {
+		let lost = || ApiError::from(Error::Lost { url: "ws://here".into(), reason: "it broke".into() });
+		assert_eq!(lost().retry, Retry::After(5));
+		assert_eq!(lost().of_job(json!({ "job": 7 })).retry, Retry::Never);
+		let several = lost().of_jobs(&[json!({ "job": 7 }), json!({ "job": 8 })], 3);
+		assert_eq!(several.retry, Retry::Never);
+		assert_eq!(several.body()["error"]["sibyl"]["jobs"][1]["job"], 8);
+		assert!(several.message.contains("2 of 3 jobs"));
+		assert_eq!(lost().of_jobs(&[], 3).retry, Retry::After(5), "nothing was submitted");
 	}
 
 	#[test]

@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Amount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(u64);
 
-/// Why nothing is held for a job.
+/// Why nothing is held.
 #[derive(Debug, thiserror::Error)]
 pub enum NotHeld {
 	/// All keys together would cost more than they may.
@@ -96,7 +96,7 @@ pub enum NotHeld {
 	KeyLimit {
 		/// What it may cost yet.
 		left: String,
-		/// What the job may.
+		/// What the jobs may.
 		price: String,
 	},
 	/// It can't be written down, so that a crash would forget it.
@@ -134,8 +134,9 @@ impl Ledger {
 		Ok(Self { limit, file, state })
 	}
 
-	/// Holds what a job may cost, so that all jobs together never cost more than the limits.
-	pub fn hold(&mut self, holder: &Holder, amount: Balance) -> Result<Place, NotHeld> {
+	/// Holds what jobs may cost, each of them or none, so that all together never cost more than the limits.
+	pub fn hold(&mut self, holder: &Holder, amounts: &[Balance]) -> Result<Vec<Place>, NotHeld> {
+		let amount = amounts.iter().fold(0, |sum: Balance, amount| sum.saturating_add(*amount));
 		let all = self.all();
 		if amount > self.limit.saturating_sub(all.spent.saturating_add(all.held)) {
 			return Err(NotHeld::Limit);
@@ -149,12 +150,16 @@ impl Ledger {
 			}
 		}
 		let mut state = self.state.clone();
-		let place = state.next;
-		state.next = place.saturating_add(1);
-		state.held.insert(place, Held { key: holder.name.clone(), amount: Amount(amount), job: None });
+		let mut places = Vec::with_capacity(amounts.len());
+		for amount in amounts {
+			let place = state.next;
+			state.next = place.saturating_add(1);
+			state.held.insert(place, Held { key: holder.name.clone(), amount: Amount(*amount), job: None });
+			places.push(Place(place));
+		}
 		self.file.write(&state)?;
 		self.state = state;
-		Ok(Place(place))
+		Ok(places)
 	}
 
 	/// Notes the job, so that what it cost can be found after a crash.
@@ -234,37 +239,52 @@ mod tests {
 	}
 
 	#[test]
+	fn jobs_that_are_asked_together_should_be_held_all_or_none() {
+		let test = Test::new();
+		let mut ledger = test.open().expect("a new one");
+		let poor = holder(Some(50));
+		let refused = ledger.hold(&poor, &[20, 20, 20]).expect_err("the key has less than all need");
+		assert!(matches!(refused, NotHeld::KeyLimit { .. }));
+		assert!(matches!(ledger.hold(&anyone(), &[Balance::MAX, 1]), Err(NotHeld::Limit)));
+		assert_eq!(ledger.all().held, 0);
+		let places = ledger.hold(&poor, &[20, 30]).expect("just enough");
+		assert_eq!(ledger.of(&poor).held, 50);
+		ledger.settle(places[0], 5).expect("there is room");
+		assert_eq!((ledger.of(&poor).spent, ledger.of(&poor).held), (5, 30), "each has a place of its own");
+	}
+
+	#[test]
 	fn what_jobs_may_cost_together_should_never_be_above_the_limit() {
 		let test = Test::new();
 		let mut ledger = test.open().expect("a new one");
-		ledger.hold(&anyone(), 60).expect("there is enough");
-		assert!(matches!(ledger.hold(&anyone(), 41), Err(NotHeld::Limit)));
-		ledger.hold(&anyone(), 40).expect("just enough");
-		assert!(matches!(ledger.hold(&anyone(), Balance::MAX), Err(NotHeld::Limit)));
+		ledger.hold(&anyone(), &[60]).expect("there is enough");
+		assert!(matches!(ledger.hold(&anyone(), &[41]), Err(NotHeld::Limit)));
+		ledger.hold(&anyone(), &[40]).expect("just enough");
+		assert!(matches!(ledger.hold(&anyone(), &[Balance::MAX]), Err(NotHeld::Limit)));
 	}
 
 	#[test]
 	fn what_a_job_did_not_cost_may_be_spent_by_the_next() {
 		let test = Test::new();
 		let mut ledger = test.open().expect("a new one");
-		let place = ledger.hold(&anyone(), 100).expect("there is enough");
+		let place = ledger.hold(&anyone(), &[100]).expect("there is enough")[0];
 		ledger.settle(place, 30).expect("there is room");
 		assert_eq!(ledger.all(), Spending { spent: 30, held: 0, limit: LIMIT });
 		ledger.settle(place, 30).expect("there is room");
 		assert_eq!(ledger.all().spent, 30, "a job is counted once");
-		ledger.hold(&anyone(), 70).expect("what is left");
+		ledger.hold(&anyone(), &[70]).expect("what is left");
 	}
 
 	#[test]
 	fn a_key_should_have_its_own_limit_within_that_of_all() {
 		let test = Test::new();
 		let mut ledger = test.open().expect("a new one");
-		let place = ledger.hold(&holder(Some(50)), 50).expect("there is enough");
-		let refused = ledger.hold(&holder(Some(50)), 1).expect_err("the key has no more");
+		let place = ledger.hold(&holder(Some(50)), &[50]).expect("there is enough")[0];
+		let refused = ledger.hold(&holder(Some(50)), &[1]).expect_err("the key has no more");
 		assert!(matches!(refused, NotHeld::KeyLimit { .. }));
-		ledger.hold(&anyone(), 50).expect("others have more");
+		ledger.hold(&anyone(), &[50]).expect("others have more");
 		ledger.settle(place, 50).expect("there is room");
-		assert!(ledger.hold(&holder(Some(50)), 1).is_err());
+		assert!(ledger.hold(&holder(Some(50)), &[1]).is_err());
 		assert_eq!(ledger.of(&holder(Some(1_000))).limit, LIMIT);
 	}
 
@@ -274,11 +294,11 @@ mod tests {
 		let job = HeldJob { number: 7, fingerprint: Hash::repeat_byte(1), block: 3, fee: Amount(2) };
 		{
 			let mut ledger = test.open().expect("a new one");
-			let place = ledger.hold(&holder(None), 10).expect("there is enough");
+			let place = ledger.hold(&holder(None), &[10]).expect("there is enough")[0];
 			ledger.settle(place, 4).expect("there is room");
-			let place = ledger.hold(&holder(None), 20).expect("there is enough");
+			let place = ledger.hold(&holder(None), &[20]).expect("there is enough")[0];
 			ledger.submitted(place, job).expect("there is room");
-			ledger.hold(&anyone(), 30).expect("there is enough");
+			ledger.hold(&anyone(), &[30]).expect("there is enough");
 		}
 		let mut ledger = test.open().expect("the same");
 		assert_eq!(ledger.all(), Spending { spent: 4, held: 50, limit: LIMIT });
@@ -286,7 +306,7 @@ mod tests {
 		assert_eq!(left.iter().map(|(_, job)| *job).collect::<Vec<_>>(), [Some(job), None]);
 		ledger.settle_in_full(left[1].0).expect("there is room");
 		assert_eq!(ledger.of(&anyone()).spent, 30);
-		let fresh = ledger.hold(&anyone(), 1).expect("there is enough");
+		let fresh = ledger.hold(&anyone(), &[1]).expect("there is enough")[0];
 		assert!(left.iter().all(|(place, _)| *place != fresh), "no place is given twice");
 	}
 
@@ -319,7 +339,7 @@ mod tests {
 		let test = Test::new();
 		let mut ledger = test.open().expect("a new one");
 		fs::remove_dir_all(test.path.parent().expect("it has a folder")).expect("it goes");
-		assert!(matches!(ledger.hold(&anyone(), 1), Err(NotHeld::State(_))));
+		assert!(matches!(ledger.hold(&anyone(), &[1]), Err(NotHeld::State(_))));
 		assert_eq!(ledger.all().held, 0);
 	}
 }

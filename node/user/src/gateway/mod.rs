@@ -8,13 +8,14 @@ mod http;
 mod keys;
 mod ledger;
 mod link;
+mod places;
 mod receipt;
 mod reply;
 mod request;
 mod routes;
 mod stream;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 
 use crate::{
 	amount::{parse_sib, sib},

@@ -2,7 +2,7 @@
 
 use super::{
 	console::Console,
-	desk::{Desk, Ended, News, Seat},
+	desk::{Desk, Ended, News, TIME_LIMIT},
 	entry::Entry,
 	error::{ApiError, Retry},
 	http::{self, Guard, Response},
@@ -12,12 +12,8 @@ use super::{
 	request::{ChatRequest, EmbeddingsRequest},
 	stream,
 };
-use crate::{
-	amount::decimal,
-	question::{self, Question},
-	submission::Submitted,
-};
-use futures::{channel::mpsc::UnboundedReceiver, future::try_join_all, StreamExt};
+use crate::{amount::decimal, question, submission::Submitted};
+use futures::{channel::mpsc::UnboundedReceiver, future::join_all, StreamExt};
 use hyper::{
 	body::{Bytes, Incoming},
 	header::{HeaderName, HeaderValue, ALLOW},
@@ -25,16 +21,12 @@ use hyper::{
 };
 use serde_json::{json, Value};
 use sibyl_primitives::job::Seats;
-use std::{
-	sync::{
-		atomic::{AtomicU64, Ordering},
-		Arc,
-	},
-	time::Duration,
+use std::sync::{
+	atomic::{AtomicU64, Ordering},
+	Arc,
 };
+use tokio::time::Instant;
 
-/// How long an answer is waited for: longer than any job takes on a chain that makes blocks.
-const PATIENCE: Duration = Duration::from_secs(600);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MODEL: &str = "/v1/models/";
 
@@ -163,17 +155,17 @@ impl Gateway {
 		entry.model = Some(model.name.clone());
 		let (is_stream, include_usage) = (request.stream, request.include_usage);
 		let frame = ChatReply::new(model.name.clone(), model.id, request.logprobs);
-		let question = Arc::new(request.question(model, self.seats)?);
-		let [seat]: [Seat; 1] = self.desk.seats(1)?.try_into().map_err(|_| failed())?;
-		let mut told = self.desk.ask(seat, holder, question);
+		let question = request.question(model, self.seats)?;
+		let until = Instant::now() + TIME_LIMIT;
+		let mut told = self.desk.ask(holder, vec![question]).await?.pop().ok_or_else(failed)?;
 		// Until here a stream can fail with a status.
-		let submitted = submitted(&mut told).await?;
+		let submitted = submitted(&mut told, until).await?;
 		entry.said = format!("job {}", submitted.job);
 		if is_stream {
 			let start = move |entry| stream::start(frame, submitted, told, include_usage, entry);
 			return Ok(Served::Stream(Box::new(start)));
 		}
-		let ended = ended(&mut told, &submitted).await?;
+		let ended = ended(&mut told, &submitted, until).await?;
 		entry.said = format!("job {}, {}", ended.job.id, ended.cost());
 		let body = frame.whole(&ended)?;
 		Ok(Served::Whole(http::json(StatusCode::OK, reply::headers(&[&ended]), &body)))
@@ -185,21 +177,21 @@ impl Gateway {
 		entry.model = Some(model.name.clone());
 		let encoding = request.encoding;
 		let questions = request.questions(&model, self.seats)?;
-		let places = self.desk.places() as usize;
+		let places = self.desk.places().of(&holder) as usize;
 		if questions.len() > places {
-			let message = format!("This gateway takes {places} texts at a time");
+			let message = format!("This gateway takes {places} texts at a time from one who asks");
 			return Err(ApiError::invalid("input", message));
 		}
-		let seats = self.desk.seats(questions.len())?;
-		let asked = seats.into_iter().zip(questions).map(|(seat, question): (_, Question)| {
-			let mut told = self.desk.ask(seat, holder.clone(), Arc::new(question));
-			async move {
-				let submitted = submitted(&mut told).await?;
-				ended(&mut told, &submitted).await
-			}
+		let until = Instant::now() + TIME_LIMIT;
+		let asked = self.desk.ask(holder, questions).await?.into_iter().map(|mut told| async move {
+			let submitted = submitted(&mut told, until).await?;
+			ended(&mut told, &submitted, until).await
 		});
-		let jobs = try_join_all(asked).await?;
-		let jobs: Vec<_> = jobs.iter().map(|ended| &**ended).collect();
+		// All of them, since each is paid for, whatever becomes of the others.
+		let jobs = join_all(asked).await;
+		entry.said = format!("{} jobs", jobs.len());
+		let jobs = reply::all(jobs)?;
+		let jobs: Vec<_> = jobs.iter().collect();
 		let cost = jobs.iter().fold(0_u128, |sum, ended| sum.saturating_add(ended.cost));
 		entry.said = format!("{} jobs, {}", jobs.len(), crate::sib(cost));
 		let body = reply::embeddings(&model.name, encoding, &jobs)?;
@@ -237,8 +229,8 @@ async fn read<T: Send + 'static>(parse: impl FnOnce() -> Result<T, ApiError> + S
 }
 
 /// Waits until a job is in a block.
-async fn submitted(told: &mut UnboundedReceiver<News>) -> Result<Submitted, ApiError> {
-	match tokio::time::timeout(PATIENCE, told.next()).await {
+async fn submitted(told: &mut UnboundedReceiver<News>, until: Instant) -> Result<Submitted, ApiError> {
+	match tokio::time::timeout_at(until, told.next()).await {
 		Ok(Some(News::Submitted(submitted))) => Ok(submitted),
 		Ok(Some(News::Failed(error))) => Err(*error),
 		Ok(_) => Err(failed()),
@@ -247,7 +239,11 @@ async fn submitted(told: &mut UnboundedReceiver<News>) -> Result<Submitted, ApiE
 }
 
 /// Waits until a job has ended.
-async fn ended(told: &mut UnboundedReceiver<News>, submitted: &Submitted) -> Result<Box<Ended>, ApiError> {
+async fn ended(
+	told: &mut UnboundedReceiver<News>,
+	submitted: &Submitted,
+	until: Instant,
+) -> Result<Box<Ended>, ApiError> {
 	let wait = async {
 		loop {
 			match told.next().await {
@@ -258,8 +254,11 @@ async fn ended(told: &mut UnboundedReceiver<News>, submitted: &Submitted) -> Res
 			}
 		}
 	};
-	let of_job = |error: ApiError| error.of_job(reply::job_of(submitted));
-	tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| Err(of_job(too_late())))
+	let waited = tokio::time::timeout_at(until, wait).await.unwrap_or_else(|_| Err(too_late()));
+	waited.map_err(|error| match error.job {
+		Some(_) => error,
+		None => error.of_job(reply::job_of(submitted)),
+	})
 }
 
 /// What does not happen, but as a panic in a task.

@@ -1,12 +1,12 @@
 //! An answer as a stream: what the committee does, block by block, and then the text.
 
 use super::{
-	desk::News,
+	desk::{News, TIME_LIMIT},
 	entry::Entry,
 	error::ApiError,
 	http::{self, Response},
 	receipt,
-	reply::{ChatReply, Progress},
+	reply::{job_of, ChatReply, Progress},
 	routes::{failed, too_late},
 };
 use crate::submission::Submitted;
@@ -26,8 +26,6 @@ use std::time::{Duration, Instant};
 const AHEAD: usize = 8;
 /// How often something is sent, lest a proxy takes the connection for dead.
 const BEAT: Duration = Duration::from_secs(15);
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A response that tells what becomes of a job which is in a block.
 pub fn start(
@@ -75,7 +73,9 @@ impl Stream {
 		loop {
 			let news = match tokio::time::timeout(BEAT, told.next()).await {
 				Ok(news) => news,
-				Err(_) if begun.elapsed() > PATIENCE => return self.fail(&too_late()).await,
+				Err(_) if begun.elapsed() > TIME_LIMIT => {
+					return self.fail(&too_late().of_job(job_of(&self.submitted))).await;
+				}
 				Err(_) => {
 					// A comment, which no client sees.
 					self.part(": the job goes on\n\n".into()).await?;
@@ -102,7 +102,7 @@ impl Stream {
 					return Ok(());
 				}
 				Some(News::Failed(error)) => return self.fail(&error).await,
-				None => return self.fail(&failed()).await,
+				None => return self.fail(&failed().of_job(job_of(&self.submitted))).await,
 			}
 		}
 	}

@@ -8,7 +8,7 @@ use crate::gateway::{
 use http_body_util::{BodyExt, Limited};
 use hyper::{
 	body::{Body, Bytes},
-	header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
+	header::{HeaderName, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
 	HeaderMap, StatusCode,
 };
 use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
@@ -48,6 +48,12 @@ impl Guard {
 /// hide neither that name nor where it is from.
 fn only_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
 	let forbidden = |code, message: &str| Err(ApiError::new(StatusCode::FORBIDDEN, code, message));
+	if headers.keys().any(is_of_a_proxy) {
+		return forbidden(
+			"proxy_not_allowed",
+			"Without API keys the gateway answers this machine alone, and a proxy brings others: its operator has to give --keys",
+		);
+	}
 	let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
 	if !is_this_machine(host) {
 		return forbidden("host_not_allowed", "Without API keys the gateway answers to 127.0.0.1 and localhost alone");
@@ -58,6 +64,12 @@ fn only_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
 		}
 		_ => Ok(()),
 	}
+}
+
+/// Whether a proxy says by this header that it passes on what somebody else asks.
+fn is_of_a_proxy(name: &HeaderName) -> bool {
+	let name = name.as_str();
+	matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -154,6 +166,24 @@ mod tests {
 		}
 		for origin in ["http://evil.example", "null", "http://127.0.0.1:8081", "https://127.0.0.1:8080"] {
 			assert_eq!(admit("127.0.0.1:8080", Some(origin)).expect_err(origin).code, "origin_not_allowed");
+		}
+	}
+
+	#[test]
+	fn without_keys_nothing_should_be_let_in_that_a_proxy_passes_on() {
+		let passed_on = [
+			("forwarded", "for=203.0.113.9"),
+			("x-forwarded-for", "203.0.113.9"),
+			("x-forwarded-proto", "https"),
+			("x-real-ip", "203.0.113.9"),
+			("via", "1.1 caddy"),
+		];
+		for (name, value) in passed_on {
+			let own = [(AUTHORIZATION, "Bearer sk-0123456789abcdef0123"), (HOST, "127.0.0.1:8080")];
+			let sent = own.into_iter().chain([(HeaderName::from_static(name), value)]).collect::<Vec<_>>();
+			let error = Guard::new(None).admit(&headers(&sent)).expect_err(name);
+			assert_eq!((error.status.as_u16(), error.code), (403, "proxy_not_allowed"));
+			Guard::new(Some(keys())).admit(&headers(&sent)).expect("a key is enough");
 		}
 	}
 

@@ -1,11 +1,8 @@
 //! A completion of a conversation: whole, or as a stream of chunks.
 
-use super::{sibyl, usage};
+use super::{sibyl, unanswered, usage};
 use crate::{
-	gateway::{
-		desk::Ended,
-		error::{no_answer, ApiError, Retry},
-	},
+	gateway::{desk::Ended, error::ApiError},
 	submission::Submitted,
 };
 use serde_json::{json, Value};
@@ -140,7 +137,7 @@ impl ChatReply {
 impl Said {
 	fn of(ended: &Ended) -> Result<Self, ApiError> {
 		let Some(answer) = &ended.result.answer else {
-			return Err(no_answer(&ended.result).of_job(sibyl(ended)));
+			return Err(unanswered(ended));
 		};
 		let whole = |text: String, written, likely| Self { text, finish: "stop", written, likely };
 		Ok(match answer {
@@ -171,7 +168,7 @@ impl Said {
 fn unreadable(ended: &Ended) -> ApiError {
 	let message = "The node tells an answer of another form than was asked for";
 	let error = ApiError::new(hyper::StatusCode::BAD_GATEWAY, "node_incompatible", message);
-	error.retry(Retry::Never).of_job(sibyl(ended))
+	error.of_job(sibyl(ended))
 }
 
 fn hex(fingerprint: &Fingerprint) -> String {
@@ -181,7 +178,10 @@ fn hex(fingerprint: &Fingerprint) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::gateway::testing::{ended, job};
+	use crate::gateway::{
+		error::Retry,
+		testing::{ended, job},
+	};
 	use sibyl_engine::Format;
 
 	fn frame(logprobs: Option<u8>) -> ChatReply {

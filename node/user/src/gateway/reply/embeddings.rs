@@ -1,11 +1,7 @@
 //! Vectors of texts.
 
-use super::{sibyl, usage};
-use crate::gateway::{
-	desk::Ended,
-	error::{no_answer, ApiError, Retry},
-	request::Encoding,
-};
+use super::{sibyl, unanswered, usage};
+use crate::gateway::{desk::Ended, error::ApiError, request::Encoding};
 use base64::{prelude::BASE64_STANDARD, Engine};
 use hyper::StatusCode;
 use serde_json::{json, Value};
@@ -22,15 +18,18 @@ pub fn embeddings(model: &str, encoding: Encoding, jobs: &[&Ended]) -> Result<Va
 			Some(_) => {
 				let message = "The node tells an answer of another form than was asked for";
 				let error = ApiError::new(StatusCode::BAD_GATEWAY, "node_incompatible", message);
-				return Err(error.retry(Retry::Never).of_job(sibyl(ended)));
+				return Err(error.of_job(sibyl(ended)));
 			}
-			None => return Err(no_answer(&ended.result).of_job(sibyl(ended))),
+			None => return Err(unanswered(ended)),
 		};
 		Ok(
 			json!({ "object": "embedding", "index": index, "embedding": written(values, encoding), "sibyl": sibyl(ended) }),
 		)
 	};
-	let vectors = jobs.iter().enumerate().map(vector).collect::<Result<Vec<_>, _>>()?;
+	let vectors = jobs.iter().enumerate().map(vector).collect::<Result<Vec<_>, ApiError>>().map_err(|error| {
+		let jobs: Vec<_> = jobs.iter().map(|ended| sibyl(ended)).collect();
+		error.of_jobs(&jobs, jobs.len())
+	})?;
 	let mut used = usage(jobs, 0);
 	if let Some(used) = used.as_object_mut() {
 		used.remove("completion_tokens");
@@ -49,6 +48,20 @@ fn written(values: &[i16], encoding: Encoding) -> Value {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::gateway::{error::Retry, testing::ended};
+	use sibyl_engine::Format;
+
+	#[test]
+	fn where_one_text_of_several_has_no_vector_none_should_be_asked_again() {
+		let answered = ended(json!({ "embedding": { "values": [1] } }), Format::default());
+		let unanswered = ended(Value::Null, Format::default());
+		let refunded = Ended { cost: unanswered.fee, ..unanswered };
+		let reply = |jobs: &[&Ended]| embeddings("m", Encoding::Float, jobs).expect_err("one has no vector");
+		assert_eq!(reply(&[&refunded]).retry, Retry::Usual, "it cost nothing");
+		let error = reply(&[&answered, &refunded]);
+		assert_eq!((error.code, error.retry), ("no_quorum", Retry::Never));
+		assert_eq!(error.body()["error"]["sibyl"]["jobs"].as_array().map(Vec::len), Some(2));
+	}
 
 	#[test]
 	fn a_vector_is_the_same_in_each_encoding() {

@@ -8,7 +8,11 @@ pub use chat::{ChatReply, Progress};
 pub use embeddings::embeddings;
 pub use models::{model, models};
 
-use super::{desk::Ended, receipt};
+use super::{
+	desk::Ended,
+	error::{no_answer, ApiError, Retry},
+	receipt,
+};
 use crate::{amount::decimal, submission::Submitted};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{json, Value};
@@ -41,7 +45,34 @@ pub fn sibyl(ended: &Ended) -> Value {
 	})
 }
 
-/// The same for those who look at headers; several jobs in one request are told one after another.
+/// Why a job that has ended has no answer. Only what was refunded in full may be asked again.
+fn unanswered(ended: &Ended) -> ApiError {
+	let error = no_answer(&ended.result);
+	let retry = error.retry;
+	let error = error.of_job(sibyl(ended));
+	match ended.cost <= ended.fee {
+		true => error.retry(retry),
+		false => error,
+	}
+}
+
+/// The jobs of a request, where all of them have ended; else why the first has not, with each that was submitted.
+pub fn all(jobs: Vec<Result<Box<Ended>, ApiError>>) -> Result<Vec<Ended>, ApiError> {
+	let count = jobs.len();
+	let submitted = jobs.iter().filter_map(|job| match job {
+		Ok(ended) => Some(sibyl(ended)),
+		Err(error) => error.job.as_deref().cloned(),
+	});
+	let submitted: Vec<_> = submitted.collect();
+	// Of one nobody may know whether it was submitted.
+	let is_never = jobs.iter().any(|job| job.as_ref().is_err_and(|error| error.retry == Retry::Never));
+	jobs.into_iter().map(|job| job.map(|ended| *ended)).collect::<Result<_, _>>().map_err(|error: ApiError| {
+		let retry = if is_never { Retry::Never } else { error.retry };
+		error.retry(retry).of_jobs(&submitted, count)
+	})
+}
+
+/// What is told of jobs for those who look at headers; several jobs in one request are told one after another.
 pub fn headers(jobs: &[&Ended]) -> HeaderMap {
 	let mut headers = HeaderMap::new();
 	let mut tell = |name: &'static str, value: &dyn Fn(&Ended) -> Option<String>| {
@@ -73,7 +104,34 @@ fn usage(jobs: &[&Ended], written: usize) -> Value {
 mod tests {
 	use super::*;
 	use crate::gateway::testing::ended;
+	use hyper::StatusCode;
 	use sibyl_engine::Format;
+
+	#[test]
+	fn only_what_was_refunded_in_full_may_be_asked_again() {
+		let paid = ended(Value::Null, Format::default());
+		assert_eq!((unanswered(&paid).code, unanswered(&paid).retry), ("no_quorum", Retry::Never));
+		let refunded = Ended { cost: paid.fee, ..paid };
+		assert_eq!(unanswered(&refunded).retry, Retry::Usual);
+		assert_eq!(unanswered(&refunded).job.expect("it is named")["job"], 7);
+	}
+
+	#[test]
+	fn an_error_of_several_jobs_should_name_each_that_was_submitted() {
+		let answered = || Ok(Box::new(ended(json!({ "embedding": { "values": [1] } }), Format::default())));
+		let refused = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "network_busy", "no").retry(Retry::After(6));
+		let error = |jobs| all(jobs).map(|jobs| jobs.len()).expect_err("one failed");
+		let lost = refused().of_job(json!({ "job": 9 }));
+		let some = error(vec![answered(), Err(refused()), Err(lost)]);
+		assert_eq!((some.code, some.retry), ("network_busy", Retry::Never));
+		let jobs = &some.body()["error"]["sibyl"]["jobs"];
+		assert_eq!((&jobs[0]["job"], &jobs[1]["job"], &jobs[2]), (&json!(7), &json!(9), &Value::Null));
+		let none = error(vec![Err(refused()), Err(refused())]);
+		assert_eq!((none.retry, none.job), (Retry::After(6), None));
+		let unknown = error(vec![Err(refused()), Err(refused().retry(Retry::Never))]);
+		assert_eq!(unknown.retry, Retry::Never, "one may have been submitted");
+		assert_eq!(all(vec![answered(), answered()]).map(|jobs| jobs.len()).expect("they have answers"), 2);
+	}
 
 	#[test]
 	fn headers_tell_of_one_job_or_of_several() {
