@@ -29,7 +29,7 @@ const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/siby
 
 const BUILDS = 'builds, or runs all tests';
 const FETCHES = 'fetches packages or models';
-const PACKAGED = 'needs root, and changes the system: `make test-package` does this, or the like of it, in a fresh Debian';
+const PACKAGED = 'needs root, and changes the system: `make test-package` installs and runs the package in a fresh Debian';
 
 /** Why a snippet is not run, by its file and its first line. */
 const NOT_RUN = {
@@ -40,14 +40,15 @@ const NOT_RUN = {
   'CONTRIBUTING.md': { 'make build    # sets the machine up and builds; about 25 minutes on two cores the first time': BUILDS },
   'docs/console.md': { 'make console            # sets up, builds, and serves it on 127.0.0.1; PORT=8000 for that port': 'runs until it is stopped: see console.test.mjs' },
   'docs/gateway.md': {
-    'make network                                        # in another terminal; or sibyl-node --dev': 'runs until it is stopped: there is a node, and a gateway on it, here',
+    'make network                                        # in another terminal; or sibyl-node --dev':
+      'runs until it is stopped: there is a node, and a gateway on it, here',
   },
   'docs/python.md': { 'python3 -m venv venv && venv/bin/pip install substrate-interface==1.8.1': FETCHES },
   'docs/testing.md': { 'cargo test --release -p sibyl-simulation        # 300 seeds of 100 slots': BUILDS },
   'docs/validator.md': {
     'apt-get install ./sibyl-node_*_amd64.deb': PACKAGED,
     'runuser -u sibyl -- sibyl-node key generate-node-key --base-path /var/lib/sibyl --chain testnet': PACKAGED,
-    'install -m 0755 sibyl-node /usr/bin/': PACKAGED,
+    'install -m 0755 sibyl-node /usr/bin/': 'needs root, and changes the system: `make test-package` looks whether the tarball has these files',
     'docker build --tag sibyl-node target/package': 'builds an image: `make test-package` does, where docker is there',
     'make build': BUILDS,
     'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: see testnet.test.mjs',
