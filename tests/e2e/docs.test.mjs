@@ -14,6 +14,7 @@ import { signerFromSecret } from '@sibyl/client';
 import { account } from '../lib/accounts.mjs';
 import { binary, runBinary } from '../lib/binary.mjs';
 import { chromium, Page, startBrowser } from '../lib/browser.mjs';
+import { Gateway } from '../lib/gateway.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
 import { devNode } from '../lib/node.mjs';
@@ -28,6 +29,7 @@ const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/siby
 
 const BUILDS = 'builds, or runs all tests';
 const FETCHES = 'fetches packages or models';
+const PACKAGED = 'needs root, and changes the system: `make test-package` installs and runs the package in a fresh Debian';
 
 /** Why a snippet is not run, by its file and its first line. */
 const NOT_RUN = {
@@ -37,13 +39,23 @@ const NOT_RUN = {
   },
   'CONTRIBUTING.md': { 'make build    # sets the machine up and builds; about 25 minutes on two cores the first time': BUILDS },
   'docs/console.md': { 'make console            # sets up, builds, and serves it on 127.0.0.1; PORT=8000 for that port': 'runs until it is stopped: see console.test.mjs' },
+  'docs/gateway.md': {
+    'make network                                        # in another terminal; or sibyl-node --dev':
+      'runs until it is stopped: there is a node, and a gateway on it, here',
+  },
   'docs/python.md': { 'python3 -m venv venv && venv/bin/pip install substrate-interface==1.8.1': FETCHES },
   'docs/testing.md': { 'cargo test --release -p sibyl-simulation        # 300 seeds of 100 slots': BUILDS },
   'docs/validator.md': {
+    'apt-get install ./sibyl-node_*_amd64.deb': PACKAGED,
+    'runuser -u sibyl -- sibyl-node key generate-node-key --base-path /var/lib/sibyl --chain testnet': PACKAGED,
+    'install -m 0755 sibyl-node /usr/bin/': 'needs root, and changes the system: `make test-package` looks whether the tarball has these files',
+    'docker build --tag sibyl-node target/package': 'builds an image: `make test-package` does, where docker is there',
     'make build': BUILDS,
     'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: see testnet.test.mjs',
     'sibyl-node models install all --base-path ~/sibyl     # or smollm2, or minilm': FETCHES,
     'sibyl-node models bench --base-path ~/sibyl            # or one: models bench smollm2': 'measures for minutes',
+    'sibyl-node validator drain && systemctl stop sibyl-node': 'stops a service of the system: validator.test.mjs drains and stops a node',
+    'sibyl-node validator leave --suri-file my-secret': 'takes the only validator out of service: see validator.test.mjs',
   },
   'docs/web.md': { 'npm install @sibyl/client polkadot-api esbuild': FETCHES },
   'clients/js/README.md': { 'npm install @sibyl/client        # from a checkout: npm ci && npm run build --workspace clients/js': FETCHES },
@@ -52,11 +64,15 @@ const NOT_RUN = {
 const CLIENT = `import { connect, signerFromSecret } from '@sibyl/client';
 const sibyl = await connect({ url: 'ws://127.0.0.1:9944' });
 `;
+// A machine with much to do measures the models more than once.
+const TO_SERVE = 10 * MINUTES;
 const GENERATES = isInstalled(LANGUAGE_MODEL) ? undefined : `${LANGUAGE_MODEL} is not installed`;
+const SERVED = { served: LANGUAGE_MODEL, skip: GENERATES };
 
 /**
- * What a snippet prints when all is well, by its file and its first line; around it what its reader has already, and why it
- * may be left out on this machine.
+ * What a snippet prints when all is well, by its file and its first line; around it what its reader has already, which model
+ * the node must serve, and why it may be left out on this machine. JSON is what the last request by curl of its file is
+ * answered, or a part of that.
  */
 const PRINTS = {
   'README.md': {
@@ -64,6 +80,12 @@ const PRINTS = {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
   },
   'docs/formats.md': { '{': { run: answerBySchema, skip: GENERATES } },
+  'docs/gateway.md': {
+    "curl -s http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\": { prints: /"content":"[^"]*Paris/, ...SERVED },
+    "import OpenAI from 'openai';                        // npm install openai": { prints: /^(yes|no) \{[^]*\bnumber: [1-9]\d*[^]*\bpaid: '0\.\d+'/, ...SERVED },
+    'import openai                                       # pip install openai': { prints: /\S[^]* \d+\n$/, ...SERVED },
+    '{': { part: 'sibyl', ...SERVED },
+  },
   'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
   'docs/python.md': {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
@@ -80,7 +102,11 @@ const PRINTS = {
   },
   'docs/validator.md': {
     'sibyl-node key generate-node-key --base-path ~/sibyl --chain testnet': { prints: /12D3Koo/ },
-    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"(keys":"0x|bond":")/ },
+    'sibyl-node status          # --json for programs': { prints: /^elected {5}in session \d+, one of 1\b/m },
+    'sibyl-node validator setup --bond 1000 --suri-file my-secret': { prints: /^It is elected, [^]*^already done: the session keys /m },
+    'sibyl-node validator payout --suri-file my-secret': { prints: / (has nothing to be paid|was paid \d)/ },
+    'sibyl-node validator rotate --suri-file my-secret': { prints: /in use from session \d+ on/ },
+    'rule_files:': { run: assertAlertsHaveTheirJobs },
     'sibyl-node models run smollm2 --base-path ~/sibyl --prompt "What is the capital of France?"': { prints: /Paris/, skip: GENERATES },
   },
   'clients/js/README.md': {
@@ -98,19 +124,21 @@ const PRINTS = {
   },
 };
 
+const ALERTS = 'packaging/prometheus/alerts.yml';
 /** Its snippets together are one page. */
 const PAGE = 'docs/web.md';
 /** Snippets in these languages are parts of a program, which `make test-foreign` runs. */
 const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/subxt/src/main.rs' };
 
-// What stands behind a request is JSON that it is answered.
+// JSON is what a request before it in its file is answered.
 const isRun = ({ file, first, language }) => language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {});
 
 const folder = scratch('docs');
 const NEEDS_BROWSER = { skip: chromium() === undefined ? 'there is no chromium on PATH' : false };
 
 describe('the documentation', () => {
-  const node = devNode();
+  const node = devNode('--models-path', MODELS_PATH);
+  let gateway;
   const all = snippets();
   let replacements;
 
@@ -122,8 +150,17 @@ describe('the documentation', () => {
     const sibyl = await node.client();
     await waitUntilServedBy(sibyl, ['alice']);
     const alice = account('//Alice');
+    // Nobody else asks by its account.
+    gateway = await new Gateway('gateway', node, '--suri', '//Eve', '--limit', '1').start();
+    writeFileSync(join(folder, 'my-secret'), '//Alice\n', { mode: 0o600 });
+    const commands = ['status', 'validator setup', 'validator payout', 'validator rotate'].map((each) => `sibyl-node ${each} `);
     replacements = {
       '127.0.0.1:9944': node.rpcAddress,
+      '127.0.0.1:8080': new URL(gateway.url).host,
+      // The only validator has the only seat.
+      '"seats": 3': '"seats": 1',
+      ...Object.fromEntries(commands.map((command) => [command, `${command}--url ws://${node.rpcAddress} `])),
+      '--suri-file my-secret': '--suri-file my-secret --yes',
       '/ip4/127.0.0.1/tcp/30333/p2p/12D3…': await node.address(),
       '0xMODEL_ID': (await sibyl.model(MODEL)).id,
       '0xPUBLIC_KEY': u8aToHex(alice.publicKey),
@@ -135,7 +172,10 @@ describe('the documentation', () => {
     // Job 0, of which snippets read.
     await (await sibyl.ask(MODEL, 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') })).result();
   });
-  after(() => node.stop());
+  after(async () => {
+    await gateway?.stop('SIGKILL');
+    await node.stop();
+  });
 
   const adapted = (text) => Object.entries(replacements).reduce((whole, [from, to]) => whole.replaceAll(from, to), text);
 
@@ -150,18 +190,22 @@ describe('the documentation', () => {
     assert.deepEqual(stale, []);
   });
 
-  let reply;
-  for (const snippet of all.filter(isRun)) {
+  const replies = new Map();
+  const entry = ({ file, first }) => PRINTS[file]?.[first] ?? {};
+  // Those last that a large model must be there for, which is measured meanwhile.
+  const ordered = [false, true].flatMap((last) => all.filter((each) => isRun(each) && (entry(each).served !== undefined) === last));
+  for (const snippet of ordered) {
     const { file, language, text, first } = snippet;
-    const { before: prelude = '', behind = '', prints, run, skip } = PRINTS[file]?.[first] ?? {};
+    const { before: prelude = '', behind = '', prints, run, part, served, skip } = entry(snippet);
 
     it(`${file} (${language}): ${first}`, { skip }, async () => {
       if (run !== undefined) return run(text);
       if (language in PARTS_OF) return assertStandsIn(PARTS_OF[language], text);
-      if (language === 'json') return assert.deepEqual(shapeOf(JSON.parse(text.replaceAll('\n', ''))), shapeOf(JSON.parse(reply)));
+      if (language === 'json') return assertIsOfShape(text, replies.get(file), part);
+      if (served !== undefined) await waitUntilServedBy(await node.client(), ['alice'], served, TO_SERVE);
       const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));
       assert.match(stdout + (language === 'sh' ? stderr : ''), prints);
-      reply = stdout;
+      if (first.startsWith('curl ')) replies.set(file, stdout);
     });
   }
 
@@ -213,6 +257,23 @@ function execute(program, args) {
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => (error ? reject(new Error(`${stdout}${stderr}`, { cause: error })) : resolve({ stdout, stderr })));
   });
+}
+
+/** Whether JSON of the documentation has the names and kinds of a reply, or of a part of it. */
+function assertIsOfShape(text, reply, part) {
+  assert.ok(reply !== undefined, 'nothing that this could be the answer to was asked in its file, or not well');
+  const whole = JSON.parse(reply);
+  assert.deepEqual(shapeOf(JSON.parse(text.replaceAll('\n', ''))), shapeOf(part === undefined ? whole : whole[part]));
+}
+
+/** Whether the jobs that the alerts name are those that a configuration of Prometheus has, and where it looks for the alerts. */
+function assertAlertsHaveTheirJobs(configuration) {
+  const alerts = readFileSync(join(REPOSITORY, ALERTS), 'utf8');
+  const jobs = new Set([...configuration.matchAll(/job_name: (\w+)/g)].map(([, job]) => job));
+  const named = [...alerts.matchAll(/\bjob="(\w+)"/g)].map(([, job]) => job);
+  assert.ok(named.length > 0, 'the alerts name no job');
+  for (const job of named) assert.ok(jobs.has(job), `no job ${job}`);
+  assert.ok(configuration.includes(`- /usr/share/sibyl-node/${ALERTS.replace('packaging/', '')}\n`), 'the package puts the alerts elsewhere');
 }
 
 /** Whether each paragraph of a snippet stands in a file. */
