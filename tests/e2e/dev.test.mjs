@@ -99,7 +99,7 @@ describe('sibyl-node --dev', () => {
       await writeFile(file, receipt);
       const { code, stdout, stderr } = await sibyl('verify', file);
       assert.equal(code, 0, stderr);
-      assert.match(stdout, /^chain +dev, genesis 0x[0-9a-f]{64}\nfinal +block #\d+ \(0x[0-9a-f]{64}\), signed by 1 of 1 validators/);
+      assert.match(stdout, /^chain +dev, genesis 0x[0-9a-f]{64}\nWARNING +its first validators have public test keys: .*\nfinal +block #\d+ \(0x[0-9a-f]{64}\), signed by 1 of 1 validators/);
       assert.match(stdout, new RegExp(`model +common-lingua\ntext +${TEXT.replace('?', '\\?')}\nagreed +by 1 of 1 seats`));
       assert.match(stdout, /answer +deu \(\d+\.\d %\)\nrun here +the same \d+ bytes\n$/);
     });

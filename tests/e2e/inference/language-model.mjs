@@ -64,7 +64,7 @@ export function languageModel(network, own) {
       const file = join(scratch('receipts'), 'language-model.json');
       await writeFile(file, (await sibyl('receipt', String(view.id), '--url', `ws://${node.rpcAddress}`)).stdout);
       const { stdout, stderr } = await sibyl('verify', file, '--models-path', MODELS_PATH);
-      assert.match(stdout, /^chain +local, .*\nfinal .* signed by \d of 4 validators[^]*answer +The capital of France is Paris\.\nrun here +the same \d+ bytes\n$/, stderr);
+      assert.match(stdout, /^chain +local, .*\nWARNING .*\nfinal .* signed by \d of 4 validators[^]*answer +The capital of France is Paris\.\nrun here +the same \d+ bytes\n$/, stderr);
       const missing = await sibyl('verify', file, '--models-path', scratch('no-models'));
       assert.match(missing.stderr, /the proof holds, but smollm2 can't be run on this machine .*: run '.* models install smollm2/);
     });

@@ -170,7 +170,7 @@ mod tests {
 	fn a_node_that_is_no_validator_has_nothing_to_drain() {
 		let (module, insight) = module(false, DenyUnsafe::No);
 		let (code, message) = call(&module, "inference_drain", json!([true])).expect_err("it holds no seats");
-		assert!(code == 10020 && message.contains("--validator"), "{code} {message}");
+		assert!(code == 10022 && message.contains("--validator"), "{code} {message}");
 		assert!(!insight.is_draining());
 	}
 
