@@ -145,7 +145,7 @@ describe('sibyl-node --dev', () => {
         [ask('--yes', '--suri', 'no such words'), /the requester's secret can't be read/],
         [ask('--yes', '--suri', '//Ferdie', '--max-fee', '0.0001'), /the price, 0\.\d+ SIB, is above --max-fee/],
         [sibyl('ask', '--prompt', TEXT, '--model', 'gpt-5', '--suri', '//Ferdie', ...at()), /no model 'gpt-5': it has/],
-        [ask('--yes', '--suri', '//Ferdie', '--seats', '2'), /odd number of seats/],
+        [ask('--yes', '--suri', '//Ferdie', '--seats', '2'), /expected an odd number from 1 to 15/],
         [ask('--yes', '--suri', '//Nobody'), /does not take the submission \(.*Inability to pay.*\): look whether/],
         [sibyl('job', '999999', ...at()), /there is no job 999999 yet/],
         [sibyl('jobs', '--url', 'ws://127.0.0.1:1'), /no node answers at ws:\/\/127\.0\.0\.1:1/],

@@ -10,6 +10,7 @@ import { ask, assertInTime, blocksToSettle, waitForEnd, waitUntilServedBy } from
 import { isInstalled, MODELS_PATH } from '../../lib/models.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 import { scratch } from '../../lib/scratch.mjs';
+import { MINUTES } from '../../lib/wait.mjs';
 
 export const LANGUAGE_MODEL = 'smollm2';
 const FRANCE = 'What is the capital of France?';
@@ -39,9 +40,9 @@ export function languageModel(network, own) {
 
     it('is served by those that have it, and by the fourth when it is installed there while the node runs', async () => {
       const api = await network.api();
-      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL, 10 * MINUTES);
       own.install();
-      await waitUntilServedBy(await network.client(), VALIDATORS, LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS, LANGUAGE_MODEL, 10 * MINUTES);
     });
 
     it('answers a question, all four alike', async (test) => {
@@ -142,7 +143,7 @@ export function languageModel(network, own) {
     it('has beside it a model whose vectors all agree on', { skip: skipVectors }, async () => {
       const api = await network.api();
       // The last validator has the language model only.
-      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), VECTOR_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), VECTOR_MODEL, 10 * MINUTES);
       const job = await ask(network, FRANCE, requester, { model: VECTOR_MODEL });
       assert((await waitForEnd(api, job)).phase.asEnded.verdict.isAgreed);
       const { answer: { embedding: { values } } } = await network.validators[0].rpc('inference_getResult', job);
@@ -152,7 +153,7 @@ export function languageModel(network, own) {
 
     it('is withdrawn by a validator whose file is gone', async () => {
       own.remove();
-      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL);
+      await waitUntilServedBy(await network.client(), VALIDATORS.slice(0, -1), LANGUAGE_MODEL, 10 * MINUTES);
     });
   });
 }
