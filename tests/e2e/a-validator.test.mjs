@@ -103,7 +103,7 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(stderr, /stand for election/);
     assert.match(stderr, /^Error: nothing was done: /m);
     const short = await signed('setup', '--bond', '200000');
-    assert.match(short.stderr, /^Error: .* has 100110 SIB free, and this takes 200100 SIB/m);
+    assert.match(short.stderr, /^Error: .* has 100110 SIB free, and this takes 200100\.101 SIB and fees/m);
     assert.ok((await api.query.staking.bonded(newcomer.address)).isNone);
   });
 
