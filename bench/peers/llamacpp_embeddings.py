@@ -4,10 +4,8 @@ For each MODELS/NAME.gguf it writes OUT/NAME.f32, f32 in little-endian: the vect
 """
 
 import json
-import pathlib
-import struct
-import subprocess
-import sys
+
+from each_file import main
 
 # The test that reads the data has the same ones.
 TEXTS = [
@@ -38,23 +36,5 @@ def embeddings(path):
         yield from reply["data"][0]["embedding"]
 
 
-def main():
-    models, out = map(pathlib.Path, sys.argv[1:])
-    out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(models.glob("*.gguf")):
-        # A process each: one that fails to load may take its process along.
-        done = subprocess.run([sys.executable, __file__, path], capture_output=True, text=True)
-        lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        if not lines:
-            print(f"{path.name}: failed\n{done.stdout[-500:]}{done.stderr[-1500:]}")
-            continue
-        values = json.loads(lines[0].removeprefix("RESULT "))
-        (out / f"{path.stem}.f32").write_bytes(struct.pack(f"<{len(values)}f", *values))
-        print(path.name)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        print(f"RESULT {json.dumps(list(embeddings(sys.argv[1])))}", flush=True)
-    else:
-        main()
+    main(embeddings)

@@ -5,10 +5,8 @@ their ids, behind each of some prompts.
 """
 
 import json
-import pathlib
-import struct
-import subprocess
-import sys
+
+from each_file import main
 
 # The test that reads the data has the same ones.
 TOKENS = [1, 11, 35, 63, 29, 5, 49, 67, 49, 19, 59, 17, 45, 61, 61, 3, 0, 8, 66, 2]
@@ -45,23 +43,5 @@ def logarithms(path):
         yield from (by_id[id] for id in range(VOCABULARY))
 
 
-def main():
-    models, out = map(pathlib.Path, sys.argv[1:])
-    out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(models.glob("*.gguf")):
-        # A process each: one that fails to load may take its process along.
-        done = subprocess.run([sys.executable, __file__, path], capture_output=True, text=True)
-        lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        if not lines:
-            print(f"{path.name}: failed\n{done.stdout[-500:]}{done.stderr[-1500:]}")
-            continue
-        values = json.loads(lines[0].removeprefix("RESULT "))
-        (out / f"{path.stem}.f32").write_bytes(struct.pack(f"<{len(values)}f", *values))
-        print(path.name)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        print(f"RESULT {json.dumps(list(logarithms(sys.argv[1])))}", flush=True)
-    else:
-        main()
+    main(logarithms)

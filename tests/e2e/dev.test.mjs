@@ -141,8 +141,8 @@ describe('sibyl-node --dev', () => {
     it('says in a line what is wrong, and submits nothing', async () => {
       const refusals = [
         [ask('--suri', '//Ferdie'), /nothing was submitted: answer y/],
-        [ask('--yes'), /nobody pays: give the requester's secret/],
-        [ask('--yes', '--suri', 'no such words'), /the requester's secret can't be read/],
+        [ask('--yes'), /nobody signs and pays: give the account's secret with --suri-file FILE/],
+        [ask('--yes', '--suri', 'no such words'), /the account's secret can't be read/],
         [ask('--yes', '--suri', '//Ferdie', '--max-fee', '0.0001'), /the price, 0\.\d+ SIB, is above --max-fee/],
         [sibyl('ask', '--prompt', TEXT, '--model', 'gpt-5', '--suri', '//Ferdie', ...at()), /no model 'gpt-5': it has/],
         [ask('--yes', '--suri', '//Ferdie', '--seats', '2'), /expected an odd number from 1 to 15/],

@@ -30,13 +30,28 @@ pub use results::{BlockState, ResultChange, ResultsUpdate};
 pub use update::JobUpdate;
 pub use validator::{Record, Validator};
 
-use sibyl_primitives::AccountId;
+use sibyl_primitives::{AccountId, Hash};
 use sibyl_runtime::constants::SS58_PREFIX;
 use sp_core::crypto::{Ss58AddressFormat, Ss58Codec};
 
 /// An account as this chain's wallets show it.
 pub fn address(account: &AccountId) -> String {
 	account.to_ss58check_with_version(Ss58AddressFormat::custom(SS58_PREFIX))
+}
+
+/// Characters of an address that is read at most: those of this chain have 49.
+const MAX_ADDRESS: usize = 128;
+
+/// The account of an address, SS58 of whatever network or `0x` and the key's 64 digits; none where it is none.
+pub fn account_of(address: &str) -> Option<AccountId> {
+	if address.len() > MAX_ADDRESS {
+		return None;
+	}
+	match address.strip_prefix("0x") {
+		Some(digits) if digits.len() == 64 => digits.parse::<Hash>().ok().map(|key| key.0.into()),
+		Some(_) => None,
+		None => AccountId::from_ss58check_with_version(address).ok().map(|(account, _)| account),
+	}
 }
 
 fn addresses<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> Vec<String> {

@@ -56,6 +56,9 @@ pub enum Error {
 	/// The proof of finality ends too early.
 	#[error("the receipt shows nothing: it ends before the final block. Ask another node for it")]
 	Unfinished,
+	/// The node can't prove what is final.
+	#[error("{0}")]
+	NotProvable(String),
 	/// A block in the middle changes no validators.
 	#[error("the receipt shows nothing: a block on the way to the final one does not change the validators")]
 	NoChange,

@@ -9,9 +9,9 @@ use sp_consensus_grandpa::AuthorityList;
 /// GRANDPA's warp proof, as the network's nodes give it to each other; the SDK keeps its fields to itself.
 #[derive(Decode)]
 pub struct FinalityProof {
-	fragments: Vec<WarpSyncFragment<Block>>,
+	pub(super) fragments: Vec<WarpSyncFragment<Block>>,
 	/// Whether it leads to the newest justification that the node has, and not only as far as a message may be long.
-	is_finished: bool,
+	pub(super) is_finished: bool,
 }
 
 /// A block that is seen to be final.
@@ -31,11 +31,6 @@ impl FinalityProof {
 	/// Reads a proof; it shows nothing yet.
 	pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
 		Self::decode_all(&mut &*bytes).map_err(|error| Error::Malformed { part: "finality", reason: error.to_string() })
-	}
-
-	/// The block that the proof leads to; none where it leads nowhere, or not to its end.
-	pub fn target(&self) -> Option<&Header> {
-		self.fragments.last().filter(|_| self.is_finished).map(|fragment| &fragment.header)
 	}
 
 	/// Checks every signature from the genesis' validators on.
@@ -73,7 +68,7 @@ impl FinalityProof {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
 	use super::*;
 	use codec::Encode;
 	use sibyl_primitives::Hash;
@@ -85,16 +80,16 @@ mod tests {
 
 	const ROUND: u64 = 9;
 
-	fn validators(names: &[&str]) -> Vec<ed25519::Pair> {
+	pub fn validators(names: &[&str]) -> Vec<ed25519::Pair> {
 		let pair = |name: &&str| ed25519::Pair::from_string(&format!("//{name}"), None).expect("it is a path");
 		names.iter().map(pair).collect()
 	}
 
-	fn authorities(of: &[ed25519::Pair]) -> AuthorityList {
+	pub fn authorities(of: &[ed25519::Pair]) -> AuthorityList {
 		of.iter().map(|pair| (pair.public().into(), 1)).collect()
 	}
 
-	fn block(number: u32, next: Option<&[ed25519::Pair]>) -> Header {
+	pub fn block(number: u32, next: Option<&[ed25519::Pair]>) -> Header {
 		let change = next.map(|next| {
 			let change = ScheduledChange { next_authorities: authorities(next), delay: 0u32 };
 			DigestItem::Consensus(GRANDPA_ENGINE_ID, ConsensusLog::ScheduledChange(change).encode())
@@ -104,15 +99,15 @@ mod tests {
 	}
 
 	/// A block with these validators' signatures, as validators number `set`, under another block where one is given.
-	struct Signed<'a> {
-		block: Header,
-		set: u64,
-		by: &'a [ed25519::Pair],
-		under: Option<Header>,
+	pub struct Signed<'a> {
+		pub block: Header,
+		pub set: u64,
+		pub by: &'a [ed25519::Pair],
+		pub under: Option<Header>,
 	}
 
 	impl Signed<'_> {
-		fn encode(&self) -> Vec<u8> {
+		pub fn encode(&self) -> Vec<u8> {
 			let signed = self.under.as_ref().unwrap_or(&self.block);
 			let precommit = Precommit::<Header> { target_hash: signed.hash(), target_number: signed.number };
 			let payload = localized_payload(ROUND, self.set, &Message::<Header>::Precommit(precommit.clone()));

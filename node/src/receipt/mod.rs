@@ -8,10 +8,11 @@
 mod error;
 mod evidence;
 mod finality;
+mod prover;
 mod rerun;
 mod verify;
 
 pub use error::Error;
 pub use evidence::keys;
-pub use finality::FinalityProof;
+pub use prover::{Prover, WarpProofs};
 pub use verify::VerifyCommand;

@@ -3,11 +3,12 @@
 pub mod inference;
 
 use crate::inference::IsSyncing;
+use crate::receipt::WarpProofs;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
 	Inference, InferenceApiServer, InferenceNode, InferenceNodeApiServer, InferenceProofs, InferenceProofsApiServer,
 	InferenceResults, InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places,
-	Started, WarpProofs,
+	Started,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};

@@ -12,7 +12,8 @@ use crate::{
 	cli::InferenceParams,
 	error::Error,
 	inference::{insight::Insight, pool::SharedPool},
-	rpc::{self, inference::WarpProofs},
+	receipt::WarpProofs,
+	rpc,
 };
 use futures::StreamExt;
 use sc_chain_spec::ChainType;

@@ -5,7 +5,7 @@ use crate::{
 	following::{follow, Step},
 	question::{self, on_chain_format, parse_seats, Price, Question},
 	reading::receipt,
-	requester::RequesterOptions,
+	requester::{is_agreed_to, SecretOptions},
 	show,
 	submission::Submitter,
 	Error, FormatOptions, InputOptions, NodeOptions,
@@ -18,7 +18,7 @@ use sibyl_primitives::{
 };
 use sibyl_rpc_types::Model;
 use std::{
-	io::{stderr, stdin, stdout, IsTerminal, Write},
+	io::{stdout, Write},
 	path::PathBuf,
 };
 
@@ -54,7 +54,7 @@ pub struct AskCommand {
 	temperature: Option<u16>,
 
 	#[command(flatten)]
-	requester: RequesterOptions,
+	secret: SecretOptions,
 
 	/// The most to pay, in SIB, where the price rises until the job is in a block; the price as it is now where none is given.
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
@@ -73,7 +73,7 @@ impl AskCommand {
 	/// Asks, waits until the answer is final, and prints it; what happens meanwhile goes to standard error.
 	pub async fn run(&self) -> Result<(), Error> {
 		let (input, format) = (self.input.input()?, self.format.format()?);
-		let submitter = Submitter::new(self.requester.requester()?);
+		let submitter = Submitter::new(self.secret.requester()?);
 		let node = self.node.connect().await?;
 		let model = question::model(&node, &self.model).await?;
 		let options = self.options(&model, format.unwrap_or_default())?;
@@ -117,19 +117,9 @@ impl AskCommand {
 		let most = self.max_fee.unwrap_or(price.total);
 		let seats = if price.seats == 1 { "one seat".into() } else { format!("{} seats", price.seats) };
 		eprintln!("{} asks {shown} at most for {seats}; what is not used comes back", model.name);
-		if self.yes {
-			return Ok(most);
-		}
-		if !stdin().is_terminal() {
-			return Err(Error::NotAgreed);
-		}
-		eprint!("Submit? [y/N] ");
-		stderr().flush()?;
-		let mut said = String::new();
-		stdin().read_line(&mut said)?;
-		match said.trim() {
-			"y" | "Y" | "yes" => Ok(most),
-			_ => Err(Error::NotAgreed),
+		match self.yes || is_agreed_to("Submit?")? {
+			true => Ok(most),
+			false => Err(Error::NotAgreed),
 		}
 	}
 }

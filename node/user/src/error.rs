@@ -79,11 +79,14 @@ pub enum Error {
 	/// There are too many texts.
 	#[error("the format has too many texts: at most 32 choices, or 4 texts that stop the answer")]
 	TooMany,
-	/// Nobody pays.
-	#[error("nobody pays: give the requester's secret with --suri //Alice (on a test network) or --suri-file FILE")]
-	NoRequester,
+	/// Nobody signs.
+	#[error("nobody signs and pays: give the account's secret with --suri-file FILE (or --suri //Alice, on a test network), or start this at a terminal, where it is asked for")]
+	NoSecret,
+	/// The terminal can't be read from.
+	#[error("the secret can't be read from the terminal ({0}): give it with --suri-file FILE")]
+	Terminal(#[source] io::Error),
 	/// The secret is none.
-	#[error("the requester's secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
+	#[error("the account's secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
 	Secret(String),
 	/// A file can't be read.
 	#[error("{path} can't be read: {source}")]

@@ -1,10 +1,11 @@
-//! Who asks, and pays.
+//! Who signs, and pays.
 
 use crate::Error;
 use sibyl_primitives::AccountId;
 use sp_core::{sr25519, Pair};
 use sp_runtime::{traits::IdentifyAccount, MultiSignature, MultiSigner};
 use std::{
+	io::{stderr, stdin, IsTerminal, Write},
 	os::unix::fs::PermissionsExt,
 	path::{Path, PathBuf},
 };
@@ -48,26 +49,58 @@ impl Requester {
 	}
 }
 
-/// Where the requester's secret is.
+/// Where the secret of the account is that signs, and pays.
 #[derive(Debug, clap::Args)]
-pub struct RequesterOptions {
-	/// The requester's secret: a phrase, a seed, or a path such as //Alice on a test network. Others on this machine can see
-	/// it while the program runs: give one with tokens by --suri-file.
-	#[arg(long, value_name = "SECRET", conflicts_with = "suri_file")]
-	suri: Option<String>,
-
-	/// A file that holds the requester's secret.
+pub struct SecretOptions {
+	/// A file that holds the secret of the account that signs and pays: a phrase, or a seed of 0x and 64 digits. Without one it
+	/// is asked for at the terminal, which does not show it.
 	#[arg(long, value_name = "FILE")]
 	suri_file: Option<PathBuf>,
+
+	/// The secret itself, for test networks, as //Alice: others on this machine can see it while the program runs.
+	#[arg(long, value_name = "SECRET", conflicts_with = "suri_file")]
+	suri: Option<String>,
 }
 
-impl RequesterOptions {
-	/// The requester that was named.
+impl SecretOptions {
+	/// The keys of the account.
 	pub fn requester(&self) -> Result<Requester, Error> {
 		match (&self.suri, &self.suri_file) {
 			(Some(secret), _) => Requester::new(secret),
 			(None, Some(path)) => Requester::of_file(path),
-			(None, None) => Err(Error::NoRequester),
+			(None, None) if stdin().is_terminal() => {
+				let secret = rpassword::prompt_password("The account's secret (it is not shown): ");
+				Requester::new(&secret.map_err(Error::Terminal)?)
+			}
+			(None, None) => Err(Error::NoSecret),
 		}
+	}
+}
+
+/// Whether who sits at the terminal agrees to what was said; nobody does where there is no terminal.
+pub fn is_agreed_to(question: &str) -> Result<bool, Error> {
+	if !stdin().is_terminal() {
+		return Ok(false);
+	}
+	eprint!("{question} [y/N] ");
+	stderr().flush()?;
+	let mut said = String::new();
+	stdin().read_line(&mut said)?;
+	Ok(matches!(said.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_secret_is_read_from_a_file_and_a_missing_one_is_named() {
+		let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+		std::fs::write(file.path(), "//Alice\n").expect("it can be written");
+		let options = |suri_file: PathBuf| SecretOptions { suri_file: Some(suri_file), suri: None };
+		let alice = Requester::new("//Alice").expect("it is a path").account();
+		assert_eq!(options(file.path().into()).requester().ok().map(|signer| signer.account()), Some(alice));
+		let error = options("/nowhere/secret".into()).requester().err().expect("there is none").to_string();
+		assert!(error.contains("/nowhere/secret"), "{error}");
 	}
 }

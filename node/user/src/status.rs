@@ -6,6 +6,7 @@ use crate::{
 	validator::{self, in_words, unclaimed, Unclaimed, ValidatorError},
 	Error, NodeOptions,
 };
+use pallet_inference::MAX_MISSED_IN_A_ROW;
 use serde_json::json;
 use sibyl_primitives::Balance;
 use sibyl_rpc_types::{Engine, EngineState, KeySet, ModelState, NodeFault, NodeStatus, OwnModel, OwnValidator};
@@ -18,8 +19,6 @@ use std::{
 const STANDS_STILL: u64 = 60;
 /// Blocks that finality may be behind.
 const FINALITY_BEHIND: u32 = 30;
-/// Seats missed in a row after which a validator is not drawn.
-const UNRESPONSIVE: u32 = 5;
 /// Faults that are shown.
 const FAULTS: usize = 5;
 
@@ -178,8 +177,12 @@ fn problems_of(own: &OwnValidator) -> Vec<String> {
 	if amount(&own.service.bond) <= amount(&own.service.reserved) {
 		problems.push("it has no free service bond, and so gets no seats ('sibyl-node validator setup')".into());
 	}
-	if own.service.missed_in_a_row >= UNRESPONSIVE {
-		problems.push(format!("it has missed {} seats in a row", own.service.missed_in_a_row));
+	// At the last of them the chain counts anew, and the node's models are withdrawn.
+	if own.service.missed_in_a_row > 0 {
+		let missed = own.service.missed_in_a_row;
+		problems.push(format!(
+			"it has missed its last seats ({missed}): with {MAX_MISSED_IN_A_ROW} in a row it gets none until it attests again"
+		));
 	}
 	problems
 }
@@ -341,8 +344,8 @@ all is well it does a validator's work
 		assert!(problems(own("stake", json!("1"))).contains("less than 1000 SIB"));
 		assert!(problems(|status| status["validators"][0]["service"]["bond"] = json!("200000000000"))
 			.contains("service bond"));
-		assert!(problems(|status| status["validators"][0]["service"]["missedInARow"] = json!(5))
-			.contains("5 seats in a row"));
+		assert!(problems(|status| status["validators"][0]["service"]["missedInARow"] = json!(1))
+			.contains("missed its last seats (1): with 5 in a row"));
 		assert!(problems(|status| status["validators"] = json!([])).contains("validator setup"));
 		assert!(problems(|status| status["isDraining"] = json!(true)).contains("drain --undo"));
 		assert!(problems(|status| status["models"][0]["state"] = json!("notServed")).contains("serves no model"));

@@ -15,7 +15,7 @@ mod tests;
 
 pub use node::{InferenceNode, InferenceNodeApiServer, Started};
 pub use places::Places;
-pub use proofs::{InferenceProofs, InferenceProofsApiServer, WarpProofs};
+pub use proofs::{InferenceProofs, InferenceProofsApiServer};
 pub use results::{InferenceResults, InferenceResultsApiServer};
 pub use subscriptions::{InferenceSubscriptions, InferenceSubscriptionsApiServer};
 
@@ -35,15 +35,11 @@ use sibyl_primitives::{
 	model::ModelId,
 	AccountId, BlockNumber, Hash,
 };
-use sibyl_rpc_types::{Job, JobResult, Model, Page, Quote, ResultBlock, Validator};
+use sibyl_rpc_types::{account_of, Job, JobResult, Model, Page, Quote, ResultBlock, Validator};
 use sibyl_runtime::opaque::Block;
 use sp_api::ProvideRuntimeApi;
-use sp_core::crypto::Ss58Codec;
 use sp_runtime::traits::Header as _;
 use std::sync::Arc;
-
-/// Characters of an account's address at most: those of this chain have 49.
-const MAX_ADDRESS: usize = 128;
 
 /// Questions on jobs, results, models, prices and validators. `at` is the block to ask; without it, the best one.
 #[rpc(server, namespace = "inference")]
@@ -141,18 +137,9 @@ impl<Client: HeaderBackend<Block>> Inference<Client> {
 	}
 }
 
-/// The account of an address: SS58 of whatever network, or `0x` and the key's 64 digits.
 fn account(parameter: &'static str, text: &str) -> Result<AccountId, Error> {
 	let expected = "give an SS58 address, or 0x and the 64 hexadecimal digits of the account's key";
-	let wrong = Error::InvalidParameter { parameter, expected };
-	if text.len() > MAX_ADDRESS {
-		return Err(wrong);
-	}
-	match text.strip_prefix("0x") {
-		Some(digits) if digits.len() == 64 => digits.parse::<Hash>().map(|key| key.0.into()).map_err(|_| wrong),
-		Some(_) => Err(wrong),
-		None => AccountId::from_ss58check_with_version(text).map(|(account, _)| account).map_err(|_| wrong),
-	}
+	account_of(text).ok_or(Error::InvalidParameter { parameter, expected })
 }
 
 fn found<T>(id: JobId, lookup: Lookup<T>) -> Result<T, Error> {

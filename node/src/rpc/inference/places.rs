@@ -1,28 +1,35 @@
 //! How many clients are told of jobs and results.
 
 use super::error::Error;
-use std::sync::Arc;
+use std::sync::{
+	atomic::{AtomicUsize, Ordering},
+	Arc,
+};
 
 /// Subscriptions of all clients together, each of which asks the runtime at each block.
 const MAX_SUBSCRIPTIONS: usize = 256;
 
-/// Places for subscriptions.
+/// Places for subscriptions. Clones share them.
 #[derive(Clone, Default)]
-pub struct Places(Arc<()>);
+pub struct Places(Arc<AtomicUsize>);
 
 /// A subscription's place, free again when this is dropped.
-pub struct Place {
-	_counted: Arc<()>,
-}
+pub struct Place(Arc<AtomicUsize>);
 
 impl Places {
 	/// A place, if one is free.
 	pub fn take(&self) -> Result<Place, Error> {
-		// The two that all places have in common, for jobs and for results, are counted too.
-		match Arc::strong_count(&self.0) < MAX_SUBSCRIPTIONS + 2 {
-			true => Ok(Place { _counted: self.0.clone() }),
-			false => Err(Error::TooManySubscriptions),
+		let one_more = |taken| (taken < MAX_SUBSCRIPTIONS).then_some(taken + 1);
+		match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+			Ok(_) => Ok(Place(self.0.clone())),
+			Err(_) => Err(Error::TooManySubscriptions),
 		}
+	}
+}
+
+impl Drop for Place {
+	fn drop(&mut self) {
+		self.0.fetch_sub(1, Ordering::Relaxed);
 	}
 }
 

@@ -4,16 +4,14 @@ use super::{error::Error, number::Number};
 use crate::{
 	error::in_one_line,
 	inference::IsSyncing,
-	receipt::{self, FinalityProof},
+	receipt::{self, Prover, WarpProofs},
 };
 use codec::Encode;
 use jsonrpsee::{
 	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 };
-use parking_lot::Mutex;
 use sc_client_api::{HeaderBackend, ProofProvider};
-use sc_network_sync::strategy::warp::{EncodedProof, WarpSyncProvider};
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, JobView, Lookup, PhaseView},
 	job::JobId,
@@ -44,19 +42,16 @@ pub trait InferenceProofsApi {
 /// Proves from a chain.
 pub struct InferenceProofs<Client> {
 	client: Arc<Client>,
-	finality: Finality,
+	finality: Prover,
 	is_syncing: IsSyncing,
 }
 
 impl<Client> InferenceProofs<Client> {
 	/// Proves from this chain.
 	pub fn new(client: Arc<Client>, warp_proofs: WarpProofs, is_syncing: IsSyncing) -> Self {
-		Self { client, finality: Finality { warp_proofs, last: Mutex::default() }, is_syncing }
+		Self { client, finality: Prover::new(warp_proofs), is_syncing }
 	}
 }
-
-/// Proves the finality of blocks since genesis.
-pub type WarpProofs = Arc<dyn WarpSyncProvider<Block>>;
 
 impl<Client> InferenceProofs<Client>
 where
@@ -74,39 +69,6 @@ where
 			Lookup::Found(_) | Lookup::Unknown => Err(Error::NotFinal(id)),
 			Lookup::Pruned => Err(Error::PrunedJob(id)),
 		}
-	}
-}
-
-/// Proves the newest final block, once for each.
-struct Finality {
-	warp_proofs: WarpProofs,
-	/// The final block that the node had, and the proof of one by it. Only one is made at a time: it reads a block for each
-	/// change of the validators.
-	last: Mutex<Option<(Hash, Arc<Proven>)>>,
-}
-
-struct Proven {
-	proof: Vec<u8>,
-	/// The block that is proven.
-	block: Hash,
-}
-
-impl Finality {
-	fn prove(&self, genesis: Hash, finalized: Hash) -> Result<Arc<Proven>, Error> {
-		let mut last = self.last.lock();
-		if let Some((at, proven)) = last.as_ref() {
-			if *at == finalized {
-				return Ok(proven.clone());
-			}
-		}
-		let EncodedProof(proof) =
-			self.warp_proofs.generate(genesis).map_err(|error| Error::NoFinalityProof(in_one_line(&error)))?;
-		let read = FinalityProof::decode(&proof).map_err(|error| Error::NoFinalityProof(in_one_line(&error)))?;
-		let unfinished = || Error::NoFinalityProof("it does not lead to a final block".into());
-		let block = read.target().ok_or_else(unfinished)?.hash();
-		let proven = Arc::new(Proven { proof, block });
-		*last = Some((finalized, proven.clone()));
-		Ok(proven)
 	}
 }
 
@@ -140,6 +102,7 @@ where
 			proof: proof.into_iter_nodes().map(Bytes::from).collect(),
 		})
 	}
+
 	fn get_receipt(&self, Number(id): Number) -> RpcResult<Receipt> {
 		let info = self.client.info();
 		if (self.is_syncing)() {
@@ -150,7 +113,8 @@ where
 			Lookup::Unknown => Err(Error::UnknownJob(id)),
 			_ => Err(error),
 		})?;
-		let proven = self.finality.prove(info.genesis_hash, info.finalized_hash)?;
+		let proven = self.finality.prove(info.genesis_hash, info.finalized_hash);
+		let proven = proven.map_err(|error| Error::NoFinalityProof(in_one_line(&error)))?;
 		let model = self.model_of_ended(proven.block, id)?;
 		let keys = receipt::keys(id, &model);
 		let state = self.client.read_proof(proven.block, &mut keys.iter().map(Vec::as_slice)).map_err(Error::from)?;

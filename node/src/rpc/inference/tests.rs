@@ -13,6 +13,7 @@ use sibyl_primitives::{
 	output::{Answer, Classification, LabelScore, Output},
 	price::Quote as ChainQuote,
 };
+use sp_core::crypto::Ss58Codec;
 
 pub(super) const ID: JobId = 7;
 

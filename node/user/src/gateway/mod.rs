@@ -20,7 +20,7 @@ pub(crate) mod testing;
 use crate::{
 	amount::{parse_sib, sib},
 	question::parse_seats,
-	requester::{is_readable_by_others, RequesterOptions},
+	requester::{is_readable_by_others, SecretOptions},
 	submission::Submitter,
 	Error, NodeOptions,
 };
@@ -55,7 +55,7 @@ pub struct GatewayCommand {
 	node: NodeOptions,
 
 	#[command(flatten)]
-	requester: RequesterOptions,
+	secret: SecretOptions,
 
 	/// What all that is asked may cost together, in SIB, from the state file's first day on.
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
@@ -121,7 +121,7 @@ impl GatewayCommand {
 	/// Serves until Ctrl-C or a SIGTERM, and then until what is under way has ended. The folder is for the state file, where
 	/// none is named.
 	pub async fn run(&self, folder: &Path) -> Result<(), Error> {
-		let submitter = Submitter::new(self.requester.requester()?);
+		let submitter = Submitter::new(self.secret.requester()?);
 		if self.keys.is_none() && !self.listen.ip().is_loopback() {
 			return Err(GatewayError::NoKeys(self.listen).into());
 		}

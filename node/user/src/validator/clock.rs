@@ -39,7 +39,7 @@ impl Clock {
 		let planned_start = state.get("Staking.ErasStartSessionIndex", start).await?.unwrap_or(0);
 		let sessions = SessionsInEra::<Runtime>::hashed_key();
 		let slots = EpochDurationInSlots::<Runtime>::hashed_key();
-		let slots_in_session: u64 = state.get("Timing.EpochDurationInSlots", slots).await?.unwrap_or(200);
+		let slots_in_session: u64 = state.known("Timing.EpochDurationInSlots", slots).await?;
 		let genesis: u64 = state.get("Babe.GenesisSlot", GenesisSlot::<Runtime>::hashed_key()).await?.unwrap_or(0);
 		let epoch: u64 = state.get("Babe.EpochIndex", EpochIndex::<Runtime>::hashed_key()).await?.unwrap_or(0);
 		let slot: u64 = state.get("Babe.CurrentSlot", CurrentSlot::<Runtime>::hashed_key()).await?.unwrap_or(0);
@@ -49,7 +49,7 @@ impl Clock {
 			active_era: active.map_or(0, |active| active.index),
 			planned_era,
 			planned_start,
-			sessions_in_era: state.get("Timing.SessionsInEra", sessions).await?.unwrap_or(6).max(1),
+			sessions_in_era: state.known("Timing.SessionsInEra", sessions).await?,
 			slots_in_session,
 			slots_left: end.saturating_sub(slot).min(slots_in_session),
 		})

@@ -31,9 +31,6 @@ pub enum ValidatorError {
 		/// What the chain takes.
 		least: Balance,
 	},
-	/// Nobody signs.
-	#[error("nobody signs: give the account's secret with --suri-file FILE, or start this at a terminal, where it is asked for")]
-	NoSecret,
 	/// Nobody agreed.
 	#[error("nothing was done: answer y to go on, or give --yes beforehand")]
 	NotAgreed,
@@ -64,7 +61,4 @@ pub enum ValidatorError {
 	/// The node does not do its work.
 	#[error("this node can't be relied on: {0}")]
 	NotWell(String),
-	/// The terminal can't be read.
-	#[error("the secret can't be read from the terminal ({0}): give it with --suri-file FILE")]
-	Prompt(#[source] std::io::Error),
 }

@@ -7,7 +7,7 @@ use pallet_session::Validators as SessionMembers;
 use pallet_staking::{Bonded, Ledger, SlashingSpans, StakingLedger, ValidatorPrefs, Validators};
 use sibyl_primitives::{AccountId, Balance};
 use sibyl_rpc_types::{address, Validator};
-use sibyl_runtime::Runtime;
+use sibyl_runtime::{configs::staking::BondingDuration, Runtime};
 use sp_staking::EraIndex;
 
 /// `validator leave`
@@ -96,7 +96,10 @@ impl Bonds {
 		}
 		if self.active > 0 {
 			let call = pallet_staking::Call::unbond { value: self.active };
-			steps.push(Step::new(format!("unbond {}, which are free 14 eras later", sib(self.active)), call));
+			steps.push(Step::new(
+				format!("unbond {}, which are free {} eras later", sib(self.active), BondingDuration::get()),
+				call,
+			));
 		}
 		let (bond, reserved) = self.service;
 		let unreserved = bond.saturating_sub(reserved);

@@ -15,16 +15,18 @@ pub use error::ValidatorError;
 pub(crate) use payout::{unclaimed, Unclaimed};
 pub(crate) use state::State;
 
-use crate::{connection::Connection, requester::Requester, show, submission::Included, Error, NodeOptions};
+use crate::{
+	connection::Connection,
+	requester::{is_agreed_to, Requester, SecretOptions},
+	show,
+	submission::Included,
+	Error, NodeOptions,
+};
 use jsonrpsee::rpc_params;
-use sibyl_primitives::{AccountId, Hash};
+use sibyl_primitives::AccountId;
 use sibyl_rpc_types::NodeStatus;
 use sibyl_runtime::RuntimeCall;
-use sp_core::{bytes::to_hex, crypto::Ss58Codec, Bytes};
-use std::{
-	io::{stderr, stdin, IsTerminal, Write},
-	path::PathBuf,
-};
+use sp_core::{bytes::to_hex, Bytes};
 
 /// `validator`
 #[derive(Debug, clap::Subcommand)]
@@ -64,14 +66,8 @@ impl ValidatorCommand {
 /// The account that signs, and whether it agrees beforehand.
 #[derive(Debug, clap::Args)]
 struct SignerOptions {
-	/// A file that holds the secret of the validator's account: a phrase, or a seed of 0x and 64 digits. Without one it is
-	/// asked for at the terminal, which does not show it.
-	#[arg(long, value_name = "FILE")]
-	suri_file: Option<PathBuf>,
-
-	/// The secret itself, for test networks: others on this machine can see it while the program runs.
-	#[arg(long, value_name = "SECRET", conflicts_with = "suri_file")]
-	suri: Option<String>,
+	#[command(flatten)]
+	secret: SecretOptions,
 
 	/// Agree beforehand to what is said to be done.
 	#[arg(long, short)]
@@ -80,34 +76,14 @@ struct SignerOptions {
 
 impl SignerOptions {
 	fn signer(&self) -> Result<Requester, Error> {
-		if let Some(secret) = &self.suri {
-			return Requester::new(secret);
-		}
-		if let Some(path) = &self.suri_file {
-			return Requester::of_file(path);
-		}
-		if !stdin().is_terminal() {
-			return Err(ValidatorError::NoSecret.into());
-		}
-		let secret = rpassword::prompt_password("The secret of the validator's account (it is not shown): ");
-		Requester::new(&secret.map_err(ValidatorError::Prompt)?)
+		self.secret.requester()
 	}
 
 	/// Has the operator agree.
 	fn agree(&self) -> Result<(), Error> {
-		if self.yes {
-			return Ok(());
-		}
-		if !stdin().is_terminal() {
-			return Err(ValidatorError::NotAgreed.into());
-		}
-		eprint!("Go on? [y/N] ");
-		stderr().flush()?;
-		let mut said = String::new();
-		stdin().read_line(&mut said)?;
-		match said.trim() {
-			"y" | "Y" | "yes" => Ok(()),
-			_ => Err(ValidatorError::NotAgreed.into()),
+		match self.yes || is_agreed_to("Go on?")? {
+			true => Ok(()),
+			false => Err(ValidatorError::NotAgreed.into()),
 		}
 	}
 }
@@ -186,14 +162,7 @@ async fn new_keys(node: &Connection, account: &AccountId) -> Result<Step, Error>
 
 /// The account of an address.
 pub(crate) fn account_of(address: &str) -> Result<AccountId, Error> {
-	let wrong = || ValidatorError::Address(crate::show::printable(address));
-	match address.strip_prefix("0x") {
-		Some(_) => address.parse::<Hash>().map(|key| key.0.into()).map_err(|_| wrong().into()),
-		None => {
-			let account = AccountId::from_ss58check_with_version(address);
-			account.map(|(account, _)| account).map_err(|_| wrong().into())
-		}
-	}
+	sibyl_rpc_types::account_of(address).ok_or_else(|| ValidatorError::Address(show::printable(address)).into())
 }
 
 /// The node that is asked, and the account that signs.
@@ -219,16 +188,5 @@ mod tests {
 			let error = account_of(wrong).expect_err("it is none").to_string();
 			assert!(error.contains("no address") && !error.contains('\u{1b}'), "{error}");
 		}
-	}
-
-	#[test]
-	fn a_secret_is_read_from_a_file_and_a_missing_one_is_named() {
-		let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-		std::fs::write(file.path(), "//Alice\n").expect("it can be written");
-		let options = |suri_file: PathBuf| SignerOptions { suri_file: Some(suri_file), suri: None, yes: false };
-		let alice = Requester::new("//Alice").expect("it is a path").account();
-		assert_eq!(options(file.path().into()).signer().ok().map(|signer| signer.account()), Some(alice));
-		let error = options("/nowhere/secret".into()).signer().err().expect("there is none").to_string();
-		assert!(error.contains("/nowhere/secret"), "{error}");
 	}
 }

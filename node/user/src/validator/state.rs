@@ -44,6 +44,12 @@ impl<'a> State<'a> {
 		value.map(|value| decode(name, &value)).transpose()
 	}
 
+	/// The entry of this key, which every state has.
+	pub async fn known<T: Decode>(&self, name: &'static str, key: impl AsRef<[u8]>) -> Result<T, Error> {
+		let absent = || Error::Unreadable { method: "state_getStorage", reason: format!("there is no {name}") };
+		self.get(name, key).await?.ok_or_else(absent)
+	}
+
 	/// The entries of these keys, in their order.
 	pub async fn get_all<T: Decode>(&self, name: &'static str, keys: &[Vec<u8>]) -> Result<Vec<Option<T>>, Error> {
 		let mut found = HashMap::new();
