@@ -20,7 +20,7 @@ use sibyl_primitives::{
 	},
 	format::Format,
 	job::{JobId, Seats},
-	model::ModelId,
+	model::{ModelId, ModelName},
 	price::Quote,
 	vote::Ballot,
 };
@@ -265,8 +265,20 @@ impl_runtime_apis! {
 			Inference::jobs_view(&filter, before, limit)
 		}
 
-		fn models() -> Vec<ModelView> {
-			Inference::models_view()
+		fn model(model: ModelId) -> Option<ModelView> {
+			Inference::model_view(model)
+		}
+
+		fn models_changes() -> u64 {
+			pallet_models::Changes::<Runtime>::get()
+		}
+
+		fn model_named(name: ModelName) -> Option<ModelId> {
+			Inference::model_named(&name)
+		}
+
+		fn models(after: Option<ModelId>, limit: u32) -> Vec<ModelView> {
+			Inference::models_view(after, limit)
 		}
 
 		fn quote(

@@ -3,12 +3,18 @@
 use crate::constants::{MICRO_SIB, MILLI_SIB};
 use alloc::{vec, vec::Vec};
 use sibyl_primitives::{
-	model::{Golden, ModelFile, ModelLimits, ModelRevision, Task},
+	model::{Golden, ModelFile, ModelLimits, ModelManifest, ModelRevision, Task},
 	price::ModelPrice,
 	Text,
 };
 use sp_core::{hex2array as hex, ConstU32};
-use sp_runtime::BoundedVec;
+use sp_runtime::{BoundedVec, Percent};
+
+/// The licence of all of them.
+const LICENCE: &str = "Apache-2.0";
+
+/// Who made them has not registered them here.
+const NO_AUTHOR: Percent = Percent::from_percent(0);
 
 /// Inputs, the hashes of their outputs and their traces, made by the engine; a test of the node compares them with what it
 /// says.
@@ -84,13 +90,13 @@ const MINILM_GOLDENS: &[(&str, [u8; 32], [u8; 32])] = &[
 ];
 
 /// All of them.
-pub fn all() -> Vec<ModelRevision> {
+pub fn all() -> Vec<ModelManifest> {
 	vec![common_lingua(), smollm2(), minilm()]
 }
 
 /// Names the language of a text. Its weights are compiled into the node, so that a fresh chain answers without a download.
-pub fn common_lingua() -> ModelRevision {
-	ModelRevision {
+pub fn common_lingua() -> ModelManifest {
+	let revision = ModelRevision {
 		name: text("common-lingua"),
 		task: Task::Classify,
 		architecture: text("common-lingua"),
@@ -98,18 +104,20 @@ pub fn common_lingua() -> ModelRevision {
 			name: text("weight.safetensors"),
 			size: 3_868_096,
 			sha256: hex!("b590569d549a34708f0cbacd92b270318e87eb881aff28a5ef75a7f30f3b3ae7").into(),
+			chunk_root: hex!("bf555eace787901ec23f8565a09d0db7330397d820bd2734aebd480f394d8c27").into(),
 		}]),
 		semantics: 1,
 		limits: ModelLimits { input_bytes: 512, context_units: 512, output_units: 0 },
 		commit_window: 12,
-		price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB },
 		goldens: goldens(COMMON_LINGUA_GOLDENS),
-	}
+		licence: text(LICENCE),
+	};
+	ModelManifest { revision, price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB, author_share: NO_AUTHOR } }
 }
 
 /// Answers questions, in English. Validators install it with `sibyl-node models install smollm2`.
-pub fn smollm2() -> ModelRevision {
-	ModelRevision {
+pub fn smollm2() -> ModelManifest {
+	let revision = ModelRevision {
 		name: text("smollm2"),
 		task: Task::Generate,
 		architecture: text("llama"),
@@ -117,36 +125,46 @@ pub fn smollm2() -> ModelRevision {
 			name: text("SmolLM2-135M-Instruct.Q4_1.gguf"),
 			size: 98_362_432,
 			sha256: hex!("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53").into(),
+			chunk_root: hex!("2c193f08cb827ba37a0f5e5175878d0d5f3397bc54e75b9ddb5d3d8ad95f2c02").into(),
 		}]),
 		semantics: 1,
 		// A core with AVX2 reads and writes this much in half of the window.
 		limits: ModelLimits { input_bytes: 4096, context_units: 8192, output_units: 256 },
 		commit_window: 12,
-		price: ModelPrice { base: MILLI_SIB, unit: 10 * MICRO_SIB },
 		goldens: goldens(SMOLLM2_GOLDENS),
-	}
+		licence: text(LICENCE),
+	};
+	ModelManifest { revision, price: ModelPrice { base: MILLI_SIB, unit: 10 * MICRO_SIB, author_share: NO_AUTHOR } }
 }
 
 /// Gives a text a vector, near those of texts with a like meaning, in English. Validators install it with
 /// `sibyl-node models install minilm`.
-pub fn minilm() -> ModelRevision {
-	let file = |name, size, sha256: [u8; 32]| ModelFile { name: text(name), size, sha256: sha256.into() };
+pub fn minilm() -> ModelManifest {
+	let file = |name, size, sha256: [u8; 32], chunk_root: [u8; 32]| ModelFile {
+		name: text(name),
+		size,
+		sha256: sha256.into(),
+		chunk_root: chunk_root.into(),
+	};
 	let weights = hex!("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db");
+	let root_of_weights = hex!("395328981892d3b370e074492ffa606852ddc1ec664f8fb057d39e1840cb619a");
+	// It is one chunk.
 	let tokenizer = hex!("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037");
-	ModelRevision {
+	let revision = ModelRevision {
 		name: text("minilm"),
 		task: Task::Embed,
 		architecture: text("bert"),
 		files: bounded(vec![
-			file("model.safetensors", 90_868_376, weights),
-			file("tokenizer.json", 466_247, tokenizer),
+			file("model.safetensors", 90_868_376, weights, root_of_weights),
+			file("tokenizer.json", 466_247, tokenizer, tokenizer),
 		]),
 		semantics: 1,
 		limits: ModelLimits { input_bytes: 1024, context_units: 256, output_units: 0 },
 		commit_window: 12,
-		price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB },
 		goldens: goldens(MINILM_GOLDENS),
-	}
+		licence: text(LICENCE),
+	};
+	ModelManifest { revision, price: ModelPrice { base: MILLI_SIB, unit: MICRO_SIB, author_share: NO_AUTHOR } }
 }
 
 fn goldens(goldens: &[(&str, [u8; 32], [u8; 32])]) -> BoundedVec<Golden, ConstU32<8>> {

@@ -72,7 +72,7 @@ describe('the client library', () => {
     it('quotes what the chain then holds, in bigints', async () => {
       const quote = await sibyl.quote(MODEL, GERMAN, { seats: 3 });
       assert.equal(quote.seats, 3);
-      assert.equal(quote.total, 3n * quote.perSeat + quote.protocolShare);
+      assert.equal(quote.total, 3n * quote.perSeat + quote.authorShare + quote.protocolShare);
       job = await sibyl.ask(MODEL, GERMAN, { signer, seats: 3 });
       assert.deepEqual((await job.view()).quote, quote);
     });
@@ -86,8 +86,8 @@ describe('the client library', () => {
       assert.equal(last.job.verdict, 'agreed');
       assert.deepEqual(last.seats, { total: 3, committed: 3, revealed: 3 });
       assert.equal(steps.filter(({ isFinal, phase }) => isFinal && phase === 'ended').length, 1);
-      const { paid, refunded, protocolShare } = last.job.settlement;
-      assert.equal(paid + refunded + protocolShare, last.job.quote.total);
+      const { paid, refunded, authorShare, protocolShare } = last.job.settlement;
+      assert.equal(paid + refunded + authorShare + protocolShare, last.job.quote.total);
     });
 
     it('proves the answer from a header, byte for byte what the node told', async () => {

@@ -33,8 +33,7 @@ describe('a client that is not ours asks, and reads what was agreed', () => {
   it('by @polkadot/api', async () => {
     const api = await ApiPromise.create({ provider: new WsProvider(url), noInitWarn: true });
     try {
-      const models = await api.call.inferenceApi.models();
-      const { id } = models.find(({ revision }) => revision.name.toUtf8() === MODEL);
+      const id = (await api.call.inferenceApi.modelNamed(MODEL)).unwrap();
       const options = { seats: 'All', maxOutputUnits: 0, drawDelay: 1 };
       const submission = api.tx.inference.submit(id, { Text: stringToHex(TEXT) }, options, MAX_FEE);
       const { events } = await until(
@@ -62,8 +61,7 @@ describe('a client that is not ours asks, and reads what was agreed', () => {
     const client = createWsClient(url, { websocketClass: WebSocket });
     try {
       const api = client.getUnsafeApi();
-      const models = await api.apis.InferenceApi.models();
-      const { id: model } = models.find(({ revision }) => utf8(revision.name) === MODEL);
+      const model = await api.apis.InferenceApi.model_named(new TextEncoder().encode(MODEL));
       const submission = api.tx.Inference.submit({
         model,
         input: { type: 'Text', value: new TextEncoder().encode(TEXT) },

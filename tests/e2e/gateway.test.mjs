@@ -76,7 +76,7 @@ describe('the gateway', () => {
       assert.deepEqual([seats.agreed, seats.of], [3, 3]);
       const view = await network.node('alice').rpc('inference_getJob', job);
       assert.equal(view.fingerprint, fingerprint);
-      const paid = BigInt(view.settlement.paid) + BigInt(view.settlement.protocolShare);
+      const paid = BigInt(view.settlement.paid) + BigInt(view.settlement.authorShare) + BigInt(view.settlement.protocolShare);
       assert.equal(Math.round(Number(price.paid) * SIB), Number(paid));
       assert.equal(response.headers.get('x-sibyl-job'), `${job}`);
       assert.equal(response.headers.get('x-sibyl-block'), block.hash);
@@ -222,7 +222,7 @@ describe('the gateway', () => {
     const api = await network.api();
     const page = await network.node('alice').rpc('inference_listJobs', {}, null, 256);
     const jobs = await Promise.all(page.jobs.map(({ id }) => network.node('alice').rpc('inference_getJob', id)));
-    const paid = jobs.reduce((sum, { settlement }) => sum + BigInt(settlement.paid) + BigInt(settlement.protocolShare), 0n);
+    const paid = jobs.reduce((sum, { settlement }) => sum + BigInt(settlement.paid) + BigInt(settlement.authorShare) + BigInt(settlement.protocolShare), 0n);
     assert(BigInt(spent.web) > paid, 'the transactions’ fees are counted, too');
     const { data: { free, reserved } } = await api.query.system.account(jobs[0].requester);
     const { data: before } = await (await api.at(await api.rpc.chain.getBlockHash(0))).query.system.account(jobs[0].requester);

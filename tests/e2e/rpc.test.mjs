@@ -21,7 +21,7 @@ const EXPECTED = {
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
   inference: [
-    'getJob', 'getResult', 'getResultProof', 'listJobs', 'listModels', 'quote', 'subscribeJob', 'unsubscribeJob', 'validator',
+    'getJob', 'getModel', 'getResult', 'getResultProof', 'listJobs', 'listModels', 'quote', 'subscribeJob', 'unsubscribeJob', 'validator',
   ],
   offchain: ['localStorageClear', 'localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],

@@ -50,10 +50,8 @@ export function inputOf(said) {
 
 /** @param {Api} api */
 export async function model(api, name = MODEL) {
-  const models = await api.call.inferenceApi.models();
-  const found = models.find(({ revision }) => revision.name.toUtf8() === name);
-  if (found === undefined) throw new Error(`The chain has no model ${name}, but ${models.map(String)}`);
-  return found;
+  const id = await api.call.inferenceApi.modelNamed(name);
+  return (await api.call.inferenceApi.model(id.expect(`The chain has no model ${name}`))).unwrap();
 }
 
 /** @param {Api} api */

@@ -2,8 +2,8 @@
 
 use crate::Error;
 use pallet_inference::{
-	AttestationRecord, Attestations, Committee, Inputs, Job, JobIds, Jobs, Ledger, Members, NextJob, OpenJobs, Phase,
-	Requesters, Rosters, Seat, SeatVote, ServiceLedgers, StakeOf,
+	Attested, Committee, Inputs, Job, JobIds, Jobs, Ledger, Members, NextJob, OpenJobs, Phase, Requesters, Rosters,
+	Seat, SeatVote, ServiceLedgers,
 };
 use sibyl_primitives::{
 	inference_key::InferencePair,
@@ -14,10 +14,8 @@ use sibyl_primitives::{
 	AccountId, Balance, Hash,
 };
 use sibyl_runtime::{
-	configs::{babe::EPOCH_CONFIGURATION, inference::EraStake},
-	constants::SIB,
-	models, BabeConfig, BalancesConfig, Inference, InferenceConfig, ModelsConfig, Runtime, RuntimeGenesisConfig,
-	SessionConfig, SessionKeys, StakingConfig, TimingConfig,
+	configs::babe::EPOCH_CONFIGURATION, constants::SIB, models, BabeConfig, BalancesConfig, Inference, InferenceConfig,
+	ModelsConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, TimingConfig,
 };
 use sp_core::{crypto::Pair, ed25519, sr25519, storage::Storage};
 use sp_io::hashing::blake2_256;
@@ -55,7 +53,7 @@ pub struct Genesis {
 
 /// The model that is asked.
 pub fn model() -> ModelRevision {
-	models::common_lingua()
+	models::common_lingua().revision
 }
 
 fn seed(kind: &str, number: u32) -> [u8; 32] {
@@ -131,14 +129,13 @@ fn serve() -> Vec<AccountId> {
 	let id = model().id();
 	let members: Vec<_> =
 		(0..).map_while(|index| Members::<Runtime>::get(0, index)).map(|member| member.validator).collect();
-	let mut servers = Vec::new();
-	for (authority_index, validator) in (0..).zip(&members) {
-		let record = AttestationRecord { availability: Availability::Serves(PACE), made_at: 0 };
-		Attestations::<Runtime>::insert(id, validator, record);
-		let stake = EraStake::stake_of(validator);
-		servers.push(pallet_inference::Server { validator: validator.clone(), authority_index, stake, pace: PACE });
-	}
-	Rosters::<Runtime>::insert(id, BoundedVec::truncate_from(servers));
+	let said = members.iter().map(|validator| Attested {
+		validator: validator.clone(),
+		availability: Availability::Serves(PACE),
+		made_at: 0,
+		session: 0,
+	});
+	Rosters::<Runtime>::insert(id, BoundedVec::truncate_from(said.collect()));
 	members
 }
 
@@ -147,7 +144,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 	let id = JobId::from(number);
 	let requester: AccountId = seed("idle", number / 100).into();
 	let options = JobOptions { seats: Seats::Fixed(seats), ..Default::default() };
-	let (model, price) = (model().id(), model().price);
+	let (model, price) = (model().id(), models::common_lingua().price);
 	let input = Input::from("This one waits.");
 	let fingerprint = fingerprint(&requester, id, &model, &input, &options);
 	let Some(quote) = Quote::new(&price, seats, input.units(), 0, Perbill::from_percent(5)) else { return };
@@ -196,6 +193,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		model,
 		options,
 		input_units: input.units(),
+		commit_window: 12,
 		price,
 		quote,
 		expected_time: 0,

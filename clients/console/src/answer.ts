@@ -62,8 +62,9 @@ export function supportSentence({ round, seats, agreed, serving }: Support): str
 /** Where the money went; null while that is open. */
 export function settlementSentence({ settlement }: Pick<JobView, 'settlement'>): string | null {
   if (settlement === null) return null;
-  const { paid, refunded, protocolShare } = settlement;
-  return `${formatSib(paid)} went to seats, ${formatSib(protocolShare)} to the protocol, ${formatSib(refunded)} came back.`;
+  const { paid, refunded, authorShare, protocolShare } = settlement;
+  const toAuthor = authorShare > 0n ? ` ${formatSib(authorShare)} to the model’s author,` : '';
+  return `${formatSib(paid)} went to seats,${toAuthor} ${formatSib(protocolShare)} to the protocol, ${formatSib(refunded)} came back.`;
 }
 
 /** A share of 1 as people read it. */

@@ -19,6 +19,9 @@ export interface Asked {
 
 const SEATS = [1, 3, 5, 7, 9, 11, 13, 15];
 
+/** What of a price is the author's, in words. */
+const forAuthor = ({ authorShare }: Quote) => (authorShare > 0n ? `, ${formatSib(authorShare)} for the model’s author` : '');
+
 /** The form's part of the page. */
 export class AskView {
   readonly #form = byId('ask-form', HTMLFormElement);
@@ -69,10 +72,10 @@ export class AskView {
   offer(models: readonly Model[]): void {
     const chosen = this.#model.value;
     this.#models = models;
-    fill(this.#model, ...models.map(({ id, name, isSuspended, servedBy }) =>
-      el('option', { value: id, selected: id === chosen }, `${name}${isSuspended ? ' (suspended)' : servedBy.length === 0 ? ' (nobody serves it)' : ''}`)));
+    fill(this.#model, ...models.map(({ id, name, state, isActive, servedBy }) =>
+      el('option', { value: id, selected: id === chosen }, `${name}${state !== 'listed' ? ` (${state})` : servedBy.length === 0 ? ' (nobody serves it)' : isActive ? '' : ' (too few serve it)'}`)));
     // What nobody serves can't be asked, so another one stands there first.
-    const served = models.find(({ servedBy, isSuspended }) => servedBy.length > 0 && !isSuspended);
+    const served = models.find(({ isActive }) => isActive);
     if (!models.some(({ id }) => id === chosen) && served !== undefined) this.#model.value = served.id;
     this.#layOut();
   }
@@ -142,7 +145,7 @@ export class AskView {
       this.#send.disabled = false;
       tell(this.#send, `Ask for ${formatSib(quote.total)}`);
       const seats = `${quote.seats} ${quote.seats === 1 ? 'seat' : 'seats'}`;
-      tell(this.#price, `It costs at most ${formatSib(quote.total)}: ${seats} at ${formatSib(quote.perSeat)} and ${formatSib(quote.protocolShare)} for the protocol. The transaction fee comes on top. What is not used comes back.`);
+      tell(this.#price, `It costs at most ${formatSib(quote.total)}: ${seats} at ${formatSib(quote.perSeat)} ${forAuthor(quote)} and ${formatSib(quote.protocolShare)} for the protocol. The transaction fee comes on top. What is not used comes back.`);
     } catch (error) {
       if (turn === this.#turn) this.#fail(error);
     }

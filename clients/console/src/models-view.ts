@@ -18,7 +18,8 @@ export function showModels(models: readonly Model[] | undefined): void {
 }
 
 /** What a model does, in a line. */
-export const taskOf = ({ task, servedBy, isSuspended }: Model): string => `It ${TASKS[task]}. ${isSuspended ? 'It is suspended.' : served(servedBy.length)}`;
+export const taskOf = ({ task, servedBy, state, isActive }: Model): string =>
+  `It ${TASKS[task]}. ${state !== 'listed' ? `It is ${state}.` : `${served(servedBy.length)}${isActive || servedBy.length === 0 ? '' : ' They have too little of the stake.'}`}`;
 
 const served = (validators: number) => (validators === 0 ? 'Nobody serves it now.' : `${validators} ${validators === 1 ? 'validator serves' : 'validators serve'} it.`);
 

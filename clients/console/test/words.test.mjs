@@ -49,8 +49,12 @@ describe('an answer', () => {
   it('says where the money went', () => {
     assert.equal(settlementSentence({ settlement: null }), null);
     assert.equal(
-      settlementSentence({ settlement: { paid: 10n ** 12n, refunded: 0n, protocolShare: 5n * 10n ** 10n } }),
+      settlementSentence({ settlement: { paid: 10n ** 12n, refunded: 0n, authorShare: 0n, protocolShare: 5n * 10n ** 10n } }),
       '1 SIB went to seats, 0.05 SIB to the protocol, 0 SIB came back.',
+    );
+    assert.equal(
+      settlementSentence({ settlement: { paid: 10n ** 12n, refunded: 0n, authorShare: 10n ** 11n, protocolShare: 5n * 10n ** 10n } }),
+      '1 SIB went to seats, 0.1 SIB to the model’s author, 0.05 SIB to the protocol, 0 SIB came back.',
     );
   });
 

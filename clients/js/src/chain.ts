@@ -42,7 +42,9 @@ type At = { at: string };
 interface UnsafeApi {
   apis: {
     InferenceApi: {
-      models(at: At): Promise<RawModel[]>;
+      models(after: Hex | undefined, limit: number, at: At): Promise<RawModel[]>;
+      model(id: Hex, at: At): Promise<RawModel | undefined>;
+      model_named(name: Uint8Array, at: At): Promise<Hex | undefined>;
       quote(
         model: Hex,
         seats: ChainSeats,
@@ -82,6 +84,8 @@ interface Observable<T> {
 /** Blocks that a transaction may wait for. */
 export const MORTALITY = 64;
 
+/** As many models as the chain tells at once. */
+const MODELS_AT_ONCE = 32;
 /** The arguments of `inference.submit` that this library gives. */
 const SUBMIT_ARGUMENTS = ['model', 'input', 'options', 'max_fee'];
 const INPUT_KINDS = ['Text', 'Raw', 'Messages'];
@@ -162,9 +166,19 @@ export class Chain {
     }
   }
 
-  /** The models. */
-  models(at = 'best'): Promise<RawModel[]> {
-    return this.#within('the models', this.#api.apis.InferenceApi.models({ at }));
+  /** The models after this one, as many as the chain tells at once. */
+  models(after?: Hex, at = 'best'): Promise<RawModel[]> {
+    return this.#within('the models', this.#api.apis.InferenceApi.models(after, MODELS_AT_ONCE, { at }));
+  }
+
+  /** A model by its id. */
+  model(id: Hex, at = 'best'): Promise<RawModel | undefined> {
+    return this.#within('a model', this.#api.apis.InferenceApi.model(id, { at }));
+  }
+
+  /** The id of the model of that name. */
+  modelNamed(name: string, at = 'best'): Promise<Hex | undefined> {
+    return this.#within('a model', this.#api.apis.InferenceApi.model_named(new TextEncoder().encode(name), { at }));
   }
 
   /** What a job costs, or why it has no price. */

@@ -8,7 +8,7 @@ import { checkNames, checkObject, nearestOf, show } from './names.js';
 import { amount, u64 } from './numbers.js';
 import { JOB_OPTIONS, toChainOptions, type ChainOptions, type JobOptions } from './options.js';
 import { priceOf, refusal, tooDear } from './quote.js';
-import type { Hex } from './raw.js';
+import type { Hex, RawModel } from './raw.js';
 import { toPolkadotSigner, type Signer } from './signer.js';
 import { Nonces, submit } from './submission.js';
 import type { BlockRef, Heads, Model, Network, Quote, Validator } from './types.js';
@@ -29,6 +29,7 @@ export interface AskOptions extends JobOptions {
 }
 
 const HASH_BYTES = 32;
+const NAME_BYTES = 64;
 const ASK_OPTIONS = [...JOB_OPTIONS, 'signer', 'maxFee', 'tip', 'check'];
 /** Types of chains whose accounts have public keys. */
 const FOR_DEVELOPERS = ['Development', 'Local'];
@@ -51,31 +52,32 @@ export class Sibyl {
 
   /** The models that the chain knows. */
   async models(): Promise<Model[]> {
-    return (await this.chain.models()).map(modelOf);
+    const models: RawModel[] = [];
+    for (;;) {
+      const page = await this.chain.models(models.at(-1)?.id);
+      models.push(...page);
+      if (page.length === 0) return models.map(modelOf);
+    }
   }
 
-  /** A model by its name or its id. Of several revisions of a name, the only one that takes jobs. */
+  /** A model by its name or its id. */
   async model(nameOrId: string): Promise<Model> {
     if (typeof nameOrId !== 'string')
       throw new SibylError('InvalidArgument', `a model is its name or its id, not ${show(nameOrId)}.`);
-    const models = await this.models();
-    const found = models.filter(({ id, name }) =>
-      isHexOf(nameOrId, HASH_BYTES) ? id === nameOrId.toLowerCase() : name === nameOrId,
-    );
-    const [model, another] = found.length > 1 ? found.filter(({ isSuspended }) => !isSuspended) : found;
-    if (model !== undefined && another === undefined) return model;
-    if (found.length > 1) {
-      throw new SibylError(
-        'UnknownModel',
-        `several models have the name ${show(nameOrId)}: say one of the ids ${found.map(({ id }) => id).join(', ')}.`,
-      );
-    }
-    const names = models.map(({ name }) => name);
+    const id = isHexOf(nameOrId, HASH_BYTES) ? (nameOrId.toLowerCase() as Hex) : await this.#idOf(nameOrId);
+    const model = id === undefined ? undefined : await this.chain.model(id);
+    if (model !== undefined) return modelOf(model);
+    const names = (await this.models()).filter(({ isActive }) => isActive).map(({ name }) => name);
     const nearest = nearestOf(nameOrId, names);
     throw new SibylError(
       'UnknownModel',
       `the chain has no model ${show(nameOrId)}${nearest ? `, did you mean '${nearest}'?` : ':'} It has ${names.join(', ') || 'none'}.`,
     );
+  }
+
+  /** The id of the model of that name; no model's name is longer than the chain takes. */
+  async #idOf(name: string): Promise<Hex | undefined> {
+    return new TextEncoder().encode(name).length > NAME_BYTES ? undefined : this.chain.modelNamed(name);
   }
 
   /** What a job costs now. Throws a `QuoteError` where the chain would refuse it. */

@@ -10,21 +10,27 @@ import type { Answer, Audit, BlockRef, Committee, JobResult, JobView, Model, Quo
 
 const THOUSAND = 1_000;
 const MILLION = 1_000_000;
+const BILLION = 1_000_000_000;
 
 /** A name of the chain as JavaScript writes it. */
 const camel = <T extends string>(name: string) => (name.charAt(0).toLowerCase() + name.slice(1)) as T;
 
-export function modelOf({ id, revision, is_suspended: isSuspended, served_by: servedBy }: RawModel): Model {
-  const { name, task, architecture, files, limits, price } = revision;
+export function modelOf({ id, revision, registration, served_by: servedBy, stake_share, is_active: isActive }: RawModel): Model {
+  const { name, task, architecture, files, limits, licence } = revision;
+  const { base, unit, author_share: authorShare } = registration.price;
   return {
     id,
     name: textOf(name),
     task: camel<Model['task']>(task.type),
     architecture: textOf(architecture),
-    files: files.map((file) => ({ ...file, name: textOf(file.name) })),
+    files: files.map(({ name, size, sha256, chunk_root: chunkRoot }) => ({ name: textOf(name), size, sha256, chunkRoot })),
     limits: { inputBytes: limits.input_bytes, contextUnits: limits.context_units, outputUnits: limits.output_units },
-    price,
-    isSuspended,
+    price: { base, unit, authorShare },
+    author: registration.author ?? null,
+    licence: textOf(licence),
+    state: camel<Model['state']>(registration.state.type),
+    isActive,
+    stakeShare: stake_share / BILLION,
     servedBy,
   };
 }
@@ -32,8 +38,8 @@ export function modelOf({ id, revision, is_suspended: isSuspended, served_by: se
 export const validatorOf = (address: string, { open_seats, open_time, missed_in_a_row, ...raw }: RawValidator): Validator =>
   ({ address, openSeats: open_seats, openTime: open_time, missedInARow: missed_in_a_row, ...raw });
 
-export const quoteOf = ({ seats, per_seat: perSeat, protocol_share: protocolShare, total }: RawQuote): Quote =>
-  ({ seats, perSeat, protocolShare, total });
+export const quoteOf = ({ seats, per_seat: perSeat, author_share: authorShare, protocol_share: protocolShare, total }: RawQuote): Quote =>
+  ({ seats, perSeat, authorShare, protocolShare, total });
 
 export function jobOf(raw: RawJobView): JobView {
   const { options, phase, agreed } = raw;
@@ -111,9 +117,10 @@ function committeeOf({ round, drawn_at: drawnAt, serving, seats }: RawCommittee)
 
 export const verdictOf = (verdict: RawVerdict): Verdict => camel<Verdict>(verdict.type);
 
-export const settlementOf = ({ paid, refunded, protocol_share: protocolShare }: RawSettlement) => ({
+export const settlementOf = ({ paid, refunded, author_share: authorShare, protocol_share: protocolShare }: RawSettlement) => ({
   paid,
   refunded,
+  authorShare,
   protocolShare,
 });
 

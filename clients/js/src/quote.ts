@@ -22,6 +22,8 @@ const REASONS: Record<string, string> = {
     "more validators serve the model than a committee has seats, which is %n: ask for a number of seats and not for 'all'",
   Busy: 'the validators that serve the model have no time or no free bond for this job: try again in some blocks, or ask for less output or fewer seats',
   Suspended: 'the model takes no jobs for now',
+  Retired: 'its author has taken the model back',
+  Inactive: 'validators with too little of the stake serve the model: choose another, or wait until more do',
   Overflow: 'the price is more than a balance holds',
 };
 

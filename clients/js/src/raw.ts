@@ -41,6 +41,7 @@ export type RawAudit =
 export interface RawQuote {
   seats: number;
   per_seat: bigint;
+  author_share: bigint;
   protocol_share: bigint;
   total: bigint;
 }
@@ -48,6 +49,7 @@ export interface RawQuote {
 export interface RawSettlement {
   paid: bigint;
   refunded: bigint;
+  author_share: bigint;
   protocol_share: bigint;
 }
 
@@ -135,14 +137,20 @@ export interface RawModel {
     name: Uint8Array;
     task: Variant<'Classify'> | Variant<'Generate'> | Variant<'Embed'>;
     architecture: Uint8Array;
-    files: { name: Uint8Array; size: bigint; sha256: Hex }[];
+    files: { name: Uint8Array; size: bigint; sha256: Hex; chunk_root: Hex }[];
     semantics: number;
     limits: { input_bytes: number; context_units: number; output_units: number };
     commit_window: number;
-    price: { base: bigint; unit: bigint };
+    licence: Uint8Array;
   };
-  is_suspended: boolean;
+  registration: {
+    author?: string;
+    price: { base: bigint; unit: bigint; author_share: number };
+    state: Variant<'Listed'> | Variant<'Suspended'> | Variant<'Retired'>;
+  };
   served_by: string[];
+  stake_share: number;
+  is_active: boolean;
 }
 
 export type RawQuoteResult =

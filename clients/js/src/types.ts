@@ -12,18 +12,26 @@ export interface BlockRef {
 
 /** A model that the chain knows. */
 export interface Model {
-  /** The hash of its revision: another file, limit or price is another model. */
+  /** The hash of its revision: another file or limit is another model. */
   id: Hex;
   name: string;
   task: 'classify' | 'generate' | 'embed';
   architecture: string;
-  files: { name: string; size: bigint; sha256: Hex }[];
+  files: { name: string; size: bigint; sha256: Hex; chunkRoot: Hex }[];
   /** What it takes and gives at most. */
   limits: { inputBytes: number; contextUnits: number; outputUnits: number };
-  /** What a seat's work costs, in 10⁻¹² SIB. */
-  price: { base: bigint; unit: bigint };
-  /** Whether it takes no jobs for now. */
-  isSuspended: boolean;
+  /** What a seat's work costs, in 10⁻¹² SIB, and what its author gets beside: so much in a hundred of what seats are paid. */
+  price: { base: bigint; unit: bigint; authorShare: number };
+  /** The address of who registered it; null for those that the chain began with. */
+  author: string | null;
+  /** What may be done with its files, as an SPDX expression. */
+  licence: string;
+  /** Whether it may be asked: not where its validators disagreed, the council stopped it, or its author took it back. */
+  state: 'listed' | 'suspended' | 'retired';
+  /** Whether it takes jobs: it is listed, and validators with enough of the stake serve it. */
+  isActive: boolean;
+  /** What those have, as a part of all stake: 0 to 1. */
+  stakeShare: number;
   /** Addresses of the validators that serve it. */
   servedBy: string[];
 }
@@ -79,6 +87,8 @@ export interface Quote {
   seats: number;
   /** What a seat gets at most. */
   perSeat: bigint;
+  /** What the model's author gets at most. */
+  authorShare: bigint;
   /** What the protocol's account gets at most. */
   protocolShare: bigint;
   /** All of it: what is held when the job is submitted. */
@@ -193,7 +203,7 @@ export interface JobView {
   endedAt: number | null;
   audit: Audit;
   /** Where the price went, in 10⁻¹² SIB. */
-  settlement: { paid: bigint; refunded: bigint; protocolShare: bigint } | null;
+  settlement: { paid: bigint; refunded: bigint; authorShare: bigint; protocolShare: bigint } | null;
 }
 
 /** A step of a job on its way. */

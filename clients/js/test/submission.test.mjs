@@ -108,8 +108,8 @@ describe('quotes', () => {
   const model = { name: 'smollm2' };
 
   it('are prices in bigints', () => {
-    const value = { seats: 3, per_seat: 2n, protocol_share: 1n, total: 7n };
-    assert.deepEqual(priceOf(model, { success: true, value }), { seats: 3, perSeat: 2n, protocolShare: 1n, total: 7n });
+    const value = { seats: 3, per_seat: 2n, author_share: 0n, protocol_share: 1n, total: 7n };
+    assert.deepEqual(priceOf(model, { success: true, value }), { seats: 3, perSeat: 2n, authorShare: 0n, protocolShare: 1n, total: 7n });
   });
 
   it('tell why there is no price, with the chain’s number', () => {

@@ -80,6 +80,8 @@ pub struct Quote {
 	pub seats: u16,
 	/// What a seat gets at most.
 	pub per_seat: String,
+	/// What the model's author gets at most.
+	pub author_share: String,
 	/// What the protocol's account gets at most.
 	pub protocol_share: String,
 	/// All of it.
@@ -224,6 +226,8 @@ pub struct Settlement {
 	pub paid: String,
 	/// Back to the requester.
 	pub refunded: String,
+	/// To the model's author.
+	pub author_share: String,
 	/// To the protocol's account.
 	pub protocol_share: String,
 }
@@ -269,6 +273,7 @@ impl From<ChainQuote> for Quote {
 			seats: quote.seats,
 			per_seat: quote.per_seat.to_string(),
 			protocol_share: quote.protocol_share.to_string(),
+			author_share: quote.author_share.to_string(),
 			total: quote.total.to_string(),
 		}
 	}
@@ -353,7 +358,9 @@ impl From<AuditView> for Audit {
 }
 
 impl From<SettlementView> for Settlement {
-	fn from(SettlementView { paid, refunded, protocol_share }: SettlementView) -> Self {
-		Self { paid: paid.to_string(), refunded: refunded.to_string(), protocol_share: protocol_share.to_string() }
+	fn from(SettlementView { paid, refunded, author_share, protocol_share }: SettlementView) -> Self {
+		let [paid, refunded, author_share, protocol_share] =
+			[paid, refunded, author_share, protocol_share].map(|amount| amount.to_string());
+		Self { paid, refunded, author_share, protocol_share }
 	}
 }

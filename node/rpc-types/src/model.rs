@@ -4,12 +4,12 @@ use crate::addresses;
 use serde::{Deserialize, Serialize};
 use sibyl_primitives::{
 	api::ModelView,
-	model::{ModelFile, ModelId, ModelLimits, Task},
+	model::{ModelFile, ModelId, ModelLimits, ModelState, Task},
 	BlockNumber,
 };
 
 /// A model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
 	/// What identifies it.
@@ -28,25 +28,37 @@ pub struct Model {
 	pub commit_window: BlockNumber,
 	/// What a seat's work costs.
 	pub price: Price,
+	/// Who registered it, and gets its share; none for those that the chain began with.
+	pub author: Option<String>,
+	/// What may be done with its files.
+	pub licence: String,
 	/// Inputs whose outputs validators must reproduce.
 	pub goldens: usize,
-	/// Whether it takes no jobs for now.
-	pub is_suspended: bool,
+	/// Whether it may be asked.
+	pub state: ModelState,
+	/// Whether it takes jobs: it is listed, and validators with enough of the stake serve it.
+	pub is_active: bool,
+	/// Of a hundred parts of the stake, those of the validators that serve it.
+	pub stake_share: f64,
 	/// Validators of the current session that serve it.
 	pub served_by: Vec<String>,
 }
 
 /// What a seat's work costs, in the smallest unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Price {
 	/// For each job.
 	pub base: String,
 	/// For each unit of input and of output.
 	pub unit: String,
+	/// What the author gets beside, in a hundred of what seats are paid.
+	pub author_share: u8,
 }
 
 impl From<ModelView> for Model {
-	fn from(ModelView { id, revision, is_suspended, served_by }: ModelView) -> Self {
+	fn from(ModelView { id, revision, registration, served_by, stake_share, is_active }: ModelView) -> Self {
+		let price = registration.price;
 		Self {
 			id,
 			name: revision.name.to_string_lossy(),
@@ -55,9 +67,17 @@ impl From<ModelView> for Model {
 			files: revision.files.into_inner(),
 			limits: revision.limits,
 			commit_window: revision.commit_window,
-			price: Price { base: revision.price.base.to_string(), unit: revision.price.unit.to_string() },
+			price: Price {
+				base: price.base.to_string(),
+				unit: price.unit.to_string(),
+				author_share: price.author_share.deconstruct(),
+			},
+			author: registration.author.as_ref().map(crate::address),
+			licence: revision.licence.to_string_lossy(),
 			goldens: revision.goldens.len(),
-			is_suspended,
+			state: registration.state,
+			is_active,
+			stake_share: f64::from(stake_share.deconstruct()) / 10_000_000.0,
 			served_by: addresses(&served_by),
 		}
 	}

@@ -11,6 +11,7 @@
 use super::{
 	insight::Insight,
 	installed_models::{load_guarded, LoadError},
+	listed_models::ListedModels,
 	mailbox::Mailbox,
 	metrics::Metrics,
 	models::{Action, Asked, Models, Service, WhyNot},
@@ -81,6 +82,7 @@ pub struct EngineService<Client, Storage> {
 	client: Arc<Client>,
 	mailbox: Mailbox<Storage>,
 	waker: Waker,
+	listed: ListedModels,
 	models: Models,
 	queue: Queue,
 	capacity: Capacity,
@@ -132,6 +134,7 @@ where
 			client,
 			mailbox,
 			waker,
+			listed: ListedModels::default(),
 			models,
 			queue,
 			capacity,
@@ -207,9 +210,11 @@ where
 	}
 
 	fn update_models(&mut self, best: Hash, number: BlockNumber) {
-		match self.client.runtime_api().models(best) {
+		match self.listed.read(&*self.client, best) {
 			Ok(models) => {
 				let actions = self.models.update(models, number);
+				let is_known = |id: &ModelId| models.iter().any(|model| model.id == *id);
+				self.mailbox.keep_models(is_known);
 				self.act_on(actions);
 				self.show_models();
 			}

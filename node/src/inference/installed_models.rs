@@ -177,7 +177,7 @@ mod tests {
 		let path = folder.path().join("file");
 		std::fs::write(&path, content).expect("the file can be written");
 		let sha256 = source.store.add(&path, &mut |_, _| ()).expect("it can be added");
-		let mut revision = sibyl_runtime::models::smollm2();
+		let mut revision = sibyl_runtime::models::smollm2().revision;
 		revision.files[0].sha256 = sha256.0.into();
 		revision
 	}
@@ -186,7 +186,7 @@ mod tests {
 	fn the_compiled_in_model_is_always_there_and_takes_no_folder() {
 		let folder = tempfile::tempdir().expect("a folder can be made");
 		let source = source(&folder);
-		let revision = sibyl_runtime::models::common_lingua();
+		let revision = sibyl_runtime::models::common_lingua().revision;
 		source.unload(&COMMON_LINGUA.into());
 		assert!(source.has(&COMMON_LINGUA.into()));
 		let loaded = source.load(&revision).expect("it is loaded from the start");

@@ -326,7 +326,14 @@ mod tests {
 	}
 
 	fn settled_as(entries: &mut Entries) -> Told {
-		let event = Event::Settled { job: JOB, verdict: Verdict::Agreed, paid: 1, refunded: 2, protocol_share: 3 };
+		let event = Event::Settled {
+			job: JOB,
+			verdict: Verdict::Agreed,
+			paid: 1,
+			refunded: 2,
+			author_share: 4,
+			protocol_share: 3,
+		};
 		entries.note_inference(event)
 	}
 

@@ -10,14 +10,17 @@ use parking_lot::Mutex;
 use sibyl_primitives::{
 	job::Fingerprint,
 	mailbox::{
-		model_status_key, request_key, response_key, InferenceRequest, InferenceResponse, ModelStatus, Started, OUTBOX,
+		request_key, response_key, InferenceRequest, InferenceResponse, ModelStatuses, Started, MODELS, OUTBOX,
 		REQUEST_PREFIX, STARTED,
 	},
 	model::{Availability, ModelId, Pace},
 	vote::VersionedBallot,
 };
 use sp_core::offchain::{OffchainStorage, STORAGE_PREFIX};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	sync::Arc,
+};
 
 const LOG_TARGET: &str = "inference::mailbox";
 
@@ -147,15 +150,37 @@ impl<Storage: OffchainStorage> Mailbox<Storage> {
 
 	/// Says whether this node can run a model.
 	pub fn set_model_status(&mut self, model: &ModelId, availability: Availability) {
-		let status = ModelStatus::V1(availability);
-		self.storage.set(STORAGE_PREFIX, &model_status_key(model), &status.encode());
+		let mut statuses = self.model_statuses();
+		// Of a model that was never served nothing has to be taken back.
+		if availability == Availability::Withdrawn && !statuses.contains_key(model) {
+			return;
+		}
+		statuses.insert(*model, availability);
+		self.storage.set(STORAGE_PREFIX, MODELS, &ModelStatuses::V1(statuses).encode());
+	}
+
+	/// Forgets what was said of models that the chain does not have.
+	pub fn keep_models(&mut self, is_known: impl Fn(&ModelId) -> bool) {
+		let mut statuses = self.model_statuses();
+		let before = statuses.len();
+		statuses.retain(|model, _| is_known(model));
+		if statuses.len() < before {
+			self.storage.set(STORAGE_PREFIX, MODELS, &ModelStatuses::V1(statuses).encode());
+		}
+	}
+
+	fn model_statuses(&self) -> BTreeMap<ModelId, Availability> {
+		match self.get(MODELS, "the models' statuses") {
+			Some(ModelStatuses::V1(statuses)) => statuses,
+			None => BTreeMap::new(),
+		}
 	}
 
 	/// The pace that was told last of a model, if it was served.
 	pub fn told_pace(&self, model: &ModelId) -> Option<Pace> {
-		match self.get(&model_status_key(model), "a model's status")? {
-			ModelStatus::V1(Availability::Serves(pace)) => Some(pace),
-			ModelStatus::V1(Availability::Withdrawn) => None,
+		match *self.model_statuses().get(model)? {
+			Availability::Serves(pace) => Some(pace),
+			Availability::Withdrawn => None,
 		}
 	}
 
@@ -343,8 +368,8 @@ mod tests {
 		assert_eq!(mailbox.told_pace(&model), None);
 		for (availability, told) in [(Availability::Serves(pace), Some(pace)), (Availability::Withdrawn, None)] {
 			mailbox.set_model_status(&model, availability);
-			let status = ModelStatus::V1(availability);
-			assert_eq!(notifying.get(STORAGE_PREFIX, &model_status_key(&model)), Some(status.encode()));
+			let statuses = ModelStatuses::V1([(model, availability)].into());
+			assert_eq!(notifying.get(STORAGE_PREFIX, MODELS), Some(statuses.encode()));
 			assert_eq!(mailbox.told_pace(&model), told);
 		}
 	}

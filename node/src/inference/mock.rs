@@ -2,6 +2,7 @@
 
 use super::{
 	installed_models::{LoadError, ModelSource, Stamp},
+	listed_models::ListedModel,
 	metrics::Metrics,
 	own::StateReader,
 	pool::SharedPool,
@@ -24,7 +25,7 @@ use sibyl_primitives::{
 	input::Input,
 	job::{Fingerprint, JobId, OutputBytes, Sampling, Seats},
 	mailbox::InferenceRequest,
-	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Task},
+	model::{Golden, ModelFile, ModelId, ModelLimits, ModelName, ModelRevision, ModelState, Registration, Task},
 	output::output_hash,
 	price::{ModelPrice, Quote},
 	vote::{Ballot, Commit, Reveal, SignedBallot, VersionedBallot, VoteTarget},
@@ -40,7 +41,10 @@ use sp_core::{
 	storage::StorageKey,
 	Pair,
 };
-use sp_runtime::traits::{Block as BlockT, Header as HeaderT};
+use sp_runtime::{
+	traits::{Block as BlockT, Header as HeaderT},
+	Perbill, Percent,
+};
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap},
 	sync::{
@@ -139,7 +143,12 @@ pub fn fake_revision() -> ModelRevision {
 			trace: FakeEngine::made_up_trace(&outcome, 0).into(),
 		}
 	};
-	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
+	let file = ModelFile {
+		name: "fake".try_into().expect("it is short"),
+		size: 0,
+		sha256: FakeEngine::MODEL.into(),
+		chunk_root: Hash::zero(),
+	};
 	ModelRevision {
 		name: "fake".try_into().expect("it is short"),
 		task: Task::Classify,
@@ -148,8 +157,8 @@ pub fn fake_revision() -> ModelRevision {
 		semantics: SEMANTICS_VERSION,
 		limits: ModelLimits { input_bytes: 256, context_units: 512, output_units: 0 },
 		commit_window: 12,
-		price: ModelPrice { base: 100, unit: 3 },
 		goldens: vec![golden("one"), golden("two")].try_into().expect("they are two"),
+		licence: "Apache-2.0".try_into().expect("it is short"),
 	}
 }
 
@@ -185,9 +194,29 @@ impl ModelSource for FakeSource {
 	}
 }
 
+/// The same, as the engine's service reads it.
+pub fn fake_listed() -> ListedModel {
+	let ModelView { id, revision, .. } = fake_model();
+	ListedModel { id, revision }
+}
+
 pub fn fake_model() -> ModelView {
 	let revision = fake_revision();
-	ModelView { id: revision.id(), revision, is_suspended: false, served_by: vec![account(0)] }
+	let registration = Registration {
+		author: None,
+		deposit: 0,
+		price: ModelPrice { base: 100, unit: 3, author_share: Percent::from_percent(5) },
+		state: ModelState::Listed,
+		jobs: 0,
+	};
+	ModelView {
+		id: revision.id(),
+		revision,
+		registration,
+		served_by: vec![account(0)],
+		stake_share: Perbill::from_percent(75),
+		is_active: true,
+	}
 }
 
 // Validators and their votes.
@@ -283,7 +312,11 @@ pub struct MockState {
 	/// What a list of jobs has, and what was asked for.
 	pub page: JobPage,
 	pub listed: Vec<(JobFilter, Option<JobId>, u32)>,
+	/// In the order of their ids.
 	pub models: Vec<ModelView>,
+	pub models_changes: u64,
+	/// How often they were listed.
+	pub models_read: u32,
 	pub quote: Result<Quote, QuoteError>,
 	pub key_sets: Vec<KeySetView>,
 	pub validators: BTreeMap<AccountId, ValidatorView>,
@@ -315,6 +348,8 @@ impl MockChain {
 			page: JobPage { jobs: Vec::new(), next: None },
 			listed: Vec::new(),
 			models: Vec::new(),
+			models_changes: 0,
+			models_read: 0,
 			quote: Err(QuoteError::UnknownModel),
 			key_sets: Vec::new(),
 			validators: BTreeMap::new(),
@@ -536,8 +571,32 @@ sp_api::mock_impl_runtime_apis! {
 		}
 
 		#[advanced]
-		fn models(&self, _: <Block as BlockT>::Hash) -> Result<Vec<ModelView>, ApiError> {
-			self.answer(|state| state.models.clone())
+		fn models_changes(&self, _: <Block as BlockT>::Hash) -> Result<u64, ApiError> {
+			self.answer(|state| state.models_changes)
+		}
+
+		#[advanced]
+		fn model(&self, _: <Block as BlockT>::Hash, id: ModelId) -> Result<Option<ModelView>, ApiError> {
+			self.answer(|state| state.models.iter().find(|model| model.id == id).cloned())
+		}
+
+		#[advanced]
+		fn model_named(&self, _: <Block as BlockT>::Hash, name: ModelName) -> Result<Option<ModelId>, ApiError> {
+			self.answer(|state| state.models.iter().find(|model| model.revision.name == name).map(|model| model.id))
+		}
+
+		#[advanced]
+		fn models(
+			&self,
+			_: <Block as BlockT>::Hash,
+			after: Option<ModelId>,
+			limit: u32,
+		) -> Result<Vec<ModelView>, ApiError> {
+			self.0.lock().models_read += 1;
+			self.answer(|state| {
+				let is_after = |model: &&ModelView| after.is_none_or(|after| model.id > after);
+				state.models.iter().filter(is_after).take(limit as usize).cloned().collect()
+			})
 		}
 
 		#[advanced]

@@ -20,6 +20,7 @@ pub mod inherent;
 pub mod insight;
 pub mod installed_models;
 pub mod journal;
+pub mod listed_models;
 pub mod mailbox;
 pub mod metrics;
 #[cfg(test)]

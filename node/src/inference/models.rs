@@ -6,6 +6,7 @@
 
 use super::{
 	installed_models::{LoadError, ModelSource, Stamp},
+	listed_models::ListedModel,
 	output::{canonical_bytes, claimed_text},
 	pace::{Measured, Measurement, Probe, Times},
 };
@@ -15,7 +16,6 @@ use sibyl_engine::{
 	SEMANTICS_VERSION,
 };
 use sibyl_primitives::{
-	api::ModelView,
 	format::Format,
 	input::{Input, Role},
 	job::{OutputBytes, Sampling},
@@ -195,7 +195,7 @@ impl Models {
 
 	/// Takes over the chain's list at a block, and looks whether files came or went. What the engine had no room for is
 	/// asked again.
-	pub fn update(&mut self, models: Vec<ModelView>, now: BlockNumber) -> Vec<Action> {
+	pub fn update(&mut self, models: &[ListedModel], now: BlockNumber) -> Vec<Action> {
 		self.now = now;
 		let on_chain: BTreeSet<_> = models.iter().map(|model| model.id).collect();
 		let (kept, given_up) = std::mem::take(&mut self.entries).into_iter().partition(|(id, _)| on_chain.contains(id));
@@ -204,16 +204,17 @@ impl Models {
 			self.unload(revision.files.first().map(|file| file.sha256));
 		}
 		let mut actions = Vec::new();
-		for ModelView { id, revision, .. } in models {
-			actions.extend(self.meet(id, revision));
+		for ListedModel { id, revision } in models {
+			actions.extend(self.meet(*id, revision));
 		}
 		actions.extend(self.load_next());
 		actions
 	}
 
-	fn meet(&mut self, id: ModelId, revision: ModelRevision) -> Option<Action> {
+	fn meet(&mut self, id: ModelId, revision: &ModelRevision) -> Option<Action> {
 		let is_new = !self.entries.contains_key(&id);
 		if is_new {
+			let revision = revision.clone();
 			let refused = self.allow(&revision).err();
 			let state = if refused.is_some() { State::NotServed(None) } else { State::Absent };
 			self.entries.insert(id, Entry { revision, state, told: None, why: None, failures: 0, tried: Vec::new() });
@@ -257,7 +258,7 @@ impl Models {
 		let revision = entry.revision.clone();
 		match revision.files.iter().find(|file| !self.source.has(&file.sha256)) {
 			Some(file) => self.announce(id, Err(WhyNot::NoFile(file.sha256))),
-			None => self.meet(id, revision),
+			None => self.meet(id, &revision),
 		}
 	}
 

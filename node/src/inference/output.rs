@@ -89,16 +89,13 @@ mod tests {
 	use super::*;
 	use crate::inference::{
 		installed_models::{InstalledModels, ModelSource},
+		listed_models::ListedModel,
 		models::{Action, Choice, Models, WhyNot},
 		pace::Times,
 		test_engine::engine_process,
 	};
 	use sibyl_engine::{queue::JobOutcome, Engine};
-	use sibyl_primitives::{
-		api::ModelView,
-		model::ModelRevision,
-		output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS},
-	};
+	use sibyl_primitives::output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS};
 	use std::{
 		path::PathBuf,
 		sync::Arc,
@@ -192,16 +189,11 @@ mod tests {
 		});
 		let source = Arc::new(InstalledModels::new(engine.clone(), folder));
 		let views = sibyl_runtime::models::all().into_iter();
-		let view = |revision: ModelRevision| ModelView {
-			id: revision.id(),
-			revision,
-			is_suspended: false,
-			served_by: Vec::new(),
-		};
-		let views: Vec<_> = views.map(view).collect();
+		let views: Vec<_> =
+			views.map(|manifest| ListedModel { id: manifest.revision.id(), revision: manifest.revision }).collect();
 		let times = Times { block: Duration::from_secs(3), commit_window: 12 };
 		let mut models = Models::new(source.clone(), Choice::All, times);
-		let mut actions = models.update(views, 1);
+		let mut actions = models.update(&views, 1);
 		let mut checked = 0;
 		while let Some(action) = actions.pop() {
 			match action {

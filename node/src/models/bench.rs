@@ -4,16 +4,14 @@ use super::{memory, Error, Location};
 use crate::inference::{
 	engine_params::EngineParams,
 	installed_models::{load_guarded, InstalledModels, ModelSource},
+	listed_models::ListedModel,
 	models::{Action, Choice, Models},
 	pace::Times,
 };
 use indicatif::DecimalBytes;
 use sibyl_engine::{queue::JobOutcome, Engine, Input, Limits, Request, Response, Tier};
 use sibyl_engine_process::EngineProcess;
-use sibyl_primitives::{
-	api::ModelView,
-	model::{ModelRevision, Pace, Task},
-};
+use sibyl_primitives::model::{ModelRevision, Pace, Task};
 use std::{
 	io::Write,
 	sync::Arc,
@@ -69,7 +67,7 @@ impl BenchCommand {
 	}
 
 	fn revisions(&self) -> Result<Vec<ModelRevision>, Error> {
-		let all = sibyl_runtime::models::all();
+		let all: Vec<_> = sibyl_runtime::models::all().into_iter().map(|manifest| manifest.revision).collect();
 		let Some(name) = &self.model else { return Ok(all) };
 		let names: Vec<_> = all.iter().map(|revision| revision.name.to_string_lossy()).collect();
 		let found: Vec<_> = all.into_iter().filter(|revision| revision.name.to_string_lossy() == *name).collect();
@@ -102,9 +100,8 @@ impl<'a> Served<'a> {
 		times: Times,
 	) -> Result<Self, String> {
 		let mut models = Models::new(source.clone(), Choice::All, times);
-		let view =
-			ModelView { id: revision.id(), revision: revision.clone(), is_suspended: false, served_by: Vec::new() };
-		let mut actions = models.update(vec![view], 0);
+		let listed = ListedModel { id: revision.id(), revision: revision.clone() };
+		let mut actions = models.update(&[listed], 0);
 		let mut loading = Duration::ZERO;
 		while let Some(action) = actions.pop() {
 			actions.extend(match action {

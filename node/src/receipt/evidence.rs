@@ -91,7 +91,7 @@ mod tests {
 		output::Output,
 		price::{ModelPrice, Quote},
 	};
-	use sp_runtime::StateVersion;
+	use sp_runtime::{Percent, StateVersion};
 	use sp_state_machine::{prove_read, InMemoryBackend};
 
 	const ID: JobId = 7;
@@ -113,8 +113,9 @@ mod tests {
 			model: fake_revision().id(),
 			options: JobOptions::default(),
 			input_units: 3,
-			price: ModelPrice { base: 1, unit: 1 },
-			quote: Quote { seats: 3, per_seat: 1, protocol_share: 1, total: 4 },
+			commit_window: 12,
+			price: ModelPrice { base: 1, unit: 1, author_share: Percent::from_percent(0) },
+			quote: Quote { seats: 3, per_seat: 1, author_share: 0, protocol_share: 1, total: 4 },
 			expected_time: 1,
 			submitted_at: 5,
 			ends_by: 60,
@@ -126,7 +127,7 @@ mod tests {
 			outcome: Some(Outcome {
 				verdict: Verdict::Agreed,
 				at: 9,
-				settlement: SettlementView { paid: 3, refunded: 0, protocol_share: 1 },
+				settlement: SettlementView { paid: 3, refunded: 0, author_share: 0, protocol_share: 1 },
 			}),
 		}
 	}

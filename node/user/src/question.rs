@@ -4,6 +4,7 @@ use crate::{connection::Connection, show::printable, Error};
 use jsonrpsee::rpc_params;
 use sibyl_engine::{Format as EngineFormat, Input as EngineInput, Role as EngineRole};
 use sibyl_primitives::{
+	api::MAX_LISTED_MODELS,
 	format::Format,
 	input::{Input, Message, Role},
 	job::{JobId, JobOptions, MAX_FIXED_SEATS},
@@ -60,6 +61,12 @@ impl Question {
 	}
 }
 
+/// What a node calls it that no model has a name.
+const UNKNOWN_MODEL: &str = "UnknownModel";
+
+/// Models that an error names.
+const MOST_NAMES: usize = 20;
+
 /// A number of seats, as a command line has it.
 pub fn parse_seats(text: &str) -> Result<u16, String> {
 	let seats = text.parse().ok().filter(|seats| (1..=MAX_FIXED_SEATS).contains(seats) && seats % 2 == 1);
@@ -68,15 +75,29 @@ pub fn parse_seats(text: &str) -> Result<u16, String> {
 
 /// The models that the network has.
 pub async fn models(node: &Connection) -> Result<Vec<Model>, Error> {
-	node.call("inference_listModels", rpc_params![]).await
+	let mut models: Vec<Model> = Vec::new();
+	loop {
+		let after = models.last().map(|model| model.id);
+		let page: Vec<Model> = node.call("inference_listModels", rpc_params![after, MAX_LISTED_MODELS]).await?;
+		// A node that answers whatever it is asked would be listened to for ever.
+		if page.is_empty() || page.iter().any(|model| models.iter().any(|known| known.id == model.id)) {
+			return Ok(models);
+		}
+		models.extend(page);
+	}
 }
 
-/// The model of this name.
+/// The model of this name or id.
 pub async fn model(node: &Connection, name: &str) -> Result<Model, Error> {
-	let models = models(node).await?;
-	let known = models.iter().map(|model| printable(&model.name)).collect::<Vec<_>>().join(", ");
-	let found = models.into_iter().find(|model| model.name == name);
-	found.ok_or_else(|| Error::NoSuchModel { name: name.into(), known })
+	match node.call("inference_getModel", rpc_params![name]).await {
+		Err(Error::Refused { name: Some(refusal), .. }) if refusal == UNKNOWN_MODEL => {
+			let models = models(node).await?;
+			let active = models.iter().filter(|model| model.is_active).take(MOST_NAMES);
+			let known = active.map(|model| printable(&model.name)).collect::<Vec<_>>().join(", ");
+			Err(Error::NoSuchModel { name: name.into(), known })
+		}
+		answer => answer,
+	}
 }
 
 /// What became of a job.

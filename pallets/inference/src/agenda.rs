@@ -8,6 +8,7 @@ use frame_support::{
 	weights::{Weight, WeightMeter},
 };
 use ledgers::Ledgers;
+use pallet_models::WeightInfo as _;
 use scale_info::TypeInfo;
 use sibyl_primitives::job::{FIRST_ROUND, MAX_SECOND_ROUND_SEATS, SECOND_ROUND};
 
@@ -124,17 +125,17 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Forgets jobs whose retention is over. Returns how many.
-	pub(crate) fn prune_retained() -> u64 {
+	/// Forgets jobs whose retention is over, and retired models with their last ones. Returns what that weighs.
+	pub(crate) fn prune_retained() -> Weight {
 		let now = Self::now();
 		let (first, next) = RetainedRange::<T>::get();
-		let mut place = first;
+		let (mut place, mut models) = (first, 0);
 		while place < next && place - first < MAX_PRUNED {
 			match Retained::<T>::get(place) {
 				Some((_, until)) if until > now => break,
 				// An audit that is not over keeps its job, and those behind it, a little longer.
 				Some((job, _)) if OpenJobs::<T>::contains_key(job) => break,
-				Some((job, _)) => Self::forget(job),
+				Some((job, _)) => models += u64::from(Self::forget(job)),
 				None => {
 					defensive!("inference: a place among the retained jobs is empty");
 				}
@@ -145,11 +146,15 @@ impl<T: Config> Pallet<T> {
 		if place > first {
 			RetainedRange::<T>::put((place, next));
 		}
-		place - first
+		let of_jobs = <T as Config>::WeightInfo::prune().saturating_mul(place - first);
+		of_jobs.saturating_add(<T as pallet_models::Config>::WeightInfo::forget().saturating_mul(models))
 	}
 
-	fn forget(id: JobId) {
+	/// Forgets the job; returns whether its model is forgotten with it.
+	fn forget(id: JobId) -> bool {
+		let mut is_last_of_model = false;
 		if let Some(job) = Jobs::<T>::take(id) {
+			is_last_of_model = pallet_models::Pallet::<T>::remove_job(&job.model);
 			JobIds::<T>::remove(job.fingerprint);
 			Requesters::<T>::mutate_exists(&job.requester, |requester| {
 				*requester = requester
@@ -163,6 +168,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Outputs::<T>::remove(id);
 		Self::deposit_event(Event::Pruned { job: id });
+		is_last_of_model
 	}
 }
 

@@ -1,12 +1,15 @@
 //! What validators say of the models that they serve, and the rosters that committees are drawn from.
 
 use super::*;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use frame_support::{defensive, traits::Get, BoundedVec};
-use sibyl_primitives::{model::Availability, vote::Attestation};
+use sibyl_primitives::{
+	model::{Availability, ModelState},
+	vote::{Attestation, MAX_ATTESTATIONS},
+};
 
-/// Attestations that a block notes: those that its ballots bring, and those of validators that it finds unresponsive.
-pub const MAX_INCOMING: u32 = (MAX_BALLOTS + 512) * MAX_MODELS;
+/// Attestations that a block's ballots bring at most.
+pub const MAX_INCOMING: u32 = MAX_BALLOTS * MAX_ATTESTATIONS;
 
 /// Of the time of a commit window, what is left to jobs that take less than [`SHORT_JOB`]: this part in a hundred.
 const KEPT_FOR_SHORT_JOBS_PERCENT: u64 = 25;
@@ -39,89 +42,94 @@ impl<T: Config> Pallet<T> {
 				log::debug!(target: LOG_TARGET, "{validator:?} is too slow for the largest jobs of {:?}", attestation.model);
 				return false;
 			}
+			let state = pallet_models::Pallet::<T>::registration(&attestation.model).map(|known| known.state);
+			if state == Some(ModelState::Retired) {
+				return false;
+			}
 		}
-		match Attestations::<T>::get(attestation.model, validator) {
-			Some(known) => known.availability != attestation.availability && known.made_at < made_at,
-			None => attestation.availability != Availability::Withdrawn,
+		let Some(elector) = Self::elector(validator) else { return false };
+		let unresponsive_since = Unresponsive::<T>::get().get(validator).copied();
+		let roster = Rosters::<T>::get(attestation.model);
+		let known = roster.iter().find(|known| known.validator == *validator && known.session >= elector.since);
+		match (known, unresponsive_since) {
+			(Some(known), _) if known.made_at >= made_at => false,
+			(_, Some(since)) => attestation.availability != Availability::Withdrawn && made_at > since,
+			(Some(known), None) => known.availability != attestation.availability,
+			(None, None) => attestation.availability != Availability::Withdrawn,
 		}
+	}
+
+	fn elector(validator: &AccountId) -> Option<Elector> {
+		Electorate::<T>::get().into_iter().find(|elector| elector.validator == *validator)
 	}
 
 	/// Notes the attestation, where it is news; it takes effect at the block's end.
 	pub(crate) fn attest(validator: &AccountId, attestation: &Attestation, made_at: BlockNumber) {
-		if Self::is_news(validator, attestation, made_at) {
-			let record = AttestationRecord { availability: attestation.availability, made_at };
-			Self::note_attestation(validator, attestation.model, record);
+		if !Self::is_news(validator, attestation, made_at) {
+			return;
+		}
+		let Attestation { model, availability } = *attestation;
+		let session = T::CurrentSession::get();
+		let attested = Attested { validator: validator.clone(), availability, made_at, session };
+		if Incoming::<T>::try_append((model, attested)).is_err() {
+			defensive!("inference: a block has more attestations than ballots can bring");
 		}
 	}
 
-	pub(crate) fn note_attestation(validator: &AccountId, model: ModelId, record: AttestationRecord) {
-		if Incoming::<T>::try_append((validator.clone(), model, record)).is_err() {
-			defensive!("inference: a block has more attestations than ballots can bring");
+	/// Lets a validator that missed too many seats in a row serve no model until it attests one again.
+	pub(crate) fn note_unresponsive(validator: &AccountId) {
+		let now = Self::now();
+		let is_new = Self::elector(validator).is_some()
+			&& Unresponsive::<T>::mutate(|unresponsive| unresponsive.try_insert(validator.clone(), now)) == Ok(None);
+		if is_new {
+			Self::deposit_event(Event::Unresponsive { validator: validator.clone() });
 		}
 	}
 
 	/// Lets what the block's votes said about models take effect; the newest word of a validator counts, whatever order they
 	/// came in.
 	pub(crate) fn apply_incoming() {
-		let mut changed = BTreeSet::new();
-		for (validator, model, record) in Incoming::<T>::take() {
-			let known = Attestations::<T>::get(model, &validator);
-			if known.is_some_and(|known| known.made_at > record.made_at) {
-				continue;
-			}
-			Attestations::<T>::insert(model, &validator, record);
-			changed.insert(model);
-			Self::deposit_event(match record.availability {
-				Availability::Serves(pace) => Event::Attested { validator, model, pace },
-				Availability::Withdrawn => Event::Withdrawn { validator, model },
-			});
-		}
-		if changed.is_empty() {
+		let incoming = Incoming::<T>::take();
+		if incoming.is_empty() {
 			return;
 		}
-		let members = Self::members(T::CurrentSession::get());
-		for model in changed {
-			Self::make_roster(&model, &members);
+		let mut of_models = BTreeMap::<ModelId, Vec<Attested>>::new();
+		for (model, attested) in incoming {
+			of_models.entry(model).or_default().push(attested);
 		}
-	}
-
-	/// Begins a session of these validators: forgets what others said, and makes all rosters again.
-	pub(crate) fn rebuild_rosters(members: &[Member]) {
-		let accounts: BTreeSet<_> = members.iter().map(|member| &member.validator).collect();
-		let mut gone = Vec::new();
-		let mut models = BTreeSet::new();
-		for (model, validator) in Attestations::<T>::iter_keys() {
-			models.insert(model);
-			if !accounts.contains(&validator) {
-				gone.push((model, validator));
-			}
-		}
-		for (model, validator) in gone {
-			Attestations::<T>::remove(model, validator);
-		}
-		for model in models {
-			Self::make_roster(&model, members);
-		}
-	}
-
-	fn make_roster(model: &ModelId, members: &[Member]) {
-		let said: BTreeMap<_, _> = Attestations::<T>::iter_prefix(model).collect();
-		let servers: Vec<_> = (0..)
-			.zip(members)
-			.filter_map(|(authority_index, Member { validator, .. }): (AuthorityIndex, _)| {
-				match said.get(validator)?.availability {
-					Availability::Serves(pace) => {
-						let stake = T::Stake::stake_of(validator);
-						Some(Server { validator: validator.clone(), authority_index, stake, pace })
-					}
-					Availability::Withdrawn => None,
+		let since: BTreeMap<_, _> =
+			Electorate::<T>::get().into_iter().map(|elector| (elector.validator, elector.since)).collect();
+		let mut unresponsive = Unresponsive::<T>::get();
+		for (model, news) in of_models {
+			// Those who have left make room.
+			let still_counts =
+				|known: &Attested| since.get(&known.validator).is_some_and(|since| known.session >= *since);
+			let mut roster: BTreeMap<_, _> = Rosters::<T>::get(model)
+				.into_iter()
+				.filter(still_counts)
+				.map(|known| (known.validator.clone(), known))
+				.collect();
+			for attested in news {
+				let validator = attested.validator.clone();
+				if roster.get(&validator).is_some_and(|known| known.made_at > attested.made_at) {
+					continue;
 				}
-			})
-			.collect();
-		if servers.is_empty() {
-			Rosters::<T>::remove(model);
-		} else {
-			Rosters::<T>::insert(model, BoundedVec::truncate_from(servers));
+				unresponsive.remove(&validator);
+				let availability = attested.availability;
+				roster.insert(validator.clone(), attested);
+				Self::deposit_event(match availability {
+					Availability::Serves(pace) => Event::Attested { validator, model, pace },
+					Availability::Withdrawn => Event::Withdrawn { validator, model },
+				});
+			}
+			Rosters::<T>::insert(model, BoundedVec::truncate_from(roster.into_values().collect()));
 		}
+		Unresponsive::<T>::put(unresponsive);
+	}
+}
+
+impl<T: Config> pallet_models::OnForgotten for Pallet<T> {
+	fn on_forgotten(model: &ModelId) {
+		Rosters::<T>::remove(model);
 	}
 }

@@ -32,9 +32,9 @@ use sibyl_primitives::{
 	format::{Format, MAX_CHOICES, MAX_CHOICE_BYTES},
 	input::{Message, Role, MAX_INPUT_BYTES, MESSAGE_BYTES},
 	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
-	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Task},
+	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, ModelState, Registration, Task},
 	output::{output_hash, Answer, Finish, Generation, VersionedOutput},
-	price::ModelPrice,
+	price::{ModelPrice, MAX_AUTHOR_SHARE},
 	vote::{Attestation, Ballot, Commit, Reveal, VersionedBallot, VoteTarget, MAX_VOTES},
 	InferenceId,
 };
@@ -191,10 +191,6 @@ mod benchmarks {
 	fn attestation() {
 		let members = network::<T>();
 		let id = model(0).id();
-		for member in &members {
-			let record = AttestationRecord { availability: Availability::Serves(PACE), made_at: 0 };
-			Attestations::<T>::insert(id, &member.validator, record);
-		}
 		let said = Attestation { model: id, availability: Availability::Withdrawn };
 
 		#[block]
@@ -203,7 +199,7 @@ mod benchmarks {
 			Pallet::<T>::apply_incoming();
 		}
 
-		assert_eq!(Rosters::<T>::get(id).len() as u32, T::MaxValidators::get() - 1);
+		assert_eq!(Pallet::<T>::serving(&id).len() as u32, T::MaxValidators::get() - 1);
 	}
 
 	/// The fixed part, all that jobs share, and as many audits as are to be expected.
@@ -220,7 +216,6 @@ mod benchmarks {
 		}
 		AuditCandidates::<T>::put(BoundedVec::truncate_from(candidates));
 		let keys = shared_keys::<T>();
-		let ids: Vec<_> = models().map(|revision| revision.id()).collect();
 
 		#[block]
 		{
@@ -228,9 +223,6 @@ mod benchmarks {
 				if let Some(bytes) = unhashed::get_raw(key) {
 					unhashed::put_raw(key, &bytes);
 				}
-			}
-			for id in &ids {
-				Pallet::<T>::serving(id);
 			}
 			Pallet::<T>::weight_of_the_blocks_end();
 			Pallet::<T>::keep_vrf(vrf);
@@ -273,7 +265,6 @@ mod benchmarks {
 		}
 		let mut ledgers = read_ledgers::<T>();
 		let mut rosters = super::committee::Rostered::<T>::default();
-		rosters.get(&asked.model);
 		let now = Pallet::<T>::now();
 		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32]); MAX_DRAW_DELAY.into()]));
 		leave_out_what_is_shared::<T>();
@@ -305,7 +296,6 @@ mod benchmarks {
 		}
 		let mut ledgers = read_ledgers::<T>();
 		let mut rosters = super::committee::Rostered::<T>::default();
-		rosters.get(&asked.model);
 		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32])]));
 		leave_out_what_is_shared::<T>();
 

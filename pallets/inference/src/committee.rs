@@ -12,8 +12,10 @@ use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::{draw_seed, Urn},
 	job::{FIRST_ROUND, MAX_SECOND_ROUND_SEATS, MIN_SECOND_ROUND_SEATS, SECOND_ROUND},
+	model::Availability,
 	output::output_hash,
 };
+use sp_runtime::Perbill;
 
 /// With so many validators that did not sit before, a second round is made of these alone.
 const ENOUGH_FRESH: usize = 4;
@@ -56,14 +58,37 @@ impl<T: Config> Rostered<T> {
 }
 
 impl<T: Config> Pallet<T> {
-	/// Validators of the current session that serve the model and are not disabled, whatever else they have to do.
+	/// Validators of the current session that serve the model, in the order of their authority indices: not those that are
+	/// disabled or unresponsive, whatever else they have to do.
 	pub(crate) fn serving(model: &ModelId) -> Vec<Server> {
-		let mut servers = Rosters::<T>::get(model).into_inner();
-		let disabled = T::DisabledValidators::disabled_validators();
-		if !disabled.is_empty() {
-			servers.retain(|server| !disabled.contains(&server.authority_index));
+		Self::serving_and_share(model).0
+	}
+
+	/// The same, and what they have at stake of the stake of all.
+	pub(crate) fn serving_and_share(model: &ModelId) -> (Vec<Server>, Perbill) {
+		let roster = Rosters::<T>::get(model);
+		if roster.is_empty() {
+			return (Vec::new(), Perbill::zero());
 		}
-		servers
+		let said: BTreeMap<_, _> = roster.iter().map(|attested| (&attested.validator, attested)).collect();
+		let disabled = T::DisabledValidators::disabled_validators();
+		let unresponsive = Unresponsive::<T>::get();
+		// What a block says takes effect after its draws, whose VRF its author knows.
+		let is_unresponsive = |validator| unresponsive.get(validator).is_some_and(|since| *since < Self::now());
+		let electorate = Electorate::<T>::get();
+		let mut servers = Vec::with_capacity(roster.len());
+		for (authority_index, Elector { validator, stake, since }) in (0..).zip(&electorate) {
+			let Some(Attested { availability: Availability::Serves(pace), session, .. }) = said.get(validator) else {
+				continue;
+			};
+			if session < since || disabled.contains(&authority_index) || is_unresponsive(validator) {
+				continue;
+			}
+			servers.push(Server { validator: validator.clone(), authority_index, stake: *stake, pace: *pace });
+		}
+		let all = electorate.iter().fold(0, |sum: Balance, elector| sum.saturating_add(elector.stake));
+		let share = Perbill::from_rational(stake_of(&servers), all);
+		(servers, share)
 	}
 
 	/// Draws a job's first committee by stake, of those with time and a free bond. There is none where these are fewer than
@@ -180,15 +205,12 @@ impl<T: Config> Pallet<T> {
 		};
 		let draw = draw_seed(&vrfs, &job.fingerprint, job.round);
 		let servers = rosters.get(&job.model);
-		let window = Self::commit_window(
-			pallet_models::Pallet::<T>::revision(&job.model).map_or(0, |revision| revision.commit_window),
-		);
 		let need = Need {
 			input_units: job.input_units,
 			output_units: job.options.format.written_units(job.options.max_output_units),
 			charge: Self::charge_of(&job.quote),
 			expected_time: 0,
-			commit_window: window,
+			commit_window: job.commit_window,
 		};
 		let first = (job.round != FIRST_ROUND).then(|| Committees::<T>::get((id, FIRST_ROUND))).flatten();
 		let seats = match &first {
@@ -217,7 +239,7 @@ impl<T: Config> Pallet<T> {
 			ledgers.open_seat(id, job.round, seat, need.charge);
 		}
 		job.phase = Phase::Committing;
-		job.deadline = Self::enter(Duty::Deadline, id, now.saturating_add(window));
+		job.deadline = Self::enter(Duty::Deadline, id, now.saturating_add(job.commit_window));
 		Self::deposit_event(Event::CommitteeDrawn {
 			job: id,
 			round: job.round,

@@ -4,7 +4,7 @@
 
 use super::*;
 use agenda::is_due;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
@@ -12,7 +12,6 @@ use frame_support::{
 use sibyl_primitives::{
 	committee::is_quorum,
 	job::{FIRST_ROUND, SECOND_ROUND},
-	model::Availability,
 	output::output_hash,
 };
 
@@ -99,9 +98,9 @@ impl<T: Config> Pallet<T> {
 			"inference 10: a settled job is open and not audited"
 		);
 		if let Some(Outcome { settlement, .. }) = job.outcome {
-			let SettlementView { paid, refunded, protocol_share } = settlement;
+			let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
 			ensure!(
-				paid + refunded + protocol_share == job.quote.total,
+				paid + refunded + author_share + protocol_share == job.quote.total,
 				"inference 1: a job's money was not settled to the last unit"
 			);
 		}
@@ -195,21 +194,20 @@ impl<T: Config> Pallet<T> {
 
 	fn check_rosters() -> Result<(), &'static str> {
 		let members = Self::members(T::CurrentSession::get());
-		let serves = |model: &ModelId, member: &Member| match Attestations::<T>::get(model, &member.validator) {
-			Some(AttestationRecord { availability: Availability::Serves(pace), .. }) => Some(pace),
-			_ => None,
-		};
-		for model in pallet_models::Models::<T>::iter_keys() {
-			let expected: Vec<_> = (0..)
-				.zip(&members)
-				.filter_map(|(index, member)| Some((member.validator.clone(), index, serves(&model, member)?)))
-				.collect();
-			let roster: Vec<_> = Rosters::<T>::get(model)
-				.into_iter()
-				.map(|server| (server.validator, server.authority_index, server.pace))
-				.collect();
-			ensure!(roster == expected, "inference 11: a roster is not what its validators say");
+		let electorate = Electorate::<T>::get();
+		ensure!(
+			members.iter().map(|member| &member.validator).eq(electorate.iter().map(|elector| &elector.validator)),
+			"inference 11: the electorate is not the current session's"
+		);
+		for (model, roster) in Rosters::<T>::iter() {
+			ensure!(pallet_models::Models::<T>::contains_key(model), "inference 11: a roster of an unknown model");
+			let validators: BTreeSet<_> = roster.iter().map(|attested| &attested.validator).collect();
+			ensure!(validators.len() == roster.len(), "inference 11: a validator is in a roster twice");
 		}
+		ensure!(
+			Unresponsive::<T>::get().keys().all(|one| electorate.iter().any(|elector| elector.validator == *one)),
+			"inference 11: an unresponsive validator is not of the session"
+		);
 		ensure!(!Incoming::<T>::exists(), "inference 11: an attestation outlived its block");
 		Ok(())
 	}

@@ -10,7 +10,6 @@ use frame_support::{
 	},
 	weights::Weight,
 };
-use sibyl_primitives::model::Availability;
 
 /// The ledgers that a call or a hook has looked at.
 pub(crate) struct Ledgers<T> {
@@ -127,32 +126,13 @@ impl<T: Config> Ledgers<T> {
 			}
 			if ledger.missed_in_a_row >= MAX_MISSED_IN_A_ROW {
 				ledger.missed_in_a_row = 0;
-				Pallet::<T>::withdraw_everything(&validator);
+				Pallet::<T>::note_unresponsive(&validator);
 			}
 			if ledger.is_empty() {
 				ServiceLedgers::<T>::remove(&validator);
 			} else {
 				ServiceLedgers::<T>::insert(&validator, ledger);
 			}
-		}
-	}
-}
-
-impl<T: Config> Pallet<T> {
-	/// Lets an unresponsive validator serve no model until it attests again.
-	fn withdraw_everything(validator: &AccountId) {
-		let made_at = Self::now();
-		let mut serves = false;
-		for model in pallet_models::Models::<T>::iter_keys() {
-			let record = AttestationRecord { availability: Availability::Withdrawn, made_at };
-			let said = Attestations::<T>::get(model, validator).map(|record| record.availability);
-			if matches!(said, Some(Availability::Serves(_))) {
-				serves = true;
-				Self::note_attestation(validator, model, record);
-			}
-		}
-		if serves {
-			Self::deposit_event(Event::Unresponsive { validator: validator.clone() });
 		}
 	}
 }

@@ -42,7 +42,8 @@
 //! 9. A validator's ledger is a recount of its open seats: they are listed, what they reserve and the time they take; the
 //!    bond is what is held, and no less than what is reserved.
 //! 10. A second round exists only after its cause: its first committee is done and did not agree, or is audited.
-//! 11. A roster is what the attestations of the current session's validators say.
+//! 11. The electorate is the current session's members. A roster is of a model that the chain knows, and has at most one
+//!     entry of a validator.
 //! 12. The time that pending jobs are expected to take is the sum over them.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -85,7 +86,7 @@ use sibyl_primitives::{
 	api::{AuditView, SettlementView, Support},
 	input::Input,
 	job::{Fingerprint, JobId, JobOptions, OutputBytes, Round, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
-	model::{ModelId, Pace, MAX_MODELS},
+	model::{ModelId, Pace},
 	output::Output,
 	price::Quote,
 	vote::{InherentVotes, SignedBallot, VersionedBallot, INHERENT_IDENTIFIER, MAX_BALLOTS},
@@ -135,7 +136,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::Perbill;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(3);
 
 	/// The pallet.
 	#[pallet::pallet]
@@ -183,6 +184,9 @@ pub mod pallet {
 		/// Blocks that seats have for their reveals.
 		#[pallet::constant]
 		type RevealWindow: Get<BlockNumber>;
+		/// What validators that serve a model must have of all stake, for the model to take jobs.
+		#[pallet::constant]
+		type ActiveStake: Get<Perbill>;
 		/// One of so many agreed jobs of `Fixed` seats is audited.
 		#[pallet::constant]
 		type AuditOdds: Get<u32>;
@@ -297,22 +301,26 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Places<T> = StorageDoubleMap<_, Blake2_128Concat, InferenceId, Twox64Concat, SessionIndex, AuthorityIndex>;
 
-	/// What each validator last said about each model. A model's id is a hash; who validates chooses its account, so that
-	/// is hashed.
+	/// The validators of the current session, in the order of their authority indices.
 	#[pallet::storage]
-	pub type Attestations<T> = StorageDoubleMap<_, Identity, ModelId, Blake2_128Concat, AccountId, AttestationRecord>;
+	pub type Electorate<T: Config> = StorageValue<_, BoundedVec<Elector, T::MaxValidators>, ValueQuery>;
 
-	/// The validators of the current session that serve each model, in the order of their authority indices.
+	/// What validators last said about each model, one entry for each of them. Some may have left since: what they said does
+	/// not count any more, and goes when the next one says something. A model's id is a hash.
 	#[pallet::storage]
-	pub type Rosters<T: Config> = StorageMap<_, Identity, ModelId, BoundedVec<Server, T::MaxValidators>, ValueQuery>;
+	pub type Rosters<T: Config> = StorageMap<_, Identity, ModelId, BoundedVec<Attested, T::MaxValidators>, ValueQuery>;
 
-	/// What this block's votes say about models, until the block's end.
+	/// Validators of the current session that missed too many seats in a row, and when: they serve no model until they
+	/// attest one again.
 	#[pallet::storage]
-	pub type Incoming<T> = StorageValue<
-		_,
-		BoundedVec<(AccountId, ModelId, AttestationRecord), ConstU32<{ attestations::MAX_INCOMING }>>,
-		ValueQuery,
-	>;
+	pub type Unresponsive<T: Config> =
+		StorageValue<_, BoundedBTreeMap<AccountId, BlockNumber, T::MaxValidators>, ValueQuery>;
+
+	/// What this block's votes say about models, until the block's end: what an author has put in must not change the draws
+	/// of a VRF that it knew.
+	#[pallet::storage]
+	pub type Incoming<T> =
+		StorageValue<_, BoundedVec<(ModelId, Attested), ConstU32<{ attestations::MAX_INCOMING }>>, ValueQuery>;
 
 	/// The validators' service bonds and open seats. Who validates chooses its account, so that is hashed.
 	#[pallet::storage]
@@ -485,7 +493,7 @@ pub mod pallet {
 			/// What was taken.
 			amount: Balance,
 		},
-		/// A job ended and its money is settled. Paid, refunded and the protocol's share add up to what was held.
+		/// A job ended and its money is settled. Paid, refunded and the shares add up to what was held.
 		Settled {
 			/// The job.
 			job: JobId,
@@ -495,6 +503,8 @@ pub mod pallet {
 			paid: Balance,
 			/// What went back to the requester.
 			refunded: Balance,
+			/// What the model's author got of the price.
+			author_share: Balance,
 			/// What the protocol's account got of the price.
 			protocol_share: Balance,
 		},
@@ -598,6 +608,10 @@ pub mod pallet {
 		Busy,
 		/// The model takes no jobs for now: `inference_listModels` says which do.
 		ModelSuspended,
+		/// The model's author has taken it back: `inference_listModels` says which take jobs.
+		ModelRetired,
+		/// Validators with too little of the stake serve the model: `inference_listModels` says how much.
+		ModelInactive,
 		/// `drawDelay` takes numbers from 1 to 8.
 		DrawDelayInvalid,
 		/// The price is above `maxFee`: `inference_quote` says what it is.
@@ -631,8 +645,7 @@ pub mod pallet {
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		/// Reserves the weight of what the block's end will do, and prunes.
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-			let pruned = Self::prune_retained();
-			Self::weight_of_the_blocks_end().saturating_add(<T as Config>::WeightInfo::prune().saturating_mul(pruned))
+			Self::prune_retained().saturating_add(Self::weight_of_the_blocks_end())
 		}
 
 		/// Draws committees, ends phases whose time is over, and lets what was said about models take effect. After Babe's, so

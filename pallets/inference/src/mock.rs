@@ -19,7 +19,7 @@ use sibyl_primitives::{
 	commitment::{salt_of, salt_payload, work, Committer},
 	inference_key::InferencePair,
 	job::{AbstainReason, Seats},
-	model::{Availability, Golden, ModelFile, ModelLimits, ModelRevision, Pace, Task},
+	model::{Availability, Golden, ModelFile, ModelLimits, ModelManifest, ModelRevision, Pace, Task},
 	output::{output_hash, Answer, Classification, Finish, Generation, VersionedOutput},
 	price::ModelPrice,
 	vote::{Abstention, Attestation, Ballot, Commit, Reveal, SignedBallot, VoteTarget},
@@ -27,7 +27,7 @@ use sibyl_primitives::{
 };
 use sp_core::Pair;
 use sp_io::TestExternalities;
-use sp_runtime::{traits::IdentityLookup, BuildStorage, Perbill};
+use sp_runtime::{traits::IdentityLookup, BuildStorage, Perbill, Percent};
 use std::cell::{Cell, RefCell};
 
 #[frame_support::runtime]
@@ -70,6 +70,12 @@ impl pallet_balances::Config for Test {
 }
 
 impl pallet_models::Config for Test {
+	type Deposits = Balances;
+	type SuspendOrigin = frame_system::EnsureRoot<AccountId>;
+	type OnForgotten = Inference;
+	type MaxModels = ConstU32<1_000>;
+	type DepositBase = ConstU128<1_000>;
+	type DepositPerByte = ConstU128<1>;
 	type WeightInfo = ();
 }
 
@@ -79,6 +85,7 @@ thread_local! {
 	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 	static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
 	static AUDIT_ODDS: Cell<u32> = const { Cell::new(u32::MAX) };
+	static ACTIVE_STAKE: Cell<Perbill> = const { Cell::new(Perbill::zero()) };
 	static OFFENCES: RefCell<Vec<Offence>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -157,6 +164,18 @@ pub fn set_audit_odds(odds: u32) {
 	AUDIT_ODDS.set(odds);
 }
 
+pub struct TestActiveStake;
+impl Get<Perbill> for TestActiveStake {
+	fn get() -> Perbill {
+		ACTIVE_STAKE.get()
+	}
+}
+
+/// What a model's validators must have of all stake; nothing, unless a test wants that.
+pub fn set_active_stake(share: Perbill) {
+	ACTIVE_STAKE.set(share);
+}
+
 pub struct TestDisabled;
 impl DisabledValidators for TestDisabled {
 	fn is_disabled(index: u32) -> bool {
@@ -214,6 +233,7 @@ impl pallet_inference::Config for Test {
 	type CommitWindow = ConstU32<COMMIT_WINDOW>;
 	type CommitGrace = ConstU32<GRACE>;
 	type RevealWindow = ConstU32<REVEAL_WINDOW>;
+	type ActiveStake = TestActiveStake;
 	type AuditOdds = TestAuditOdds;
 	type Retention = ConstU32<RETENTION>;
 	type MaxOpenJobs = ConstU32<MAX_OPEN>;
@@ -226,7 +246,7 @@ impl pallet_inference::Config for Test {
 	type WeightInfo = ();
 }
 
-pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10 };
+pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10, author_share: Percent::from_percent(0) };
 pub const FUNDS: Balance = 10_000_000;
 /// A validator's service bond, beside its funds.
 pub const BOND: Balance = 1_000_000;
@@ -243,13 +263,13 @@ pub fn model() -> ModelRevision {
 			name: "weights".try_into().expect("the name is short"),
 			size: 1,
 			sha256: Hash::repeat_byte(1),
+			chunk_root: Hash::repeat_byte(2),
 		}]
 		.try_into()
 		.expect("one file fits"),
 		semantics: 1,
 		limits: ModelLimits { input_bytes: 512, context_units: 512, output_units: 50 },
 		commit_window: 1,
-		price: PRICE,
 		goldens: vec![Golden {
 			input: "x".try_into().expect("the text is short"),
 			output_hash: Hash::zero(),
@@ -257,7 +277,23 @@ pub fn model() -> ModelRevision {
 		}]
 		.try_into()
 		.expect("one golden fits"),
+		licence: "Apache-2.0".try_into().expect("the text is short"),
 	}
+}
+
+/// Registers a model by [`author`]; who serves the other one serves it too.
+pub fn add_model(revision: ModelRevision, price: ModelPrice) -> ModelId {
+	let name = format!("model-{}", pallet_models::Models::<Test>::count());
+	let revision = ModelRevision { name: name.as_str().try_into().expect("the name is short"), ..revision };
+	let id = revision.id();
+	assert_ok!(Models::register(RuntimeOrigin::signed(author()), Box::new(ModelManifest { revision, price })));
+	Rosters::<Test>::insert(id, Rosters::<Test>::get(model().id()));
+	id
+}
+
+/// Changes the price of the model that has no author.
+pub fn set_price(price: ModelPrice) {
+	pallet_models::Registrations::<Test>::mutate_extant(model().id(), |registration| registration.price = price);
 }
 
 pub fn account(number: u8) -> AccountId {
@@ -266,6 +302,11 @@ pub fn account(number: u8) -> AccountId {
 
 pub fn requester() -> AccountId {
 	account(200)
+}
+
+/// Who registers models.
+pub fn author() -> AccountId {
+	account(210)
 }
 
 pub fn key(number: u8) -> InferencePair {
@@ -312,14 +353,17 @@ impl Chain {
 
 	pub fn build(self) -> TestExternalities {
 		let validators = (0..self.validators).map(|number| (account(number), FUNDS + self.bond));
-		let others =
-			[requester(), account(201), account(202), Inference::protocol_account()].map(|account| (account, FUNDS));
+		let others = [requester(), account(201), account(202), author(), Inference::protocol_account()]
+			.map(|account| (account, FUNDS));
 		let config = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
 				balances: validators.chain(others).collect(),
 				..Default::default()
 			},
-			models: pallet_models::GenesisConfig { models: vec![model()], ..Default::default() },
+			models: pallet_models::GenesisConfig {
+				models: vec![ModelManifest { revision: model(), price: PRICE }],
+				..Default::default()
+			},
 			inference: pallet_inference::GenesisConfig {
 				service_bonds: (0..self.validators).map(|number| (account(number), self.bond)).collect(),
 				..Default::default()
@@ -330,6 +374,7 @@ impl Chain {
 		STAKES.set(self.stakes);
 		OFFENCES.set(Vec::new());
 		set_audit_odds(u32::MAX);
+		set_active_stake(Perbill::zero());
 		set_vrf(Some([7; 32]));
 		disable(&[]);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();

@@ -1,8 +1,14 @@
 //! The inference keys of sessions.
 
 use super::*;
-use alloc::vec::Vec;
-use frame_support::traits::{Get, OneSessionHandler};
+use alloc::{
+	collections::{BTreeMap, BTreeSet},
+	vec::Vec,
+};
+use frame_support::{
+	traits::{Get, OneSessionHandler},
+	BoundedVec,
+};
 use sp_runtime::BoundToRuntimeAppPublic;
 
 impl<T: Config> Pallet<T> {
@@ -30,10 +36,25 @@ impl<T: Config> Pallet<T> {
 			Members::<T>::insert(session, index, member);
 			Places::<T>::insert(&member.key, session, index);
 		}
-		Self::rebuild_rosters(&members);
+		Self::convene(session, &members);
 		if let Some(old) = Self::oldest_voting_session().checked_sub(1) {
 			Self::forget_session(old);
 		}
+	}
+
+	/// Makes the session's electorate. What was said of models by who was not in the session before counts no more.
+	fn convene(session: SessionIndex, members: &[Member]) {
+		let before: BTreeMap<_, _> =
+			Electorate::<T>::get().into_iter().map(|elector| (elector.validator, elector.since)).collect();
+		let electors = members.iter().map(|Member { validator, .. }| Elector {
+			validator: validator.clone(),
+			stake: T::Stake::stake_of(validator),
+			since: before.get(validator).copied().unwrap_or(session),
+		});
+		let electors: Vec<_> = electors.collect();
+		let accounts: BTreeSet<_> = electors.iter().map(|elector| &elector.validator).collect();
+		Unresponsive::<T>::mutate(|unresponsive| unresponsive.retain(|validator, _| accounts.contains(validator)));
+		Electorate::<T>::put(BoundedVec::truncate_from(electors));
 	}
 
 	fn forget_session(session: SessionIndex) {

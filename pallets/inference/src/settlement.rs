@@ -94,8 +94,8 @@ impl<T: Config> Pallet<T> {
 		job.phase = Phase::Ended;
 		job.outcome = Some(Outcome { verdict, at: now, settlement });
 		Jobs::<T>::insert(id, job);
-		let SettlementView { paid, refunded, protocol_share } = settlement;
-		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, protocol_share });
+		let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
+		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, author_share, protocol_share });
 	}
 
 	/// Settles an audit: the protocol pays its seats; the first round's were paid when the job ended. The verdict is that of the
@@ -165,7 +165,7 @@ impl<T: Config> Pallet<T> {
 			for judged in judged.iter_mut().filter(lost) {
 				judged.conduct = Conduct::Undecided;
 			}
-			pallet_models::Pallet::<T>::do_suspend(*model);
+			pallet_models::Pallet::<T>::do_suspend(model);
 		}
 	}
 
@@ -199,8 +199,8 @@ impl<T: Config> Pallet<T> {
 		brought
 	}
 
-	/// Pays seats out of the held price, and the protocol's share of that; after a second round charges come first. Returns
-	/// where the price went.
+	/// Pays seats out of the held price, and the author's and the protocol's shares of that; after a second round charges come
+	/// first. Returns where the price went.
 	fn pay(
 		id: JobId,
 		job: &Job,
@@ -241,13 +241,36 @@ impl<T: Config> Pallet<T> {
 			let first = of(FIRST_ROUND).filter(|_| is_decided).zip(first_amounts);
 			Self::credit(id, first.chain(of(SECOND_ROUND).zip(second_amounts)), ledgers);
 		}
-		let refunded = job.quote.total.saturating_sub(paid).saturating_sub(protocol_share);
+		let author_share = Self::pay_author(job, paid);
+		let spent = paid.saturating_add(author_share).saturating_add(protocol_share);
+		let refunded = job.quote.total.saturating_sub(spent);
 		let released =
 			T::Currency::release(&HoldReason::JobFee.into(), &job.requester, refunded, Precision::BestEffort);
 		if released != Ok(refunded) {
 			defensive!("inference: a job's price was not held in full", id);
 		}
-		SettlementView { paid, refunded, protocol_share }
+		SettlementView { paid, refunded, author_share, protocol_share }
+	}
+
+	/// Pays the model's author its share of what seats were paid, out of the held price; returns what it got. An author's
+	/// deposit keeps its account, so that the smallest share can be paid.
+	fn pay_author(job: &Job, paid: Balance) -> Balance {
+		let share = job.price.of_author(paid);
+		let author = (share > 0)
+			.then(|| pallet_models::Pallet::<T>::registration(&job.model))
+			.flatten()
+			.and_then(|registration| registration.author);
+		let Some(author) = author else { return 0 };
+		T::Currency::transfer_on_hold(
+			&HoldReason::JobFee.into(),
+			&job.requester,
+			&author,
+			share,
+			Precision::Exact,
+			Restriction::Free,
+			Fortitude::Force,
+		)
+		.unwrap_or(0)
 	}
 
 	/// What a seat gets that ran the model, by what it gave.

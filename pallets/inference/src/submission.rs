@@ -14,13 +14,16 @@ use sibyl_primitives::{
 	format::Format,
 	input::MAX_INPUT_BYTES,
 	job::{fingerprint, Seats, FIRST_ROUND, MAX_FIXED_SEATS},
-	model::{ModelRevision, Task},
+	model::{ModelRevision, ModelState, Registration, Task},
+	price::ModelPrice,
 };
 
 /// What a job is offered for.
 pub(crate) struct Offer {
 	/// The model's revision.
 	pub revision: ModelRevision,
+	/// What the model costs.
+	pub price: ModelPrice,
 	/// What the model reads, in bytes: the input and what the format adds.
 	pub input_units: u32,
 	/// The price.
@@ -44,6 +47,8 @@ impl<T> From<QuoteError> for Error<T> {
 			QuoteError::TooManyValidators { .. } => Self::TooManyValidators,
 			QuoteError::Busy { .. } => Self::Busy,
 			QuoteError::Suspended => Self::ModelSuspended,
+			QuoteError::Retired => Self::ModelRetired,
+			QuoteError::Inactive { .. } => Self::ModelInactive,
 			QuoteError::Overflow => Self::PriceOverflow,
 		}
 	}
@@ -83,14 +88,16 @@ impl<T: Config> Pallet<T> {
 		};
 		Requesters::<T>::insert(&requester, account);
 		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_add(offer.expected_time));
+		pallet_models::Pallet::<T>::add_job(&model);
 
 		let now = Self::now();
 		let deadline = Self::enter(Duty::Draw, id, now.saturating_add(options.draw_delay.into()));
-		let ends_by = Self::latest_end(now, &options, offer.revision.commit_window);
+		let commit_window = Self::commit_window(offer.revision.commit_window);
+		let ends_by = Self::latest_end(now, &options, commit_window);
 		OpenJobs::<T>::insert(id, ());
 		JobIds::<T>::insert(fingerprint, id);
 		Inputs::<T>::insert(id, input);
-		let Offer { revision, input_units, quote, expected_time } = offer;
+		let Offer { price, input_units, quote, expected_time, .. } = offer;
 		Jobs::<T>::insert(
 			id,
 			Job {
@@ -99,7 +106,8 @@ impl<T: Config> Pallet<T> {
 				model,
 				options,
 				input_units,
-				price: revision.price,
+				commit_window,
+				price,
 				quote,
 				expected_time,
 				submitted_at: now,
@@ -141,11 +149,19 @@ impl<T: Config> Pallet<T> {
 		let written_units = format.written_units(max_output_units);
 		let most = max_output_units.max(written_units);
 		ensure!(most <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
-		ensure!(!pallet_models::Pallet::<T>::is_suspended(model), QuoteError::Suspended);
-		let servers = Self::serving(model);
+		let Registration { state, price, .. } =
+			pallet_models::Pallet::<T>::registration(model).ok_or(QuoteError::UnknownModel)?;
+		match state {
+			ModelState::Listed => {}
+			ModelState::Suspended => return Err(QuoteError::Suspended),
+			ModelState::Retired => return Err(QuoteError::Retired),
+		}
+		let (servers, share) = Self::serving_and_share(model);
+		let needed = T::ActiveStake::get();
+		ensure!(share >= needed, QuoteError::Inactive { share, needed });
 		let serving = u16::try_from(servers.len()).unwrap_or(u16::MAX);
 		let seats = seats_among(serving, seats)?;
-		let quote = Quote::new(&revision.price, seats, input_units, max_output_units, T::ProtocolShare::get())
+		let quote = Quote::new(&price, seats, input_units, max_output_units, T::ProtocolShare::get())
 			.ok_or(QuoteError::Overflow)?;
 		let need = Need {
 			input_units,
@@ -157,13 +173,13 @@ impl<T: Config> Pallet<T> {
 		let drawn = Self::seat_first_round(&servers, seed, seats.into(), &need, &mut Ledgers::<T>::default())
 			.map_err(|Busy| QuoteError::Busy { serving })?;
 		let time = drawn.iter().fold(0u64, |sum, seat| sum.saturating_add(seat.time));
-		Ok(Offer { revision, input_units, quote, expected_time: time / u64::from(serving.max(1)) })
+		Ok(Offer { revision, price, input_units, quote, expected_time: time / u64::from(serving.max(1)) })
 	}
 
 	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda
 	/// may be.
-	pub(crate) fn latest_end(now: BlockNumber, options: &JobOptions, model_window: BlockNumber) -> BlockNumber {
-		let windows = [Self::commit_window(model_window), T::RevealWindow::get()];
+	pub(crate) fn latest_end(now: BlockNumber, options: &JobOptions, commit_window: BlockNumber) -> BlockNumber {
+		let windows = [commit_window, T::RevealWindow::get()];
 		let first = BlockNumber::from(options.draw_delay).saturating_add(DRAW_PATIENCE);
 		let waits = [first].into_iter().chain(windows).chain([2]).chain(windows);
 		waits.fold(now, |end, wait| end.saturating_add(wait).saturating_add(Self::max_delay()))

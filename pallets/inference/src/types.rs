@@ -29,6 +29,8 @@ pub struct Job {
 	pub options: JobOptions,
 	/// The input in the units that the price counts.
 	pub input_units: u32,
+	/// Blocks that seats have for their commits.
+	pub commit_window: BlockNumber,
 	/// What the model costs, as it was at submission.
 	pub price: ModelPrice,
 	/// What is held until the job is settled.
@@ -183,17 +185,32 @@ pub struct Member {
 	pub key: InferenceId,
 }
 
+/// A validator of the current session, as draws see it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Elector {
+	/// Its account.
+	pub validator: AccountId,
+	/// What it has at stake.
+	pub stake: Balance,
+	/// The first of the sessions that it has been in without a break: what it said of models before does not count.
+	pub since: SessionIndex,
+}
+
 /// What a validator last said about a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct AttestationRecord {
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Attested {
+	/// The validator.
+	pub validator: AccountId,
 	/// What it said.
 	pub availability: Availability,
 	/// The height that its ballot was made at: an older ballot that comes later changes nothing.
 	pub made_at: BlockNumber,
+	/// The session that it said so in.
+	pub session: SessionIndex,
 }
 
 /// A validator of the current session that serves a model.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
 	/// The validator.
 	pub validator: AccountId,

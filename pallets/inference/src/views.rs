@@ -8,10 +8,11 @@ use sibyl_primitives::{
 	api::{
 		BallotStanding, CommitteeView, JobFilter, JobPage, JobSummary, JobView, KeySetView, Lookup, ModelView, OpenJob,
 		PhaseView, QuoteError, ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
-		MAX_SCANNED_JOBS,
+		MAX_LISTED_MODELS, MAX_SCANNED_JOBS,
 	},
 	format::Format,
 	job::Seats,
+	model::{ModelName, ModelRevision, ModelState},
 	vote::Ballot,
 };
 
@@ -104,15 +105,34 @@ impl<T: Config> Pallet<T> {
 		JobPage { jobs, next: (is_any_known && first > 0).then_some(first) }
 	}
 
-	/// The models, with who serves them.
-	pub fn models_view() -> Vec<ModelView> {
-		pallet_models::Models::<T>::iter()
-			.map(|(id, revision)| {
-				let is_suspended = pallet_models::Pallet::<T>::is_suspended(&id);
-				let served_by = Self::serving(&id).into_iter().map(|server| server.validator).collect();
-				ModelView { id, revision, is_suspended, served_by }
-			})
+	/// The models after this one in the order of their ids, with who serves them.
+	pub fn models_view(after: Option<ModelId>, limit: u32) -> Vec<ModelView> {
+		let models = match after {
+			Some(after) => pallet_models::Models::<T>::iter_from(pallet_models::Models::<T>::hashed_key_for(after)),
+			None => pallet_models::Models::<T>::iter(),
+		};
+		models
+			.take(limit.min(MAX_LISTED_MODELS) as usize)
+			.filter_map(|(id, revision)| Self::view_of(id, revision))
 			.collect()
+	}
+
+	/// The model of that name.
+	pub fn model_named(name: &ModelName) -> Option<ModelId> {
+		pallet_models::Names::<T>::get(name)
+	}
+
+	/// A model, with who serves it.
+	pub fn model_view(id: ModelId) -> Option<ModelView> {
+		Self::view_of(id, pallet_models::Pallet::<T>::revision(&id)?)
+	}
+
+	fn view_of(id: ModelId, revision: ModelRevision) -> Option<ModelView> {
+		let registration = pallet_models::Pallet::<T>::registration(&id)?;
+		let (servers, stake_share) = Self::serving_and_share(&id);
+		let is_active = registration.state == ModelState::Listed && stake_share >= T::ActiveStake::get();
+		let served_by = servers.into_iter().map(|server| server.validator).collect();
+		Some(ModelView { id, revision, registration, served_by, stake_share, is_active })
 	}
 
 	/// What a job costs now.

@@ -16,8 +16,8 @@ use sibyl_primitives::{
 	commitment::{salt, work, Committer},
 	job::AbstainReason,
 	mailbox::{
-		model_status_key, request_key, response_key, vote_key, Answered, ClearAt, Clearing, InferenceRequest,
-		InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote, CLEARING, OUTBOX, SENT,
+		request_key, response_key, vote_key, Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse,
+		ModelStatuses, Sent, SentBallot, StoredVote, CLEARING, MODELS, OUTBOX, SENT,
 	},
 	output::output_hash,
 	vote::{Abstention, Attestation, Ballot, Commit, Reveal, VoteTarget},
@@ -137,12 +137,12 @@ impl<T: Config> Pallet<T> {
 	/// Says of each model whether we serve it, where that is news.
 	fn attest_models(outgoing: &mut BTreeMap<Place, Outgoing>) {
 		let current = T::CurrentSession::get();
-		for model in pallet_models::Models::<T>::iter_keys() {
-			let Some(ModelStatus::V1(availability)) = read(&model_status_key(&model)) else { continue };
+		let Some(ModelStatuses::V1(statuses)) = read(MODELS) else { return };
+		for (model, availability) in statuses {
 			let attestation = Attestation { model, availability };
 			for (_, out) in outgoing.iter_mut().filter(|((session, _), _)| *session == current) {
 				if Self::is_news(&out.member.validator, &attestation, out.ballot.at_block) {
-					// As many as there are models fit.
+					// What does not fit is news at the next block, too.
 					let _ = out.ballot.attestations.try_push(attestation);
 				}
 			}

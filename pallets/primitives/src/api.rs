@@ -4,7 +4,7 @@ use crate::{
 	format::Format,
 	input::Input,
 	job::{AbstainReason, Fingerprint, JobId, JobOptions, Round, Seats, Verdict},
-	model::{ModelId, ModelRevision},
+	model::{ModelId, ModelName, ModelRevision, Registration},
 	output::Output,
 	price::Quote,
 	vote::Ballot,
@@ -13,17 +13,20 @@ use crate::{
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
+use sp_runtime::Perbill;
 
 /// Jobs that one call lists at most.
 pub const MAX_LISTED_JOBS: u32 = 256;
 /// Numbers of jobs that one call of `jobs` looks at.
 pub const MAX_SCANNED_JOBS: u32 = 1_024;
+/// Models that one call lists at most.
+pub const MAX_LISTED_MODELS: u32 = 32;
 /// Ballots that one call is asked about at most.
 pub const MAX_JUDGED_BALLOTS: u32 = 64;
 
 sp_api::decl_runtime_apis! {
 	/// Jobs, models and prices.
-	#[api_version(3)]
+	#[api_version(4)]
 	pub trait InferenceApi {
 		/// A job, with all that is known of its committee.
 		fn job(job: JobId) -> Lookup<JobView>;
@@ -34,8 +37,15 @@ sp_api::decl_runtime_apis! {
 		/// Jobs that the chain still knows, the newest first: at most `limit` and never more than 256, those before this number.
 		/// It looks at 1,024 numbers, and says where to go on.
 		fn jobs(filter: JobFilter, before: Option<JobId>, limit: u32) -> JobPage;
-		/// The models, with who serves them.
-		fn models() -> Vec<ModelView>;
+		/// A model, with who serves it.
+		fn model(model: ModelId) -> Option<ModelView>;
+		/// How often the list of models has changed, but for who serves them.
+		fn models_changes() -> u64;
+		/// The model of that name; a name is one model's at a time.
+		fn model_named(name: ModelName) -> Option<ModelId>;
+		/// The models, with who serves them: those after this one in the order of their ids, at most `limit` and never more
+		/// than 32.
+		fn models(after: Option<ModelId>, limit: u32) -> Vec<ModelView>;
 		/// What a job costs now. `input_units` are those of the input alone ([`Input::units`]), without the format's bytes.
 		fn quote(
 			model: ModelId,
@@ -204,13 +214,15 @@ pub enum AuditView {
 	Undecided,
 }
 
-/// Where a job's price went. The three add up to what was held.
+/// Where a job's price went. The four add up to what was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, codec::MaxEncodedLen, TypeInfo)]
 pub struct SettlementView {
 	/// To seats.
 	pub paid: Balance,
 	/// Back to the requester.
 	pub refunded: Balance,
+	/// To the model's author.
+	pub author_share: Balance,
 	/// To the protocol's account.
 	pub protocol_share: Balance,
 }
@@ -310,10 +322,14 @@ pub struct ModelView {
 	pub id: ModelId,
 	/// What it is.
 	pub revision: ModelRevision,
-	/// Whether it takes no jobs for now.
-	pub is_suspended: bool,
+	/// Who registered it, what it costs, whether it may be asked.
+	pub registration: Registration,
 	/// Validators of the current session that serve it.
 	pub served_by: Vec<AccountId>,
+	/// What they have at stake, of the stake of all validators.
+	pub stake_share: Perbill,
+	/// Whether it takes jobs: it is listed, and validators with enough of the stake serve it.
+	pub is_active: bool,
 }
 
 /// Why there is no price.
@@ -360,8 +376,17 @@ pub enum QuoteError {
 		/// Validators that serve it.
 		serving: u16,
 	},
-	/// The model takes no jobs for now: its validators disagreed, or the chain's root has stopped it.
+	/// The model takes no jobs for now: its validators disagreed, or the council has stopped it.
 	Suspended,
+	/// The model takes no more jobs: its author has taken it back.
+	Retired,
+	/// Validators with too little of the stake serve the model.
+	Inactive {
+		/// What they have, of the stake of all.
+		share: Perbill,
+		/// What is needed.
+		needed: Perbill,
+	},
 	/// The price is more than a balance holds.
 	Overflow,
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`request_key`] | the worker, once per job | [`InferenceRequest`] |
 //! | [`response_key`] | native code | [`InferenceResponse`] |
-//! | [`model_status_key`] | native code | [`ModelStatus`] |
+//! | [`MODELS`] | native code | [`ModelStatuses`] |
 //! | [`OUTBOX`] | the worker, over and over | [`crate::vote::VersionedBallot`] to be sent |
 //! | [`vote_key`] | the worker, once per seat and draw | [`StoredVote`], the worker's own memory |
 //! | [`CLEARING`] | the worker | [`Clearing`]: which entries there are, so that they can be cleared |
@@ -19,11 +19,11 @@ use crate::{
 	format::Format,
 	input::Input,
 	job::{AbstainReason, Fingerprint, OutputBytes, Sampling, SeatIndex},
-	model::ModelId,
+	model::{Availability, ModelId},
 	vote::VoteTarget,
 	AuthorityIndex, BlockNumber, Hash, SessionIndex,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use codec::{Decode, Encode};
 use sp_io::hashing::blake2_256;
 
@@ -41,6 +41,9 @@ pub const SENT: &[u8] = b"sibyl/sent";
 /// The key of the list of jobs whose inference has begun and not ended.
 pub const STARTED: &[u8] = b"sibyl/started";
 
+/// Where native code says which models it can run.
+pub const MODELS: &[u8] = b"sibyl/models";
+
 /// What all requests' keys begin with.
 pub const REQUEST_PREFIX: &[u8] = b"sibyl/request/";
 
@@ -52,11 +55,6 @@ pub fn request_key(job: &Fingerprint) -> Vec<u8> {
 /// Where native code puts a job's output.
 pub fn response_key(job: &Fingerprint) -> Vec<u8> {
 	[PREFIX, b"response/", job.as_bytes()].concat()
-}
-
-/// Where native code says whether it can run a model.
-pub fn model_status_key(model: &ModelId) -> Vec<u8> {
-	[PREFIX, b"model/", model.as_bytes()].concat()
 }
 
 /// Where the worker keeps what a seat committed to. Two validators may share a keystore and sit in one committee.
@@ -107,11 +105,11 @@ pub struct Answered {
 	pub trace: Hash,
 }
 
-/// Whether native code can run a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum ModelStatus {
+/// Whether native code can run the models that it has told of. Of a model that is not here nothing is said.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ModelStatuses {
 	/// The first version.
-	V1(crate::model::Availability),
+	V1(BTreeMap<ModelId, Availability>),
 }
 
 /// What a seat committed to, written before the commit is signed and never changed.

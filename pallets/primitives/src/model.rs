@@ -1,6 +1,6 @@
-//! A model's revision, as validators agree on it.
+//! Models: what they are, what their authors register, how fast validators are with them.
 
-use crate::{price::ModelPrice, text::Text, BlockNumber, Hash};
+use crate::{price::ModelPrice, text::Text, AccountId, Balance, BlockNumber, Hash};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,14 @@ use sp_core::ConstU32;
 use sp_io::hashing::blake2_256;
 use sp_runtime::BoundedVec;
 
-/// Models that the chain knows at most.
-pub const MAX_MODELS: u32 = 16;
+/// Bytes of a file's chunk; the last one has the rest. Nodes give each other files chunk by chunk.
+pub const CHUNK_BYTES: u32 = 1 << 20;
 
-/// The hash of a model's revision: another file, limit or price is another model.
+/// The hash of a model's revision: another file or limit is another model.
 pub type ModelId = Hash;
+
+/// A model's name, as its author chose it.
+pub type ModelName = Text<64>;
 
 /// What a model does with an input.
 #[derive(
@@ -51,6 +54,9 @@ pub struct ModelFile {
 	pub size: u64,
 	/// Its SHA-256.
 	pub sha256: Hash,
+	/// The root of the binary Merkle tree over its chunks of [`CHUNK_BYTES`], by SHA-256: each chunk that a stranger sends can
+	/// be checked by itself.
+	pub chunk_root: Hash,
 }
 
 /// What a model takes and gives at most.
@@ -78,6 +84,9 @@ pub struct ModelLimits {
 	pub output_units: u32,
 }
 
+/// Bytes of a golden's input at most.
+pub const MAX_GOLDEN_BYTES: u32 = 256;
+
 /// An input whose output is known: a validator serves a model only when it reproduces all of these.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
@@ -85,21 +94,21 @@ pub struct ModelLimits {
 #[serde(rename_all = "camelCase")]
 pub struct Golden {
 	/// The text.
-	pub input: Text<256>,
+	pub input: Text<MAX_GOLDEN_BYTES>,
 	/// BLAKE2b-256 of the canonical output bytes.
 	pub output_hash: Hash,
 	/// BLAKE2b-256 of the hidden rows that the output was chosen from: see [`crate::commitment::work`].
 	pub trace: Hash,
 }
 
-/// All that makes two validators give the same output, and what a job costs.
+/// All that makes two validators give the same output.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelRevision {
 	/// The name that users know it by.
-	pub name: Text<64>,
+	pub name: ModelName,
 	/// What it does.
 	pub task: Task,
 	/// The program that runs it, as the engine names it.
@@ -112,10 +121,10 @@ pub struct ModelRevision {
 	pub limits: ModelLimits,
 	/// Blocks that validators have for their commits; the chain's own minimum where that is more.
 	pub commit_window: BlockNumber,
-	/// What a seat's work costs.
-	pub price: ModelPrice,
 	/// Inputs whose outputs are known.
 	pub goldens: BoundedVec<Golden, ConstU32<8>>,
+	/// What may be done with its files, as an SPDX expression: `Apache-2.0`.
+	pub licence: Text<64>,
 }
 
 impl ModelRevision {
@@ -123,6 +132,58 @@ impl ModelRevision {
 	pub fn id(&self) -> ModelId {
 		blake2_256(&(b"sibyl/model", self).encode()).into()
 	}
+}
+
+/// What an author registers: what the model is, and what it costs.
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelManifest {
+	/// What the model is; its id is the hash of this.
+	pub revision: ModelRevision,
+	/// What a seat's work costs, and what its author gets. It can be changed later.
+	pub price: ModelPrice,
+}
+
+/// Whether a model may be asked.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum ModelState {
+	/// It takes jobs, where enough validators serve it.
+	Listed,
+	/// It takes none for now: its validators disagreed, or the council has stopped it.
+	Suspended,
+	/// Its author has taken it back; it is forgotten with its last job.
+	Retired,
+}
+
+/// What the chain knows of a model beside its revision.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Registration {
+	/// Who registered it, and gets the author's share; none for those of the genesis.
+	pub author: Option<AccountId>,
+	/// What is held of the author until the model is forgotten.
+	pub deposit: Balance,
+	/// What a seat's work costs.
+	pub price: ModelPrice,
+	/// Whether it may be asked.
+	pub state: ModelState,
+	/// Jobs of it that the chain still knows.
+	pub jobs: u32,
 }
 
 /// How fast a validator is with a model: what its open seats may take at most is added up from this.

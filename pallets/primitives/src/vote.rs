@@ -2,7 +2,7 @@
 
 use crate::{
 	job::{AbstainReason, Fingerprint, OutputBytes, SeatIndex},
-	model::{Availability, ModelId, MAX_MODELS},
+	model::{Availability, ModelId},
 	AuthorityIndex, BlockNumber, Hash, InferenceId, InferenceSignature, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -16,6 +16,8 @@ use sp_runtime::BoundedVec;
 
 /// Votes of one kind in a ballot.
 pub const MAX_VOTES: u32 = 256;
+/// Attestations in a ballot; who has more to say goes on in the next one.
+pub const MAX_ATTESTATIONS: u32 = 16;
 /// Outputs that travel with a ballot.
 pub const MAX_OUTPUTS: u32 = 64;
 /// Ballots in a block.
@@ -110,7 +112,7 @@ pub struct Ballot {
 	/// Reveals.
 	pub reveals: BoundedVec<Reveal, ConstU32<MAX_VOTES>>,
 	/// Attestations, made in the current session.
-	pub attestations: BoundedVec<Attestation, ConstU32<MAX_MODELS>>,
+	pub attestations: BoundedVec<Attestation, ConstU32<MAX_ATTESTATIONS>>,
 }
 
 /// The votes of one validator as they travel, in the version of their encoding.

@@ -2,16 +2,17 @@
 
 use crate::{
 	configs::{session::MaxAuthorities, system::share_of_block},
-	constants::SLOT_DURATION,
-	AccountId, Balance, Balances, Hash, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
+	constants::{MILLI_SIB, SIB, SLOT_DURATION},
+	AccountId, Balance, Balances, Hash, Inference, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::{
 	parameter_types,
-	traits::{ConstU64, Get},
+	traits::{ConstU32, ConstU64, Get},
 	weights::Weight,
 	PalletId,
 };
+use frame_system::EnsureRoot;
 use pallet_inference::StakeOf;
 use pallet_session::historical::IdentificationTuple;
 use sibyl_primitives::{
@@ -183,7 +184,22 @@ impl pallet_inference::Offences for ReportedOffences {
 	}
 }
 
+parameter_types! {
+	/// What a model's author leaves for each model: enough that names are not hoarded.
+	pub const ModelDeposit: Balance = 100 * SIB;
+	/// A manifest of the largest size deposits some 50 SIB for its bytes.
+	pub const ModelDepositPerByte: Balance = 10 * MILLI_SIB;
+	/// A third of the stake: where byzantine validators have less, an honest one is among those that serve a model.
+	pub const ActiveStake: Perbill = Perbill::from_parts(333_333_333);
+}
+
 impl pallet_models::Config for Runtime {
+	type Deposits = Balances;
+	type SuspendOrigin = EnsureRoot<AccountId>;
+	type OnForgotten = Inference;
+	type MaxModels = ConstU32<1_024>;
+	type DepositBase = ModelDeposit;
+	type DepositPerByte = ModelDepositPerByte;
 	type WeightInfo = crate::weights::pallet_models::WeightInfo<Runtime>;
 }
 
@@ -202,6 +218,7 @@ impl pallet_inference::Config for Runtime {
 	type CommitWindow = CommitWindow;
 	type CommitGrace = CommitGrace;
 	type RevealWindow = RevealWindow;
+	type ActiveStake = ActiveStake;
 	type AuditOdds = AuditOdds;
 	type Retention = Retention;
 	type MaxOpenJobs = MaxOpenJobs;

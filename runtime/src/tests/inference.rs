@@ -17,7 +17,7 @@ use frame_support::{
 	traits::Hooks,
 	BoundedVec,
 };
-use pallet_inference::{AttestationRecord, Offences as _};
+use pallet_inference::{Attested, Offences as _};
 use sibyl_primitives::{
 	job::{JobOptions, Seats, MAX_DRAW_DELAY},
 	model::{Availability, Pace},
@@ -41,11 +41,10 @@ const FIRST_SLOT: u64 = 1_000;
 fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
 		let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
-		let model = models::common_lingua().id();
+		let model = models::common_lingua().revision.id();
 		let members = pallet_inference::Members::<Runtime>::iter_prefix_values(0).map(|member| member.validator);
 		let attestations = members.map(|validator| {
-			let record = AttestationRecord { availability: Availability::Serves(pace), made_at: 0 };
-			(validator, model, record)
+			(model, Attested { validator, availability: Availability::Serves(pace), made_at: 0, session: 0 })
 		});
 		pallet_inference::Incoming::<Runtime>::put(BoundedVec::truncate_from(attestations.collect()));
 		Inference::on_finalize(0);
@@ -89,7 +88,7 @@ fn apply(call: RuntimeCall) {
 
 fn submit(seats: Seats) {
 	let call = RuntimeCall::Inference(pallet_inference::Call::submit {
-		model: models::common_lingua().id(),
+		model: models::common_lingua().revision.id(),
 		input: "Which language is this?".into(),
 		options: JobOptions { seats, ..Default::default() },
 		max_fee: u128::MAX,
@@ -121,17 +120,17 @@ fn a_committee_is_drawn_from_the_vrf_of_the_block_after_the_submission_and_not_o
 #[test]
 fn seats_know_the_stake_of_their_validators_from_genesis_on() {
 	chain(|| {
-		let roster = pallet_inference::Rosters::<Runtime>::get(models::common_lingua().id());
-		assert_eq!(roster.len(), 4);
-		assert!(roster.iter().all(|server| server.stake == 100_000 * crate::constants::SIB));
+		let electorate = pallet_inference::Electorate::<Runtime>::get();
+		assert_eq!(electorate.len(), 4);
+		assert!(electorate.iter().all(|elector| elector.stake == 100_000 * crate::constants::SIB));
 	});
 }
 
 #[test]
 fn validators_of_every_preset_have_a_service_bond() {
 	chain(|| {
-		for server in pallet_inference::Rosters::<Runtime>::get(models::common_lingua().id()) {
-			assert_eq!(Inference::validator_view(server.validator).bond, 1_000 * crate::constants::SIB);
+		for elector in pallet_inference::Electorate::<Runtime>::get() {
+			assert_eq!(Inference::validator_view(elector.validator).bond, 1_000 * crate::constants::SIB);
 		}
 	});
 }
@@ -226,7 +225,7 @@ fn who_would_hold_all_places_of_open_jobs_must_keep_blocks_so_full_that_fees_ris
 	chain(|| {
 		// A job that is open for long, and as cheap as any.
 		let smallest = pallet_inference::Call::<Runtime>::submit {
-			model: models::common_lingua().id(),
+			model: models::common_lingua().revision.id(),
 			input: "x".into(),
 			options: JobOptions { seats: Seats::Fixed(1), draw_delay: MAX_DRAW_DELAY, ..Default::default() },
 			max_fee: 1,

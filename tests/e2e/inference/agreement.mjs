@@ -123,8 +123,8 @@ export function agreement(network) {
       assert.deepEqual(committee.revealed.sort(), members.sort());
       assert.deepEqual(committee.missing, []);
       assert.deepEqual(told.agreed.support, { ...supportOf(view), round: 0 });
-      const { paid, refunded, protocolShare } = told.settlement;
-      assert.equal(BigInt(paid) + BigInt(refunded) + BigInt(protocolShare), BigInt(told.price.total));
+      const { paid, refunded, authorShare, protocolShare } = told.settlement;
+      assert.equal(BigInt(paid) + BigInt(refunded) + BigInt(authorShare) + BigInt(protocolShare), BigInt(told.price.total));
     });
 
     it('answers every call of its runtime API to polkadot.js, from the metadata alone', async () => {
@@ -178,8 +178,8 @@ export function agreement(network) {
       ]);
       assert.deepEqual((await (await api.at(settledIn)).query.balances.holds(requester.address)).toArray(), []);
 
-      const [{ data: { paid, refunded, protocolShare } }] = eventsNamed(events, 'Settled');
-      const amounts = [paid, refunded, protocolShare].map((amount) => amount.toBigInt());
+      const [{ data: { paid, refunded, authorShare, protocolShare } }] = eventsNamed(events, 'Settled');
+      const amounts = [paid, refunded, authorShare, protocolShare].map((amount) => amount.toBigInt());
       assert.equal(amounts.reduce((sum, amount) => sum + amount), view.quote.total.toBigInt());
       const toSeats = eventsNamed(events, 'SeatPaid').reduce((sum, { data }) => sum + data.amount.toBigInt(), 0n);
       assert.equal(toSeats, paid.toBigInt());
@@ -187,7 +187,7 @@ export function agreement(network) {
       const [before, after] = await Promise.all([parentHash, settledIn].map((hash) =>
         balanceAt(api, hash, requester.address)));
       const fee = await transactionFee(api, submittedIn, requester);
-      assert.equal(before - after, fee + paid.toBigInt() + protocolShare.toBigInt());
+      assert.equal(before - after, fee + paid.toBigInt() + authorShare.toBigInt() + protocolShare.toBigInt());
     });
 
     it('says the same of the job at every later block', async () => {

@@ -59,7 +59,7 @@ const CALLS = [
     (model) => [model, 'all', 10, 0, { choice: ['yes', 'no'] }]],
   [10010, 'UnknownBlock', 'a job at no block', 'getJob', () => [0, NO_HASH]],
   [10010, 'UnknownBlock', 'a result at no block', 'getResult', () => [0, NO_HASH]],
-  [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [NO_HASH]],
+  [10010, 'UnknownBlock', 'the models at no block', 'listModels', () => [null, null, NO_HASH]],
   [10010, 'UnknownBlock', 'a validator\'s record at no block', 'validator', () => [ALICE, NO_HASH]],
 ];
 

@@ -81,9 +81,9 @@ export function languageModel(network, own) {
     it('is paid for the tokens that it wrote, and the rest comes back', async () => {
       const { view } = await answers(FRANCE);
       const { quote, settlement } = view;
-      const { paid, refunded, protocolShare } = settlement.unwrap();
+      const { paid, refunded, authorShare, protocolShare } = settlement.unwrap();
       assert(refunded.toBigInt() > 0n);
-      assert.equal(paid.toBigInt() + refunded.toBigInt() + protocolShare.toBigInt(), quote.total.toBigInt());
+      assert.equal(paid.toBigInt() + refunded.toBigInt() + authorShare.toBigInt() + protocolShare.toBigInt(), quote.total.toBigInt());
     });
 
     it('samples from the seed, all four alike, and goes on from a raw prompt', async () => {

@@ -20,7 +20,7 @@ use sibyl_primitives::{
 	api::KeySetView,
 	input::Input,
 	job::{JobId, JobOptions},
-	model::ModelId,
+	model::{ModelId, ModelManifest},
 	vote::{InherentVotes, SignedBallot, VersionedBallot, INHERENT_IDENTIFIER},
 	AccountId, Balance, BlockNumber, Hash, SessionIndex,
 };
@@ -99,11 +99,19 @@ pub(crate) fn genesis(plan: &Plan) -> Block {
 		.clone()
 		.map(|(number, of)| (plan::validator(number), plan::FUNDS + of.bond))
 		.chain((0..plan.requesters.len()).map(|number| (plan::requester(number), plan::FUNDS)))
-		.chain([(Inference::protocol_account(), plan::FUNDS)])
+		.chain([(Inference::protocol_account(), plan::FUNDS), (plan::author(), plan::FUNDS)])
 		.collect();
 	let config = RuntimeGenesisConfig {
 		balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
-		models: pallet_models::GenesisConfig { models: plan.models.clone(), ..Default::default() },
+		models: pallet_models::GenesisConfig {
+			models: plan
+				.models
+				.iter()
+				.zip(&plan.prices)
+				.map(|(revision, price)| ModelManifest { revision: revision.clone(), price: *price })
+				.collect(),
+			..Default::default()
+		},
 		inference: pallet_inference::GenesisConfig {
 			service_bonds: validators.map(|(number, of)| (plan::validator(number), of.bond)).collect(),
 			..Default::default()
@@ -123,6 +131,11 @@ pub(crate) fn genesis(plan: &Plan) -> Block {
 		MaxOpenJobsPerAccount::set(&(parameters.max_open / 2));
 		KeySetHistory::set(&parameters.history);
 		Retention::set(&parameters.retention);
+		for model in &plan.models {
+			pallet_models::Registrations::<Test>::mutate_extant(model.id(), |known| {
+				known.author = Some(plan::author())
+			});
+		}
 		begin_session(plan, 0, true);
 		unhashed::put(b":sim:issuance", &pallet_balances::TotalIssuance::<Test>::get());
 		Inference::integrity_test();

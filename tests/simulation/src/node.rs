@@ -11,8 +11,8 @@ use codec::{Decode, Encode};
 use sibyl_primitives::{
 	inference_key::KEY_TYPE,
 	job::{AbstainReason, Fingerprint},
-	mailbox::{model_status_key, response_key, InferenceRequest, InferenceResponse, ModelStatus, REQUEST_PREFIX},
-	model::{Availability, Pace},
+	mailbox::{response_key, InferenceRequest, InferenceResponse, ModelStatuses, MODELS, REQUEST_PREFIX},
+	model::{Availability, ModelId, Pace},
 	BlockNumber, Hash,
 };
 use sibyl_votes::{Bounds, Equivocation, Judge, Pool};
@@ -115,16 +115,25 @@ impl Node {
 		for (model, pace) in plan.models.iter().zip(&of.paces) {
 			let boasts = of.mischief.as_ref().is_some_and(|mischief| mischief.boasts);
 			let pace = if boasts { Pace { job: 1, input_unit: 0, output_unit: 0 } } else { *pace };
-			let status = ModelStatus::V1(Availability::Serves(pace));
-			self.mailbox.set(&model_status_key(&model.id()), status.encode());
+			self.say(model.id(), Availability::Serves(pace));
 		}
+	}
+
+	fn say(&self, model: ModelId, availability: Availability) {
+		let known = self.mailbox.get(MODELS).map(|bytes| ModelStatuses::decode(&mut &bytes[..]));
+		let mut statuses = match known {
+			Some(Ok(ModelStatuses::V1(statuses))) => statuses,
+			_ => BTreeMap::new(),
+		};
+		statuses.insert(model, availability);
+		self.mailbox.set(MODELS, ModelStatuses::V1(statuses).encode());
 	}
 
 	/// Now and then says that it does not serve a model any more, or again.
 	pub fn waver(&mut self, plan: &Plan) {
 		let model = self.rng.pick(&plan.models).id();
 		if self.rng.chance(500) {
-			self.mailbox.set(&model_status_key(&model), ModelStatus::V1(Availability::Withdrawn).encode());
+			self.say(model, Availability::Withdrawn);
 		} else {
 			self.say_what_it_serves(plan);
 		}

@@ -10,6 +10,7 @@ use sibyl_primitives::{
 	AccountId, Balance, Hash, SessionIndex,
 };
 use sp_core::Pair;
+use sp_runtime::Percent;
 use std::{cell::RefCell, collections::BTreeMap};
 
 /// Parts of a slot: what happens within it has an order.
@@ -149,6 +150,8 @@ pub(crate) struct Plan {
 	pub seed: u64,
 	pub slots: u64,
 	pub models: Vec<ModelRevision>,
+	/// What they cost.
+	pub prices: Vec<ModelPrice>,
 	pub parameters: Parameters,
 	pub validators: Vec<ValidatorPlan>,
 	pub network: NetworkPlan,
@@ -186,7 +189,8 @@ impl Plan {
 			35..=134 => rng.between(8, 12),
 			_ => rng.between(4, 7),
 		} as usize;
-		let models = models(&mut rng);
+		let (models, prices) = models(&mut rng).into_iter().unzip();
+		let models: Vec<_> = models;
 		let parameters = parameters(&mut rng);
 		let byzantine = if troubles.byzantine { rng.between(1, (count as u64 - 1) / 3) as usize } else { 0 };
 		let validators = validators(&mut rng, count, byzantine, &models, &parameters);
@@ -204,6 +208,7 @@ impl Plan {
 			seed,
 			slots,
 			models,
+			prices,
 			parameters,
 			validators,
 			network,
@@ -331,6 +336,11 @@ pub(crate) fn key_seed(number: usize, generation: u32) -> [u8; 32] {
 	sp_io::hashing::blake2_256(format!("key {number} {generation}").as_bytes())
 }
 
+/// Who gets the share of models' authors.
+pub(crate) fn author() -> AccountId {
+	account(3, 0)
+}
+
 /// A validator's key of this generation.
 pub(crate) fn key(number: usize, generation: u32) -> InferencePair {
 	thread_local! {
@@ -340,8 +350,8 @@ pub(crate) fn key(number: usize, generation: u32) -> InferencePair {
 	KEYS.with_borrow_mut(|keys| keys.entry((number, generation)).or_insert_with(made).clone())
 }
 
-fn models(rng: &mut Rng) -> Vec<ModelRevision> {
-	let model = |name: &str, task, input_bytes, output_units, commit_window, price| ModelRevision {
+fn models(rng: &mut Rng) -> Vec<(ModelRevision, ModelPrice)> {
+	let model = |name: &str, task, input_bytes, output_units, commit_window| ModelRevision {
 		name: name.try_into().expect("the name is short"),
 		task,
 		architecture: "simulated".try_into().expect("the name is short"),
@@ -349,13 +359,13 @@ fn models(rng: &mut Rng) -> Vec<ModelRevision> {
 			name: "weights".try_into().expect("the name is short"),
 			size: 1,
 			sha256: Hash::repeat_byte(1),
+			chunk_root: Hash::repeat_byte(2),
 		}]
 		.try_into()
 		.expect("one file fits"),
 		semantics: 1,
 		limits: ModelLimits { input_bytes, context_units: 4_096, output_units },
 		commit_window,
-		price,
 		goldens: vec![Golden {
 			input: "x".try_into().expect("the text is short"),
 			output_hash: Hash::zero(),
@@ -363,11 +373,13 @@ fn models(rng: &mut Rng) -> Vec<ModelRevision> {
 		}]
 		.try_into()
 		.expect("one golden fits"),
+		licence: "Apache-2.0".try_into().expect("the text is short"),
 	};
+	let price = |base, unit, author_share| ModelPrice { base, unit, author_share: Percent::from_percent(author_share) };
 	let window = *rng.pick(&[1, 1, 14]);
 	vec![
-		model("label", Task::Classify, 256, 0, 1, ModelPrice { base: 1_000, unit: 10 }),
-		model("text", Task::Generate, 512, 64, window, ModelPrice { base: 2_000, unit: 25 }),
+		(model("label", Task::Classify, 256, 0, 1), price(1_000, 10, 0)),
+		(model("text", Task::Generate, 512, 64, window), price(2_000, 25, 15)),
 	]
 }
 

@@ -9,6 +9,7 @@ use frame_support::{
 	weights::Weight,
 	PalletId,
 };
+use frame_system::EnsureRoot;
 use pallet_inference::{Offences, StakeOf};
 use sibyl_primitives::{
 	job::{JobId, Round},
@@ -62,6 +63,12 @@ mod runtime_types {
 	}
 
 	impl pallet_models::Config for Test {
+		type Deposits = Balances;
+		type SuspendOrigin = EnsureRoot<AccountId>;
+		type OnForgotten = Inference;
+		type MaxModels = ConstU32<16>;
+		type DepositBase = ConstU128<1_000>;
+		type DepositPerByte = ConstU128<1>;
 		type WeightInfo = ();
 	}
 
@@ -77,6 +84,7 @@ mod runtime_types {
 		type PalletId = ThePalletId;
 		type ProtocolShare = Share;
 		type BlockTime = ConstU64<BLOCK_TIME>;
+		type ActiveStake = ActiveStake;
 		type CommitWindow = CommitWindow;
 		type CommitGrace = CommitGrace;
 		type RevealWindow = RevealWindow;
@@ -97,6 +105,8 @@ mod runtime_types {
 pub(crate) const BLOCK_TIME: u64 = 3_000_000;
 
 parameter_types! {
+	/// As the real runtime's.
+	pub const ActiveStake: Perbill = Perbill::from_parts(333_333_333);
 	pub const ThePalletId: PalletId = PalletId(*b"sibyl/in");
 	pub const Share: Perbill = Perbill::from_percent(5);
 	pub const MaxIncludeWeight: Weight = Weight::from_parts(100_000_000, u64::MAX);

@@ -12,7 +12,7 @@ use sibyl_engine::testing::FakeEngine;
 use sibyl_primitives::{
 	api::PhaseView,
 	job::OutputBytes,
-	mailbox::{model_status_key, request_key, response_key, ModelStatus},
+	mailbox::{request_key, response_key, ModelStatuses, MODELS},
 	output::{Output, VersionedOutput},
 };
 use sibyl_rpc_types::ModelState;
@@ -115,9 +115,9 @@ impl Test {
 	}
 
 	fn availability(&self) -> Option<Availability> {
-		let bytes = self.storage.get(STORAGE_PREFIX, &model_status_key(&fake_model().id))?;
-		let ModelStatus::V1(availability) = ModelStatus::decode(&mut &bytes[..]).expect("the service writes statuses");
-		Some(availability)
+		let bytes = self.storage.get(STORAGE_PREFIX, MODELS)?;
+		let ModelStatuses::V1(statuses) = ModelStatuses::decode(&mut &bytes[..]).expect("the service writes statuses");
+		statuses.get(&fake_model().id).copied()
 	}
 
 	/// Tells the service to take no new seats, or to take them again.

@@ -7,6 +7,7 @@ use sibyl_primitives::{
 	model::ModelId,
 	BlockNumber, Hash,
 };
+use sp_runtime::Perbill;
 
 /// Why a method has no answer. The SDK's own codes end below 10000.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,28 @@ pub enum Error {
 	/// The model takes no jobs for now.
 	#[error("the model takes no jobs for now: its validators disagreed, or it was stopped; choose another or wait")]
 	Suspended,
+	/// The model's author has taken it back.
+	#[error("the model takes no more jobs: its author has retired it; choose another")]
+	Retired,
+	/// Too few serve the model.
+	#[error(
+		"validators with {share:?} of the stake serve the model, and it takes jobs from {needed:?} on: choose another or wait 		 until more serve it"
+	)]
+	Inactive {
+		/// What those who serve it have, of the stake of all.
+		share: Perbill,
+		/// What is needed.
+		needed: Perbill,
+	},
+	/// No model has this name.
+	#[error("no model is called '{0}': inference_listModels lists those there are")]
+	UnknownModelName(String),
+	/// The limit is none.
+	#[error("'limit' can't be read: give a number from 1 to {most}")]
+	LimitInvalid {
+		/// What is listed at most.
+		most: u32,
+	},
 	/// A parameter is none.
 	#[error("'{parameter}' can't be read: {expected}")]
 	InvalidParameter {
@@ -127,7 +150,7 @@ impl Error {
 		match self {
 			Self::UnknownJob(_) => 10000,
 			Self::PrunedJob(_) => 10001,
-			Self::UnknownModel(_) => 10002,
+			Self::UnknownModel(_) | Self::UnknownModelName(_) => 10002,
 			Self::InputEmpty => 10003,
 			Self::InputTooLong { .. } => 10004,
 			Self::OutputTooLong { .. } => 10005,
@@ -140,7 +163,7 @@ impl Error {
 			Self::NoOutputUnits { .. } => 10012,
 			Self::Busy { .. } => 10013,
 			Self::Suspended => 10014,
-			Self::InvalidParameter { .. } => 10015,
+			Self::InvalidParameter { .. } | Self::LimitInvalid { .. } => 10015,
 			Self::FormatInvalid => 10016,
 			Self::FormatNotOfTask => 10017,
 			Self::Syncing { .. } => 10018,
@@ -148,6 +171,8 @@ impl Error {
 			Self::NotFinal(_) => 10020,
 			Self::NoFinalityProof(_) => 10021,
 			Self::NotValidator => 10022,
+			Self::Retired => 10024,
+			Self::Inactive { .. } => 10025,
 		}
 	}
 
@@ -156,7 +181,7 @@ impl Error {
 		match self {
 			Self::UnknownJob(_) => "UnknownJob",
 			Self::PrunedJob(_) => "PrunedJob",
-			Self::UnknownModel(_) => "UnknownModel",
+			Self::UnknownModel(_) | Self::UnknownModelName(_) => "UnknownModel",
 			Self::InputEmpty => "InputEmpty",
 			Self::InputTooLong { .. } => "InputTooLong",
 			Self::OutputTooLong { .. } => "OutputTooLong",
@@ -168,7 +193,9 @@ impl Error {
 			Self::TooManyValidators { .. } => "TooManyValidators",
 			Self::Busy { .. } => "Busy",
 			Self::Suspended => "Suspended",
-			Self::InvalidParameter { .. } => "InvalidParameter",
+			Self::Retired => "Retired",
+			Self::Inactive { .. } => "Inactive",
+			Self::InvalidParameter { .. } | Self::LimitInvalid { .. } => "InvalidParameter",
 			Self::PriceOverflow => "PriceOverflow",
 			Self::UnknownBlock(_) => "UnknownBlock",
 			Self::Syncing { .. } => "Syncing",
@@ -195,6 +222,8 @@ impl Error {
 			QuoteError::TooManyValidators { limit } => Self::TooManyValidators { limit },
 			QuoteError::Busy { serving } => Self::Busy { serving },
 			QuoteError::Suspended => Self::Suspended,
+			QuoteError::Retired => Self::Retired,
+			QuoteError::Inactive { share, needed } => Self::Inactive { share, needed },
 			QuoteError::Overflow => Self::PriceOverflow,
 		}
 	}

@@ -2,12 +2,9 @@
 
 use super::{account, error::Error};
 use serde::Deserialize;
-use sibyl_primitives::{
-	api::{JobFilter, MAX_LISTED_JOBS},
-	model::ModelId,
-};
+use sibyl_primitives::{api::JobFilter, model::ModelId};
 
-/// How many jobs a page has where the caller does not say.
+/// How many a page has where the caller does not say.
 const USUAL_PAGE: u32 = 64;
 
 /// Which jobs are listed; all where nothing is said.
@@ -30,11 +27,11 @@ impl Filter {
 	}
 }
 
-/// How many jobs to list.
-pub fn limit(asked: Option<u32>) -> Result<u32, Error> {
+/// How many to list, of at most so many.
+pub fn limit(asked: Option<u32>, most: u32) -> Result<u32, Error> {
 	match asked {
-		None => Ok(USUAL_PAGE),
-		Some(limit) if (1..=MAX_LISTED_JOBS).contains(&limit) => Ok(limit),
-		Some(_) => Err(Error::InvalidParameter { parameter: "limit", expected: "give a number from 1 to 256" }),
+		None => Ok(USUAL_PAGE.min(most)),
+		Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+		Some(_) => Err(Error::LimitInvalid { most }),
 	}
 }

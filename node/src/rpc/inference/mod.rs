@@ -29,10 +29,10 @@ use listing::Filter;
 use number::Number;
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{
-	api::{InferenceApi as InferenceRuntimeApi, Lookup},
+	api::{InferenceApi as InferenceRuntimeApi, Lookup, ModelView, MAX_LISTED_JOBS, MAX_LISTED_MODELS},
 	format::Format,
 	job::{JobId, Seats},
-	model::ModelId,
+	model::{ModelId, ModelName},
 	AccountId, BlockNumber, Hash,
 };
 use sibyl_rpc_types::{account_of, Job, JobResult, Model, Page, Quote, ResultBlock, Validator};
@@ -63,9 +63,13 @@ pub trait InferenceApi {
 		at: Option<Hash>,
 	) -> RpcResult<Page>;
 
-	/// The models, with who serves them.
+	/// A model, by its name or its id, with who serves it.
+	#[method(name = "getModel", blocking)]
+	fn get_model(&self, model: String, at: Option<Hash>) -> RpcResult<Model>;
+
+	/// The models, with who serves them, in the order of their ids: at most `limit` of those after the id `after`.
 	#[method(name = "listModels", blocking)]
-	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>>;
+	fn list_models(&self, after: Option<ModelId>, limit: Option<u32>, at: Option<Hash>) -> RpcResult<Vec<Model>>;
 
 	/// What a job costs: `seats` is `"all"` or `{"fixed": 5}`; `format` is text where none is given.
 	#[method(name = "quote", blocking)]
@@ -100,7 +104,11 @@ impl<Client: HeaderBackend<Block>> Inference<Client> {
 	fn unless_syncing(&self, error: Error) -> Error {
 		let is_of_the_block = matches!(
 			error,
-			Error::UnknownJob(_) | Error::UnknownModel(_) | Error::UnknownBlock(_) | Error::RuntimeFailed(_)
+			Error::UnknownJob(_)
+				| Error::UnknownModel(_)
+				| Error::UnknownModelName(_)
+				| Error::UnknownBlock(_)
+				| Error::RuntimeFailed(_)
 		);
 		match is_of_the_block && (self.is_syncing)() {
 			true => Error::Syncing { at: self.client.info().best_number },
@@ -134,6 +142,29 @@ impl<Client: HeaderBackend<Block>> Inference<Client> {
 			hash = *header.parent_hash();
 		}
 		Ok(ResultBlock { hash: self.client.hash(height)?, finalized: height <= self.client.info().finalized_number })
+	}
+}
+
+impl<Client> Inference<Client>
+where
+	Client: ProvideRuntimeApi<Block>,
+	Client::Api: InferenceRuntimeApi<Block>,
+{
+	/// The model of this name or id.
+	fn model(&self, block: Hash, text: &str) -> Result<ModelView, Error> {
+		let api = self.client.runtime_api();
+		let unknown = || Error::UnknownModelName(text.escape_debug().to_string());
+		let id = match text.strip_prefix("0x") {
+			Some(_) => text.parse().map_err(|_| Error::InvalidParameter {
+				parameter: "model",
+				expected: "give a model's name, or its id: 0x and 64 hex digits",
+			})?,
+			None => {
+				let name = ModelName::try_from(text).map_err(|_| unknown())?;
+				api.model_named(block, name)?.ok_or_else(unknown)?
+			}
+		};
+		api.model(block, id)?.ok_or(Error::UnknownModel(id))
 	}
 }
 
@@ -184,14 +215,21 @@ where
 		let filter = filter.unwrap_or_default().on_chain()?;
 		let block = self.block(at)?;
 		let before = before.map(|Number(before)| before);
-		let page = self.client.runtime_api().jobs(block, filter, before, listing::limit(limit)?);
+		let page = self.client.runtime_api().jobs(block, filter, before, listing::limit(limit, MAX_LISTED_JOBS)?);
 		let page = page.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(page.into())
 	}
 
-	fn list_models(&self, at: Option<Hash>) -> RpcResult<Vec<Model>> {
+	fn get_model(&self, model: String, at: Option<Hash>) -> RpcResult<Model> {
 		let block = self.block(at)?;
-		let models = self.client.runtime_api().models(block).map_err(|error| self.unless_syncing(error.into()))?;
+		let found = self.model(block, &model).map_err(|error| self.unless_syncing(error))?;
+		Ok(found.into())
+	}
+
+	fn list_models(&self, after: Option<ModelId>, limit: Option<u32>, at: Option<Hash>) -> RpcResult<Vec<Model>> {
+		let block = self.block(at)?;
+		let models = self.client.runtime_api().models(block, after, listing::limit(limit, MAX_LISTED_MODELS)?);
+		let models = models.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(models.into_iter().map(Into::into).collect())
 	}
 

@@ -263,7 +263,14 @@ mod tests {
 	#[test]
 	fn each_result_should_be_told_once_and_its_audit_when_that_is_over() {
 		let settled = |verdict| {
-			RuntimeEvent::Inference(Event::Settled { job: ID, verdict, paid: 1, refunded: 0, protocol_share: 0 })
+			RuntimeEvent::Inference(Event::Settled {
+				job: ID,
+				verdict,
+				paid: 1,
+				refunded: 0,
+				author_share: 0,
+				protocol_share: 0,
+			})
 		};
 		for verdict in [Verdict::NoQuorum, Verdict::Expired, Verdict::Cancelled] {
 			assert_eq!(job_with_result(settled(verdict)), Some(ID));

@@ -87,7 +87,7 @@ pub(super) fn job() -> JobView {
 			seed: Some(u64::MAX),
 			format: Format::Number { min: -1, max: 1, decimals: 0 },
 		},
-		quote: ChainQuote { seats: 5, per_seat: 10, protocol_share: 1, total: u128::MAX },
+		quote: ChainQuote { seats: 5, per_seat: 10, author_share: 2, protocol_share: 1, total: u128::MAX },
 		submitted_at: 3,
 		phase: PhaseView::Revealing,
 		deadline: Some(20),
@@ -142,6 +142,7 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 		"price": {
 			"seats": 5,
 			"perSeat": "10",
+			"authorShare": "2",
 			"protocolShare": "1",
 			"total": "340282366920938463463374607431768211455",
 		},
@@ -282,7 +283,7 @@ fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 		committees: vec![],
 		agreed: Some(AgreementView { output_hash: Hash::repeat_byte(5), at: 6, support: SUPPORT }),
 		audit: AuditView::Overturned { output_hash: Hash::repeat_byte(7) },
-		settlement: Some(SettlementView { paid: 50, refunded: 5, protocol_share: 3 }),
+		settlement: Some(SettlementView { paid: 50, refunded: 5, author_share: 2, protocol_share: 3 }),
 		..job()
 	};
 	test.chain.state().jobs.insert(ID, Lookup::Found(ended));
@@ -295,7 +296,7 @@ fn an_ended_job_is_shown_with_its_verdict_and_where_its_money_went() {
 	assert_eq!(job["agreed"]["at"], 6);
 	assert_eq!(job["agreed"]["support"], json!({ "round": 0, "seats": 5, "agreed": 4, "serving": 9 }));
 	assert_eq!(job["audit"], json!({ "status": "overturned", "outputHash": Hash::repeat_byte(7) }));
-	assert_eq!(job["settlement"], json!({ "paid": "50", "refunded": "5", "protocolShare": "3" }));
+	assert_eq!(job["settlement"], json!({ "paid": "50", "refunded": "5", "authorShare": "2", "protocolShare": "3" }));
 	assert_eq!(job["options"]["seats"], "all");
 	assert_eq!(job["options"]["seed"], Value::Null);
 	assert_eq!(job["input"], json!({ "raw": "a\u{fffd}" }));
@@ -398,22 +399,65 @@ fn models_are_listed_with_who_serves_them() {
 		"name": "fake",
 		"task": "classify",
 		"architecture": "fake",
-		"files": [{ "name": "fake", "size": 0, "sha256": model.revision.files[0].sha256 }],
+		"files": [{
+			"name": "fake",
+			"size": 0,
+			"sha256": model.revision.files[0].sha256,
+			"chunkRoot": model.revision.files[0].chunk_root,
+		}],
 		"limits": { "inputBytes": 256, "contextUnits": 512, "outputUnits": 0 },
 		"commitWindow": 12,
-		"price": { "base": "100", "unit": "3" },
+		"price": { "base": "100", "unit": "3", "authorShare": 5 },
+		"author": null,
+		"licence": "Apache-2.0",
 		"goldens": 2,
-		"isSuspended": false,
+		"state": "listed",
+		"isActive": true,
+		"stakeShare": 75.0,
 		"servedBy": [address(0)],
 	}]);
-	assert_eq!(test.call("listModels", json!([])), Ok(expected));
+	assert_eq!(test.call("listModels", json!([])), Ok(expected.clone()));
+	for known in [json!("fake"), json!(model.id)] {
+		assert_eq!(test.call("getModel", json!([known])), Ok(expected[0].clone()));
+	}
+	let unknown = [(json!("other"), 10002), (json!("x".repeat(65)), 10002), (json!(Hash::zero()), 10002)];
+	for (model, code) in unknown.into_iter().chain([(json!("0x12"), 10015)]) {
+		assert_eq!(test.call("getModel", json!([model])).map_err(|(code, ..)| code), Err(code), "{model}");
+	}
+}
+
+#[test]
+fn models_are_listed_page_by_page() {
+	let test = Test::new();
+	let mut models: Vec<_> = (0..40u8)
+		.map(|number| {
+			let mut model = fake_model();
+			model.id = Hash::repeat_byte(number);
+			model
+		})
+		.collect();
+	models.sort_by_key(|model| model.id);
+	test.chain.state().models = models;
+	let ids = |page: serde_json::Value| -> Vec<Hash> {
+		let models: Vec<serde_json::Value> = serde_json::from_value(page).expect("it is a list");
+		models.into_iter().map(|model| serde_json::from_value(model["id"].clone()).expect("it has an id")).collect()
+	};
+	let first = ids(test.call("listModels", json!([])).expect("there are models"));
+	assert_eq!(first.len(), 32);
+	let second = ids(test.call("listModels", json!([first[31], 32])).expect("there are more"));
+	assert_eq!(second.len(), 8);
+	assert!(first.iter().all(|id| !second.contains(id)));
+	for limit in [0, 33] {
+		let refused = test.call("listModels", json!([null, limit])).map_err(|(code, ..)| code);
+		assert_eq!(refused, Err(10015));
+	}
 }
 
 #[test]
 fn a_price_is_quoted_in_strings() {
 	let test = Test::new();
-	test.chain.state().quote = Ok(ChainQuote { seats: 3, per_seat: 10, protocol_share: 2, total: 32 });
-	let expected = json!({ "seats": 3, "perSeat": "10", "protocolShare": "2", "total": "32" });
+	test.chain.state().quote = Ok(ChainQuote { seats: 3, per_seat: 10, author_share: 3, protocol_share: 2, total: 35 });
+	let expected = json!({ "seats": 3, "perSeat": "10", "authorShare": "3", "protocolShare": "2", "total": "35" });
 	for seats in [json!("all"), json!({ "fixed": 3 })] {
 		assert_eq!(test.call("quote", json!([Hash::zero(), seats, 5, 0])), Ok(expected.clone()));
 		let format = json!({ "choice": ["yes", "no"] });

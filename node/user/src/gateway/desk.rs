@@ -284,7 +284,8 @@ impl Desk {
 				}
 			}
 		};
-		let amounts = job.settlement.as_ref().map(|settled| [&settled.paid, &settled.protocol_share]);
+		let amounts =
+			job.settlement.as_ref().map(|settled| [&settled.paid, &settled.author_share, &settled.protocol_share]);
 		let amounts = amounts.and_then(|amounts| amounts.iter().map(|amount| amount.parse().ok()).collect());
 		let Some(amounts): Option<Vec<Balance>> = amounts else {
 			self.note(move |ledger| ledger.settle_in_full(place)).await;

@@ -12,7 +12,8 @@ use std::sync::Arc;
 pub fn model(task: &str) -> Model {
 	let model = json!({ "id": Hash::zero(), "name": "m", "task": task, "architecture": "a", "files": [],
 		"limits": { "inputBytes": 512, "contextUnits": 512, "outputUnits": 256 }, "commitWindow": 12,
-		"price": { "base": "1000000000", "unit": "1000000" }, "goldens": 0, "isSuspended": false, "servedBy": ["a", "b"] });
+		"price": { "base": "1000000000", "unit": "1000000", "authorShare": 0 }, "author": null, "licence": "MIT",
+		"goldens": 0, "state": "listed", "isActive": true, "stakeShare": 50.0, "servedBy": ["a", "b"] });
 	serde_json::from_value(model).expect("it is a model")
 }
 
@@ -28,7 +29,7 @@ pub fn job() -> Job {
 		"input": { "text": "Hi" },
 		"options": { "seats": "all", "maxOutputUnits": 8, "drawDelay": 1,
 			"sampling": { "temperature": 0, "topK": 0, "topP": 0 }, "seed": null, "format": { "text": { "stops": [] } } },
-		"price": { "seats": 2, "perSeat": "1", "protocolShare": "1", "total": "3" },
+		"price": { "seats": 2, "perSeat": "1", "authorShare": "0", "protocolShare": "1", "total": "3" },
 		"submittedAt": 3, "phase": "revealing", "verdict": null, "endedAt": null, "deadline": 9, "endsBy": 40,
 		"committees": [{ "draw": Hash::zero(), "round": 0, "session": 0, "drawnAt": 4, "serving": 2,
 			"seats": [seat(json!({ "vote": "committed" })), seat(json!({ "vote": "revealed", "outputHash": Hash::zero() }))],

@@ -13,7 +13,12 @@ pub const FAR: BlockNumber = 1_000_000;
 
 /// A revision as long as can be.
 pub fn model(number: u32) -> ModelRevision {
-	let file = ModelFile { name: "w".repeat(64).as_str().try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
+	let file = ModelFile {
+		name: "w".repeat(64).as_str().try_into().expect("it fits"),
+		size: 1,
+		sha256: Hash::zero(),
+		chunk_root: Hash::zero(),
+	};
 	let golden = Golden {
 		input: "g".repeat(256).as_str().try_into().expect("it fits"),
 		output_hash: Hash::zero(),
@@ -27,13 +32,20 @@ pub fn model(number: u32) -> ModelRevision {
 		semantics: number,
 		limits: ModelLimits { input_bytes: MAX_INPUT_BYTES, context_units: MAX_INPUT_BYTES, output_units: 1_024 },
 		commit_window: 12,
-		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000 },
 		goldens: vec![golden; 8].try_into().expect("they fit"),
+		licence: "l".repeat(64).as_str().try_into().expect("it fits"),
 	}
 }
 
-pub fn models() -> impl Iterator<Item = ModelRevision> {
-	(0..MAX_MODELS).map(model)
+/// Who registered it, and gets a share.
+pub fn registration() -> Registration {
+	Registration {
+		author: Some(account("author", 0, 0)),
+		deposit: 0,
+		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000, author_share: MAX_AUTHOR_SHARE },
+		state: ModelState::Listed,
+		jobs: 0,
+	}
 }
 
 pub fn requester() -> AccountId {
@@ -72,20 +84,19 @@ pub fn network_with<T: Config>(open: u32) -> Vec<Member> {
 		let open_seats = BoundedVec::truncate_from(open.clone());
 		ServiceLedgers::<T>::insert(&member.validator, Ledger { bond: FUNDS, open_seats, ..Default::default() });
 	}
-	let servers: Vec<_> = (0..)
-		.zip(&members)
-		.map(|(authority_index, Member { validator, .. })| Server {
-			validator: validator.clone(),
-			authority_index,
-			stake: STAKE,
-			pace: PACE,
-		})
-		.collect();
-	for revision in models() {
-		let id = revision.id();
-		pallet_models::Models::<T>::insert(id, revision);
-		Rosters::<T>::insert(id, BoundedVec::truncate_from(servers.clone()));
-	}
+	let electors =
+		members.iter().map(|member| Elector { validator: member.validator.clone(), stake: STAKE, since: session });
+	Electorate::<T>::put(BoundedVec::truncate_from(electors.collect()));
+	let said = members.iter().map(|member| Attested {
+		validator: member.validator.clone(),
+		availability: Availability::Serves(PACE),
+		made_at: 0,
+		session,
+	});
+	let id = model(0).id();
+	pallet_models::Models::<T>::insert(id, model(0));
+	pallet_models::Registrations::<T>::insert(id, registration());
+	Rosters::<T>::insert(id, BoundedVec::truncate_from(said.collect()));
 	for rich in [requester(), Pallet::<T>::protocol_account()] {
 		T::Currency::set_balance(&rich, FUNDS * 1_000);
 	}
@@ -112,17 +123,14 @@ pub fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
 		AuditCandidates::<T>::hashed_key().to_vec(),
 		Incoming::<T>::hashed_key().to_vec(),
 		OpenJobs::<T>::counter_storage_final_key().to_vec(),
+		Electorate::<T>::hashed_key().to_vec(),
+		Unresponsive::<T>::hashed_key().to_vec(),
 		frame_system::Account::<T>::hashed_key_for(Pallet::<T>::protocol_account()),
 	];
 	let after = |blocks| now.saturating_add(blocks);
 	keys.extend((1..=2).map(|blocks| Agenda::<T>::hashed_key_for(Duty::Draw, after(blocks))));
 	for blocks in [1, T::CommitGrace::get(), T::RevealWindow::get(), Pallet::<T>::commit_window(0)] {
 		keys.push(Agenda::<T>::hashed_key_for(Duty::Deadline, after(blocks)));
-	}
-	for id in models().map(|revision| revision.id()) {
-		keys.push(pallet_models::Models::<T>::hashed_key_for(id));
-		keys.push(pallet_models::Suspended::<T>::hashed_key_for(id));
-		keys.push(Rosters::<T>::hashed_key_for(id));
 	}
 	keys
 }

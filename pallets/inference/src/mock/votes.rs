@@ -79,8 +79,12 @@ impl Votes {
 		self
 	}
 
-	pub fn attest(mut self, availability: Availability) -> Self {
-		let attestation = Attestation { model: model().id(), availability };
+	pub fn attest(self, availability: Availability) -> Self {
+		self.attest_of(model().id(), availability)
+	}
+
+	pub fn attest_of(mut self, model: ModelId, availability: Availability) -> Self {
+		let attestation = Attestation { model, availability };
 		self.ballot.attestations.try_push(attestation).expect("the ballot has room");
 		self
 	}

@@ -9,7 +9,8 @@ use sibyl_primitives::{
 const FASTER: Availability = Availability::Serves(Pace { job: 500, ..PACE });
 
 fn said(number: u8) -> Option<Availability> {
-	Attestations::<Test>::get(model().id(), account(number)).map(|record| record.availability)
+	let roster = Rosters::<Test>::get(model().id());
+	roster.into_iter().find(|attested| attested.validator == account(number)).map(|attested| attested.availability)
 }
 
 #[test]
@@ -87,14 +88,42 @@ fn what_is_said_of_an_unknown_model_or_from_another_session_is_no_news() {
 fn who_leaves_the_set_is_forgotten_and_who_stays_serves_from_its_new_place() {
 	Chain::default().run(|| {
 		begin_session(1, &[(3, 3), (1, 1)]);
-		let roster: Vec<_> = Rosters::<Test>::get(model().id())
+		let roster: Vec<_> = Inference::serving(&model().id())
 			.into_iter()
 			.map(|server| (server.validator, server.authority_index))
 			.collect();
 		assert_eq!(roster, [(account(3), 0), (account(1), 1)]);
-		assert_eq!((said(0), said(2)), (None, None));
 		begin_session(2, &[(0, 0), (1, 1)]);
 		assert_eq!(serving(), 1);
+		include([Votes::at_place(1, 1).attest(FASTER).sign()]);
+		next_block();
+		assert_eq!((said(0), said(2), said(3)), (None, None, None));
+	});
+}
+
+#[test]
+fn who_comes_back_must_say_again_what_it_serves_in_whatever_words() {
+	Chain::default().run(|| {
+		advance_to(3);
+		begin_session(1, &[(1, 1), (2, 2), (3, 3)]);
+		begin_session(2, &[(0, 0), (1, 1), (2, 2), (3, 3)]);
+		assert_eq!(serving(), 3);
+		include([Votes::of(0).attest(Availability::Serves(PACE)).sign()]);
+		next_block();
+		assert_eq!(serving(), 4);
+	});
+}
+
+#[test]
+fn a_roster_has_no_more_entries_than_the_session_has_validators_whoever_comes_and_goes() {
+	Chain::default().run(|| {
+		for session in 1..60 {
+			let newcomer = session as u8 + 10;
+			begin_session(session, &[(newcomer, newcomer), (1, 1)]);
+			include([Votes::at_place(newcomer, 0).attest(FASTER).sign()]);
+			next_block();
+			assert_eq!((serving(), Rosters::<Test>::get(model().id()).len()), (2, 2));
+		}
 	});
 }
 
@@ -130,9 +159,11 @@ fn who_misses_five_seats_in_a_row_serves_no_model_until_it_attests_again() {
 		missed(4, false);
 		assert_eq!((ledger(3).missed_in_a_row, serving()), (4, 4));
 		missed(1, false);
-		assert_eq!((serving(), said(3)), (3, Some(Availability::Withdrawn)));
+		assert_eq!(serving(), 3);
 		assert!(has_event(Event::Unresponsive { validator: account(3) }));
 		assert_eq!((ledger(3).record.missed, ledger(3).missed_in_a_row), (5, 0));
+		let said_before = Votes::of(3).made_at(Unresponsive::<Test>::get()[&account(3)]).attest(FASTER).sign();
+		assert_eq!(standing(&said_before), BallotStanding::Useless);
 		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
 		next_block();
 		assert_eq!(serving(), 4);

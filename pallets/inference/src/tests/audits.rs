@@ -215,7 +215,7 @@ fn a_job_that_all_answered_or_that_a_second_round_decided_is_not_audited() {
 fn a_suspended_models_audit_ends_undecided_and_the_answer_stays() {
 	Chain::default().validators(10).run(|| {
 		let (id, _, second) = audited(&answer("eng"));
-		pallet_models::Pallet::<Test>::do_suspend(model().id());
+		pallet_models::Pallet::<Test>::do_suspend(&model().id());
 		commit_by(second[..1].to_vec(), id, &answer("eng"));
 		assert_eq!(shown(id), AuditView::Undecided);
 	});
@@ -228,7 +228,7 @@ fn an_audit_that_is_stopped_is_nobodys_fault() {
 			assert_ok!(Inference::cancel(RuntimeOrigin::root(), id));
 		},
 		|id, number| {
-			pallet_models::Pallet::<Test>::do_suspend(model().id());
+			pallet_models::Pallet::<Test>::do_suspend(&model().id());
 			reveal_by([number], id, &answer("eng"));
 		},
 	];

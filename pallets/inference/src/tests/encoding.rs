@@ -7,7 +7,7 @@ use sibyl_primitives::{
 	format::Format,
 	job::{AbstainReason, Sampling, Seats},
 	mailbox::{
-		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatus, Sent, SentBallot, StoredVote,
+		Answered, ClearAt, Clearing, InferenceRequest, InferenceResponse, ModelStatuses, Sent, SentBallot, StoredVote,
 	},
 	model::Availability,
 	price::ModelPrice,
@@ -15,6 +15,7 @@ use sibyl_primitives::{
 };
 use sp_core::Pair;
 use sp_io::hashing::blake2_256;
+use sp_runtime::Percent;
 
 fn hex(bytes: &[u8]) -> String {
 	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -46,7 +47,7 @@ fn support() -> Support {
 }
 
 fn quote() -> Quote {
-	Quote { seats: 3, per_seat: 1_050, protocol_share: 158, total: 3_308 }
+	Quote { seats: 3, per_seat: 1_050, author_share: 315, protocol_share: 158, total: 3_623 }
 }
 
 fn value() -> Value {
@@ -60,7 +61,8 @@ fn job() -> Job {
 		model: hash(3),
 		options: options(),
 		input_units: 5,
-		price: ModelPrice { base: 1_000, unit: 10 },
+		commit_window: 12,
+		price: ModelPrice { base: 1_000, unit: 10, author_share: Percent::from_percent(10) },
 		quote: quote(),
 		expected_time: 9,
 		submitted_at: 10,
@@ -73,7 +75,7 @@ fn job() -> Job {
 		outcome: Some(Outcome {
 			verdict: Verdict::Failed(sibyl_primitives::job::Refusal::NotFinite),
 			at: 31,
-			settlement: SettlementView { paid: 1, refunded: 2, protocol_share: 3 },
+			settlement: SettlementView { paid: 1, refunded: 2, author_share: 4, protocol_share: 3 },
 		}),
 	}
 }
@@ -124,7 +126,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["411 2b3da936c96a69a2", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["448 30d04006001f5f8d", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),
@@ -137,16 +139,16 @@ fn jobs_and_committees_are_stored_as_ever() {
 
 #[test]
 fn ledgers_rosters_and_members_are_stored_as_ever() {
-	let server = Server { validator: account(1), authority_index: 2, stake: 3, pace: PACE };
+	let elector = Elector { validator: account(1), stake: 3, since: 4 };
 	let member = Member { validator: account(1), key: key(2).public() };
 	assert_eq!(
-		[digest(ledger()), digest(server), digest(member)],
-		["107 bbe7bab4b5a0b69d", "64 be7a6f808cf59753", "64 629d3e05cb17eac5"]
+		[digest(ledger()), digest(elector), digest(member)],
+		["107 bbe7bab4b5a0b69d", "52 12d3139cb3553beb", "64 629d3e05cb17eac5"]
 	);
-	let record = AttestationRecord { availability: Availability::Serves(PACE), made_at: 5 };
-	assert_eq!(hex(&record.encode()), "00e8030000000000000000000005000000");
-	let record = AttestationRecord { availability: Availability::Withdrawn, made_at: 5 };
-	assert_eq!(hex(&record.encode()), "0105000000");
+	let attested = |availability| Attested { validator: account(1), availability, made_at: 5, session: 6 };
+	let serves = attested(Availability::Serves(PACE));
+	assert_eq!(hex(&serves.encode()[32..]), "00e803000000000000000000000500000006000000");
+	assert_eq!(hex(&attested(Availability::Withdrawn).encode()[32..]), "010500000006000000");
 }
 
 #[test]
@@ -169,12 +171,13 @@ fn storage_is_found_where_it_was() {
 		AuditCandidates::<Test>::hashed_key().to_vec(),
 		Members::<Test>::hashed_key_for(1, 2),
 		Places::<Test>::hashed_key_for(key(1).public(), 2),
-		Attestations::<Test>::hashed_key_for(hash(1), account(1)),
+		Electorate::<Test>::hashed_key().to_vec(),
 		Rosters::<Test>::hashed_key_for(hash(1)),
+		Unresponsive::<Test>::hashed_key().to_vec(),
 		ServiceLedgers::<Test>::hashed_key_for(account(1)),
 		RecentVrfs::<Test>::hashed_key().to_vec(),
 	];
-	assert_eq!(digest(keys), "1147 7d8db5a9148d25b4");
+	assert_eq!(digest(keys), "1099 664b0c78acf36fb7");
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 		digest(request),
 		digest(InferenceResponse::V1(Ok(Answered { output: output.clone(), trace: hash(3) }))),
 		digest(InferenceResponse::V1(Err(AbstainReason::EngineFailed))),
-		digest(ModelStatus::V1(Availability::Serves(PACE))),
+		digest(ModelStatuses::V1([(hash(1), Availability::Serves(PACE))].into())),
 		digest(StoredVote::V1 { commitment: hash(1), output, work: hash(2) }),
 		digest(StoredVote::Abstained(AbstainReason::NoModel)),
 		digest(Clearing::V1(vec![ClearAt { target, seat: 3, block: 4 }])),
@@ -208,7 +211,7 @@ fn the_mailbox_and_the_worker_understand_each_other_as_ever() {
 			"148 8b34feca0ff09dad",
 			"43 edaf7acc902efe81",
 			"3 08cce3cf72392da5",
-			"14 65b823bb9be7e60b",
+			"47 6d23eb9dca8152d6",
 			"74 fc6b1dbc66dab0e5",
 			"2 8080778c30c20fa2",
 			"73 a2b7586b3f87bc61",

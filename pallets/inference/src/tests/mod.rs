@@ -9,6 +9,7 @@ mod equivocation;
 mod include;
 mod phases;
 mod random;
+mod registered;
 mod retention;
 mod root;
 mod rounds;

@@ -96,7 +96,7 @@ fn ballots(dice: &mut Dice, members: &[u8], session: SessionIndex) -> Vec<Versio
 		}
 	}
 	for (number, index) in members.iter().zip(0..) {
-		let serves = Rosters::<Test>::get(model().id()).iter().any(|server| server.validator == account(*number));
+		let serves = Inference::serving(&model().id()).iter().any(|server| server.validator == account(*number));
 		let says = match (serves, dice.roll(40)) {
 			(true, 0) => Availability::Withdrawn,
 			(true, 1) | (false, 0..15) => Availability::Serves(Pace { job: 1_000 + dice.roll(3) as u32, ..SLOW }),

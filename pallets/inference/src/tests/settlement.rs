@@ -6,6 +6,7 @@ use frame_support::{
 		tokens::{Fortitude, Preservation},
 	},
 };
+use sibyl_primitives::price::ModelPrice;
 
 /// What a seat gets for "hello": the base and five bytes of input.
 const SEAT: Balance = 1_000 + 5 * 10;
@@ -25,7 +26,10 @@ fn agreeing_seats_are_paid_the_protocol_gets_its_share_and_nothing_is_left_on_ho
 		}
 		assert_eq!(free(&Inference::protocol_account()), FUNDS + 210);
 		assert_eq!((free(&requester()), held()), (FUNDS - 4 * SEAT - 210, 0));
-		assert_eq!(settlement(id), SettlementView { paid: 4 * SEAT, refunded: 0, protocol_share: 210 });
+		assert_eq!(
+			settlement(id),
+			SettlementView { paid: 4 * SEAT, refunded: 0, author_share: 0, protocol_share: 210 }
+		);
 	});
 }
 
@@ -38,7 +42,7 @@ fn output_that_was_not_used_and_seats_that_did_not_agree_are_refunded_in_the_set
 		assert_eq!(total, 4 * (SEAT + 500) + 310);
 		reveal_by(0..3, id, &output);
 		advance_to(job(id).deadline + 1);
-		let SettlementView { paid, refunded, protocol_share } = settlement(id);
+		let SettlementView { paid, refunded, protocol_share, .. } = settlement(id);
 		assert_eq!((paid, protocol_share), (3 * SEAT, 158));
 		assert_eq!(paid + refunded + protocol_share, total);
 		assert_eq!(free(&requester()), FUNDS - paid - protocol_share);
@@ -59,15 +63,9 @@ fn an_agreed_refusal_costs_the_base_only() {
 fn a_validator_that_has_spent_all_that_it_may_is_paid_less_than_an_account_must_have() {
 	Chain::default().run(|| {
 		let output = answer("eng");
-		pallet_models::Models::<Test>::mutate(model().id(), |revision| {
-			if let Some(revision) = revision {
-				// Less than the existential deposit.
-				revision.price = sibyl_primitives::price::ModelPrice { base: 1, unit: 1 };
-			}
-		});
+		// Less than the existential deposit.
+		set_price(ModelPrice { base: 1, unit: 1, ..PRICE });
 		let id = submit(all_seats());
-		// Only this test's model differs from its id.
-		pallet_models::Models::<Test>::insert(model().id(), model());
 		next_block();
 		next_block();
 		commit_by(0..4, id, &output);
@@ -88,14 +86,8 @@ fn the_price_is_the_one_at_submission() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		let id = revealing(all_seats(), &output);
-		let dearer = sibyl_primitives::price::ModelPrice { base: 1_000_000, unit: 0 };
-		pallet_models::Models::<Test>::mutate(model().id(), |revision| {
-			if let Some(revision) = revision {
-				revision.price = dearer;
-			}
-		});
+		set_price(ModelPrice { base: 1_000_000, unit: 0, ..PRICE });
 		reveal_by(0..4, id, &output);
 		assert_eq!(settlement(id).paid, 4 * SEAT);
-		pallet_models::Models::<Test>::insert(model().id(), model());
 	});
 }

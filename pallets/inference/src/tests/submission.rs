@@ -160,14 +160,7 @@ fn generating() -> ModelId {
 
 fn generating_at_most(output_units: u32) -> ModelId {
 	let limits = ModelLimits { output_units, ..model().limits };
-	let revision = ModelRevision { task: Task::Generate, limits, ..model() };
-	let id = revision.id();
-	pallet_models::Models::<Test>::insert(id, revision);
-	for (validator, record) in Attestations::<Test>::iter_prefix(model().id()) {
-		Attestations::<Test>::insert(id, validator, record);
-	}
-	Rosters::<Test>::insert(id, Rosters::<Test>::get(model().id()));
-	id
+	add_model(ModelRevision { task: Task::Generate, limits, ..model() }, PRICE)
 }
 
 fn try_ask(model: ModelId, input: &[u8], options: JobOptions) -> frame_support::dispatch::DispatchResult {

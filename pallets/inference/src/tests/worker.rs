@@ -7,8 +7,8 @@ use sibyl_primitives::{
 	inference_key::KEY_TYPE,
 	job::AbstainReason,
 	mailbox::{
-		model_status_key, request_key, response_key, vote_key, Answered, InferenceRequest, InferenceResponse,
-		ModelStatus, StoredVote, OUTBOX,
+		request_key, response_key, vote_key, Answered, InferenceRequest, InferenceResponse, ModelStatuses, StoredVote,
+		MODELS, OUTBOX,
 	},
 	model::{Availability, Pace},
 };
@@ -253,17 +253,17 @@ fn a_seat_of_an_older_session_is_voted_for_with_the_key_it_was_drawn_with() {
 #[test]
 fn a_model_that_the_engine_has_is_attested_and_withdrawn_when_it_is_gone() {
 	with_worker(&[0], |validator| {
-		let key = model_status_key(&model().id());
-		validator.set(&key, ModelStatus::V1(Availability::Withdrawn));
+		let say = |availability| validator.set(MODELS, ModelStatuses::V1([(model().id(), availability)].into()));
+		say(Availability::Withdrawn);
 		next_block();
 		include(validator.run());
 		next_block();
 		assert_eq!(serving(), 3);
-		validator.set(&key, ModelStatus::V1(Availability::Serves(Pace { job: 2_000, ..PACE })));
+		say(Availability::Serves(Pace { job: 2_000, ..PACE }));
 		include(validator.run());
 		next_block();
 		assert_eq!(serving(), 4);
-		assert_eq!(Rosters::<Test>::get(model().id())[0].pace.job, 2_000);
+		assert_eq!(Inference::serving(&model().id())[0].pace.job, 2_000);
 		assert_eq!(validator.run(), None);
 	});
 }
@@ -360,8 +360,8 @@ fn a_second_round_is_voted_in_with_the_output_that_is_there_already() {
 #[test]
 fn nothing_is_said_at_the_first_block_of_all() {
 	with_worker(&[0], |validator| {
-		Attestations::<Test>::remove(model().id(), account(0));
-		validator.set(&model_status_key(&model().id()), ModelStatus::V1(Availability::Serves(PACE)));
+		Rosters::<Test>::remove(model().id());
+		validator.set(MODELS, ModelStatuses::V1([(model().id(), Availability::Serves(PACE))].into()));
 		System::set_block_number(0);
 		assert_eq!(validator.run(), None);
 		System::set_block_number(1);

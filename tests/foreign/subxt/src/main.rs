@@ -20,14 +20,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 	};
 	let api = OnlineClient::<PolkadotConfig>::from_insecure_url(url).await?;
 
-	let models = runtime_api_call::<_, Vec<Model>>("InferenceApi", "models", ());
-	let models = api.at_current_block().await?.runtime_apis().call(models).await?;
-	let Some(model) = models.into_iter().find(|model| model.revision.name == MODEL.as_bytes()) else {
+	let named = runtime_api_call::<_, Option<[u8; 32]>>("InferenceApi", "model_named", (MODEL.as_bytes(),));
+	let Some(model) = api.at_current_block().await?.runtime_apis().call(named).await? else {
 		return Err(format!("the chain has no model {MODEL}").into());
 	};
 
 	let submission =
-		transaction("Inference", "submit", (model.id, Input::Text(text.into()), Options::default(), MAX_FEE));
+		transaction("Inference", "submit", (model, Input::Text(text.into()), Options::default(), MAX_FEE));
 	let events = api
 		.at_current_block()
 		.await?
@@ -110,19 +109,6 @@ struct Sampling {
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
 enum Format {
 	Text { stops: Vec<Vec<u8>> },
-}
-
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Model {
-	id: [u8; 32],
-	revision: Revision,
-}
-
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Revision {
-	name: Vec<u8>,
 }
 
 #[derive(DecodeAsType)]

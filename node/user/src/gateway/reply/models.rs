@@ -16,15 +16,22 @@ pub fn model(model: &Model) -> Value {
 		"id": model.name,
 		"object": "model",
 		"created": 0,
-		"owned_by": "sibyl",
+		"owned_by": model.author.as_deref().unwrap_or("sibyl"),
 		"sibyl": {
 			"id": model.id,
 			"task": model.task,
 			"input_bytes": model.limits.input_bytes,
 			"output_tokens": model.limits.output_units,
-			"price": { "base": price(&model.price.base), "unit": price(&model.price.unit), "of": "a seat", "in": "SIB" },
+			"price": {
+				"base": price(&model.price.base),
+				"unit": price(&model.price.unit),
+				"author_share_percent": model.price.author_share,
+				"of": "a seat",
+				"in": "SIB",
+			},
 			"served_by": model.served_by.len(),
-			"is_suspended": model.is_suspended,
+			"state": model.state,
+			"is_active": model.is_active,
 		},
 	})
 }
