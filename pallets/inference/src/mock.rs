@@ -70,6 +70,7 @@ impl pallet_balances::Config for Test {
 }
 
 impl pallet_models::Config for Test {
+	type SuspendOrigin = frame_system::EnsureRoot<AccountId>;
 	type WeightInfo = ();
 }
 
@@ -223,6 +224,7 @@ impl pallet_inference::Config for Test {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type CancelOrigin = frame_system::EnsureRoot<AccountId>;
 	type WeightInfo = ();
 }
 

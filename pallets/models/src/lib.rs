@@ -6,8 +6,8 @@
 //! inputs whose outputs are known. Its id is the hash of all that. Models are entered at genesis; registration by users
 //! comes with the full registry. Who serves a model is the inference pallet's to know.
 //!
-//! A model is *suspended* when its validators disagree so much that the fault is likely its own, or by the chain's root:
-//! it takes no jobs until root resumes it.
+//! A model is *suspended* when its validators disagree so much that the fault is likely its own, or by the chain's council:
+//! it takes no jobs until the council resumes it.
 //!
 //! ## Invariants
 //!
@@ -58,6 +58,8 @@ pub mod pallet {
 	/// What the pallet needs from the runtime.
 	#[pallet::config]
 	pub trait Config: frame_system::Config<AccountId = AccountId, RuntimeEvent: From<Event<Self>>> {
+		/// Who can suspend and resume models.
+		type SuspendOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 		/// The weights of this pallet's calls.
 		type WeightInfo: WeightInfo;
 	}
@@ -126,21 +128,22 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Stop a model: it takes no jobs, and its open ones end with a full refund. Origin: root.
+		/// Stop a model: it takes no jobs, and its open ones end with a full refund. Origin: `SuspendOrigin`, most of the
+		/// council or root.
 		#[pallet::call_index(0)]
 		#[pallet::weight(<T as Config>::WeightInfo::suspend())]
 		pub fn suspend(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
-			ensure_root(origin)?;
+			T::SuspendOrigin::ensure_origin(origin)?;
 			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);
 			Self::do_suspend(model);
 			Ok(())
 		}
 
-		/// Let a model take jobs again. Origin: root.
+		/// Let a model take jobs again. Origin: `SuspendOrigin`, most of the council or root.
 		#[pallet::call_index(1)]
 		#[pallet::weight(<T as Config>::WeightInfo::resume())]
 		pub fn resume(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
-			ensure_root(origin)?;
+			T::SuspendOrigin::ensure_origin(origin)?;
 			ensure!(Models::<T>::contains_key(model), Error::<T>::UnknownModel);
 			if Suspended::<T>::take(model).is_some() {
 				Self::deposit_event(Event::ModelResumed { model });
@@ -161,7 +164,7 @@ impl<T: Config> Pallet<T> {
 		Suspended::<T>::contains_key(model)
 	}
 
-	/// Lets the model take no jobs until root resumes it.
+	/// Lets the model take no jobs until it is resumed.
 	pub fn do_suspend(model: ModelId) {
 		if !Self::is_suspended(&model) {
 			Suspended::<T>::insert(model, ());

@@ -31,6 +31,7 @@ impl frame_system::Config for Test {
 }
 
 impl crate::Config for Test {
+	type SuspendOrigin = frame_system::EnsureRoot<AccountId>;
 	type WeightInfo = ();
 }
 

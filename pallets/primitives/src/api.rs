@@ -360,7 +360,7 @@ pub enum QuoteError {
 		/// Validators that serve it.
 		serving: u16,
 	},
-	/// The model takes no jobs for now: its validators disagreed, or the chain's root has stopped it.
+	/// The model takes no jobs for now: its validators disagreed, or the chain's council has stopped it.
 	Suspended,
 	/// The price is more than a balance holds.
 	Overflow,

@@ -1,7 +1,7 @@
 //! Jobs for models, the votes that answer them, and what validators are punished for.
 
 use crate::{
-	configs::{session::MaxAuthorities, system::share_of_block},
+	configs::{governance::MajorityOrRoot, session::MaxAuthorities, system::share_of_block},
 	constants::SLOT_DURATION,
 	AccountId, Balance, Balances, Hash, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
 };
@@ -184,6 +184,7 @@ impl pallet_inference::Offences for ReportedOffences {
 }
 
 impl pallet_models::Config for Runtime {
+	type SuspendOrigin = MajorityOrRoot;
 	type WeightInfo = crate::weights::pallet_models::WeightInfo<Runtime>;
 }
 
@@ -211,5 +212,6 @@ impl pallet_inference::Config for Runtime {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type CancelOrigin = MajorityOrRoot;
 	type WeightInfo = crate::weights::pallet_inference::WeightInfo<Runtime>;
 }

@@ -62,6 +62,7 @@ mod runtime_types {
 	}
 
 	impl pallet_models::Config for Test {
+		type SuspendOrigin = frame_system::EnsureRoot<AccountId>;
 		type WeightInfo = ();
 	}
 
@@ -89,6 +90,7 @@ mod runtime_types {
 		type MaxIncludeWeight = MaxIncludeWeight;
 		type MaxDrawWeight = DutyWeight;
 		type MaxDeadlineWeight = DutyWeight;
+		type CancelOrigin = frame_system::EnsureRoot<AccountId>;
 		type WeightInfo = ();
 	}
 }
