@@ -174,4 +174,19 @@ mod runtime {
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(17)]
 	pub type VoterList = pallet_bags_list<Instance1>;
+	#[runtime::pallet_index(20)]
+	pub type Council = pallet_collective<Instance1>;
+	// After Council, whose members its genesis names.
+	#[runtime::pallet_index(21)]
+	pub type CouncilMembership = pallet_membership<Instance1>;
+	#[runtime::pallet_index(22)]
+	pub type Timelock = pallet_timelock;
+	#[runtime::pallet_index(23)]
+	pub type Scheduler = pallet_scheduler;
+	#[runtime::pallet_index(24)]
+	pub type Preimage = pallet_preimage;
+	#[runtime::pallet_index(25)]
+	pub type SafeMode = pallet_safe_mode;
+	#[runtime::pallet_index(26)]
+	pub type Treasury = pallet_treasury;
 }

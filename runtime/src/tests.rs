@@ -1,3 +1,4 @@
+mod governance;
 mod inference;
 mod staking;
 
@@ -142,6 +143,13 @@ fn calls_are_addressed_by_the_pallets_committed_indices() {
 			(15, "Inference"),
 			(16, "Models"),
 			(17, "VoterList"),
+			(20, "Council"),
+			(21, "CouncilMembership"),
+			(22, "Timelock"),
+			(23, "Scheduler"),
+			(24, "Preimage"),
+			(25, "SafeMode"),
+			(26, "Treasury"),
 		]
 	);
 }

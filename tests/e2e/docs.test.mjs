@@ -86,6 +86,9 @@ const PRINTS = {
     'import openai                                       # pip install openai': { prints: /\S[^]* \d+\n$/, ...SERVED },
     '{': { part: 'sibyl', ...SERVED },
   },
+  'docs/governance.md': {
+    "import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';": { prints: /^true: root makes it in block \d+\n$/ },
+  },
   'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
   'docs/python.md': {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },

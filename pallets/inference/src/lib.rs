@@ -214,6 +214,8 @@ pub mod pallet {
 		/// What the deadlines that a block meets may weigh at most.
 		#[pallet::constant]
 		type MaxDeadlineWeight: Get<Weight>;
+		/// Who can end a job.
+		type CancelOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 		/// The weights of this pallet's work.
 		type WeightInfo: WeightInfo;
 	}
@@ -750,11 +752,11 @@ pub mod pallet {
 			Self::do_report_equivocation(None, &first, &second)
 		}
 
-		/// End a job, with a full refund and no fault of anyone. Origin: root.
+		/// End a job, with a full refund and no fault of anyone. Origin: `CancelOrigin`, most of the council or root.
 		#[pallet::call_index(6)]
 		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
 		pub fn cancel(origin: OriginFor<T>, #[pallet::compact] job: JobId) -> DispatchResult {
-			ensure_root(origin)?;
+			T::CancelOrigin::ensure_origin(origin)?;
 			Self::do_cancel(job)
 		}
 

@@ -243,6 +243,7 @@ impl pallet_inference::Config for Test {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type CancelOrigin = frame_system::EnsureRoot<AccountId>;
 	type WeightInfo = ();
 }
 

@@ -1,6 +1,7 @@
 //! How each pallet is set up, one file a subject.
 
 pub mod babe;
+pub mod governance;
 pub mod grandpa;
 pub mod inference;
 pub mod payment;

@@ -2,3 +2,4 @@
 
 pub mod pallet_inference;
 pub mod pallet_models;
+pub mod pallet_timelock;

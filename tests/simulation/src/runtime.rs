@@ -97,6 +97,7 @@ mod runtime_types {
 		type MaxIncludeWeight = MaxIncludeWeight;
 		type MaxDrawWeight = DutyWeight;
 		type MaxDeadlineWeight = DutyWeight;
+		type CancelOrigin = frame_system::EnsureRoot<AccountId>;
 		type WeightInfo = ();
 	}
 }
