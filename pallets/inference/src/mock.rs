@@ -1,7 +1,9 @@
 //! A chain of the pallet alone, whose sessions and randomness the tests hold in their hands.
 
+mod consumers;
 mod votes;
 
+pub use consumers::*;
 pub use votes::*;
 
 use crate::{self as pallet_inference, *};
@@ -185,6 +187,8 @@ parameter_types! {
 	pub const MaxDrawWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
 	/// Eight ends of four seats.
 	pub const MaxDeadlineWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
+	/// Four deliveries to a usual consumer.
+	pub const MaxDeliveryWeight: Weight = Weight::from_parts(4 * 20_000, u64::MAX);
 }
 
 /// Draws of up to four seats that a block has room for, and as many deadlines.
@@ -223,6 +227,9 @@ impl pallet_inference::Config for Test {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type Consumers = TestConsumers;
+	type MaxRequests = ConstU32<MAX_REQUESTS>;
+	type MaxDeliveryWeight = MaxDeliveryWeight;
 	type WeightInfo = ();
 }
 
@@ -332,6 +339,7 @@ impl Chain {
 		set_audit_odds(u32::MAX);
 		set_vrf(Some([7; 32]));
 		disable(&[]);
+		be_stubborn(true);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();
 		externalities.execute_with(|| {
 			begin_session(0, &(0..self.validators).map(|number| (number, number)).collect::<Vec<_>>());
