@@ -174,4 +174,7 @@ mod runtime {
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(17)]
 	pub type VoterList = pallet_bags_list<Instance1>;
+	// After Inference, which delivers results in the same hook: a round that is over does not stop the next one.
+	#[runtime::pallet_index(18)]
+	pub type Feeds = pallet_feeds;
 }

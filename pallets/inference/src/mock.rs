@@ -1,6 +1,7 @@
 //! A chain of the pallet alone, whose sessions and randomness the tests hold in their hands.
 
 mod consumers;
+pub mod moderation;
 mod votes;
 
 pub use consumers::*;
@@ -12,7 +13,7 @@ use frame_support::{
 	assert_ok, derive_impl,
 	dispatch::DispatchResultWithPostInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32, ConstU64, DisabledValidators, Get, Hooks, OneSessionHandler},
+	traits::{fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks, OneSessionHandler},
 	weights::Weight,
 	BoundedVec, PalletId,
 };
@@ -54,6 +55,8 @@ mod runtime {
 	pub type Inference = pallet_inference;
 	#[runtime::pallet_index(3)]
 	pub type Models = pallet_models;
+	#[runtime::pallet_index(4)]
+	pub type Moderation = moderation;
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -231,6 +234,19 @@ impl pallet_inference::Config for Test {
 	type MaxRequests = ConstU32<MAX_REQUESTS>;
 	type MaxDeliveryWeight = MaxDeliveryWeight;
 	type WeightInfo = ();
+}
+
+impl moderation::Config for Test {
+	type Inference = Inference;
+	type ConsumerId = ConstU8<MODERATION>;
+	type Model = TestModel;
+}
+
+pub struct TestModel;
+impl Get<ModelId> for TestModel {
+	fn get() -> ModelId {
+		model().id()
+	}
 }
 
 pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10 };

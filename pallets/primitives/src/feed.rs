@@ -5,7 +5,7 @@ use crate::{
 	input::Input,
 	job::{Fingerprint, JobId, JobOptions},
 	model::ModelId,
-	output::Output,
+	output::Answer,
 	AccountId, Balance, BlockNumber,
 };
 use alloc::vec::Vec;
@@ -40,7 +40,7 @@ pub trait FeedReader {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Latest {
 	/// The answer.
-	pub output: Output,
+	pub answer: Answer,
 	/// The block of the agreement.
 	pub at: BlockNumber,
 	/// Of how many seats how many agreed, and in which round.

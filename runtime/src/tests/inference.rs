@@ -38,7 +38,7 @@ use sp_runtime::{
 const FIRST_SLOT: u64 = 1_000;
 
 /// A chain of four validators that all serve the model.
-fn chain(test: impl FnOnce()) {
+pub(super) fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
 		let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
 		let model = models::common_lingua().id();
@@ -70,7 +70,7 @@ fn claim(author: Sr25519Keyring, slot: Slot) -> DigestItem {
 }
 
 /// Makes a block of these calls, as its author would.
-fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
+pub(super) fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
 	let slot = Slot::from(FIRST_SLOT + u64::from(number));
 	let digest = Digest { logs: vec![claim(author, slot)] };
 	let parent = if number == 1 { System::block_hash(0) } else { System::parent_hash() };

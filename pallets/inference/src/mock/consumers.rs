@@ -14,6 +14,9 @@ pub const HEAVY: ConsumerId = 3;
 /// Asks again for each result.
 pub const CURIOUS: ConsumerId = 4;
 
+/// The example of the docs.
+pub const MODERATION: ConsumerId = 5;
+
 /// Results that each may wait for.
 pub const MAX_REQUESTS: u32 = 12;
 /// Deliveries to a usual consumer that a block has weight for.
@@ -33,11 +36,17 @@ pub struct TestConsumers;
 impl OnResult for TestConsumers {
 	fn weight(consumer: ConsumerId) -> Weight {
 		let of_heavy = MaxDeliveryWeight::get().saturating_sub(<() as WeightInfo>::deliver());
-		let most = if consumer == HEAVY { of_heavy } else { Weight::from_parts(10_000, 0) };
-		most.min(of_heavy)
+		match consumer {
+			HEAVY => of_heavy,
+			MODERATION => Moderation::weight_of_result().min(of_heavy),
+			_ => Weight::from_parts(10_000, 0),
+		}
 	}
 
 	fn on_result(consumer: ConsumerId, ended: Ended) -> DispatchResult {
+		if consumer == MODERATION {
+			return Moderation::on_result(ended);
+		}
 		let Ended { job, fingerprint, reference, verdict, said, settlement } = ended;
 		assert_eq!(fingerprint, super::job(job).fingerprint);
 		let said = said.map(|said| said.output);

@@ -230,6 +230,28 @@ fn a_job_that_root_gives_back_leaves_its_place() {
 }
 
 #[test]
+fn the_pallet_of_the_docs_hides_what_enough_validators_call_spam_and_nothing_else() {
+	use crate::mock::moderation::Shown;
+	let post = |label: Option<&str>| {
+		let mut shown = None;
+		Chain::default().run(|| {
+			let id = NextJob::<Test>::get();
+			let author = RuntimeOrigin::signed(requester());
+			assert_ok!(Moderation::post(author, 9, b"Buy!".to_vec(), Balance::MAX));
+			match label {
+				Some(label) => answered(id, &answer(label)),
+				None => cancel(id),
+			}
+			assert_eq!(Shown::<Test>::get(9), None);
+			next_block();
+			shown = Shown::<Test>::get(9);
+		});
+		shown
+	};
+	assert_eq!([Some("spam"), Some("ham"), None].map(post), [Some(false), Some(true), Some(true)]);
+}
+
+#[test]
 fn a_queue_that_is_not_of_the_results_that_wait_is_noticed() {
 	let noticed = |broken: fn(JobId)| {
 		Chain::default().build().execute_with(|| {
