@@ -6,9 +6,9 @@ use crate::inference::IsSyncing;
 use crate::receipt::WarpProofs;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
-	Inference, InferenceApiServer, InferenceFeeds, InferenceFeedsApiServer, InferenceNode, InferenceNodeApiServer, InferenceProofs, InferenceProofsApiServer,
-	InferenceResults, InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places,
-	Started,
+	Inference, InferenceApiServer, InferenceFeeds, InferenceFeedsApiServer, InferenceNode, InferenceNodeApiServer,
+	InferenceProofs, InferenceProofsApiServer, InferenceResults, InferenceResultsApiServer, InferenceSubscriptions,
+	InferenceSubscriptionsApiServer, Places, Started,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};

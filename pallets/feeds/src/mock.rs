@@ -286,7 +286,15 @@ pub fn advance_to(block: BlockNumber) {
 
 pub fn create_by(who: AccountId, interval: BlockNumber, max_fee: Balance, funds: Balance) -> DispatchResult {
 	let options = JobOptions::default();
-	FeedsPallet::create_feed(RuntimeOrigin::signed(who), Hash::zero(), "hello".into(), options, interval, max_fee, funds)
+	FeedsPallet::create_feed(
+		RuntimeOrigin::signed(who),
+		Hash::zero(),
+		"hello".into(),
+		options,
+		interval,
+		max_fee,
+		funds,
+	)
 }
 
 /// A feed of the usual interval with funds for so many rounds after the first one.

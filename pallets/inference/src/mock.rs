@@ -13,7 +13,10 @@ use frame_support::{
 	assert_ok, derive_impl,
 	dispatch::DispatchResultWithPostInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks, OneSessionHandler},
+	traits::{
+		fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks,
+		OneSessionHandler,
+	},
 	weights::Weight,
 	BoundedVec, PalletId,
 };

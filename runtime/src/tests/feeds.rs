@@ -4,15 +4,12 @@ use super::inference::{block, chain};
 use crate::{
 	configs::consumers::{Consumers, FEEDS},
 	constants::SIB,
-	models, AllPalletsWithSystem, Balance, BlockNumber, Feeds, Inference, Runtime, RuntimeCall, RuntimeEvent,
+	models, Balance, BlockNumber, Feeds, Inference, Runtime, RuntimeCall, RuntimeEvent,
 	RuntimeHoldReason, RuntimeOrigin, System,
 };
 use frame_support::{
 	assert_ok,
-	traits::{
-		fungible::{Inspect, InspectHold},
-		TryState, TryStateSelect,
-	},
+	traits::fungible::{Inspect, InspectHold},
 	weights::Weight,
 };
 use pallet_feeds::{EndReason, Event};
@@ -25,8 +22,8 @@ use sp_keyring::Sr25519Keyring::{Alice, Ferdie};
 use sp_runtime::traits::Dispatchable;
 
 const INTERVAL: BlockNumber = 5;
-const FUNDS: Balance = SIB / 10;
-const MAX_FEE: Balance = SIB / 20;
+const FUNDS: Balance = 6 * SIB / 100;
+const MAX_FEE: Balance = 5 * SIB / 100;
 
 fn create() {
 	let call = RuntimeCall::Feeds(pallet_feeds::Call::create_feed {
@@ -53,7 +50,8 @@ fn price(job: JobId) -> Balance {
 }
 
 fn check() {
-	AllPalletsWithSystem::try_state(System::block_number(), TryStateSelect::All).expect("all invariants hold");
+	assert_ok!(Feeds::check_invariants());
+	assert_ok!(Inference::check_invariants());
 }
 
 fn held(reason: impl Into<RuntimeHoldReason>) -> Balance {
@@ -95,7 +93,7 @@ fn a_feed_without_funds_ends_and_its_owner_has_all_that_was_not_spent() {
 			// Each job costs nothing, so that the fees of the rounds end the feed.
 			number += 1;
 			block(number, Alice, || {
-				if feed(0).open_job == Some(job) {
+				if Feeds::feed_view(0).is_some_and(|feed| feed.open_job == Some(job)) {
 					cancel(job);
 					job += 1;
 				}
@@ -107,8 +105,9 @@ fn a_feed_without_funds_ends_and_its_owner_has_all_that_was_not_spent() {
 		let spent = before - crate::Balances::total_balance(&Ferdie.to_account_id());
 		assert_eq!(spent, rounds * round_fee);
 		assert_eq!(held(pallet_feeds::HoldReason::Feed), 0);
-		let is_ended =
-			|record: &_| matches!(record, RuntimeEvent::Feeds(Event::FeedEnded { reason: EndReason::OutOfFunds, .. }));
+		let is_ended = |event: &RuntimeEvent| {
+			matches!(event, RuntimeEvent::Feeds(Event::FeedEnded { reason: EndReason::OutOfFunds, .. }))
+		};
 		assert!(System::events().iter().any(|record| is_ended(&record.event)));
 	});
 }

@@ -42,8 +42,7 @@ impl<Client: HeaderBackend<Block>> InferenceFeeds<Client> {
 
 	/// What a node that syncs can't tell, since the chain may know it where the node has not come to yet.
 	fn unless_syncing(&self, error: Error) -> Error {
-		let is_of_the_block =
-			matches!(error, Error::UnknownFeed(_) | Error::UnknownBlock(_) | Error::RuntimeFailed(_));
+		let is_of_the_block = matches!(error, Error::UnknownFeed(_) | Error::UnknownBlock(_) | Error::RuntimeFailed(_));
 		match is_of_the_block && (self.is_syncing)() {
 			true => Error::Syncing { at: self.client.info().best_number },
 			false => error,
@@ -209,7 +208,8 @@ mod tests {
 		}
 		let list = |params| {
 			let page = test.call("listFeeds", params).expect("there is a list");
-			let ids: Vec<_> = page["feeds"].as_array().expect("it is a list").iter().map(|feed| feed["id"].clone()).collect();
+			let ids: Vec<_> =
+				page["feeds"].as_array().expect("it is a list").iter().map(|feed| feed["id"].clone()).collect();
 			(ids, page["next"].clone())
 		};
 		assert_eq!(list(json!([])), (vec![json!(3), json!(4), json!(6)], Value::Null));

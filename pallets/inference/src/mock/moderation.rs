@@ -1,9 +1,15 @@
 //! A pallet that asks, as docs/feeds.md shows it: it hides posts that a model says are spam.
 
-use super::*;
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::*;
-use sibyl_primitives::consumer::{Asker, ConsumerId, Ended, Inference as Asks, Said};
+use sibyl_primitives::{
+	consumer::{Asker, ConsumerId, Ended, Inference, Said},
+	input::Input,
+	job::{JobOptions, Verdict},
+	model::ModelId,
+	output::{Answer, Output},
+	AccountId, Balance,
+};
 
 pub use pallet::*;
 
@@ -17,7 +23,7 @@ pub mod pallet {
 	#[pallet::config]
 	pub trait Config: frame_system::Config<AccountId = AccountId> {
 		/// The inference pallet.
-		type Inference: Asks;
+		type Inference: Inference;
 		/// This pallet's number among those that ask.
 		type ConsumerId: Get<ConsumerId>;
 		/// The model that knows spam.
