@@ -4,8 +4,8 @@ use super::inference::{block, chain};
 use crate::{
 	configs::consumers::{Consumers, FEEDS},
 	constants::SIB,
-	models, Balance, BlockNumber, Feeds, Inference, Runtime, RuntimeCall, RuntimeEvent,
-	RuntimeHoldReason, RuntimeOrigin, System,
+	models, Balance, BlockNumber, Feeds, Inference, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
+	RuntimeOrigin, System,
 };
 use frame_support::{
 	assert_ok,
