@@ -25,7 +25,7 @@ PACKAGE_DIR := $(TARGET_DIR)/package
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
 # The crates that have the features runtime-benchmarks and try-runtime.
-RUNTIME_CRATES := sibyl-runtime pallet-inference pallet-models pallet-timelock pallet-timing
+RUNTIME_CRATES := sibyl-runtime pallet-feeds pallet-inference pallet-models pallet-timelock pallet-timing
 comma := ,
 
 CARGO_ENV := . scripts/env.sh;
@@ -145,7 +145,7 @@ mutants: setup ## Mutate the pallets and the vote path, and list what no test no
 
 .PHONY: weights
 weights: build-bench ## Measure pallets' weights on this machine: make weights PALLETS='pallet_inference'
-	scripts/weights.sh $(WEIGHTS_DIR) $(SIBYL_BENCH) $(or $(PALLETS),pallet_inference pallet_models pallet_timelock)
+	scripts/weights.sh $(WEIGHTS_DIR) $(SIBYL_BENCH) $(or $(PALLETS),pallet_feeds pallet_inference pallet_models pallet_timelock)
 
 .PHONY: bench-block
 bench-block: build-bench ## Measure blocks full of jobs; the last line is RESULT {…}

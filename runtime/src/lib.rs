@@ -174,6 +174,9 @@ mod runtime {
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(17)]
 	pub type VoterList = pallet_bags_list<Instance1>;
+	// After Inference, which delivers results in the same hook: a round that is over does not stop the next one.
+	#[runtime::pallet_index(18)]
+	pub type Feeds = pallet_feeds;
 	#[runtime::pallet_index(20)]
 	pub type Council = pallet_collective<Instance1>;
 	// After Council, whose members its genesis names.

@@ -1,3 +1,4 @@
+mod feeds;
 mod governance;
 mod inference;
 mod staking;
@@ -143,6 +144,7 @@ fn calls_are_addressed_by_the_pallets_committed_indices() {
 			(15, "Inference"),
 			(16, "Models"),
 			(17, "VoterList"),
+			(18, "Feeds"),
 			(20, "Council"),
 			(21, "CouncilMembership"),
 			(22, "Timelock"),

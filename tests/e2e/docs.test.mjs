@@ -132,6 +132,8 @@ const ALERTS = 'packaging/prometheus/alerts.yml';
 const PAGE = 'docs/web.md';
 /** Snippets in these languages are parts of a program, which `make test-foreign` runs. */
 const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/subxt/src/main.rs' };
+/** Those of this file are parts of a pallet, which Rust's tests run. */
+const PARTS_OF_FILE = { 'docs/feeds.md': 'pallets/inference/src/mock/moderation.rs' };
 
 // JSON is what a request before it in its file is answered.
 const isRun = ({ file, first, language }) => language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {});
@@ -203,7 +205,7 @@ describe('the documentation', () => {
 
     it(`${file} (${language}): ${first}`, { skip }, async () => {
       if (run !== undefined) return run(text);
-      if (language in PARTS_OF) return assertStandsIn(PARTS_OF[language], text);
+      if (language in PARTS_OF) return assertStandsIn(PARTS_OF_FILE[file] ?? PARTS_OF[language], text);
       if (language === 'json') return assertIsOfShape(text, replies.get(file), part);
       if (served !== undefined) await waitUntilServedBy(await node.client(), ['alice'], served, TO_SERVE);
       const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));

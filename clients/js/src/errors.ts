@@ -8,6 +8,8 @@ export type SibylErrorCode =
   | 'UnknownModel'
   /** No job has this number or fingerprint, as far as the node knows. */
   | 'UnknownJob'
+  /** No feed has this number, or it has ended. */
+  | 'UnknownFeed'
   /** The job's retention is over: only its events remain. */
   | 'PrunedJob'
   /** The chain would refuse the job; nothing was sent. See {@link QuoteError}. */

@@ -50,6 +50,10 @@ parameter_types! {
 	pub const MaxDrawWeight: Weight = share_of_block(15);
 	/// What the deadlines that a block meets may weigh.
 	pub const MaxDeadlineWeight: Weight = share_of_block(10);
+	/// Results that each pallet that asks may wait for.
+	pub const MaxRequests: u32 = 2_048;
+	/// What a block's deliveries of results to them may weigh.
+	pub const MaxDeliveryWeight: Weight = share_of_block(5);
 }
 
 /// The VRF of the block that is being made, which Babe notes in its `on_finalize`.
@@ -228,5 +232,8 @@ impl pallet_inference::Config for Runtime {
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
 	type CancelOrigin = MajorityOrRoot;
+	type Consumers = crate::configs::consumers::Consumers;
+	type MaxRequests = MaxRequests;
+	type MaxDeliveryWeight = MaxDeliveryWeight;
 	type WeightInfo = crate::weights::pallet_inference::WeightInfo<Runtime>;
 }

@@ -88,11 +88,11 @@ fn transfer() -> RuntimeCall {
 }
 
 fn suspend() -> RuntimeCall {
-	pallet_models::Call::suspend { model: models::common_lingua().id() }.into()
+	pallet_models::Call::suspend { model: models::common_lingua().revision.id() }.into()
 }
 
 fn resume() -> RuntimeCall {
-	pallet_models::Call::resume { model: models::common_lingua().id() }.into()
+	pallet_models::Call::resume { model: models::common_lingua().revision.id() }.into()
 }
 
 fn spend(amount: Balance) -> RuntimeCall {
@@ -183,7 +183,7 @@ fn who_does_not_vote_has_not_agreed_whatever_the_prime_member_says() {
 		assert_ok!(Council::vote(signed(Alice), proposal_hash, 0, true));
 		System::set_block_number(2 + 3 * DAY);
 		assert_ok!(Council::close(signed(Alice), proposal_hash, 0, weight, length));
-		assert!(!Models::is_suspended(&models::common_lingua().id()));
+		assert!(!Models::is_suspended(&models::common_lingua().revision.id()));
 	});
 }
 
@@ -290,7 +290,7 @@ fn how_many_must_agree_is_two_thirds_more_than_half_or_more_than_a_third() {
 
 #[test]
 fn a_majority_suspends_and_resumes_a_model_at_once() {
-	let model = models::common_lingua().id();
+	let model = models::common_lingua().revision.id();
 	let first = || {
 		assert_eq!(motion(&[Alice], &[], suspend()), Some(Err(BadOrigin.into())));
 		assert_eq!(motion(&[Alice, Bob], &[Charlie], suspend()), Some(Ok(())));

@@ -3,6 +3,7 @@
 use jsonrpsee::types::ErrorObjectOwned;
 use sibyl_primitives::{
 	api::QuoteError,
+	feed::FeedId,
 	job::{JobId, MAX_FIXED_SEATS},
 	model::ModelId,
 	BlockNumber, Hash,
@@ -136,6 +137,9 @@ pub enum Error {
 		 the next final blocks"
 	)]
 	NoFinalityProof(String),
+	/// No feed has this number.
+	#[error("there is no feed {0}, or it has ended: inference_listFeeds names those that there are")]
+	UnknownFeed(FeedId),
 	/// The node holds no seats.
 	#[error("this node is no validator, so it has nothing to drain: start it with --validator")]
 	NotValidator,
@@ -173,6 +177,7 @@ impl Error {
 			Self::NotValidator => 10022,
 			Self::Retired => 10024,
 			Self::Inactive { .. } => 10025,
+			Self::UnknownFeed(_) => 10023,
 		}
 	}
 
@@ -203,6 +208,7 @@ impl Error {
 			Self::NotFinal(_) => "NotFinal",
 			Self::NoFinalityProof(_) => "NoFinalityProof",
 			Self::NotValidator => "NotValidator",
+			Self::UnknownFeed(_) => "UnknownFeed",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}
