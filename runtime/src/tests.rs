@@ -1,5 +1,6 @@
 mod inference;
 mod staking;
+mod upgrade;
 
 use crate::{
 	configs::staking::FixedInflation,
