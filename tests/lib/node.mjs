@@ -115,6 +115,13 @@ export class Node {
     return this.#api.isReadyOrError;
   }
 
+  /** Ends that connection: polkadot.js knows no runtime APIs of a runtime that came while it was connected. */
+  async reconnectApi() {
+    await this.#api?.disconnect();
+    this.#api = undefined;
+    return this.api();
+  }
+
   /** The client library on this node: one connection, closed with the node. */
   client() {
     this.#client ??= connectClient({ url: `ws://${this.rpcAddress}` });
