@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Packs a built node: a tarball, a Debian package and the Dockerfile that goes with it, with their SHA-256.
+# Packs a built node: a tarball, a Debian package, the Dockerfile that goes with it, and the runtime with its notes, with their
+# SHA-256.
 # The same bytes come of the same program and the same commit.
 #
 #   scripts/package.sh NODE FOLDER   NODE is the program sibyl-node, FOLDER is made anew
@@ -92,5 +93,6 @@ install -d -m 0755 "$folder"
 tarball
 debian_package
 put 0644 "$folder" packaging/docker/Dockerfile
-(cd "$folder" && sha256sum "$name.deb" "$name.tar.xz" Dockerfile >SHA256SUMS)
+scripts/runtime.sh "$node" "$folder"
+(cd "$folder" && sha256sum "$name.deb" "$name.tar.xz" Dockerfile RUNTIME.md sibyl_runtime.wasm >SHA256SUMS)
 echo "$folder"

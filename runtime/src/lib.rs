@@ -61,18 +61,29 @@ impl_opaque_keys! {
 	}
 }
 
-/// The version of this runtime. A running chain upgrades to a wasm of a higher `spec_version`.
-#[runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: Cow::Borrowed("sibyl"),
-	impl_name: Cow::Borrowed("sibyl-node"),
-	authoring_version: 1,
-	spec_version: 105,
-	impl_version: 1,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 4,
-	system_version: 1,
-};
+// The macro reads numbers alone, no constants.
+macro_rules! version {
+	(spec $spec:tt, transactions $transactions:tt) => {
+		/// The version of this runtime. A running chain upgrades to a wasm of a higher `spec_version`.
+		#[runtime_version]
+		pub const VERSION: RuntimeVersion = RuntimeVersion {
+			spec_name: Cow::Borrowed("sibyl"),
+			impl_name: Cow::Borrowed("sibyl-node"),
+			authoring_version: 1,
+			spec_version: $spec,
+			impl_version: 1,
+			apis: apis::RUNTIME_API_VERSIONS,
+			transaction_version: $transactions,
+			system_version: 1,
+		};
+	};
+}
+
+#[cfg(not(feature = "next-version"))]
+version!(spec 105, transactions 4);
+// Newer than any: `make test-upgrade` upgrades a network to it.
+#[cfg(feature = "next-version")]
+version!(spec 1_000_000, transactions 1_000_000);
 
 /// A block's header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;

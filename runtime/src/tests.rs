@@ -2,6 +2,7 @@ mod feeds;
 mod governance;
 mod inference;
 mod staking;
+mod upgrade;
 
 use crate::{
 	configs::staking::FixedInflation,

@@ -103,6 +103,9 @@ const PRINTS = {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
     "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d*\n$/ },
   },
+  'docs/upgrades.md': {
+    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"result":"0x[0-9a-f]{64}"/ },
+  },
   'docs/validator.md': {
     'sibyl-node key generate-node-key --base-path ~/sibyl --chain testnet': { prints: /12D3Koo/ },
     'sibyl-node status          # --json for programs': { prints: /^elected {5}in session \d+, one of 1\b/m },
