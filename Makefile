@@ -128,6 +128,12 @@ chain-specs: build ## Make the test network's committed specification again
 	$(NODE) export-chain-spec --chain testnet-staging --raw --output chain-specs/testnet.raw.json
 	cd chain-specs && sha256sum testnet.*.json > checksums.txt
 
+.PHONY: client-layout
+client-layout: setup-tests build ## Write again what the client library knows of jobs' layout, and the receipt of its tests
+	npm run build --silent --workspace clients/js
+	SIBYL_NODE=$(NODE) node clients/js/test/record.mjs
+	npm run build --silent --workspace clients/js
+
 .PHONY: check-features
 check-features: setup ## Test with runtime-benchmarks and with try-runtime
 	for feature in runtime-benchmarks try-runtime; do \

@@ -69,7 +69,7 @@ export function jobOf(raw: RawJobView): JobView {
   };
 }
 
-function inputOf(input: ChainInput): JobView['input'] {
+export function inputOf(input: ChainInput): JobView['input'] {
   switch (input.type) {
     case 'Text':
       return { text: textOf(input.value) };
