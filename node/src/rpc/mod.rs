@@ -79,7 +79,7 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
-		let places = Places::default();
+		let places = Places::for_subscriptions();
 		let jobs = InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone(), places.clone());
 		module.merge(jobs.into_rpc())?;
 		let results =

@@ -96,6 +96,9 @@ pub enum Error {
 	/// The node tells enough clients of jobs.
 	#[error("this node tells of 256 jobs already: end a subscription, or ask inference_getJob now and then")]
 	TooManySubscriptions,
+	/// The node makes enough receipts.
+	#[error("this node makes as many receipts as it does at a time: ask again in a moment")]
+	TooManyReceipts,
 	/// The chain may know it where the node has not come to yet.
 	#[error(
 		"this node is still syncing, at block {at}, so it can't tell: ask again when system_health says that it is not"
@@ -148,6 +151,7 @@ impl Error {
 			Self::NotFinal(_) => 10020,
 			Self::NoFinalityProof(_) => 10021,
 			Self::NotValidator => 10022,
+			Self::TooManyReceipts => 10023,
 		}
 	}
 
@@ -176,6 +180,7 @@ impl Error {
 			Self::NotFinal(_) => "NotFinal",
 			Self::NoFinalityProof(_) => "NoFinalityProof",
 			Self::NotValidator => "NotValidator",
+			Self::TooManyReceipts => "TooManyReceipts",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}
