@@ -104,7 +104,7 @@ console: setup-tests ## Serve the console, a page to ask from, on this machine u
 
 .PHONY: release
 release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
-	$(CARGO_ENV) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)
+	$(CARGO_ENV) SIBYL_COMMIT=$$(scripts/commit.sh) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)
 	@echo $(RELEASE_DIR)/release/sibyl-node
 
 .PHONY: package
