@@ -74,6 +74,8 @@ describe('a proof of finality', () => {
     const twice = [{ pair: FIRST[0], on: one }, { pair: FIRST[0], on: other }];
     const votes = [...twice, { pair: FIRST[1], on: one }, { pair: FIRST[2], on: other }, { pair: FIRST[3], on: final }];
     assert.equal(check([signed({ block: final, votes, ancestries: [one, other] })]).number, 5);
+    const both = [...twice, { pair: FIRST[1], on: other }, { pair: FIRST[2], on: other }, { pair: FIRST[3], on: final }];
+    assert.equal(check([signed({ block: other, votes: both, ancestries: [one, other] })]).number, 6);
     const few = [...twice, { pair: FIRST[1], on: final }];
     assert.throws(() => check([signed({ block: final, votes: few, ancestries: [one, other] })]), refusedAs('NotFinal'));
   });

@@ -155,7 +155,7 @@ describe('a receipt of a chain made up', () => {
 describe('a state’s root', () => {
   it('is that of the same state, whatever the keys and the lengths of values', () => {
     const entries = [];
-    for (const length of [0, 1, 31, 32, 33, 200]) {
+    for (const length of [...Array(40).keys(), 200]) {
       entries.push([Uint8Array.of(0xa0, length), new Uint8Array(length).fill(7)]);
       entries.push([new Uint8Array(40).fill(length), new Uint8Array(length).fill(9)]);
       entries.push([Uint8Array.of(0xa0, length, 1, 2), new Uint8Array(length).fill(8)]);
