@@ -113,7 +113,7 @@ console: setup-tests ## Serve the console, a page to ask from, on this machine u
 
 .PHONY: release
 release: setup ## Build the node to publish, and its runtime's hashes: it checks the metadata's hash in signed extrinsics
-	$(CARGO_ENV) scripts/fixed-paths.sh $(RELEASE_DIR) build --locked --release --workspace --features sibyl-node/metadata-hash
+	$(CARGO_ENV) SIBYL_COMMIT=$$(scripts/commit.sh) scripts/fixed-paths.sh $(RELEASE_DIR) build --locked --release --workspace --features sibyl-node/metadata-hash
 	scripts/runtime.sh $(RELEASE_DIR)/release/sibyl-node $(RELEASE_DIR)/release
 	@echo $(RELEASE_DIR)/release/sibyl-node
 
@@ -141,6 +141,12 @@ chain-specs: build ## Make the test network's committed specification again
 	$(NODE) export-chain-spec --chain testnet-staging --output chain-specs/testnet.plain.json
 	$(NODE) export-chain-spec --chain testnet-staging --raw --output chain-specs/testnet.raw.json
 	cd chain-specs && sha256sum testnet.*.json > checksums.txt
+
+.PHONY: client-layout
+client-layout: setup-tests build ## Write again what the client library knows of jobs' layout, and the receipt of its tests
+	npm run build --silent --workspace clients/js
+	SIBYL_NODE=$(NODE) node clients/js/test/record.mjs
+	npm run build --silent --workspace clients/js
 
 .PHONY: check-features
 check-features: setup ## Test with runtime-benchmarks and with try-runtime

@@ -28,6 +28,8 @@ export SOURCE_DATE_EPOCH
 readonly XZ_LEVEL=2
 
 version=$("$node" --version | cut -d' ' -f2)
+# Who reports a fault says by the version what runs.
+[[ $version == *-* || -z $(scripts/commit.sh) ]] || die "$node does not say which commit it is of: build it by 'make release'"
 architecture=$(dpkg --print-architecture)
 name=sibyl-node_${version}_$architecture
 work=$(mktemp -d)

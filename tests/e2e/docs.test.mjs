@@ -122,6 +122,10 @@ const PRINTS = {
       behind: 'console.log(sibyl.source, (await sibyl.models()).length);\nawait sibyl.close();\n',
       prints: /^light client [1-9]\n$/,
     },
+    "import { chainFacts, verifyReceipt } from '@sibyl/client';": {
+      behind: 'console.log(answer.label, support.agreed, proof.hasTestKeys);\n',
+      prints: /^deu 1 true\n$/,
+    },
     'for await (const { phase, block, isFinal, seats } of job.follow()) {': {
       before: `${CLIENT}const job = await sibyl.ask('common-lingua', 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') });\n`,
       behind: 'await sibyl.close();\n',
@@ -179,6 +183,7 @@ describe('the documentation', () => {
     };
     // Job 0, of which snippets read.
     await (await sibyl.ask(MODEL, 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') })).result();
+    writeFileSync(join(folder, 'job-0.json'), await runBinary('receipt', '0', '--url', `ws://${node.rpcAddress}`));
   });
   after(async () => {
     await gateway?.stop('SIGKILL');

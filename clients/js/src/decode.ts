@@ -105,7 +105,7 @@ const optionsOf = ({ seats, max_output_units, draw_delay, sampling, seed, format
   format: formatOf(format),
 });
 
-function inputOf(input: ChainInput): JobView['input'] {
+export function inputOf(input: ChainInput): JobView['input'] {
   switch (input.type) {
     case 'Text':
       return { text: textOf(input.value) };

@@ -2,7 +2,9 @@ export { connect, type LightClientOptions, type NodeOptions } from './connect.js
 export { Sibyl, type AskOptions, type FeedOptions } from './client.js';
 export { Job, type WaitOptions } from './job.js';
 export { formatSib, sib, SIB, SIB_DECIMALS } from './amounts.js';
-export { DispatchError, QuoteError, SibylError, type SibylErrorCode } from './errors.js';
+export { DispatchError, QuoteError, ReceiptError, SibylError, type ReceiptReason, type SibylErrorCode } from './errors.js';
+export { chainFacts, type ChainFacts } from './genesis.js';
+export { verifyReceipt, type Receipt, type TrustedChain, type VerifiedReceipt } from './receipt.js';
 export { signerFromSecret, type Pair, type Signer } from './signer.js';
 export type { Format } from './format.js';
 export type { Input, Message, Role } from './input.js';

@@ -21,6 +21,7 @@ mod vector;
 pub use error::Error;
 pub use location::Location;
 
+use sibyl_user::PsCommand;
 use std::io::{stdout, ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -57,6 +58,9 @@ enum Action {
 	/// Show the models that are compiled in, installed or known, and the other files of the store.
 	List,
 
+	/// Show what the engine of a running node holds: its models, or why one is not served, and the jobs that run and wait.
+	Ps(PsCommand),
+
 	/// Hash every file of the store; fails if one is damaged.
 	Verify,
 
@@ -78,6 +82,7 @@ impl ModelsCommand {
 			Action::Add { file } => files::add(location, file, out),
 			Action::Remove { model } => files::remove(location, model, out),
 			Action::List => files::list(location, out),
+			Action::Ps(command) => of_a_node(command),
 			Action::Verify => files::verify(location, out),
 			Action::Bench(command) => command.run(location, out),
 			Action::Run(command) => command.run(location, out),
@@ -88,4 +93,8 @@ impl ModelsCommand {
 			done => done,
 		}
 	}
+}
+
+fn of_a_node(command: &PsCommand) -> Result<(), Error> {
+	Ok(sc_cli::build_runtime().map_err(sibyl_user::Error::Runtime)?.block_on(command.run())?)
 }

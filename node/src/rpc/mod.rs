@@ -80,7 +80,7 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
 		module.merge(InferenceFeeds::new(client.clone(), is_syncing.clone()).into_rpc())?;
-		let places = Places::default();
+		let places = Places::for_subscriptions();
 		let jobs = InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone(), places.clone());
 		module.merge(jobs.into_rpc())?;
 		let results =

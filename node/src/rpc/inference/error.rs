@@ -120,6 +120,9 @@ pub enum Error {
 	/// The node tells enough clients of jobs.
 	#[error("this node tells of 256 jobs already: end a subscription, or ask inference_getJob now and then")]
 	TooManySubscriptions,
+	/// The node makes enough receipts.
+	#[error("this node makes as many receipts as it does at a time: ask again in a moment")]
+	TooManyReceipts,
 	/// The chain may know it where the node has not come to yet.
 	#[error(
 		"this node is still syncing, at block {at}, so it can't tell: ask again when system_health says that it is not"
@@ -177,7 +180,8 @@ impl Error {
 			Self::NotValidator => 10022,
 			Self::Retired => 10024,
 			Self::Inactive { .. } => 10025,
-			Self::UnknownFeed(_) => 10023,
+			Self::UnknownFeed(_) => 10026,
+			Self::TooManyReceipts => 10023,
 		}
 	}
 
@@ -209,6 +213,7 @@ impl Error {
 			Self::NoFinalityProof(_) => "NoFinalityProof",
 			Self::NotValidator => "NotValidator",
 			Self::UnknownFeed(_) => "UnknownFeed",
+			Self::TooManyReceipts => "TooManyReceipts",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

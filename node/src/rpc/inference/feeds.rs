@@ -226,7 +226,7 @@ mod tests {
 	fn a_feed_that_there_is_not_is_told_as_such_unless_the_node_syncs() {
 		let nowhere = json!([3, Hash::repeat_byte(0xee)]);
 		let test = Test::new(false);
-		assert_eq!(test.error("feed", json!([3])), (10023, "UnknownFeed".into()));
+		assert_eq!(test.error("feed", json!([3])), (10026, "UnknownFeed".into()));
 		assert_eq!(test.error("feed", nowhere.clone()), (10010, "UnknownBlock".into()));
 		let syncing = Test::new(true);
 		for params in [json!([3]), nowhere] {
