@@ -38,6 +38,7 @@ const BY_CODE: Record<SibylErrorCode, string> = {
   ProofInvalid: DO_NOT_BELIEVE,
   ResultAltered: DO_NOT_BELIEVE,
   QuestionAltered: DO_NOT_BELIEVE,
+  ReceiptInvalid: 'Do not rely on this receipt. Have it made again, by another node.',
   LayoutUnknown: 'Update this page, or verify by a light client.',
 };
 
@@ -50,6 +51,8 @@ const BY_REASON: Record<string, string> = {
   TooManyValidators: 'Choose a number of seats.',
   Busy: 'Wait a few blocks, then show the price again.',
   Suspended: 'Choose another model.',
+  Retired: 'Choose another model.',
+  Inactive: 'Choose another model, or wait until more validators serve this one.',
   OutputTooLong: 'Ask for fewer tokens.',
   NoOutputUnits: 'Ask for more tokens.',
 };
