@@ -266,7 +266,7 @@ mod tests {
 		let known = vec![vec![pair("Z").public()], keys];
 		let mut watch =
 			Watch { lateness: Lateness::default(), told: None, validators: Arc::new(move || known.clone()) };
-		let seen = (0..).zip(blocks).map(|(number, (by, late))| {
+		let seen = (1..).zip(blocks).map(|(number, (by, late))| {
 			let place = validators.iter().position(|name| name == by).unwrap_or_default();
 			let block = block(&pair(by), place.try_into().expect("it is small"), number, *late);
 			watch.off(BlockOrigin::NetworkBroadcast, &block, NOW)

@@ -158,12 +158,13 @@ impl GatewayCommand {
 		let listener = TcpListener::bind(self.listen).await.map_err(unavailable)?;
 		let address = listener.local_addr().map_err(unavailable)?;
 		let chain = link.node().await?.chain().await?;
-		self.greet(address, (&submitter, &chain), &ledger, keys.as_ref());
+		self.greet(&submitter, &chain, &ledger, keys.as_ref());
 
 		let metrics = Metrics::new().map_err(GatewayError::from)?;
 		self.tell_prometheus(&metrics, &shutdown).await?;
 		let desk = Desk::new(link, submitter, ledger, self.max_jobs, metrics.clone());
 		desk.resume().await;
+		log::info!(target: LOG, "listening on http://{address}");
 		let seats = self.seats.map_or(Seats::All, Seats::Fixed);
 		let origins = Origins::new(&self.cors_origin);
 		let (guard, requests) = (Guard::new(keys, origins.clone()), AtomicU64::new(0));
@@ -211,7 +212,7 @@ impl GatewayCommand {
 		Ok(Ledger::open(&path, link.genesis(), account, self.limit)?)
 	}
 
-	fn greet(&self, address: SocketAddr, (submitter, chain): (&Submitter, &str), ledger: &Ledger, keys: Option<&Keys>) {
+	fn greet(&self, submitter: &Submitter, chain: &str, ledger: &Ledger, keys: Option<&Keys>) {
 		let spending = ledger.all();
 		let account = sibyl_rpc_types::address(&submitter.account());
 		let [spent, limit] = [spending.spent.saturating_add(spending.held), spending.limit].map(sib);
@@ -224,6 +225,5 @@ impl GatewayCommand {
 			log::warn!(target: LOG, "others on this machine can read the API keys: chmod 600 {}", path.display());
 		}
 		log::info!(target: LOG, "what is asked stands on the chain, where everybody can read it");
-		log::info!(target: LOG, "listening on http://{address}");
 	}
 }
