@@ -1,10 +1,11 @@
-//! Random histories from one seed: users, one of them in league with a liar and a withholder; honest validators that are
-//! slow, abstain or come and go; lost votes, waiting draws, busy and disabled ones, second rounds and audits.
-//! `next_block` checks every invariant, and that no money comes or goes, after each block.
+//! Random histories from one seed: users, one of them in league with a liar and a withholder; pallets that ask; honest
+//! validators that are slow, abstain or come and go; lost votes, waiting draws, busy and disabled ones, second rounds and
+//! audits. `next_block` checks every invariant, and that no money comes or goes, after each block.
 
 use crate::{mock::*, *};
 use frame_support::traits::fungible::InspectHold;
 use sibyl_primitives::{
+	consumer::{Asker, Inference as Asks},
 	job::Seats,
 	model::{Availability, Pace},
 };
@@ -123,8 +124,13 @@ fn submit_some(dice: &mut Dice) {
 		let max_output_units = if dice.one_in(2) { 50 } else { dice.roll(20) as u32 };
 		let options = JobOptions { seats, max_output_units, draw_delay: 1 + dice.roll(3) as u8, ..all_seats() };
 		let text = Input::Text(vec![b'x'; 1 + dice.roll(20) as usize]);
-		// May be refused, as when validators are busy or have withdrawn.
-		let _accepted = Inference::submit(RuntimeOrigin::signed(who), model().id(), text, options, Balance::MAX);
+		// May be refused, as when validators are busy or have withdrawn, or a pallet waits for too many results.
+		let _accepted = if dice.one_in(3) {
+			let asker = Asker { consumer: [WILLING, STUBBORN][dice.roll(2) as usize], reference: 0 };
+			<Inference as Asks>::request(asker, &who, model().id(), text, options, Balance::MAX).map(|_| ())
+		} else {
+			Inference::submit(RuntimeOrigin::signed(who), model().id(), text, options, Balance::MAX)
+		};
 	}
 }
 
@@ -137,6 +143,8 @@ struct Seen {
 	overturned: u32,
 	charged: u32,
 	expired: u32,
+	delivered: u32,
+	undelivered: u32,
 }
 
 fn history(seed: u64, seen: &mut Seen) {
@@ -241,6 +249,8 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 			Event::Settled { job: id, paid: seats, protocol_share, .. } if job(id).requester == attacker() => {
 				*paid.entry(id).or_default() += (seats + protocol_share) as i128;
 			}
+			Event::ResultDelivered { .. } => seen.delivered += 1,
+			Event::DeliveryFailed { .. } => seen.undelivered += 1,
 			_ => {}
 		}
 	}
@@ -273,8 +283,9 @@ fn histories(part: u64) {
 	for seed in (0..HISTORIES).filter(|seed| seed % 4 == part) {
 		history(seed, &mut seen);
 	}
-	let Seen { agreed, second_rounds, audits, overturned, charged, expired } = seen;
-	assert!([agreed, second_rounds, audits, overturned, charged, expired].iter().all(|count| *count > 10), "{seen:?}");
+	let Seen { agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered } = seen;
+	let counts = [agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered];
+	assert!(counts.iter().all(|count| *count > 10), "{seen:?}");
 }
 
 macro_rules! parts {
