@@ -98,6 +98,7 @@ pub fn common_lingua() -> ModelRevision {
 			name: text("weight.safetensors"),
 			size: 3_868_096,
 			sha256: hex!("b590569d549a34708f0cbacd92b270318e87eb881aff28a5ef75a7f30f3b3ae7").into(),
+			chunk_root: hex!("bf555eace787901ec23f8565a09d0db7330397d820bd2734aebd480f394d8c27").into(),
 		}]),
 		semantics: 1,
 		limits: ModelLimits { input_bytes: 512, context_units: 512, output_units: 0 },
@@ -117,6 +118,7 @@ pub fn smollm2() -> ModelRevision {
 			name: text("SmolLM2-135M-Instruct.Q4_1.gguf"),
 			size: 98_362_432,
 			sha256: hex!("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53").into(),
+			chunk_root: hex!("2c193f08cb827ba37a0f5e5175878d0d5f3397bc54e75b9ddb5d3d8ad95f2c02").into(),
 		}]),
 		semantics: 1,
 		// A core with AVX2 reads and writes this much in half of the window.
@@ -130,16 +132,23 @@ pub fn smollm2() -> ModelRevision {
 /// Gives a text a vector, near those of texts with a like meaning, in English. Validators install it with
 /// `sibyl-node models install minilm`.
 pub fn minilm() -> ModelRevision {
-	let file = |name, size, sha256: [u8; 32]| ModelFile { name: text(name), size, sha256: sha256.into() };
+	let file = |name, size, sha256: [u8; 32], chunk_root: [u8; 32]| ModelFile {
+		name: text(name),
+		size,
+		sha256: sha256.into(),
+		chunk_root: chunk_root.into(),
+	};
 	let weights = hex!("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db");
+	let weights_root = hex!("395328981892d3b370e074492ffa606852ddc1ec664f8fb057d39e1840cb619a");
+	// It is one chunk.
 	let tokenizer = hex!("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037");
 	ModelRevision {
 		name: text("minilm"),
 		task: Task::Embed,
 		architecture: text("bert"),
 		files: bounded(vec![
-			file("model.safetensors", 90_868_376, weights),
-			file("tokenizer.json", 466_247, tokenizer),
+			file("model.safetensors", 90_868_376, weights, weights_root),
+			file("tokenizer.json", 466_247, tokenizer, tokenizer),
 		]),
 		semantics: 1,
 		limits: ModelLimits { input_bytes: 1024, context_units: 256, output_units: 0 },

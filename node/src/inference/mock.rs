@@ -139,7 +139,12 @@ pub fn fake_revision() -> ModelRevision {
 			trace: FakeEngine::made_up_trace(&outcome, 0).into(),
 		}
 	};
-	let file = ModelFile { name: "fake".try_into().expect("it is short"), size: 0, sha256: FakeEngine::MODEL.into() };
+	let file = ModelFile {
+		name: "fake".try_into().expect("it is short"),
+		size: 0,
+		sha256: FakeEngine::MODEL.into(),
+		chunk_root: Hash::zero(),
+	};
 	ModelRevision {
 		name: "fake".try_into().expect("it is short"),
 		task: Task::Classify,

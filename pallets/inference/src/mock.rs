@@ -243,6 +243,7 @@ pub fn model() -> ModelRevision {
 			name: "weights".try_into().expect("the name is short"),
 			size: 1,
 			sha256: Hash::repeat_byte(1),
+			chunk_root: Hash::repeat_byte(1),
 		}]
 		.try_into()
 		.expect("one file fits"),

@@ -11,7 +11,12 @@ use sibyl_primitives::{
 };
 
 fn model<T: Config>() -> ModelId {
-	let file = ModelFile { name: "weights".try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
+	let file = ModelFile {
+		name: "weights".try_into().expect("it fits"),
+		size: 1,
+		sha256: Hash::zero(),
+		chunk_root: Hash::zero(),
+	};
 	let golden = Golden { input: "text".try_into().expect("it fits"), output_hash: Hash::zero(), trace: Hash::zero() };
 	let revision = ModelRevision {
 		name: "benchmark".try_into().expect("it fits"),

@@ -11,6 +11,9 @@ use sp_runtime::BoundedVec;
 /// Models that the chain knows at most.
 pub const MAX_MODELS: u32 = 16;
 
+/// Bytes of a chunk: nodes give each other models' files in chunks of this size, the last of which may be smaller.
+pub const CHUNK_BYTES: u32 = 1 << 20;
+
 /// The hash of a model's revision: another file, limit or price is another model.
 pub type ModelId = Hash;
 
@@ -51,6 +54,8 @@ pub struct ModelFile {
 	pub size: u64,
 	/// Its SHA-256.
 	pub sha256: Hash,
+	/// The root of the binary Merkle tree over the SHA-256 of its chunks of [`CHUNK_BYTES`].
+	pub chunk_root: Hash,
 }
 
 /// What a model takes and gives at most.

@@ -13,7 +13,12 @@ pub const FAR: BlockNumber = 1_000_000;
 
 /// A revision as long as can be.
 pub fn model(number: u32) -> ModelRevision {
-	let file = ModelFile { name: "w".repeat(64).as_str().try_into().expect("it fits"), size: 1, sha256: Hash::zero() };
+	let file = ModelFile {
+		name: "w".repeat(64).as_str().try_into().expect("it fits"),
+		size: 1,
+		sha256: Hash::zero(),
+		chunk_root: Hash::zero(),
+	};
 	let golden = Golden {
 		input: "g".repeat(256).as_str().try_into().expect("it fits"),
 		output_hash: Hash::zero(),
