@@ -23,7 +23,7 @@ export const documentedMetrics = () => new Map(
  * first event, which may need another node.
  */
 export const declaredMetrics = () => new Set(
-  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs'].flatMap((path) => (
+  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs', 'node/files/src/metrics.rs'].flatMap((path) => (
     [...read(path).matchAll(/"((?:inference|sibyl)_\w+)"/g)].map(([, name]) => name)
   )),
 );

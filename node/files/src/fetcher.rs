@@ -97,12 +97,18 @@ impl Fetcher {
 	}
 
 	/// Fetches what is wanted by now, until nobody can want anything any more. Files of which a part is there from before and
-	/// that are not wanted are deleted.
+	/// that are not wanted are deleted, once it is known what is.
 	///
 	/// What takes long is done in threads of their own; a look at the disk, as whether a file is there, is made here.
-	pub async fn run(mut self, mut wanted: watch::Receiver<Vec<Wanted>>) {
+	pub async fn run(mut self, mut wanted: watch::Receiver<Option<Vec<Wanted>>>) {
 		loop {
-			let list = wanted.borrow_and_update().clone();
+			let known = wanted.borrow_and_update().clone();
+			let Some(list) = known else {
+				if wanted.changed().await.is_err() {
+					return;
+				}
+				continue;
+			};
 			self.take_over(&list);
 			let now = Instant::now();
 			let mut waiting: Vec<_> = list.iter().filter(|wanted| self.is_to_fetch(wanted)).collect();
@@ -149,7 +155,7 @@ impl Fetcher {
 		!is_given_up && !self.shelf.has(file)
 	}
 
-	async fn pull(&mut self, wanted: &Wanted, is_alone: bool, changes: &mut watch::Receiver<Vec<Wanted>>) -> Outcome {
+	async fn pull(&mut self, wanted: &Wanted, is_alone: bool, changes: &mut watch::Receiver<Option<Vec<Wanted>>>) -> Outcome {
 		let (shelf, file) = (self.shelf.clone(), wanted.file);
 		let opened = spawn_blocking(move || {
 			let partial = shelf.resume(&file)?;

@@ -9,6 +9,7 @@
 //! at once, as long as the abstention can still be voted: see [`WantedJobs`] and [the queue](sibyl_engine::queue).
 
 use super::{
+	chain_models::ChainModels,
 	insight::Insight,
 	installed_models::{load_guarded, LoadError},
 	mailbox::Mailbox,
@@ -207,7 +208,7 @@ where
 	}
 
 	fn update_models(&mut self, best: Hash, number: BlockNumber) {
-		match self.client.runtime_api().models(best) {
+		match self.client.chain_models(best) {
 			Ok(models) => {
 				let actions = self.models.update(models, number);
 				self.act_on(actions);
@@ -302,7 +303,7 @@ where
 	/// Shows the operator how this node stands to the models, with the paces that the chain is told.
 	fn show_models(&self) {
 		self.metrics.show_models(self.models.names());
-		let mut models = self.models.standings();
+		let mut models = self.models.standings(self.insight.files());
 		for model in &mut models {
 			model.pace = model.pace.and(self.mailbox.told_pace(&model.id)).map(Into::into);
 		}

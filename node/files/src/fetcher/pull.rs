@@ -116,7 +116,7 @@ impl<'f> Pull<'f> {
 	}
 
 	/// Fetches until something comes in between. What is asked for then is given up; a chunk that is there is kept.
-	pub async fn run(mut self, changes: &mut watch::Receiver<Vec<Wanted>>) -> Outcome {
+	pub async fn run(mut self, changes: &mut watch::Receiver<Option<Vec<Wanted>>>) -> Outcome {
 		loop {
 			if self.missing.is_empty() && self.partial.missing().is_empty() {
 				return Outcome::Complete;
@@ -144,7 +144,7 @@ impl<'f> Pull<'f> {
 				changed = changes.changed() => match changed {
 					Err(_) => return Outcome::Closed,
 					Ok(()) => {
-						let wanted = changes.borrow();
+						let wanted = changes.borrow().clone().unwrap_or_default();
 						if !wanted.iter().any(|wanted| wanted.file == self.file) {
 							return Outcome::Unwanted;
 						}

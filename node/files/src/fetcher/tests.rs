@@ -17,7 +17,7 @@ struct Test {
 	folder: tempfile::TempDir,
 	shelf: Shelf,
 	network: Arc<MemoryNetwork>,
-	wanted: watch::Sender<Vec<Wanted>>,
+	wanted: watch::Sender<Option<Vec<Wanted>>>,
 	progress: Progress,
 	metrics: Metrics,
 	task: Option<JoinHandle<()>>,
@@ -30,7 +30,7 @@ impl Test {
 			shelf: Shelf::new(folder.path().join("own")),
 			folder,
 			network: Arc::default(),
-			wanted: watch::channel(Vec::new()).0,
+			wanted: watch::channel(None).0,
 			progress: Progress::default(),
 			metrics: Metrics::new(None).expect("no two metrics have one name"),
 			task: None,
@@ -39,7 +39,7 @@ impl Test {
 
 	fn want(&self, files: &[FileId]) {
 		let wanted = files.iter().map(|file| Wanted { file: *file, model: "fake".into() }).collect();
-		self.wanted.send_replace(wanted);
+		self.wanted.send_replace(Some(wanted));
 	}
 
 	/// Adds a node that has this.
@@ -173,7 +173,11 @@ async fn a_node_that_ended_in_the_middle_goes_on_where_it_was() {
 	assert!(!test.shelf.has(&file), "the store sees whole files only");
 	test.network = Arc::default();
 	test.add_node(&content);
+	// A node that starts does not know at once what is wanted.
+	test.wanted.send_replace(None);
 	test.start();
+	tokio::task::yield_now().await;
+	test.want(&[file]);
 	test.fetched(&file).await;
 	let mut asked: Vec<_> = test.network.asked_chunks().into_iter().map(|(_, index)| index).collect();
 	asked.sort_unstable();

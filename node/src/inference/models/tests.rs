@@ -5,6 +5,7 @@ use sibyl_engine::{
 	testing::FakeEngine,
 	Engine, EngineError,
 };
+use sibyl_files::Progress;
 use sibyl_primitives::model::ModelFile;
 use sibyl_rpc_types::ModelState;
 use std::sync::atomic::Ordering;
@@ -209,13 +210,13 @@ fn a_damaged_model_is_told_as_such_and_served_as_soon_as_its_file_is_another() {
 	models.update(vec![fake_model()], 1);
 	let told = models.loaded(id, Err(damage()));
 	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::Damaged(_)), .. }]), "{told:?}");
-	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	let [standing] = &models.standings(&Progress::default())[..] else { panic!("there is one model") };
 	assert_eq!(standing.state, ModelState::Damaged);
 	assert!(standing.why.as_ref().is_some_and(|why| why.contains("models verify")), "{standing:?}");
 	assert_eq!(models.update(vec![fake_model()], 10_000), [], "it is not hashed at every block");
 	source.written.store(1, Ordering::Relaxed);
 	assert_eq!(verdict(&mut models, &FakeEngine::new(), fake_model()), Ok(PACE));
-	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	let [standing] = &models.standings(&Progress::default())[..] else { panic!("there is one model") };
 	assert_eq!((standing.state, &standing.why, standing.pace), (ModelState::Served, &None, Some(PACE.into())));
 }
 
@@ -228,7 +229,7 @@ fn a_damaged_file_that_is_taken_away_is_missing() {
 	source.is_there.store(false, Ordering::Relaxed);
 	let told = models.update(vec![fake_model()], 2);
 	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::NoFile(_)), .. }]), "{told:?}");
-	assert_eq!(models.standings()[0].state, ModelState::Absent);
+	assert_eq!(models.standings(&Progress::default())[0].state, ModelState::Absent);
 }
 
 #[test]
@@ -356,7 +357,8 @@ fn a_revision_that_is_not_the_engines_is_not_served_and_the_reason_is_named() {
 	let other = Hash::repeat_byte(1);
 	assert_eq!(verdict_on(|revision| revision.files[0].sha256 = other), Err(WhyNot::NoFile(other)));
 	assert_eq!(verdict_on(|revision| revision.files.clear()), Err(WhyNot::NoFile(Hash::zero())));
-	let second = ModelFile { name: "second".try_into().expect("it is short"), size: 1, sha256: other };
+	let second =
+		ModelFile { name: "second".try_into().expect("it is short"), size: 1, sha256: other, chunk_root: other };
 	let verdict = verdict_on(|revision| revision.files.try_push(second).expect("there is room"));
 	assert_eq!(verdict, Err(WhyNot::NoFile(other)));
 	assert_eq!(verdict_on(|revision| revision.semantics += 1), Err(WhyNot::Semantics { chain: SEMANTICS_VERSION + 1 }));
