@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::{inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand, receipt::VerifyCommand};
+use crate::{
+	files::params::FileParams, inference::engine_params::EngineParams, keys::KeyCommand, models::ModelsCommand,
+	receipt::VerifyCommand,
+};
 use clap::Parser;
 use sibyl_user::{
 	AskCommand, GatewayCommand, JobCommand, JobsCommand, ReceiptCommand, ResultCommand, StatusCommand, ValidatorCommand,
@@ -31,7 +34,7 @@ pub struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Inference")]
 pub struct InferenceParams {
-	/// Names of the models that this validator serves; all that it has the files of where none is named. Names that this
+	/// Names or ids of the models that this validator serves; all that it has the files of where none is named. Names that this
 	/// release does not know are taken with a warning, since models may be registered later. `none` alone serves no model:
 	/// the validator then makes blocks and votes on finality only.
 	#[arg(long, value_name = "NAME,...", value_delimiter = ',')]
@@ -41,6 +44,9 @@ pub struct InferenceParams {
 	/// is a temporary one, in the default base path.
 	#[arg(long, value_name = "PATH")]
 	pub models_path: Option<PathBuf>,
+
+	#[command(flatten)]
+	pub files: FileParams,
 
 	#[command(flatten)]
 	pub engine: EngineParams,

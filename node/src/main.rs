@@ -4,6 +4,7 @@ mod chain_spec;
 mod cli;
 mod command;
 mod error;
+mod files;
 mod help;
 mod inference;
 mod keys;

@@ -61,7 +61,7 @@ describe('sibyl-node --dev', () => {
       assert.ok(shown.has(name) || own.has(name), `docs/metrics.md names ${name}, which the node does not have`);
       assert.equal(shown.get(name) ?? type, type, `docs/metrics.md has another type of ${name}`);
     }
-    const ofOthers = ['inference_ballots_received_total', 'inference_equivocation_reports_total'];
+    const ofOthers = ['inference_ballots_received_total', 'inference_equivocation_reports_total', 'sibyl_files_requests_total'];
     assert.deepEqual([...own].filter((name) => !shown.has(name) && !ofOthers.includes(name) && !isOfGateway(name)), [], 'the node does not show them');
   });
 

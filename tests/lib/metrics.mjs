@@ -26,7 +26,7 @@ export const isOfGateway = (name) => name.startsWith('sibyl_gateway_');
  * first event, which may need another node.
  */
 export const declaredMetrics = () => new Set(
-  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs', 'node/user/src/gateway/metrics.rs'].flatMap((path) => (
+  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs', 'node/files/src/metrics.rs', 'node/user/src/gateway/metrics.rs'].flatMap((path) => (
     [...read(path).matchAll(/"((?:inference|sibyl)_\w+)"/g)].map(([, name]) => name)
   )),
 );

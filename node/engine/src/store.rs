@@ -103,13 +103,21 @@ impl ModelStore {
 
 	fn keep(&self, copy: NamedTempFile, sha256: Sha256Hash) -> Result<Sha256Hash, StoreError> {
 		let path = self.path(&sha256);
-		let file = copy.as_file();
-		let mut permissions = file.metadata().attempt("read", copy.path())?.permissions();
-		permissions.set_readonly(true);
-		file.set_permissions(permissions).attempt("protect", copy.path())?;
-		file.sync_all().attempt("write to", copy.path())?;
+		settle(copy.as_file(), copy.path())?;
 		copy.persist(&path).map_err(|error| error.error).attempt("write to", &path)?;
 		Ok(sha256)
+	}
+
+	/// Takes over a file that lies on the store's disk already, as one that was fetched in parts: where it is a model's and
+	/// has this hash, it gets its place in the store at once, and is no longer where it was.
+	pub fn adopt(&self, path: &Path, sha256: &Sha256Hash, progress: Progress<'_>) -> Result<(), StoreError> {
+		let (mut file, size) = open(path)?;
+		kind::check(&mut file, path, size)?;
+		let (actual, _) = copy_and_hash(&mut file, path, None, size, progress)?;
+		expect(path.into(), *sha256, actual)?;
+		settle(&file, path)?;
+		let place = self.path(sha256);
+		fs::rename(path, &place).attempt("write to", &place)
 	}
 
 	/// The files of the store, in the order of their hashes. What has no hash for a name is none of them.
@@ -172,6 +180,14 @@ impl ModelStore {
 			removed => removed.attempt("remove", &path),
 		}
 	}
+}
+
+/// Protects a complete file from being written to, and has it on the disk.
+fn settle(file: &File, path: &Path) -> Result<(), StoreError> {
+	let mut permissions = file.metadata().attempt("read", path)?.permissions();
+	permissions.set_readonly(true);
+	file.set_permissions(permissions).attempt("protect", path)?;
+	file.sync_all().attempt("write to", path)
 }
 
 /// Opens a regular file for reading.

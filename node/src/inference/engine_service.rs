@@ -310,7 +310,7 @@ where
 	/// Shows the operator how this node stands to the models, with the paces that the chain is told.
 	fn show_models(&self) {
 		self.metrics.show_models(self.models.names());
-		let mut models = self.models.standings();
+		let mut models = self.models.standings(self.insight.files());
 		for model in &mut models {
 			model.pace = model.pace.and(self.mailbox.told_pace(&model.id)).map(Into::into);
 		}

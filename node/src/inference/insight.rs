@@ -4,6 +4,7 @@ use async_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 use sibyl_engine::queue::Load as QueueLoad;
 use sibyl_engine_process::{EngineProcess, ProcessState, ProcessStatus};
+use sibyl_files::Progress;
 use sibyl_rpc_types::{Engine, EngineState, Load, ModelState, NodeFault, OwnModel};
 use std::{
 	collections::VecDeque,
@@ -25,6 +26,8 @@ const MAX_FAULT_BYTES: usize = 512;
 pub struct Insight(Arc<Inner>);
 
 struct Inner {
+	/// How far the files are that are being fetched.
+	files: Progress,
 	/// How the engine's process is; none in tests.
 	process: Option<Arc<EngineProcess>>,
 	seen: Mutex<Seen>,
@@ -45,7 +48,18 @@ impl Insight {
 	/// Into an engine that runs in this process.
 	pub fn new(process: Option<Arc<EngineProcess>>) -> Self {
 		let is_draining = AtomicBool::new(false);
-		Self(Arc::new(Inner { process, seen: Mutex::default(), is_draining, bell: async_channel::bounded(1) }))
+		Self(Arc::new(Inner {
+			files: Progress::default(),
+			process,
+			seen: Mutex::default(),
+			is_draining,
+			bell: async_channel::bounded(1),
+		}))
+	}
+
+	/// How far the files are that are being fetched: who fetches them takes it down here.
+	pub fn files(&self) -> &Progress {
+		&self.0.files
 	}
 
 	/// Takes down how the node stands to the chain's models.

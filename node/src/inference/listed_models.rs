@@ -1,8 +1,9 @@
 //! The models that the chain has listed, read again only when their list has changed.
 
+use super::chain_models::ChainModels;
 use sibyl_primitives::Hash;
 use sibyl_primitives::{
-	api::{InferenceApi, MAX_LISTED_MODELS},
+	api::{InferenceApi, ModelView},
 	model::{ModelId, ModelRevision, ModelState},
 };
 use sibyl_runtime::opaque::Block;
@@ -39,25 +40,12 @@ impl ListedModels {
 		let is_same =
 			self.known.is_some_and(|(block, before)| changes == before && (block == at || Some(block) == parent));
 		if !is_same {
-			self.models = all(client, at)?;
+			let may_be_asked = |view: &ModelView| view.registration.state != ModelState::Retired;
+			let models = client.chain_models(at)?.into_iter().filter(may_be_asked);
+			self.models = models.map(|view| ListedModel { id: view.id, revision: view.revision }).collect();
 		}
 		self.known = Some((at, changes));
 		Ok(&self.models)
-	}
-}
-
-fn all<Client>(client: &Client, at: Hash) -> Result<Vec<ListedModel>, ApiError>
-where
-	Client: ProvideRuntimeApi<Block>,
-	Client::Api: InferenceApi<Block>,
-{
-	let (mut models, mut after) = (Vec::new(), None);
-	loop {
-		let page = client.runtime_api().models(at, after, MAX_LISTED_MODELS)?;
-		let Some(last) = page.last().map(|view| view.id) else { return Ok(models) };
-		after = Some(last);
-		let may_be_asked = page.into_iter().filter(|view| view.registration.state != ModelState::Retired);
-		models.extend(may_be_asked.map(|view| ListedModel { id: view.id, revision: view.revision }));
 	}
 }
 

@@ -202,7 +202,11 @@ pub fn fake_listed() -> ListedModel {
 }
 
 pub fn fake_model() -> ModelView {
-	let revision = fake_revision();
+	view_of(fake_revision())
+}
+
+/// A model of this revision, as the chain shows it.
+pub fn view_of(revision: ModelRevision) -> ModelView {
 	let registration = Registration {
 		author: None,
 		deposit: 0,

@@ -12,6 +12,7 @@
 //! Which jobs are this validator's, what is signed and when it is revealed is the runtime's to decide, in the worker.
 //! Native code computes and carries, and is bounded in all that others can make it do.
 
+pub mod chain_models;
 pub mod engine_params;
 pub mod engine_service;
 pub mod events;

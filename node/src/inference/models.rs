@@ -215,7 +215,7 @@ impl Models {
 		let is_new = !self.entries.contains_key(&id);
 		if is_new {
 			let revision = revision.clone();
-			let refused = self.allow(&revision).err();
+			let refused = self.allow(&id, &revision).err();
 			let state = if refused.is_some() { State::NotServed(None) } else { State::Absent };
 			self.entries.insert(id, Entry { revision, state, told: None, why: None, failures: 0, tried: Vec::new() });
 			if let Some(why) = refused {
@@ -274,8 +274,8 @@ impl Models {
 	}
 
 	/// Whether this node may serve such a model.
-	fn allow(&self, revision: &ModelRevision) -> Result<(), WhyNot> {
-		if !self.choice.allows(&revision.name.to_string_lossy()) {
+	fn allow(&self, id: &ModelId, revision: &ModelRevision) -> Result<(), WhyNot> {
+		if !self.choice.allows(&revision.name.to_string_lossy(), id) {
 			return Err(WhyNot::NotChosen);
 		}
 		match revision.semantics {

@@ -3,6 +3,7 @@
 use super::{
 	clock::WatchedQueue,
 	equivocation, farewell,
+	files::{self, FileProtocol},
 	inference::{self, EnginePlan, VoteProtocol, Votes},
 	inherents, lonely,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
@@ -117,6 +118,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 		notifications
 	});
 	let vote_protocol = VoteProtocol::add_to(&mut network_config, &config, &genesis, metrics.clone());
+	let file_protocol = FileProtocol::add_to(&mut network_config, &config, &genesis);
 	let votes = Votes::new(registry.as_ref())?;
 	let warp_proofs: WarpProofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
 		backend.clone(),
@@ -189,6 +191,8 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	}
 	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
 
+	let runs_models = parts.is_authority && parts.runs_offchain_workers;
+	files::spawn(&task_manager, &node, runs_models, plan.files(), file_protocol)?;
 	inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
 	task_manager.spawn_handle().spawn(
 		"babe-equivocation-reports",

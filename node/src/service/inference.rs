@@ -1,6 +1,6 @@
 //! The inference side of the running node: what [`crate::inference`] is made of, put together.
 
-use super::{full::Node, FullBackend};
+use super::{files::FilePlan, full::Node, FullBackend};
 use crate::{
 	cli::InferenceParams,
 	error::Error,
@@ -58,6 +58,7 @@ pub struct EnginePlan {
 	models: Models,
 	capacity: Capacity,
 	insight: Insight,
+	files: FilePlan,
 }
 
 impl EnginePlan {
@@ -66,9 +67,11 @@ impl EnginePlan {
 	pub fn new(params: &InferenceParams, folder: PathBuf) -> Result<Self, Error> {
 		let timeout = Duration::from_millis(params.inference_job_timeout);
 		let engine = params.engine.engine(timeout).map_err(Error::EngineThreads)?;
-		let source = InstalledModels::new(engine.clone(), folder);
+		let source = InstalledModels::new(engine.clone(), folder.clone());
 		let choice = Choice::new(&params.models, &source.known_names())?;
 		let times = Times::of_this_chain();
+		let insight = Insight::new(Some(engine.clone()));
+		let files = FilePlan::new(params, folder, choice.clone(), insight.files().clone());
 		let models = Models::new(Arc::new(source), choice, times);
 		let capacity = Capacity {
 			places: params.engine.inference_places.into(),
@@ -77,13 +80,17 @@ impl EnginePlan {
 			block: times.block,
 			short_jobs_apart: true,
 		};
-		let insight = Insight::new(Some(engine.clone()));
-		Ok(Self { engine, models, capacity, insight })
+		Ok(Self { engine, models, capacity, insight, files })
 	}
 
 	/// What the operator is told of the engine.
 	pub fn insight(&self) -> Insight {
 		self.insight.clone()
+	}
+
+	/// Models' files, from other nodes and for them.
+	pub fn files(&self) -> FilePlan {
+		self.files.clone()
 	}
 }
 
@@ -265,7 +272,7 @@ fn spawn_engine(
 	metrics: Metrics,
 	requests: Receiver<InferenceRequest>,
 ) -> Result<(), Error> {
-	let EnginePlan { engine, models, capacity, insight } = plan;
+	let EnginePlan { engine, models, capacity, insight, .. } = plan;
 	let (client, is_syncing) = (node.client.clone(), is_syncing(node));
 	let service = EngineService::new(client, mailbox, waker, engine, models, capacity, is_syncing, metrics, insight)
 		.map_err(Error::EngineThreads)?;

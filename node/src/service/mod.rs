@@ -3,6 +3,7 @@
 mod clock;
 mod equivocation;
 mod farewell;
+mod files;
 mod full;
 mod inference;
 mod inherents;

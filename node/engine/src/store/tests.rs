@@ -193,6 +193,24 @@ fn only_files_that_begin_as_a_models_should_be_added() {
 }
 
 #[test]
+fn a_file_that_was_put_together_in_the_folder_should_get_its_place_only_if_it_is_what_was_expected() {
+	let (_folder, store) = new_store();
+	let path = store.folder().join(".partial");
+	let bytes = b"{} a model";
+	fs::write(&path, bytes).unwrap();
+	let other = store.adopt(&path, &hash(b"{} another"), &mut quiet).unwrap_err();
+	assert!(matches!(other, StoreError::Hash { .. }), "{other}");
+	assert!(path.exists() && store.list().unwrap().is_empty());
+	store.adopt(&path, &hash(bytes), &mut quiet).unwrap();
+	assert_eq!((entries(&store), store.list().unwrap()[0].sha256), (1, hash(bytes)));
+	assert!(fs::metadata(store.path(&hash(bytes))).unwrap().permissions().readonly());
+	let text = b"no model";
+	fs::write(&path, text).unwrap();
+	let refused = store.adopt(&path, &hash(text), &mut quiet).unwrap_err();
+	assert!(matches!(refused, StoreError::NotAModel { .. }), "{refused}");
+}
+
+#[test]
 fn progress_should_begin_at_nothing_and_end_at_everything() {
 	let (folder, store) = new_store();
 	let source = folder.path().join("model");

@@ -1,5 +1,6 @@
 //! The models that the operator allows.
 
+use sibyl_primitives::model::ModelId;
 use std::collections::BTreeSet;
 
 const LOG_TARGET: &str = "inference";
@@ -12,7 +13,7 @@ const NONE: &str = "none";
 pub enum Choice {
 	/// All that the node has the files of.
 	All,
-	/// Those of these names.
+	/// Those of these names or ids.
 	Only(BTreeSet<String>),
 }
 
@@ -49,14 +50,14 @@ impl Choice {
 
 	/// The names that may be mistakes.
 	fn unknown<'a>(names: &'a [String], known: &'a [String]) -> impl Iterator<Item = &'a String> {
-		names.iter().filter(|name| !known.contains(name))
+		names.iter().filter(|name| !known.contains(name) && name.parse::<ModelId>().is_err())
 	}
 
-	/// Whether a model of this name may be served.
-	pub fn allows(&self, name: &str) -> bool {
+	/// Whether a model of this name and id may be served.
+	pub fn allows(&self, name: &str, id: &ModelId) -> bool {
 		match self {
 			Self::All => true,
-			Self::Only(names) => names.contains(name),
+			Self::Only(names) => names.contains(name) || names.contains(&format!("{id:?}")),
 		}
 	}
 }
@@ -64,6 +65,8 @@ impl Choice {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	const ID: ModelId = ModelId::repeat_byte(0xab);
 
 	fn names(names: &[&str]) -> Vec<String> {
 		names.iter().map(|name| (*name).into()).collect()
@@ -74,7 +77,7 @@ mod tests {
 		let known = names(&["fake", "other"]);
 		assert_eq!(Choice::new(&[], &known), Ok(Choice::All));
 		let none = Choice::new(&names(&["none"]), &known).expect("none is always there");
-		assert!(!none.allows("fake") && !none.allows("none"));
+		assert!(!none.allows("fake", &ID) && !none.allows("none", &ID));
 	}
 
 	#[test]
@@ -82,8 +85,16 @@ mod tests {
 		let known = names(&["fake", "other"]);
 		let said = names(&["fake", "gpt"]);
 		let choice = Choice::new(&said, &known).expect("any name may be a model's");
-		assert!(choice.allows("gpt") && choice.allows("fake") && !choice.allows("other"));
+		assert!(choice.allows("gpt", &ID) && choice.allows("fake", &ID) && !choice.allows("other", &ID));
 		assert_eq!(Choice::unknown(&said, &known).collect::<Vec<_>>(), ["gpt"]);
+	}
+
+	#[test]
+	fn a_model_may_be_named_by_its_id() {
+		let said = names(&[&format!("0x{}", "ab".repeat(32))]);
+		let choice = Choice::new(&said, &[]).expect("any id may be a model's");
+		assert!(choice.allows("fake", &ID) && !choice.allows("fake", &ModelId::zero()));
+		assert_eq!(Choice::unknown(&said, &[]).count(), 0);
 	}
 
 	#[test]

@@ -1,13 +1,14 @@
 //! How this node stands to the chain's models, for its operator.
 
 use super::{Models, State, WhyNot};
-use sibyl_primitives::model::{ModelId, Pace};
+use sibyl_files::{Fetching, Progress};
+use sibyl_primitives::model::{ModelId, ModelRevision, Pace};
 use sibyl_rpc_types::{ModelState, OwnModel};
 
 impl Models {
 	/// Each of the chain's models. Of those that are served the pace is that of the last measurement, which is not quite
 	/// what the chain is told.
-	pub fn standings(&self) -> Vec<OwnModel> {
+	pub fn standings(&self, files: &Progress) -> Vec<OwnModel> {
 		let standing = |(id, entry): (&ModelId, &super::Entry)| {
 			let (state, pace) = match &entry.state {
 				State::Served(measured) => (ModelState::Served, Some(measured.attested().into())),
@@ -23,6 +24,7 @@ impl Models {
 			// What was said when it was last given up no longer holds once it is looked at again.
 			let holds = matches!(state, ModelState::Absent | ModelState::Damaged | ModelState::NotServed);
 			let why = entry.why.as_ref().filter(|_| holds).map(ToString::to_string);
+			let why = fetching(&entry.revision, files).filter(|_| state == ModelState::Absent).or(why);
 			let bytes = entry.revision.files.iter().map(|file| file.size).sum();
 			OwnModel { id: *id, name: entry.revision.name.to_string_lossy(), state, why, pace, bytes }
 		};
@@ -37,4 +39,18 @@ impl Models {
 		};
 		self.entries.iter().filter_map(served).collect()
 	}
+}
+
+/// How far a model's files are, where they come from other nodes.
+fn fetching(revision: &ModelRevision, progress: &Progress) -> Option<String> {
+	let of_each = revision.files.iter().filter_map(|file| Some((file.size, progress.of(&file.into())?)));
+	let (size, fetching) = of_each.into_iter().next()?;
+	Some(match fetching {
+		Fetching::Going { bytes, peers } => format!(
+			"its files are being fetched: {:.1} of {:.1} MB, from {peers} nodes",
+			bytes as f64 / 1e6,
+			size as f64 / 1e6,
+		),
+		Fetching::Waits(why) => format!("its files are to be fetched: {why}"),
+	})
 }

@@ -5,6 +5,7 @@ use sibyl_engine::{
 	testing::FakeEngine,
 	Engine, EngineError,
 };
+use sibyl_files::Progress;
 use sibyl_primitives::model::ModelFile;
 use sibyl_rpc_types::ModelState;
 use std::sync::atomic::Ordering;
@@ -215,13 +216,13 @@ fn a_damaged_model_is_told_as_such_and_served_as_soon_as_its_file_is_another() {
 	models.update(&[fake_listed()], 1);
 	let told = models.loaded(id, Err(damage()));
 	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::Damaged(_)), .. }]), "{told:?}");
-	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	let [standing] = &models.standings(&Progress::default())[..] else { panic!("there is one model") };
 	assert_eq!(standing.state, ModelState::Damaged);
 	assert!(standing.why.as_ref().is_some_and(|why| why.contains("models verify")), "{standing:?}");
 	assert_eq!(models.update(&[fake_listed()], 10_000), [], "it is not hashed at every block");
 	source.written.store(1, Ordering::Relaxed);
 	assert_eq!(verdict(&mut models, &FakeEngine::new(), fake_listed()), Ok(PACE));
-	let [standing] = &models.standings()[..] else { panic!("there is one model") };
+	let [standing] = &models.standings(&Progress::default())[..] else { panic!("there is one model") };
 	assert_eq!((standing.state, &standing.why, standing.pace), (ModelState::Served, &None, Some(PACE.into())));
 }
 
@@ -234,7 +235,7 @@ fn a_damaged_file_that_is_taken_away_is_missing() {
 	source.is_there.store(false, Ordering::Relaxed);
 	let told = models.update(&[fake_listed()], 2);
 	assert!(matches!(&told[..], [Action::Announce { served: Err(WhyNot::NoFile(_)), .. }]), "{told:?}");
-	assert_eq!(models.standings()[0].state, ModelState::Absent);
+	assert_eq!(models.standings(&Progress::default())[0].state, ModelState::Absent);
 }
 
 #[test]
