@@ -19,13 +19,15 @@ WEIGHTS_DIR := $(TARGET_DIR)/weights
 AARCH64_DIR := $(TARGET_DIR)/aarch64
 FUZZ_DIR := $(TARGET_DIR)/fuzz
 FOREIGN_DIR := $(TARGET_DIR)/foreign
+UPGRADE_DIR := $(TARGET_DIR)/upgrade
+WASM_DIR := $(TARGET_DIR)/wasm
 MUTANTS_DIR := $(TARGET_DIR)/mutants
 PACKAGE_DIR := $(TARGET_DIR)/package
 # What the engine is compared with.
 PEERS_DIR := $(TARGET_DIR)/bench-peers
 
 # The crates that have the features runtime-benchmarks and try-runtime.
-RUNTIME_CRATES := sibyl-runtime pallet-inference pallet-models pallet-timing
+RUNTIME_CRATES := sibyl-runtime pallet-feeds pallet-inference pallet-models pallet-timelock pallet-timing
 comma := ,
 
 CARGO_ENV := . scripts/env.sh;
@@ -75,6 +77,13 @@ test-foreign: setup-tests build ## Ask a node by a client in Rust, over subxt, w
 	cargo build --locked --release --manifest-path tests/foreign/subxt/Cargo.toml --target-dir $(FOREIGN_DIR)
 	cd tests && SIBYL_NODE=$(NODE) SIBYL_SUBXT=$(FOREIGN_DIR)/release/sibyl-foreign-subxt npm run test-foreign
 
+# The program is not needed, only the runtime, so the rest is checked and not built.
+.PHONY: test-upgrade
+test-upgrade: setup-tests build ## Upgrade real nodes to a next runtime, which takes minutes to build: make test-upgrade OLD=path/to/older/sibyl-node
+	$(CARGO_ENV) cargo check --locked --release --package sibyl-runtime --lib --features next-version --target-dir $(UPGRADE_DIR)
+	cd tests && SIBYL_NODE=$(NODE) SIBYL_OLD_NODE=$(if $(OLD),$(abspath $(OLD))) \
+		SIBYL_NEXT_RUNTIME=$(UPGRADE_DIR)/release/wbuild/sibyl-runtime/sibyl_runtime.compact.compressed.wasm npm run test-upgrade
+
 .PHONY: test-aarch64
 test-aarch64: ## Run the engine's unit tests as AArch64 code, in an emulator
 	@scripts/setup.sh --aarch64
@@ -103,9 +112,14 @@ console: setup-tests ## Serve the console, a page to ask from, on this machine u
 	npm run serve --silent --workspace clients/console
 
 .PHONY: release
-release: setup ## Build the node to publish: its runtime checks the metadata's hash in signed extrinsics
-	$(CARGO_ENV) cargo build --locked --release --workspace --features sibyl-node/metadata-hash --target-dir $(RELEASE_DIR)
+release: setup ## Build the node to publish, and its runtime's hashes: it checks the metadata's hash in signed extrinsics
+	$(CARGO_ENV) SIBYL_COMMIT=$$(scripts/commit.sh) scripts/fixed-paths.sh $(RELEASE_DIR) build --locked --release --workspace --features sibyl-node/metadata-hash
+	scripts/runtime.sh $(RELEASE_DIR)/release/sibyl-node $(RELEASE_DIR)/release
 	@echo $(RELEASE_DIR)/release/sibyl-node
+
+.PHONY: check-wasm
+check-wasm: setup ## Build the last commit's runtime from two clones, and compare the bytes
+	$(CARGO_ENV) scripts/check-wasm.sh $(WASM_DIR)
 
 .PHONY: package
 package: release ## Pack the node to publish: a tarball, a Debian package, a Dockerfile
@@ -128,6 +142,12 @@ chain-specs: build ## Make the test network's committed specification again
 	$(NODE) export-chain-spec --chain testnet-staging --raw --output chain-specs/testnet.raw.json
 	cd chain-specs && sha256sum testnet.*.json > checksums.txt
 
+.PHONY: client-layout
+client-layout: setup-tests build ## Write again what the client library knows of jobs' layout, and the receipt of its tests
+	npm run build --silent --workspace clients/js
+	SIBYL_NODE=$(NODE) node clients/js/test/record.mjs
+	npm run build --silent --workspace clients/js
+
 .PHONY: check-features
 check-features: setup ## Test with runtime-benchmarks and with try-runtime
 	for feature in runtime-benchmarks try-runtime; do \
@@ -145,7 +165,7 @@ mutants: setup ## Mutate the pallets and the vote path, and list what no test no
 
 .PHONY: weights
 weights: build-bench ## Measure pallets' weights on this machine: make weights PALLETS='pallet_inference'
-	scripts/weights.sh $(WEIGHTS_DIR) $(SIBYL_BENCH) $(or $(PALLETS),pallet_inference pallet_models)
+	scripts/weights.sh $(WEIGHTS_DIR) $(SIBYL_BENCH) $(or $(PALLETS),pallet_feeds pallet_inference pallet_models pallet_timelock)
 
 .PHONY: bench-block
 bench-block: build-bench ## Measure blocks full of jobs; the last line is RESULT {…}

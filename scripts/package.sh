@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Packs a built node: a tarball, a Debian package and the Dockerfile that goes with it, with their SHA-256.
+# Packs a built node: a tarball, a Debian package, the Dockerfile that goes with it, and the runtime with its notes, with their
+# SHA-256.
 # The same bytes come of the same program and the same commit.
 #
 #   scripts/package.sh NODE FOLDER   NODE is the program sibyl-node, FOLDER is made anew
@@ -27,6 +28,8 @@ export SOURCE_DATE_EPOCH
 readonly XZ_LEVEL=2
 
 version=$("$node" --version | cut -d' ' -f2)
+# Who reports a fault says by the version what runs.
+[[ $version == *-* || -z $(scripts/commit.sh) ]] || die "$node does not say which commit it is of: build it by 'make release'"
 architecture=$(dpkg --print-architecture)
 name=sibyl-node_${version}_$architecture
 work=$(mktemp -d)
@@ -92,5 +95,6 @@ install -d -m 0755 "$folder"
 tarball
 debian_package
 put 0644 "$folder" packaging/docker/Dockerfile
-(cd "$folder" && sha256sum "$name.deb" "$name.tar.xz" Dockerfile >SHA256SUMS)
+scripts/runtime.sh "$node" "$folder"
+(cd "$folder" && sha256sum "$name.deb" "$name.tar.xz" Dockerfile RUNTIME.md sibyl_runtime.wasm >SHA256SUMS)
 echo "$folder"

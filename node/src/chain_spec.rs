@@ -2,7 +2,9 @@
 
 use sc_chain_spec::{ChainSpecExtension, ChainType, Properties};
 use serde::{Deserialize, Serialize};
-use sibyl_runtime::{constants, genesis, opaque::Block, WASM_BINARY};
+use sibyl_runtime::{constants, genesis, opaque::Block, RuntimeGenesisConfig, WASM_BINARY};
+use sp_core::storage::{well_known_keys, Storage};
+use sp_runtime::BuildStorage;
 use std::path::PathBuf;
 
 /// The test network's raw specification, made by `make chain-specs`.
@@ -42,11 +44,36 @@ pub fn load(name_or_path: &str) -> Result<ChainSpec, String> {
 	}
 }
 
+/// The first state of the chain of this name, or that of the file at this path: what its specification builds.
+///
+/// Where a specification names a preset of the runtime, this program's own copy of the runtime makes it, in place of the wasm,
+/// which takes seconds to compile.
+pub fn first_state(name_or_path: &str) -> Result<Storage, String> {
+	match name_or_path {
+		"dev" => of_preset(genesis::DEVELOPMENT),
+		"local" => of_preset(genesis::LOCAL_TESTNET),
+		_ => load(name_or_path)?.build_storage(),
+	}
+}
+
+fn of_preset(preset: &str) -> Result<Storage, String> {
+	let unreadable = |error: serde_json::Error| format!("the preset '{preset}' can't be read: {error}");
+	let patch = genesis::get_preset(&preset.into()).ok_or_else(|| format!("there is no preset '{preset}'"))?;
+	let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).map_err(unreadable)?;
+	sc_chain_spec::json_merge(&mut config, serde_json::from_slice(&patch).map_err(unreadable)?);
+	let config: RuntimeGenesisConfig = serde_json::from_value(config).map_err(unreadable)?;
+	let mut storage = config.build_storage()?;
+	storage.top.insert(well_known_keys::CODE.to_vec(), wasm()?.to_vec());
+	Ok(storage)
+}
+
+fn wasm() -> Result<&'static [u8], String> {
+	let none = "this program was built without the runtime's wasm (SKIP_WASM_BUILD), so only chain specs in files work";
+	WASM_BINARY.ok_or_else(|| none.into())
+}
+
 fn from_preset(name: &str, id: &str, chain_type: ChainType, preset: &str) -> Result<ChainSpec, String> {
-	let wasm = WASM_BINARY.ok_or(
-		"this program was built without the runtime's wasm (SKIP_WASM_BUILD), so only chain specs in files work",
-	)?;
-	Ok(ChainSpec::builder(wasm, Extensions::default())
+	Ok(ChainSpec::builder(wasm()?, Extensions::default())
 		.with_name(name)
 		.with_id(id)
 		.with_chain_type(chain_type)
@@ -80,7 +107,6 @@ fn properties() -> Properties {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use sp_runtime::BuildStorage;
 
 	#[test]
 	fn every_named_chain_builds_its_genesis_with_the_tokens_properties() {
@@ -88,7 +114,8 @@ mod tests {
 			let spec = load(name).unwrap_or_else(|error| panic!("{name}: {error}"));
 			assert_eq!(spec.properties()["tokenSymbol"], "SIB", "{name}");
 			let storage = spec.build_storage().unwrap_or_else(|error| panic!("{name}: {error}"));
-			assert!(storage.top.contains_key(sp_core::storage::well_known_keys::CODE), "{name}");
+			assert!(storage.top.contains_key(well_known_keys::CODE), "{name}");
+			assert!(first_state(name).expect(name).top == storage.top, "{name}: both ways lead to the same state");
 		}
 	}
 

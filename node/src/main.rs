@@ -12,10 +12,14 @@ mod receipt;
 mod rpc;
 mod service;
 
-/// The program's version, with the commit where the build was told it (`SIBYL_COMMIT`): it needs no git.
+/// The program's version, with the commit where the build was told it: `make release` does that by `SIBYL_COMMIT`, other
+/// builds don't, which would be done anew for each commit.
 fn version() -> String {
 	let version = env!("CARGO_PKG_VERSION");
-	option_env!("SIBYL_COMMIT").map_or_else(|| version.into(), |commit| format!("{version}-{commit}"))
+	match option_env!("SIBYL_COMMIT").filter(|commit| !commit.is_empty()) {
+		Some(commit) => format!("{version}-{commit}"),
+		None => version.into(),
+	}
 }
 
 fn main() -> std::process::ExitCode {

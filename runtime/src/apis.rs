@@ -1,7 +1,7 @@
 //! What the node, wallets and tools may ask of the runtime.
 
 use crate::{
-	genesis, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa, Historical, Inference,
+	genesis, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Feeds, Grandpa, Historical, Inference,
 	InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, Staking, System,
 	TransactionPayment, VERSION,
 };
@@ -18,6 +18,7 @@ use sibyl_primitives::{
 		BallotStanding, JobFilter, JobPage, JobView, KeySetView, Lookup, ModelView, OpenJob, QuoteError, ResultView,
 		ValidatorView,
 	},
+	feed::{FeedId, FeedPage, FeedView},
 	format::Format,
 	job::{JobId, Seats},
 	model::{ModelId, ModelName},
@@ -305,6 +306,16 @@ impl_runtime_apis! {
 
 		fn validator(validator: AccountId) -> ValidatorView {
 			Inference::validator_view(validator)
+		}
+	}
+
+	impl sibyl_primitives::feed::FeedsApi<Block> for Runtime {
+		fn feed(feed: FeedId) -> Option<FeedView> {
+			Feeds::feed_view(feed)
+		}
+
+		fn feeds(from: FeedId, limit: u32) -> FeedPage {
+			Feeds::feeds_view(from, limit)
 		}
 	}
 

@@ -1,15 +1,17 @@
 //! The pallets whose weights can be measured: see `make weights`.
 
-use crate::{AllPalletsWithSystem, Balances, Inference, Models, Sudo, Timestamp, Utility};
+use crate::{AllPalletsWithSystem, Balances, Feeds, Inference, Models, Sudo, Timelock, Timestamp, Utility};
 use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 
 frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
+	[pallet_feeds, Feeds]
 	[pallet_inference, Inference]
 	[pallet_models, Models]
 	[pallet_sudo, Sudo]
+	[pallet_timelock, Timelock]
 	[pallet_timestamp, Timestamp]
 	[pallet_utility, Utility]
 );

@@ -1,6 +1,6 @@
 //! The units that amounts and times are written in.
 
-use sibyl_primitives::{Balance, Moment};
+use sibyl_primitives::{Balance, BlockNumber, Moment};
 
 /// One SIB, the chain's token, which has [`TOKEN_DECIMALS`] decimals.
 pub const SIB: Balance = 10u128.pow(TOKEN_DECIMALS as u32);
@@ -19,6 +19,9 @@ pub const SS58_PREFIX: u16 = 5177;
 
 /// Milliseconds in a slot; a slot holds at most one block of the longest chain.
 pub const SLOT_DURATION: Moment = 3_000;
+
+/// Blocks in a day in which every slot has one.
+pub const DAY: BlockNumber = (24 * 60 * 60 * 1_000 / SLOT_DURATION) as BlockNumber;
 
 /// Milliseconds in a Julian year of 365.25 days.
 pub const MILLIS_PER_YEAR: u64 = 31_557_600_000;

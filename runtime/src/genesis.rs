@@ -1,16 +1,17 @@
 //! What each network starts with, as presets inside the runtime.
 //!
-//! The keys of every preset, sudo's too, are the publicly known ones of `//Alice`, `//Bob` and so on: whoever reads this
-//! can sign with them.
+//! The keys of every preset, sudo's and the council's too, are the publicly known ones of `//Alice`, `//Bob` and so on:
+//! whoever reads this can sign with them.
 
 use crate::{
 	configs::{babe::EPOCH_CONFIGURATION, staking::MaxValidatorCount},
-	constants::{MILLI_SIB, SIB},
-	models, AccountId, BabeConfig, Balance, BalancesConfig, Inference, InferenceConfig, ModelsConfig,
-	RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, SudoConfig, TimingConfig,
+	constants::{DAY, MILLI_SIB, SIB},
+	models, AccountId, BabeConfig, Balance, BalancesConfig, BlockNumber, CouncilMembershipConfig, Inference,
+	InferenceConfig, ModelsConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, SudoConfig,
+	TimelockConfig, TimingConfig,
 };
 use alloc::{string::ToString, vec, vec::Vec};
-use frame_support::build_struct_json_patch;
+use frame_support::{build_struct_json_patch, BoundedVec};
 use pallet_staking::StakerStatus;
 use serde_json::Value;
 use sp_genesis_builder::PresetId;
@@ -19,9 +20,9 @@ use sp_runtime::Perbill;
 
 /// One validator with short epochs: `sibyl-node --dev`.
 pub const DEVELOPMENT: &str = sp_genesis_builder::DEV_RUNTIME_PRESET;
-/// Four validators on one machine, Alice to Dave, with short epochs.
+/// Four validators on one machine, Alice to Dave, with short epochs. Alice to Charlie are the council.
 pub const LOCAL_TESTNET: &str = sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET;
-/// Four validators, Alice to Dave, with epochs of ten minutes.
+/// Four validators, Alice to Dave, with epochs of ten minutes. They are the council, and there is no sudo key.
 pub const TESTNET: &str = "testnet";
 
 const ENDOWMENT: Balance = 1_000_000 * SIB;
@@ -30,6 +31,8 @@ const STAKE: Balance = 100_000 * SIB;
 const SERVICE_BOND: Balance = 1_000 * SIB;
 const MIN_VALIDATOR_BOND: Balance = 1_000 * SIB;
 const MIN_NOMINATOR_BOND: Balance = 10 * SIB;
+/// The council's delay where nobody has anything to lose: half a minute.
+const SHORT_DELAY: BlockNumber = 10;
 
 /// How a network differs from another.
 struct Network {
@@ -41,6 +44,12 @@ struct Network {
 	epoch_duration: u64,
 	/// Sessions in an era.
 	sessions_per_era: u32,
+	/// The members of the council.
+	council: &'static [TestIdentity],
+	/// Blocks that the council's calls wait before root makes them.
+	delay: BlockNumber,
+	/// Who can make calls as root at once.
+	sudo: Option<Sr25519Keyring>,
 }
 
 /// One publicly known secret in both signature schemes.
@@ -96,6 +105,7 @@ impl Network {
 			.iter()
 			.map(|validator| (validator.account(), validator.account(), STAKE, StakerStatus::Validator))
 			.collect();
+		let members = self.council.iter().map(TestIdentity::account).collect::<Vec<_>>();
 		let service_bonds =
 			self.validators.iter().map(|validator| (validator.account(), SERVICE_BOND)).collect::<Vec<_>>();
 		build_struct_json_patch!(RuntimeGenesisConfig {
@@ -119,7 +129,9 @@ impl Network {
 			session: SessionConfig { keys },
 			models: ModelsConfig { models: models::all() },
 			inference: InferenceConfig { service_bonds },
-			sudo: SudoConfig { key: Some(Sr25519Keyring::Alice.to_account_id()) },
+			sudo: SudoConfig { key: self.sudo.map(|key| key.to_account_id()) },
+			council_membership: CouncilMembershipConfig { members: BoundedVec::truncate_from(members) },
+			timelock: TimelockConfig { delay: Some(self.delay) },
 		})
 	}
 }
@@ -127,18 +139,32 @@ impl Network {
 /// The JSON patch of the named preset, or `None` where there is no such preset.
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 	let network = match id.as_ref() {
-		DEVELOPMENT => Network { validators: &[ALICE], validator_count: 10, epoch_duration: 20, sessions_per_era: 2 },
+		DEVELOPMENT => Network {
+			validators: &[ALICE],
+			validator_count: 10,
+			epoch_duration: 20,
+			sessions_per_era: 2,
+			council: &[ALICE],
+			delay: SHORT_DELAY,
+			sudo: Some(Sr25519Keyring::Alice),
+		},
 		LOCAL_TESTNET => Network {
 			validators: &[ALICE, BOB, CHARLIE, DAVE],
 			validator_count: 10,
 			epoch_duration: 20,
 			sessions_per_era: 2,
+			council: &[ALICE, BOB, CHARLIE],
+			delay: SHORT_DELAY,
+			sudo: Some(Sr25519Keyring::Alice),
 		},
 		TESTNET => Network {
 			validators: &[ALICE, BOB, CHARLIE, DAVE],
 			validator_count: 20,
 			epoch_duration: 200,
 			sessions_per_era: 6,
+			council: &[ALICE, BOB, CHARLIE, DAVE],
+			delay: 2 * DAY,
+			sudo: None,
 		},
 		_ => return None,
 	};

@@ -61,18 +61,29 @@ impl_opaque_keys! {
 	}
 }
 
-/// The version of this runtime. A running chain upgrades to a wasm of a higher `spec_version`.
-#[runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: Cow::Borrowed("sibyl"),
-	impl_name: Cow::Borrowed("sibyl-node"),
-	authoring_version: 1,
-	spec_version: 105,
-	impl_version: 1,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 4,
-	system_version: 1,
-};
+// The macro reads numbers alone, no constants.
+macro_rules! version {
+	(spec $spec:tt, transactions $transactions:tt) => {
+		/// The version of this runtime. A running chain upgrades to a wasm of a higher `spec_version`.
+		#[runtime_version]
+		pub const VERSION: RuntimeVersion = RuntimeVersion {
+			spec_name: Cow::Borrowed("sibyl"),
+			impl_name: Cow::Borrowed("sibyl-node"),
+			authoring_version: 1,
+			spec_version: $spec,
+			impl_version: 1,
+			apis: apis::RUNTIME_API_VERSIONS,
+			transaction_version: $transactions,
+			system_version: 1,
+		};
+	};
+}
+
+#[cfg(not(feature = "next-version"))]
+version!(spec 105, transactions 4);
+// Newer than any: `make test-upgrade` upgrades a network to it.
+#[cfg(feature = "next-version")]
+version!(spec 1_000_000, transactions 1_000_000);
 
 /// A block's header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
@@ -174,4 +185,22 @@ mod runtime {
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(17)]
 	pub type VoterList = pallet_bags_list<Instance1>;
+	// After Inference, which delivers results in the same hook: a round that is over does not stop the next one.
+	#[runtime::pallet_index(18)]
+	pub type Feeds = pallet_feeds;
+	#[runtime::pallet_index(20)]
+	pub type Council = pallet_collective<Instance1>;
+	// After Council, whose members its genesis names.
+	#[runtime::pallet_index(21)]
+	pub type CouncilMembership = pallet_membership<Instance1>;
+	#[runtime::pallet_index(22)]
+	pub type Timelock = pallet_timelock;
+	#[runtime::pallet_index(23)]
+	pub type Scheduler = pallet_scheduler;
+	#[runtime::pallet_index(24)]
+	pub type Preimage = pallet_preimage;
+	#[runtime::pallet_index(25)]
+	pub type SafeMode = pallet_safe_mode;
+	#[runtime::pallet_index(26)]
+	pub type Treasury = pallet_treasury;
 }

@@ -1,5 +1,8 @@
+mod feeds;
+mod governance;
 mod inference;
 mod staking;
+mod upgrade;
 
 use crate::{
 	configs::staking::FixedInflation,
@@ -142,6 +145,14 @@ fn calls_are_addressed_by_the_pallets_committed_indices() {
 			(15, "Inference"),
 			(16, "Models"),
 			(17, "VoterList"),
+			(18, "Feeds"),
+			(20, "Council"),
+			(21, "CouncilMembership"),
+			(22, "Timelock"),
+			(23, "Scheduler"),
+			(24, "Preimage"),
+			(25, "SafeMode"),
+			(26, "Treasury"),
 		]
 	);
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { connect, DispatchError, formatSib, QuoteError, sib, SibylError, signerFromSecret } from '@sibyl/client';
+import {
+  chainFacts, connect, DispatchError, formatSib, QuoteError, ReceiptError, sib, SibylError, signerFromSecret, verifyReceipt,
+} from '@sibyl/client';
 
 import { account, accountNamed } from '../lib/accounts.mjs';
 import { runBinary } from '../lib/binary.mjs';
@@ -204,6 +206,38 @@ describe('the client library', () => {
         await other.close();
         stop();
       }
+    });
+  });
+
+  describe('without a node', () => {
+    let chain;
+
+    before(async () => {
+      chain = chainFacts(await runBinary('export-chain-spec', '--chain', 'local', '--raw'));
+    });
+
+    it('makes of a specification the first block that the nodes have', async () => {
+      assert.equal(chain.genesis, (await sibyl.network()).genesis);
+      assert.equal(chain.validators.length, VALIDATORS.length);
+    });
+
+    it('checks a receipt, which shows what the chain told, and no other job', async () => {
+      const job = await sibyl.ask(MODEL, GERMAN, { signer, seats: 3 });
+      for await (const { phase, isFinal } of job.follow()) if (phase === 'ended' && isFinal) break;
+      const told = await job.result();
+      const receipt = await network.node('alice').rpc('inference_getReceipt', Number(told.number));
+      const { proof, ...shown } = verifyReceipt(receipt, chain);
+      for (const name of ['number', 'fingerprint', 'status', 'answer', 'outputHash', 'support', 'at']) {
+        assert.deepEqual(shown[name], told[name], name);
+      }
+      assert.deepEqual([shown.input, shown.requester], [{ text: GERMAN }, (await job.view()).requester]);
+      assert(proof.signers > 2 && proof.validators === VALIDATORS.length && proof.hasTestKeys);
+      assert.throws(() => verifyReceipt({ ...receipt, job: receipt.job - 1 }, chain), ReceiptError);
+      const dev = chainFacts(await runBinary('export-chain-spec', '--chain', 'dev', '--raw'));
+      assert.throws(() => verifyReceipt(receipt, dev), (error) => error instanceof ReceiptError && error.reason === 'OtherChain');
+      // Three of four signatures make a block final, and two do not.
+      const others = { ...chain, validators: chain.validators.map((validator, at) => (at < 2 ? { ...validator, key: `0x${'5b'.repeat(32)}` } : validator)) };
+      assert.throws(() => verifyReceipt(receipt, others), (error) => error instanceof ReceiptError && error.reason === 'NotFinal');
     });
   });
 

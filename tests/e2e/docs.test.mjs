@@ -94,6 +94,9 @@ const PRINTS = {
     'import openai                                       # pip install openai': { prints: /\S[^]* \d+\n$/, ...SERVED },
     '{': { part: 'sibyl', ...SERVED },
   },
+  'docs/governance.md': {
+    "import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';": { prints: /^true: root makes it in block \d+\n$/ },
+  },
   'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
   'docs/python.md': {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
@@ -107,6 +110,9 @@ const PRINTS = {
   'docs/rpc.md': {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
     "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d*\n$/ },
+  },
+  'docs/upgrades.md': {
+    "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"result":"0x[0-9a-f]{64}"/ },
   },
   'docs/validator.md': {
     'sibyl-node key generate-node-key --base-path ~/sibyl --chain testnet': { prints: /12D3Koo/ },
@@ -124,6 +130,10 @@ const PRINTS = {
       behind: 'console.log(sibyl.source, (await sibyl.models()).length);\nawait sibyl.close();\n',
       prints: /^light client [1-9]\n$/,
     },
+    "import { chainFacts, verifyReceipt } from '@sibyl/client';": {
+      behind: 'console.log(answer.label, support.agreed, proof.hasTestKeys);\n',
+      prints: /^deu 1 true\n$/,
+    },
     'for await (const { phase, block, isFinal, seats } of job.follow()) {': {
       before: `${CLIENT}const job = await sibyl.ask('common-lingua', 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') });\n`,
       behind: 'await sibyl.close();\n',
@@ -137,6 +147,8 @@ const ALERTS = 'packaging/prometheus/alerts.yml';
 const PAGE = 'docs/web.md';
 /** Snippets in these languages are parts of a program, which `make test-foreign` runs. */
 const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/subxt/src/main.rs' };
+/** Those of this file are parts of a pallet, which Rust's tests run. */
+const PARTS_OF_FILE = { 'docs/feeds.md': 'pallets/inference/src/mock/moderation.rs' };
 
 // JSON is what a request before it in its file is answered.
 const isRun = ({ file, first, language }) => language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {});
@@ -179,6 +191,7 @@ describe('the documentation', () => {
     };
     // Job 0, of which snippets read.
     await (await sibyl.ask(MODEL, 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') })).result();
+    writeFileSync(join(folder, 'job-0.json'), await runBinary('receipt', '0', '--url', `ws://${node.rpcAddress}`));
   });
   after(async () => {
     await gateway?.stop('SIGKILL');
@@ -208,7 +221,7 @@ describe('the documentation', () => {
 
     it(`${file} (${language}): ${first}`, { skip }, async () => {
       if (run !== undefined) return run(text);
-      if (language in PARTS_OF) return assertStandsIn(PARTS_OF[language], text);
+      if (language in PARTS_OF) return assertStandsIn(PARTS_OF_FILE[file] ?? PARTS_OF[language], text);
       if (language === 'json') return assertIsOfShape(text, replies.get(file), part);
       if (served !== undefined) await waitUntilServedBy(await node.client(), ['alice'], served, TO_SERVE);
       const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));

@@ -13,6 +13,7 @@ import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { devNode } from '../lib/node.mjs';
+import { freePorts } from '../lib/ports.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { MINUTES } from '../lib/wait.mjs';
 
@@ -20,6 +21,7 @@ const GERMAN = 'Wo ist hier bitte der nächste Bahnhof?';
 const MESSAGES = [{ role: 'user', content: GERMAN }];
 const WEB = 'sk-web-0123456789abcdef';
 const POOR = 'sk-poor-0123456789abcdef';
+const PAGE = 'https://page.example';
 const AT_ONCE = 30;
 const PYTHON = { skip: hasPython ? false : 'there is no openai for Python: scripts/setup.sh --tests installs it' };
 const CONSOLE = new URL('../../clients/console/dist', import.meta.url).pathname;
@@ -42,12 +44,15 @@ describe('the gateway', () => {
   let gateway;
   /** @type {OpenAI} */
   let client;
+  let metrics;
 
   before(async () => {
     await network.start();
     await waitUntilServedBy(await network.client(), VALIDATORS);
     const keys = keysFile('keys', `web ${WEB}`, `poor ${POOR} 0.0001`);
-    gateway = await new Gateway('gateway', network.node('dave'), '--suri', '//Ferdie', '--limit', '2', '--keys', keys, '--console', CONSOLE).start();
+    metrics = `127.0.0.1:${(await freePorts(1))[0]}`;
+    const more = ['--metrics', metrics, '--cors-origin', PAGE];
+    gateway = await new Gateway('gateway', network.node('dave'), '--suri', '//Ferdie', '--limit', '2', '--keys', keys, '--console', CONSOLE, ...more).start();
     client = gateway.client(WEB);
   });
   after(async () => {
@@ -227,6 +232,39 @@ describe('the gateway', () => {
     const { data: { free, reserved } } = await api.query.system.account(jobs[0].requester);
     const { data: before } = await (await api.at(await api.rpc.chain.getBlockHash(0))).query.system.account(jobs[0].requester);
     assert.equal(before.free.toBigInt() - free.toBigInt() - reserved.toBigInt(), BigInt(spent.web));
+  });
+
+  it('tells Prometheus what was asked, what became of it and what is left, and nobody else', async () => {
+    const text = await (await fetch(`http://${metrics}/metrics`)).text();
+    const value = (name) => Number(text.match(new RegExp(`^sibyl_gateway_${name} (\\S+)$`, 'm'))?.[1]);
+    assert(value('requests_total\\{endpoint="chat",status="200"\\}') > AT_ONCE, text);
+    assert(value('requests_total\\{endpoint="chat",status="401"\\}') > 0);
+    const [asked, settled, lost] = ['asked', 'settled', 'lost'].map((outcome) => value(`jobs_total\\{outcome="${outcome}"\\}`));
+    assert(settled > AT_ONCE && asked >= settled && lost === 0, text);
+    assert(value('request_seconds_count\\{endpoint="chat"\\}') > AT_ONCE);
+    const [spent, held, left] = ['spent_sib', 'held_sib', 'limit_left_sib'].map(value);
+    const known = Object.values(gateway.spending().spent).reduce((sum, amount) => sum + Number(amount), 0) / SIB;
+    assert(spent > 0 && Math.abs(spent - known) < 1e-9 && Math.abs(spent + held + left - 2) < 1e-9, text);
+    assert.equal((await gateway.fetch('/metrics', { key: WEB })).status, 404);
+    assert.equal((await fetch(`http://${metrics}/v1/models`)).status, 404);
+  });
+
+  it('lets pages of the sites that its operator names ask from a browser, and no others', async () => {
+    const ask = (method, path, headers) => new Promise((resolve, reject) => {
+      const sent = request(gateway.url + path, { method, headers }, (response) => {
+        response.resume();
+        resolve([response.statusCode, response.headers['access-control-allow-origin']]);
+      });
+      sent.on('error', reject).end();
+    });
+    const before = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization, content-type' };
+    const evil = 'https://evil.example';
+    assert.deepEqual(await ask('OPTIONS', '/v1/chat/completions', { ...before, origin: PAGE }), [204, PAGE]);
+    assert.deepEqual(await ask('OPTIONS', '/v1/chat/completions', { ...before, origin: evil }), [405, undefined]);
+    const authorization = `Bearer ${WEB}`;
+    assert.deepEqual(await ask('GET', '/v1/models', { authorization, origin: PAGE }), [200, PAGE]);
+    assert.deepEqual(await ask('GET', '/v1/models', { authorization, origin: evil }), [200, undefined]);
+    assert.deepEqual(await ask('GET', '/v1/models', { origin: PAGE }), [401, PAGE], 'a page reads why');
   });
 
   it('says that its node is away, and goes on when it is back', async () => {

@@ -21,7 +21,8 @@ const EXPECTED = {
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
   inference: [
-    'getJob', 'getModel', 'getResult', 'getResultProof', 'listJobs', 'listModels', 'quote', 'subscribeJob', 'unsubscribeJob', 'validator',
+    'feed', 'getJob', 'getModel', 'getResult', 'getResultProof', 'listFeeds', 'listJobs', 'listModels', 'quote', 'subscribeJob',
+    'unsubscribeJob', 'validator',
   ],
   offchain: ['localStorageClear', 'localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],

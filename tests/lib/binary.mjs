@@ -6,10 +6,13 @@ import { promisify } from 'node:util';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The path of sibyl-node: `SIBYL_NODE`, else where cargo puts a release build. */
-export function binary() {
+/**
+ * The path of sibyl-node: `SIBYL_NODE`, else where cargo puts a release build.
+ * @param {string} [program] another one
+ */
+export function binary(program = process.env.SIBYL_NODE) {
   const target = process.env.CARGO_TARGET_DIR ?? 'target';
-  const path = resolve(REPOSITORY, process.env.SIBYL_NODE ?? join(target, 'release/sibyl-node'));
+  const path = resolve(REPOSITORY, program ?? join(target, 'release/sibyl-node'));
   if (!existsSync(path)) {
     throw new Error(`No node at ${path}: run 'make build', or name the binary in SIBYL_NODE.`);
   }

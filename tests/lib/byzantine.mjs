@@ -67,7 +67,7 @@ export function blocksOf(view) {
 }
 
 /** Replaces what the seat will reveal, as soon as it is bound to something else. */
-async function forget(node, view, output) {
+export async function forget(node, view, output) {
   const vote = await waitForStoredVote(node, view);
   const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view).draw.toHex(), round: 0 };
   await replaceOutput(node, target, seatOf(view, node.name), vote, output);

@@ -18,12 +18,15 @@ export const documentedMetrics = () => new Map(
   [...read('docs/metrics.md').matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(([, name, type]) => [name, type]),
 );
 
+/** Whether a metric is the gateway's, which a node does not show. */
+export const isOfGateway = (name) => name.startsWith('sibyl_gateway_');
+
 /**
- * The names of the node's own metrics in the program's source. A counter with labels is not among what a node shows before its
+ * The names of the node's own metrics, and the gateway's, in the program's source. A counter with labels is not among what a node shows before its
  * first event, which may need another node.
  */
 export const declaredMetrics = () => new Set(
-  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs'].flatMap((path) => (
+  ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs', 'node/user/src/gateway/metrics.rs'].flatMap((path) => (
     [...read(path).matchAll(/"((?:inference|sibyl)_\w+)"/g)].map(([, name]) => name)
   )),
 );

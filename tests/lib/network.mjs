@@ -13,6 +13,12 @@ export class Network {
   #nodes = new Map();
   #spec;
   #bootnode;
+  #programs;
+
+  /** @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names */
+  constructor(programs = {}) {
+    this.#programs = programs;
+  }
 
   /**
    * Starts the validators and waits until each answers.
@@ -87,9 +93,9 @@ export class Network {
     return this.node(VALIDATORS[0]).client();
   }
 
-  #create(name, args, options) {
+  #create(name, args, options = {}) {
     const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
-    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], options);
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], { program: this.#programs[name], ...options });
     this.#nodes.set(name, node);
     return node;
   }

@@ -40,6 +40,7 @@ export class Node {
   #args;
   #ports;
   #hasKey;
+  #program;
   #child;
   #api;
   #client;
@@ -47,12 +48,13 @@ export class Node {
   /**
    * @param {string} name must be unique in the test process
    * @param {string[]} args beside those for ports, node key and storage
-   * @param {{ storage?: string[], hasKey?: boolean }} [options] `storage` in place of a base path in the scratch folder;
-   *   `hasKey` where a node key was made there
+   * @param {{ storage?: string[], hasKey?: boolean, program?: string }} [options] `storage` in place of a base path in the
+   *   scratch folder; `hasKey` where a node key was made there; `program` in place of the one under test
    */
-  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false } = {}) {
+  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program } = {}) {
     this.name = name;
     this.#hasKey = hasKey;
+    this.#program = program;
     this.#args = [...args, ...storage];
   }
 
@@ -63,7 +65,7 @@ export class Node {
   async start(...args) {
     this.#ports ??= await freePorts(3);
     const log = openSync(logFile(this.name), 'a');
-    const child = spawn(binary(), [...this.#args, ...args, ...this.#fixedArgs()], {
+    const child = spawn(binary(this.#program), [...this.#args, ...args, ...this.#fixedArgs()], {
       stdio: ['ignore', log, log],
       env: { ...process.env, TMPDIR: scratch('tmp') },
     });
@@ -111,6 +113,13 @@ export class Node {
   api() {
     this.#api ??= connect(`ws://${this.rpcAddress}`);
     return this.#api.isReadyOrError;
+  }
+
+  /** Ends that connection: polkadot.js knows no runtime APIs of a runtime that came while it was connected. */
+  async reconnectApi() {
+    await this.#api?.disconnect();
+    this.#api = undefined;
+    return this.api();
   }
 
   /** The client library on this node: one connection, closed with the node. */

@@ -23,7 +23,7 @@ const REFUSALS: Record<string, string> = {
 };
 
 /** What is shown of a result. `choices` are the texts of a choice's format. */
-export function shown(result: JobResult, choices: readonly string[] = []): Shown {
+export function shown(result: Pick<JobResult, 'answer' | 'refusal' | 'status' | 'support' | 'audit'>, choices: readonly string[] = []): Shown {
   const { answer, refusal, status, support, audit } = result;
   const notes = support === null ? [] : [supportSentence(support)];
   if (audit.status === 'overturned') notes.push('An audit by a second committee contradicts this answer. Do not rely on it.');

@@ -3,6 +3,7 @@ import { connect, type Network, type Sibyl } from '@sibyl/client';
 
 import { AskView, type Asked } from './ask-view.js';
 import { byId, fill, tell } from './dom.js';
+import { FeedsView } from './feeds-view.js';
 import { History } from './history.js';
 import { HistoryView } from './history-view.js';
 import { JobView } from './job-view.js';
@@ -38,6 +39,7 @@ let light: Light | undefined;
 const dialog = new SpecDialog();
 const networkView = new NetworkView();
 const validators = new ValidatorsView();
+const feeds = new FeedsView();
 const history = new History(storage(), () => {
   showTrouble(trouble, new PlainError('This browser does not store your list of jobs.', 'Allow this page to store data, or note the fingerprints yourself.'));
 });
@@ -107,6 +109,7 @@ function show(current: Connection): void {
   askView.use(sibyl, network);
   historyView.use(network.genesis);
   validators.use(sibyl);
+  feeds.use(sibyl);
   const failed = async (error: unknown) => {
     if (current !== connection) return;
     await end('The connection has ended.');
@@ -120,6 +123,7 @@ function show(current: Connection): void {
     before = now;
     showModels(all);
     askView.offer(all);
+    feeds.know(all);
   });
   models().catch(failed);
   const timer = setInterval(() => void models().catch(() => {}), MODELS_EVERY);
@@ -134,6 +138,7 @@ async function end(saying: string): Promise<void> {
   askView.use(undefined);
   historyView.use(undefined);
   validators.use(undefined);
+  feeds.use(undefined);
   jobView.close();
   showModels(undefined);
   disconnectButton.hidden = true;

@@ -19,6 +19,7 @@ const BY_CODE: Record<SibylErrorCode, string> = {
   InvalidArgument: 'Correct it and try again.',
   UnknownOption: 'Correct it and try again.',
   UnknownModel: 'Choose another model: the list may have changed.',
+  UnknownFeed: 'It may have ended: the list has those that there are.',
   UnknownJob: 'It may not be final yet, or its retention of six hours is over. Try again in a few blocks, or remove it from your list.',
   PrunedJob: 'The chain keeps no answers beyond six hours. What this page noted of it stays in your list.',
   QuoteRefused: 'Nothing was sent and nothing was paid.',

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { DispatchError, QuoteError, SibylError } from '@sibyl/client';
 
 import { percent, settlementSentence, shown } from '../build/answer.js';
+import { ageSentence, answerOf } from '../build/feed.js';
 import { isSame } from '../build/proof.js';
 import { PlainError, troubleOf } from '../build/trouble.js';
 
@@ -86,5 +87,23 @@ describe('a trouble', () => {
   it('takes whatever is thrown', () => {
     assert.deepEqual(troubleOf(new PlainError('No wallet', 'Install one.')), { what: 'No wallet.', todo: 'Install one.' });
     for (const thrown of [new TypeError('x is not a function'), 'text', undefined]) assert(troubleOf(thrown).todo.length > 0);
+  });
+});
+
+describe('a feed', () => {
+  it('says how old its answer is, in blocks and in time', () => {
+    assert.deepEqual([0, 1, 39, 40, 1_200, 28_800].map(ageSentence), [
+      'Of this block.', '1 block ago, about 3 s.', '39 blocks ago, about 117 s.', '40 blocks ago, about 2 min.',
+      '1200 blocks ago, about 60 min.', '28800 blocks ago, about 24 h.',
+    ]);
+  });
+
+  it('shows its answer as a job does, and nothing before the first', () => {
+    const options = { format: { text: { stops: [] } } };
+    assert.equal(answerOf({ latest: null, options }), '');
+    const answer = { type: 'classification', label: 'deu', scores: [] };
+    assert.equal(answerOf({ latest: { answer, support: SUPPORT }, options }), 'deu');
+    const choice = { type: 'choice', text: 'no', index: 1, probabilities: [1, 2] };
+    assert.equal(answerOf({ latest: { answer: choice, support: SUPPORT }, options: { format: { choice: ['yes', 'no'] } } }), 'no');
   });
 });

@@ -7,7 +7,9 @@ import { asSibylError, messageOf, SibylError } from './errors.js';
 import type { ChainFormat } from './format.js';
 import type { ChainInput } from './input.js';
 import type { ChainOptions, ChainSeats } from './options.js';
-import type { Hex, RawJobView, RawLookup, RawModel, RawQuoteResult, RawResult, RawValidator } from './raw.js';
+import type {
+  Hex, RawFeedPage, RawFeedView, RawJobView, RawLookup, RawModel, RawQuoteResult, RawResult, RawValidator,
+} from './raw.js';
 import type { BlockRef } from './types.js';
 
 /** What is told of a transaction on its way. */
@@ -56,6 +58,10 @@ interface UnsafeApi {
       job(id: bigint, at: At): Promise<RawLookup<RawJobView>>;
       result(id: bigint, at: At): Promise<RawLookup<RawResult>>;
       validator(address: string, at: At): Promise<RawValidator>;
+    };
+    FeedsApi: {
+      feed(id: number, at: At): Promise<RawFeedView | undefined>;
+      feeds(from: number, limit: number, at: At): Promise<RawFeedPage>;
     };
     AccountNonceApi: { account_nonce(account: string, at: At): Promise<number> };
   };
@@ -216,6 +222,16 @@ export class Chain {
   /** What a validator has bonded, has open, and has done. */
   validator(address: string): Promise<RawValidator> {
     return this.#within(`validator ${address}`, this.#api.apis.InferenceApi.validator(address, { at: 'best' }));
+  }
+
+  /** A feed by its number; undefined where there is none. */
+  feed(id: number, at: string): Promise<RawFeedView | undefined> {
+    return this.#within(`feed ${id}`, this.#api.apis.FeedsApi.feed(id, { at }));
+  }
+
+  /** Feeds by their numbers, from this one on. */
+  feeds(from: number, limit: number, at: string): Promise<RawFeedPage> {
+    return this.#within('the feeds', this.#api.apis.FeedsApi.feeds(from, limit, { at }));
   }
 
   /** The chain's name, and the hash of its first block. */

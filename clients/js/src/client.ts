@@ -1,17 +1,17 @@
 import type { Chain } from './chain.js';
-import { modelOf, validatorOf } from './decode.js';
+import { feedOf, modelOf, validatorOf } from './decode.js';
 import { SibylError } from './errors.js';
 import { isHexOf } from './hex.js';
 import { inputBytes, toChainInput, type ChainInput, type Input } from './input.js';
 import { Job, unknownJob, type WaitOptions } from './job.js';
 import { checkNames, checkObject, nearestOf, show } from './names.js';
-import { amount, u64 } from './numbers.js';
+import { amount, small, u64 } from './numbers.js';
 import { JOB_OPTIONS, toChainOptions, type ChainOptions, type JobOptions } from './options.js';
 import { priceOf, refusal, tooDear } from './quote.js';
 import type { Hex, RawModel } from './raw.js';
 import { toPolkadotSigner, type Signer } from './signer.js';
 import { Nonces, submit } from './submission.js';
-import type { BlockRef, Heads, Model, Network, Quote, Validator } from './types.js';
+import type { BlockRef, Feed, FeedPage, Heads, Model, Network, Quote, Validator } from './types.js';
 
 /** What is chosen about a job that is asked. */
 export interface AskOptions extends JobOptions {
@@ -28,8 +28,19 @@ export interface AskOptions extends JobOptions {
   check?: boolean;
 }
 
+/** Which feeds are listed. */
+export interface FeedOptions {
+  /** The least number; 0 where it is left out. */
+  from?: number;
+  /** How many at most, up to 64, which it is where it is left out. */
+  limit?: number;
+}
+
 const HASH_BYTES = 32;
 const NAME_BYTES = 64;
+const U32_MAX = 2 ** 32 - 1;
+/** Feeds that the chain lists at a time. */
+const MAX_LISTED_FEEDS = 64;
 const ASK_OPTIONS = [...JOB_OPTIONS, 'signer', 'maxFee', 'tip', 'check'];
 /** Types of chains whose accounts have public keys. */
 const FOR_DEVELOPERS = ['Development', 'Local'];
@@ -165,6 +176,27 @@ export class Sibyl {
   async validator(address: string): Promise<Validator> {
     if (typeof address !== 'string') throw new SibylError('InvalidArgument', `a validator is its address, not ${show(address)}.`);
     return validatorOf(address, await this.chain.validator(address));
+  }
+
+  /** A feed, a question that is asked again and again, by its number in the best block's chain. */
+  async feed(id: number): Promise<Feed> {
+    const number = small(id, U32_MAX, "a feed's number");
+    const best = await this.chain.best();
+    const found = await this.chain.feed(number, best.hash);
+    if (found === undefined)
+      throw new SibylError('UnknownFeed', `There is no feed ${number}, or it has ended: feeds() lists those that there are.`);
+    return feedOf(found, best);
+  }
+
+  /** Feeds by their numbers, and where to go on. */
+  async feeds(options: FeedOptions = {}): Promise<FeedPage> {
+    checkObject(options, 'the options', 'an object');
+    checkNames(options, ['from', 'limit'], 'a list of feeds');
+    const from = small(options.from ?? 0, U32_MAX, 'from');
+    const limit = small(options.limit ?? MAX_LISTED_FEEDS, MAX_LISTED_FEEDS, 'limit', 1);
+    const best = await this.chain.best();
+    const { feeds, next } = await this.chain.feeds(from, limit, best.hash);
+    return { feeds: feeds.map((feed) => feedOf(feed, best)), next: next ?? null };
   }
 
   /** Ends the connection, and what waits for it with an error of the code `Closed`. */

@@ -1,12 +1,13 @@
 // From what the metadata decodes to what this library shows.
 import type { ChainFormat, Format } from './format.js';
 import type { ChainInput, Role } from './input.js';
+import type { ChainOptions } from './options.js';
 import type {
-  Hex, RawAnswer, RawAudit, RawCommittee, RawJob, RawJobView, RawModel, RawOutput, RawQuote, RawResult, RawSettlement,
+  Hex, RawAnswer, RawAudit, RawCommittee, RawFeedView, RawJob, RawJobView, RawModel, RawOutput, RawQuote, RawResult, RawSettlement,
   RawValidator, RawVerdict,
 } from './raw.js';
 import { textOf } from './text.js';
-import type { Answer, Audit, BlockRef, Committee, JobResult, JobView, Model, Quote, Refusal, SeatVote, Validator, Verdict } from './types.js';
+import type { Answer, Audit, BlockRef, Committee, Feed, JobResult, JobView, Model, Quote, Refusal, SeatVote, Validator, Verdict } from './types.js';
 
 const THOUSAND = 1_000;
 const MILLION = 1_000_000;
@@ -42,25 +43,14 @@ export const quoteOf = ({ seats, per_seat: perSeat, author_share: authorShare, p
   ({ seats, perSeat, authorShare, protocolShare, total });
 
 export function jobOf(raw: RawJobView): JobView {
-  const { options, phase, agreed } = raw;
+  const { phase, agreed } = raw;
   return {
     number: raw.id,
     fingerprint: raw.fingerprint,
     requester: raw.requester,
     model: raw.model,
     input: inputOf(raw.input),
-    options: {
-      seats: options.seats.type === 'All' ? 'all' : options.seats.value,
-      maxOutputUnits: options.max_output_units,
-      drawDelay: options.draw_delay,
-      sampling: {
-        temperature: options.sampling.temperature / THOUSAND,
-        topK: options.sampling.top_k,
-        topP: options.sampling.top_p / MILLION,
-      },
-      seed: options.seed ?? null,
-      format: formatOf(options.format),
-    },
+    options: optionsOf(raw.options),
     quote: quoteOf(raw.quote),
     submittedAt: raw.submitted_at,
     phase: camel<JobView['phase']>(phase.type),
@@ -75,7 +65,47 @@ export function jobOf(raw: RawJobView): JobView {
   };
 }
 
-function inputOf(input: ChainInput): JobView['input'] {
+/** A feed as the chain has it after a block. */
+export function feedOf(raw: RawFeedView, block: BlockRef): Feed {
+  const { latest } = raw;
+  return {
+    id: raw.id,
+    owner: raw.owner,
+    model: raw.model,
+    input: inputOf(raw.input),
+    options: optionsOf(raw.options),
+    interval: raw.interval,
+    maxFee: raw.max_fee,
+    roundFee: raw.round_fee,
+    funds: raw.funds,
+    deposit: raw.deposit,
+    createdAt: raw.created_at,
+    nextAt: raw.next_at,
+    asked: raw.asked,
+    openJob: raw.open_job ?? null,
+    latest: latest === undefined ? null : {
+      ...latest,
+      answer: answerOf(latest.answer, raw.options.format),
+      age: Math.max(0, block.number - latest.at),
+    },
+    block,
+  };
+}
+
+const optionsOf = ({ seats, max_output_units, draw_delay, sampling, seed, format }: ChainOptions): JobView['options'] => ({
+  seats: seats.type === 'All' ? 'all' : seats.value,
+  maxOutputUnits: max_output_units,
+  drawDelay: draw_delay,
+  sampling: {
+    temperature: sampling.temperature / THOUSAND,
+    topK: sampling.top_k,
+    topP: sampling.top_p / MILLION,
+  },
+  seed: seed ?? null,
+  format: formatOf(format),
+});
+
+export function inputOf(input: ChainInput): JobView['input'] {
   switch (input.type) {
     case 'Text':
       return { text: textOf(input.value) };

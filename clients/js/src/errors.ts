@@ -8,6 +8,8 @@ export type SibylErrorCode =
   | 'UnknownModel'
   /** No job has this number or fingerprint, as far as the node knows. */
   | 'UnknownJob'
+  /** No feed has this number, or it has ended. */
+  | 'UnknownFeed'
   /** The job's retention is over: only its events remain. */
   | 'PrunedJob'
   /** The chain would refuse the job; nothing was sent. See {@link QuoteError}. */
@@ -43,7 +45,9 @@ export type SibylErrorCode =
   /** The job is not the one that was asked. */
   | 'QuestionAltered'
   /** The metadata that a node gave says of jobs' bytes what this library does not know. */
-  | 'LayoutUnknown';
+  | 'LayoutUnknown'
+  /** A receipt shows nothing. See {@link ReceiptError}. */
+  | 'ReceiptInvalid';
 
 /** Every error of this library: a code for programs, and one line for people. */
 export class SibylError extends Error {
@@ -90,6 +94,44 @@ export class DispatchError extends SibylError {
     readonly docs: string,
   ) {
     super('DispatchFailed', `${pallet}.${reason}${docs ? `: ${docs}` : ''}`);
+  }
+}
+
+/** Why a receipt shows nothing. */
+export type ReceiptReason =
+  /** It has not the form of a receipt. */
+  | 'NotAReceipt'
+  /** It is of another release. */
+  | 'Version'
+  /** It is of another chain than the one that is trusted. */
+  | 'OtherChain'
+  /** A part of it is broken, or was changed. */
+  | 'Malformed'
+  /** The proof of finality ends before the final block. */
+  | 'Unfinished'
+  /** A block on the way to the final one changes no validators. */
+  | 'NoChange'
+  /** Signatures are missing, wrong, or others' than the validators'. */
+  | 'NotFinal'
+  /** The state has no such job, or not all of it. */
+  | 'Absent'
+  /** The job goes on. */
+  | 'NotEnded'
+  /** It ended without an answer. */
+  | 'NoAnswer'
+  /** A second committee found another output. */
+  | 'Overturned';
+
+/** A receipt shows nothing, and why. */
+export class ReceiptError extends SibylError {
+  override name = 'ReceiptError';
+
+  /** @param why completes "The receipt shows nothing: …" */
+  constructor(
+    readonly reason: ReceiptReason,
+    why: string,
+  ) {
+    super('ReceiptInvalid', `The receipt shows nothing: ${why}.`);
   }
 }
 

@@ -1,17 +1,24 @@
 // How the chain's bytes are laid out, as its metadata says.
 import { getLookupFn, type LookupEntry, type Var } from '@polkadot-api/metadata-builders';
-import { Blake2256 } from '@polkadot-api/substrate-bindings';
+import { Blake2256, type UnifiedMetadata } from '@polkadot-api/substrate-bindings';
 
 import { SibylError } from './errors.js';
 import { toHex } from './hex.js';
+import { KNOWN_TYPES } from './known-types.js';
 import type { Hex } from './raw.js';
 
+/** Metadata of the types that this library knows, and of nothing else. */
+export const known = { version: 16, lookup: KNOWN_TYPES.types, pallets: [], apis: [], extrinsic: { call: 0 } } as unknown as UnifiedMetadata;
+
 /**
- * Layouts of what a result is verified from that this library knows. Over a node's own JSON-RPC the metadata is the
+ * The layout of what a result is verified from that this library knows. Over a node's own JSON-RPC the metadata is the
  * node's word: who could lie about the layout could read any answer into bytes that are proven. Where jobs, inputs or
- * outputs change in the runtime, the error of the code `LayoutUnknown` shows the hash that is to be added here.
+ * outputs change in the runtime, there is the error of the code `LayoutUnknown` until `make client-layout` was run.
  */
-export const KNOWN_LAYOUTS: readonly Hex[] = ['0xc8d82d37690e4091391e7a1806013cf6ebf9055892a1e2953bb3a81110901f98'];
+export function knownLayout(): Hex {
+  const lookup = getLookupFn(known);
+  return layoutHash({ job: lookup(KNOWN_TYPES.job), input: lookup(KNOWN_TYPES.input), output: lookup(KNOWN_TYPES.output) });
+}
 
 type Lookup = ReturnType<typeof getLookupFn>;
 

@@ -4,6 +4,7 @@ import { Blake2256 } from '@polkadot-api/substrate-bindings';
 import { SibylError } from './errors.js';
 import { fromHex, toHex } from './hex.js';
 import type { Hex } from './raw.js';
+import { Reader } from './reader.js';
 
 const HASH_LENGTH = 32;
 const MORE_NIBBLES = 255;
@@ -44,7 +45,7 @@ export function provenValue(stateRoot: Hex, proof: readonly Uint8Array[], key: U
 }
 
 function decodeNode(bytes: Uint8Array): Node {
-  const reader = new Reader(bytes);
+  const reader = new Reader(bytes, (why) => invalid(`a node of it is none, ${why}`));
   const header = reader.byte();
   if (header === 0) return { partial: [], children: [], value: undefined };
   const { isBranch, hasValue, isHashed, bits } = kindOf(header);
@@ -76,42 +77,6 @@ function kindOf(header: number) {
   if (header >> 5 === 1) return { ...kind, isHashed: true, bits: 5 };
   if (header >> 4 === 1) return { ...kind, isBranch: true, isHashed: true, bits: 4 };
   throw invalid('it has a node of an unknown kind');
-}
-
-class Reader {
-  #at = 0;
-
-  constructor(private readonly bytes: Uint8Array) {}
-
-  byte(): number {
-    return this.take(1)[0]!;
-  }
-
-  take(length: number): Uint8Array {
-    const end = this.#at + length;
-    if (end > this.bytes.length) throw invalid('it has a node that ends too early');
-    // A copy, since decoders read the whole buffer that bytes are a view of.
-    const taken = this.bytes.slice(this.#at, end);
-    this.#at = end;
-    return taken;
-  }
-
-  /** Bytes behind their length, which is compact. */
-  sized(): Uint8Array {
-    const first = this.byte();
-    const rest = (bytes: number) =>
-      [...this.take(bytes)].reduce((sum, byte, at) => sum + byte * 2 ** (8 * (at + 1)), first);
-    switch (first & 3) {
-      case 0:
-        return this.take(first >> 2);
-      case 1:
-        return this.take(Math.floor(rest(1) / 4));
-      case 2:
-        return this.take(Math.floor(rest(3) / 4));
-      default:
-        throw invalid('it has a value that is too long');
-    }
-  }
 }
 
 const invalid = (why: string) => new SibylError('ProofInvalid', `The proof of storage does not hold: ${why}.`);

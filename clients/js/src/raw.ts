@@ -101,6 +101,29 @@ export interface RawValidator {
   };
 }
 
+export interface RawFeedView {
+  id: number;
+  owner: string;
+  model: Hex;
+  input: ChainInput;
+  options: ChainOptions;
+  interval: number;
+  max_fee: bigint;
+  round_fee: bigint;
+  funds: bigint;
+  deposit: bigint;
+  created_at: number;
+  next_at: number;
+  asked: number;
+  open_job: bigint | undefined;
+  latest: { answer: RawAnswer; at: number; support: RawSupport; job: bigint; fingerprint: Hex } | undefined;
+}
+
+export interface RawFeedPage {
+  feeds: RawFeedView[];
+  next: number | undefined;
+}
+
 /** A job as it is stored. */
 export interface RawJob {
   requester: string;

@@ -160,6 +160,57 @@ export interface VerifiedResult extends JobResult {
   };
 }
 
+/** A question that is asked again and again for a prepaid time. */
+export interface Feed {
+  id: number;
+  /** Address of who pays. */
+  owner: string;
+  /** The id of the model asked. */
+  model: Hex;
+  input: JobView['input'];
+  options: JobView['options'];
+  /** Blocks from a round to the next. */
+  interval: number;
+  /** What a round's job may cost at most, in 10⁻¹² SIB. */
+  maxFee: bigint;
+  /** What a round costs beside its job, asked or skipped, in 10⁻¹² SIB. */
+  roundFee: bigint;
+  /** What is held for further rounds, in 10⁻¹² SIB. */
+  funds: bigint;
+  /** What is held for its place in the state, in 10⁻¹² SIB. */
+  deposit: bigint;
+  createdAt: number;
+  /** The block of its next round. */
+  nextAt: number;
+  /** Rounds that were asked. */
+  asked: number;
+  /** The job of the last round, while its result is to come. */
+  openJob: bigint | null;
+  /** Its latest answer; null before the first. */
+  latest: {
+    answer: Answer;
+    /** The block of the agreement. */
+    at: number;
+    /** Blocks from there to `block`. */
+    age: number;
+    support: Support;
+    /** The job that answered, on `block`'s fork. */
+    job: bigint;
+    /** What identifies that job on every fork. */
+    fingerprint: Hex;
+  } | null;
+  /** The block after which this is so. */
+  block: BlockRef;
+}
+
+/** A part of the list of feeds. */
+export interface FeedPage {
+  /** By their numbers. */
+  feeds: Feed[];
+  /** What to give as `from` to go on; null where there are no more. */
+  next: number | null;
+}
+
 /** What a seat has done. */
 export type SeatVote = 'missing' | 'abstained' | 'committed' | 'revealed';
 

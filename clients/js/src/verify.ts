@@ -14,7 +14,7 @@ import { resultOf, storedResult } from './decode.js';
 import { SibylError } from './errors.js';
 import { concat, fromHex, toHex } from './hex.js';
 import type { ChainInput } from './input.js';
-import { KNOWN_LAYOUTS, layoutHash, resultTypes } from './layout.js';
+import { knownLayout, layoutHash, resultTypes } from './layout.js';
 import type { ChainOptions } from './options.js';
 import { provenValue } from './proof.js';
 import type { Hex, RawJob, RawOutput } from './raw.js';
@@ -173,7 +173,7 @@ async function decode(
   const { lookup, builder } = await chain.context((await chain.finalized()).hash);
   const types = resultTypes(lookup);
   const layout = layoutHash(types);
-  if (chain.source === 'node' && !trust && !KNOWN_LAYOUTS.includes(layout)) {
+  if (chain.source === 'node' && !trust && layout !== knownLayout()) {
     throw new SibylError(
       'LayoutUnknown',
       `The metadata of ${chain.name} lays jobs out in a way that this version of @sibyl/client does not know (${layout}): update it, verify over a light client, or give trustMetadata where you trust the node that far.`,

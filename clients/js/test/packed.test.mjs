@@ -12,7 +12,10 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 const CONSUMER = `
-import { connect, formatSib, QuoteError, sib, signerFromSecret, type Answer, type JobResult, type Step } from '@sibyl/client';
+import {
+  connect, formatSib, QuoteError, sib, signerFromSecret, verifyReceipt,
+  type Answer, type ChainFacts, type JobResult, type Receipt, type Step,
+} from '@sibyl/client';
 
 export async function ask(text: string): Promise<JobResult> {
   const sibyl = await connect({ url: 'ws://127.0.0.1:9944' });
@@ -31,6 +34,8 @@ export function label(answer: Answer): string | undefined {
 }
 
 export const why = (error: unknown): string => (error instanceof QuoteError ? error.reason : formatSib(0n));
+
+export const signers = (receipt: Receipt, chain: ChainFacts): number => verifyReceipt(receipt, chain).proof.signers;
 
 // @ts-expect-error A name that there is not.
 export const misspelt = connect({ url: 'ws://127.0.0.1:9944' }).then((sibyl) => sibyl.quote('common-lingua', '', { drawdelay: 1 }));

@@ -2,6 +2,7 @@
 //! hashes in hex, balances as decimal strings since JavaScript's numbers can't hold them.
 
 mod answer;
+mod feed;
 mod input;
 mod job;
 mod listing;
@@ -15,6 +16,7 @@ mod update;
 mod validator;
 
 pub use answer::Answer;
+pub use feed::{Feed, FeedPage, Latest};
 pub use input::Input;
 pub use job::{Agreement, Audit, Committee, Job, Options, Phase, Quote, Seat, Settlement, Support, Verdict, Vote};
 pub use listing::{Listed, Page};

@@ -295,6 +295,9 @@ where
 				log::info!(target: LOG_TARGET, "🔮 Model {name} ({model}): not served: {why}");
 				if why.is_fault() {
 					self.insight.fault(format!("model {name} is not served: {why}"));
+				} else if !self.mailbox.has_told_of(&model) {
+					// Of the many models that are not meant to be here nothing needs to be said.
+					return self.show_models();
 				}
 				Availability::Withdrawn
 			}

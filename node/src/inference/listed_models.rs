@@ -60,3 +60,64 @@ where
 		models.extend(may_be_asked.map(|view| ListedModel { id: view.id, revision: view.revision }));
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::inference::mock::{fake_model, MockChain};
+
+	fn chain(models: u8) -> MockChain {
+		let chain = MockChain::new();
+		chain.state().models = (0..models)
+			.map(|number| {
+				let mut model = fake_model();
+				model.id = Hash::repeat_byte(number);
+				model
+			})
+			.collect();
+		chain
+	}
+
+	/// How many models are read at the block, and how many calls of the runtime that takes.
+	fn read(models: &mut ListedModels, chain: &MockChain, at: Hash) -> (usize, u32) {
+		let before = chain.state().models_read;
+		let count = models.read(chain, at).expect("the runtime answers").len();
+		(count, chain.state().models_read - before)
+	}
+
+	#[test]
+	fn the_list_is_read_again_only_when_it_has_changed() {
+		let chain = chain(70);
+		let mut models = ListedModels::default();
+		let best = |number| {
+			chain.import_best(number);
+			chain.hash(number).expect("the chain is there").expect("it has the block")
+		};
+		assert_eq!(read(&mut models, &chain, best(1)), (70, 4));
+		assert_eq!(read(&mut models, &chain, best(2)), (70, 0));
+		assert_eq!(read(&mut models, &chain, best(2)), (70, 0));
+		chain.state().models.truncate(10);
+		chain.state().models_changes += 1;
+		assert_eq!(read(&mut models, &chain, best(3)), (10, 2));
+	}
+
+	#[test]
+	fn on_another_fork_the_list_is_read_again_though_it_has_changed_as_often() {
+		let chain = chain(3);
+		let mut models = ListedModels::default();
+		chain.import_best(2);
+		let [first, second] = [1, 2].map(|number| chain.hash(number).expect("it is there").expect("it has it"));
+		assert_eq!(read(&mut models, &chain, second), (3, 2));
+		let other = chain.fork(first, 2);
+		assert_eq!(read(&mut models, &chain, other), (3, 2));
+	}
+
+	#[test]
+	fn a_retired_model_is_none_to_serve() {
+		let chain = chain(2);
+		chain.state().models[0].registration.state = ModelState::Retired;
+		let mut models = ListedModels::default();
+		let at = chain.info().best_hash;
+		assert_eq!(read(&mut models, &chain, at).0, 1);
+	}
+}

@@ -151,12 +151,13 @@ impl<Storage: OffchainStorage> Mailbox<Storage> {
 	/// Says whether this node can run a model.
 	pub fn set_model_status(&mut self, model: &ModelId, availability: Availability) {
 		let mut statuses = self.model_statuses();
-		// Of a model that was never served nothing has to be taken back.
-		if availability == Availability::Withdrawn && !statuses.contains_key(model) {
-			return;
-		}
 		statuses.insert(*model, availability);
 		self.storage.set(STORAGE_PREFIX, MODELS, &ModelStatuses::V1(statuses).encode());
+	}
+
+	/// Whether anything was said of the model.
+	pub fn has_told_of(&self, model: &ModelId) -> bool {
+		self.model_statuses().contains_key(model)
 	}
 
 	/// Forgets what was said of models that the chain does not have.

@@ -20,6 +20,7 @@ use sibyl_primitives::{
 		BallotStanding, InferenceApi, JobFilter, JobPage, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView,
 		QuoteError, ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
 	},
+	feed::{FeedId, FeedPage, FeedView, FeedsApi},
 	format::Format,
 	inference_key::InferencePair,
 	input::Input,
@@ -321,6 +322,7 @@ pub struct MockState {
 	pub key_sets: Vec<KeySetView>,
 	pub validators: BTreeMap<AccountId, ValidatorView>,
 	pub next_key_set: Option<KeySetView>,
+	pub feeds: BTreeMap<FeedId, FeedView>,
 	/// The state, of every block.
 	pub storage: BTreeMap<Vec<u8>, Vec<u8>>,
 	/// By the encoded ballot; early where there is none.
@@ -354,6 +356,7 @@ impl MockChain {
 			key_sets: Vec::new(),
 			validators: BTreeMap::new(),
 			next_key_set: None,
+			feeds: BTreeMap::new(),
 			storage: BTreeMap::new(),
 			standings: HashMap::new(),
 			judged: Vec::new(),
@@ -540,6 +543,22 @@ impl MockApi {
 }
 
 sp_api::mock_impl_runtime_apis! {
+	impl FeedsApi<Block> for MockApi {
+		#[advanced]
+		fn feed(&self, _: <Block as BlockT>::Hash, feed: FeedId) -> Result<Option<FeedView>, ApiError> {
+			self.answer(|state| state.feeds.get(&feed).cloned())
+		}
+
+		#[advanced]
+		fn feeds(&self, _: <Block as BlockT>::Hash, from: FeedId, limit: u32) -> Result<FeedPage, ApiError> {
+			self.answer(|state| {
+				let mut found = state.feeds.range(from..).map(|(_, feed)| feed.clone());
+				let feeds = found.by_ref().take(limit as usize).collect();
+				FeedPage { feeds, next: found.next().map(|feed| feed.id) }
+			})
+		}
+	}
+
 	impl InferenceApi<Block> for MockApi {
 		#[advanced]
 		fn job(&self, _: <Block as BlockT>::Hash, job: JobId) -> Result<Lookup<JobView>, ApiError> {

@@ -8,6 +8,10 @@ use std::{io, path::PathBuf};
 /// Why `sibyl-node models` did not do as it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+	/// The node that runs can't be asked.
+	#[error(transparent)]
+	Node(#[from] sibyl_user::Error),
+
 	/// There is nothing to install by that name.
 	#[error("there is no model '{name}' to install: there are {known}, and 'all' stands for all of them")]
 	NotInstallable {
@@ -278,10 +282,6 @@ pub enum Error {
 		/// What the system said.
 		source: io::Error,
 	},
-
-	/// A network can't be asked, or it refuses.
-	#[error(transparent)]
-	Node(#[from] sibyl_user::Error),
 
 	/// The model gives no answer.
 	#[error("the model gives no answer to this prompt ({0}): try another one")]

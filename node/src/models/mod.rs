@@ -22,7 +22,7 @@ mod vector;
 pub use error::Error;
 pub use location::Location;
 
-use sibyl_user::{AuthorCommand, ListOfNetwork};
+use sibyl_user::{AuthorCommand, ListOfNetwork, PsCommand};
 use std::future::Future;
 use std::io::{stdout, ErrorKind, Write};
 use std::path::PathBuf;
@@ -63,6 +63,9 @@ enum Action {
 	#[command(after_help = "Examples:\n  sibyl-node models list\n  sibyl-node models list --url ws://127.0.0.1:9944")]
 	List(ListOfNetwork),
 
+	/// Show what the engine of a running node holds: its models, or why one is not served, and the jobs that run and wait.
+	Ps(PsCommand),
+
 	/// Hash every file of the store; fails if one is damaged.
 	Verify,
 
@@ -92,6 +95,7 @@ impl ModelsCommand {
 			Action::Remove { model } => files::remove(location, model, out),
 			Action::List(network) if network.is_asked() => wait(network.run(out)),
 			Action::List(_) => files::list(location, out),
+			Action::Ps(command) => wait(command.run()),
 			Action::Verify => files::verify(location, out),
 			Action::Bench(command) => command.run(location, out),
 			Action::Run(command) => command.run(location, out),

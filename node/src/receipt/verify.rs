@@ -17,7 +17,6 @@ use sibyl_runtime::{Grandpa, VERSION};
 use sibyl_user::show;
 use sp_consensus_grandpa::AuthorityList;
 use sp_core::{crypto::ByteArray, ed25519, Pair};
-use sp_runtime::BuildStorage;
 use sp_state_machine::BasicExternalities;
 use std::{
 	io::{stdin, Read, Write},
@@ -100,8 +99,7 @@ impl VerifyCommand {
 		let named = self.chain.as_deref().map(|name| vec![name]);
 		let mut tried = Vec::new();
 		for name in named.unwrap_or_else(|| KNOWN_CHAINS.to_vec()) {
-			let spec = chain_spec::load(name).map_err(Error::Chain)?;
-			let mut storage = spec.build_storage().map_err(Error::Chain)?;
+			let mut storage = chain_spec::first_state(name).map_err(Error::Chain)?;
 			// All runtimes so far lay their state out alike, and to compile one to ask it takes seconds.
 			let found = service::first_block_hash(&storage, VERSION.state_version());
 			if found == genesis {

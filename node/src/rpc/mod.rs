@@ -6,9 +6,9 @@ use crate::inference::IsSyncing;
 use crate::receipt::WarpProofs;
 use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
 use inference::{
-	Inference, InferenceApiServer, InferenceNode, InferenceNodeApiServer, InferenceProofs, InferenceProofsApiServer,
-	InferenceResults, InferenceResultsApiServer, InferenceSubscriptions, InferenceSubscriptionsApiServer, Places,
-	Started,
+	Inference, InferenceApiServer, InferenceFeeds, InferenceFeedsApiServer, InferenceNode, InferenceNodeApiServer,
+	InferenceProofs, InferenceProofsApiServer, InferenceResults, InferenceResultsApiServer, InferenceSubscriptions,
+	InferenceSubscriptionsApiServer, Places, Started,
 };
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -79,7 +79,8 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
 		module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 		module.merge(Inference::new(client.clone(), is_syncing.clone()).into_rpc())?;
-		let places = Places::default();
+		module.merge(InferenceFeeds::new(client.clone(), is_syncing.clone()).into_rpc())?;
+		let places = Places::for_subscriptions();
 		let jobs = InferenceSubscriptions::new(client.clone(), is_syncing.clone(), executor.clone(), places.clone());
 		module.merge(jobs.into_rpc())?;
 		let results =

@@ -2,27 +2,38 @@
 //!
 //! A block's slot says when it was made, by its author's clock. Where every block comes from the future, or every one late,
 //! it is this clock that is wrong: BABE then refuses the others' blocks, or nobody keeps this node's.
+//!
+//! A block from the future is refused before BABE looks at its seal, and a peer can make up headers. So the seal is checked
+//! here, and blocks of several of the session's validators must say the same.
 
 use parking_lot::Mutex;
 use sc_consensus::{
 	import_queue::{ImportQueue, ImportQueueService, IncomingBlock, Link, RuntimeOrigin},
 	DefaultImportQueue,
 };
+use sc_consensus_babe::{AuthorityId, CompatibleDigestItem};
 use sibyl_runtime::{
 	constants::SLOT_DURATION,
 	opaque::{Block, Header},
 	BlockNumber, Hash,
 };
+use sp_api::ProvideRuntimeApi;
+use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
-use sp_runtime::Justifications;
+use sp_consensus_babe::{AuthorityPair, BabeApi};
+use sp_core::Pair;
+use sp_runtime::{traits::Header as _, Justifications};
 use std::{
-	collections::VecDeque,
+	collections::{BTreeSet, VecDeque},
 	sync::Arc,
 	task::Context,
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 const LOG_TARGET: &str = "node";
+
+/// The validators of this session and of the next, who may have made the blocks that come now, in their order.
+type Validators = Arc<dyn Fn() -> Vec<Vec<AuthorityId>> + Send + Sync>;
 
 /// Blocks that have to be late, one after another. One author's clock may be wrong as well.
 const LATE_BLOCKS: usize = 8;
@@ -39,9 +50,17 @@ const LATE: i64 = 2 * SLOT_DURATION as i64;
 /// How often it is said.
 const AGAIN: Duration = Duration::from_secs(300);
 
-/// How late the last blocks of others were, in milliseconds.
+/// A block of another node: who made it, and how late it came, in milliseconds.
+#[derive(Clone)]
+struct Seen {
+	block: Hash,
+	author: AuthorityId,
+	late: i64,
+}
+
+/// How late the last blocks of others were.
 #[derive(Default)]
-struct Lateness(VecDeque<(Hash, i64)>);
+struct Lateness(VecDeque<Seen>);
 
 /// What the blocks say of this clock: by so many milliseconds.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,26 +70,29 @@ enum Off {
 }
 
 impl Lateness {
-	fn note(&mut self, block: Hash, late: i64) -> Option<Off> {
+	/// Notes a block. What it says counts once so many validators say the same.
+	fn note(&mut self, seen: Seen, authors: usize) -> Option<Off> {
 		// What is refused is sent again.
-		if self.0.iter().any(|(known, _)| *known == block) {
+		if self.0.iter().any(|known| known.block == seen.block) {
 			return None;
 		}
 		if self.0.len() >= LATE_BLOCKS {
 			self.0.pop_front();
 		}
-		self.0.push_back((block, late));
-		let last = |count: usize| self.0.iter().rev().take(count).map(|(_, late)| *late);
-		match () {
-			// Of blocks that are fetched together, the newest says most.
-			() if self.0.len() >= EARLY_BLOCKS && last(EARLY_BLOCKS).all(|late| late < -EARLY) => {
-				last(EARLY_BLOCKS).min().map(|earliest| Off::Behind(-earliest))
-			}
-			() if self.0.len() >= LATE_BLOCKS && last(LATE_BLOCKS).all(|late| late > LATE) => {
-				last(LATE_BLOCKS).min().map(Off::Ahead)
-			}
-			() => None,
-		}
+		self.0.push_back(seen);
+		let says = |count: usize, what: fn(i64) -> bool| {
+			let last: Vec<_> = self.0.iter().rev().take(count).collect();
+			let by: BTreeSet<_> = last.iter().map(|seen| &seen.author).collect();
+			(last.len() == count && by.len() >= authors.min(count) && last.iter().all(|seen| what(seen.late))).then(
+				|| {
+					// Of blocks that are fetched together, the newest says most.
+					last.iter().map(|seen| seen.late).min().unwrap_or_default()
+				},
+			)
+		};
+		says(EARLY_BLOCKS, |late| late < -EARLY)
+			.map(|earliest| Off::Behind(-earliest))
+			.or_else(|| says(LATE_BLOCKS, |late| late > LATE).map(Off::Ahead))
 	}
 }
 
@@ -95,24 +117,56 @@ impl Off {
 struct Watch {
 	lateness: Lateness,
 	told: Option<Instant>,
+	validators: Validators,
 }
 
 impl Watch {
 	fn see(&mut self, origin: BlockOrigin, header: &Header) {
-		let Ok(digest) = sc_consensus_babe::find_pre_digest::<Block>(header) else { return };
 		let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-		let made = u64::from(digest.slot()).saturating_mul(SLOT_DURATION) as i64;
-		let late = now.saturating_sub(made);
-		// What is fetched while the node catches up is old.
-		if late > 0 && origin != BlockOrigin::NetworkBroadcast {
-			return;
-		}
-		let Some(off) = self.lateness.note(header.hash(), late) else { return };
+		let Some(off) = self.off(origin, header, now) else { return };
 		if self.told.is_none_or(|told| told.elapsed() > AGAIN) {
 			self.told = Some(Instant::now());
 			log::warn!(target: LOG_TARGET, "{}", off.text());
 		}
 	}
+
+	/// What the clock is off by this block and those before it, at this time in milliseconds.
+	fn off(&mut self, origin: BlockOrigin, header: &Header, now: i64) -> Option<Off> {
+		let digest = sc_consensus_babe::find_pre_digest::<Block>(header).ok()?;
+		let made = u64::from(digest.slot()).saturating_mul(SLOT_DURATION) as i64;
+		let late = now.saturating_sub(made);
+		// What is fetched while the node catches up is old.
+		if late > 0 && origin != BlockOrigin::NetworkBroadcast {
+			return None;
+		}
+		let sessions = (self.validators)();
+		let place = digest.authority_index() as usize;
+		let author = author(header, sessions.iter().filter_map(|validators| validators.get(place)))?.clone();
+		// Of so many, one has a right clock, or the chain would stand still.
+		let authors = sessions.iter().map(Vec::len).max().unwrap_or_default() / 3 + 1;
+		self.lateness.note(Seen { block: header.hash(), author, late }, authors)
+	}
+}
+
+/// Who of these has sealed a header.
+fn author<'a>(header: &Header, mut validators: impl Iterator<Item = &'a AuthorityId>) -> Option<&'a AuthorityId> {
+	let mut unsealed = header.clone();
+	let seal = unsealed.digest_mut().pop()?.as_babe_seal()?;
+	let hash = unsealed.hash();
+	validators.find(|validator| AuthorityPair::verify(&seal, hash, validator))
+}
+
+/// The validators, as the best block knows them.
+fn validators_of<Client>(client: Arc<Client>) -> Validators
+where
+	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + Send + Sync + 'static,
+	Client::Api: BabeApi<Block>,
+{
+	Arc::new(move || {
+		let (api, best) = (client.runtime_api(), client.info().best_hash);
+		let epochs = [api.current_epoch(best), api.next_epoch(best)].into_iter().flatten();
+		epochs.map(|epoch| epoch.authorities.into_iter().map(|(validator, _)| validator).collect()).collect()
+	})
 }
 
 /// An import queue that looks at the blocks that it is given.
@@ -127,9 +181,14 @@ struct WatchedService {
 }
 
 impl WatchedQueue {
-	/// The same queue, watched.
-	pub fn new(queue: DefaultImportQueue<Block>) -> Self {
-		let watch = Arc::new(Mutex::new(Watch { lateness: Lateness::default(), told: None }));
+	/// The same queue of this client's, watched.
+	pub fn new<Client>(queue: DefaultImportQueue<Block>, client: Arc<Client>) -> Self
+	where
+		Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + Send + Sync + 'static,
+		Client::Api: BabeApi<Block>,
+	{
+		let watch = Watch { lateness: Lateness::default(), told: None, validators: validators_of(client) };
+		let watch = Arc::new(Mutex::new(watch));
 		let service = WatchedService { inner: queue.service(), watch };
 		Self { queue, service }
 	}
@@ -176,11 +235,51 @@ impl ImportQueue<Block> for WatchedQueue {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use sp_consensus_babe::{
+		digests::{PreDigest, SecondaryPlainPreDigest},
+		AuthorityPair,
+	};
+	use sp_core::ByteArray;
+	use sp_runtime::{generic::Digest, DigestItem};
+
+	/// The clock of this machine, in milliseconds.
+	const NOW: i64 = 1_800_000_000_000;
+
+	fn pair(name: &str) -> AuthorityPair {
+		AuthorityPair::from_string(&format!("//{name}"), None).expect("it is a path")
+	}
+
+	/// A block that the validator in a place made this much before now, in milliseconds.
+	fn block(author: &AuthorityPair, place: u32, number: u32, late: i64) -> Header {
+		let slot = u64::try_from(NOW - late).expect("it is after 1970") / SLOT_DURATION;
+		let digest = PreDigest::SecondaryPlain(SecondaryPlainPreDigest { authority_index: place, slot: slot.into() });
+		let digest = Digest { logs: vec![<DigestItem as CompatibleDigestItem>::babe_pre_digest(digest)] };
+		let mut header = Header::new(number, Hash::zero(), Hash::zero(), Hash::zero(), digest);
+		let seal = author.sign(header.hash().as_ref());
+		header.digest_mut().push(<DigestItem as CompatibleDigestItem>::babe_seal(seal));
+		header
+	}
+
+	/// What blocks by these authors say, of a chain that has such validators.
+	fn said(validators: &[&str], blocks: &[(&str, i64)]) -> Option<Off> {
+		let keys: Vec<_> = validators.iter().map(|name| pair(name).public()).collect();
+		let known = vec![vec![pair("Z").public()], keys];
+		let mut watch =
+			Watch { lateness: Lateness::default(), told: None, validators: Arc::new(move || known.clone()) };
+		let seen = (0..).zip(blocks).map(|(number, (by, late))| {
+			let place = validators.iter().position(|name| name == by).unwrap_or_default();
+			let block = block(&pair(by), place.try_into().expect("it is small"), number, *late);
+			watch.off(BlockOrigin::NetworkBroadcast, &block, NOW)
+		});
+		seen.last().flatten()
+	}
 
 	fn off(late: &[i64]) -> Option<Off> {
 		let mut lateness = Lateness::default();
+		let author = AuthorityId::from_slice(&[1; 32]).expect("it is a key");
 		let blocks = (0..).map(Hash::from_low_u64_be);
-		blocks.zip(late).map(|(block, late)| lateness.note(block, *late)).last().flatten()
+		let seen = blocks.zip(late).map(|(block, late)| Seen { block, author: author.clone(), late: *late });
+		seen.map(|seen| lateness.note(seen, 1)).last().flatten()
 	}
 
 	#[test]
@@ -210,8 +309,37 @@ mod tests {
 
 	#[test]
 	fn a_block_that_is_sent_again_counts_once() {
-		let mut lateness = Lateness::default();
-		let same = (0..EARLY_BLOCKS).filter_map(|_| lateness.note(Hash::zero(), -9_800)).count();
-		assert_eq!(same, 0);
+		let block = block(&pair("A"), 0, 1, -9_000);
+		let validators: Validators = Arc::new(|| vec![vec![pair("A").public()]]);
+		let mut watch = Watch { lateness: Lateness::default(), told: None, validators };
+		let mut see = || watch.off(BlockOrigin::NetworkBroadcast, &block, NOW);
+		assert_eq!((0..EARLY_BLOCKS).filter_map(|_| see()).count(), 0);
+	}
+
+	#[test]
+	fn blocks_of_several_validators_should_be_believed() {
+		let all = ["A", "B", "C", "D"];
+		assert_eq!(said(&all, &[("A", -9_000), ("B", -12_000), ("A", -15_000)]), Some(Off::Behind(15_000)));
+		let late: Vec<_> = all.iter().cycle().take(LATE_BLOCKS).map(|name| (*name, 12_000)).collect();
+		assert_eq!(said(&all, &late), Some(Off::Ahead(12_000)));
+		assert_eq!(said(&["A"], &[("A", -9_000), ("A", -12_000), ("A", -15_000)]), Some(Off::Behind(15_000)));
+	}
+
+	#[test]
+	fn headers_that_no_validator_or_one_alone_has_sealed_should_say_nothing() {
+		let all = ["A", "B", "C", "D"];
+		assert_eq!(said(&all, &[("E", -9_000), ("F", -12_000), ("G", -15_000)]), None, "anybody can make these");
+		assert_eq!(
+			said(&all, &[("A", -9_000), ("A", -12_000), ("A", -15_000)]),
+			None,
+			"its own clock is wrong, or it lies"
+		);
+		let late: Vec<_> = (0..LATE_BLOCKS).map(|_| ("E", 12_000)).collect();
+		assert_eq!(said(&all, &late), None);
+		let mut forged = block(&pair("A"), 0, 1, -9_000);
+		forged.number = 2;
+		assert_eq!(author(&forged, [pair("A").public()].iter()), None, "the seal is of another header");
+		forged.digest_mut().pop();
+		assert_eq!(author(&forged, [pair("A").public()].iter()), None, "there is no seal");
 	}
 }

@@ -131,7 +131,7 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 			transaction_pool: pool.clone(),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
-			import_queue: WatchedQueue::new(import_queue),
+			import_queue: WatchedQueue::new(import_queue, client.clone()),
 			block_announce_validator_builder: None,
 			warp_sync_config: Some(WarpSyncConfig::WithProvider(warp_proofs.clone())),
 			block_relay: None,

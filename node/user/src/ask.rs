@@ -79,6 +79,8 @@ impl AskCommand {
 		let options = self.options(&model, format.unwrap_or_default())?;
 		let question = Question::new(model, input, options)?;
 		let price = question.price(&node).await?;
+		let chain = node.chain().await?;
+		eprintln!("{} signs and pays on {chain}", sibyl_rpc_types::address(&submitter.account()));
 		let most = self.agree(&question.model, &price)?;
 		let submitted = submitter.submit(&node, question.call(most)).await?.outcome(&node).await?.result?;
 		eprintln!("job {} is in block #{}", submitted.job, submitted.block);

@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(20);
 /// After which silence it is not.
 const DEAD: Duration = Duration::from_secs(50);
+/// Digits that are shown of each end of a hash, `0x` counted.
+const SHOWN: usize = 10;
 /// JSON-RPC's number for a method that there is not.
 const NO_METHOD: i32 = -32601;
 /// The SDK's numbers for what its transaction pool does not take.
@@ -48,6 +50,12 @@ impl Connection {
 	/// The hash of the first block of the node's chain.
 	pub async fn genesis(&self) -> Result<Hash, Error> {
 		self.call("chain_getBlockHash", rpc_params![0]).await
+	}
+
+	/// Which chain it is, for who signs: its name, and the hash of its first block, shortened.
+	pub async fn chain(&self) -> Result<String, Error> {
+		let name: String = self.call("system_chain", rpc_params![]).await?;
+		Ok(chain_in_words(&name, self.genesis().await?))
 	}
 
 	/// What a method answers.
@@ -100,5 +108,26 @@ impl Connection {
 			ClientError::ParseError(error) => Error::Unreadable { method, reason: error.to_string() },
 			error => Error::Lost { url: self.url.clone(), reason: error.to_string() },
 		}
+	}
+}
+
+/// A chain as who signs is told of it. Of its first block's hash there is so much that nobody makes another one that looks
+/// the same.
+fn chain_in_words(name: &str, genesis: Hash) -> String {
+	let genesis = format!("{genesis:?}");
+	let (begin, end) =
+		(genesis.get(..SHOWN).unwrap_or_default(), genesis.get(genesis.len() - SHOWN..).unwrap_or_default());
+	format!("{} (genesis {begin}…{end})", printable(name).replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_chain_is_told_by_its_name_and_both_ends_of_its_genesis() {
+		let genesis = Hash::from_low_u64_be(0xabcd);
+		let said = chain_in_words("Sibyl\n\u{1b}[2J", genesis);
+		assert_eq!(said, "Sibyl \u{fffd}[2J (genesis 0x00000000…000000abcd)");
 	}
 }

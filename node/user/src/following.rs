@@ -5,6 +5,7 @@ use codec::Decode;
 use futures::future::{select, Either};
 use futures_timer::Delay;
 use jsonrpsee::{core::client::Subscription, rpc_params};
+use serde::Deserialize;
 use sibyl_primitives::{
 	job::{Fingerprint, JobId},
 	BlockNumber,
@@ -142,6 +143,8 @@ trait Chain {
 	async fn update(&self, updates: &mut Self::Updates) -> Result<JobUpdate, Error>;
 	/// The number that the best chain gives a job.
 	async fn number_of(&self, fingerprint: Fingerprint) -> Result<Option<JobId>, Error>;
+	/// Whether it may know less than the network does.
+	async fn is_behind(&self) -> Result<bool, Error>;
 }
 
 impl Chain for Connection {
@@ -157,22 +160,42 @@ impl Chain for Connection {
 	}
 
 	async fn number_of(&self, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
-		locate(self, fingerprint).await
+		let key = Bytes(pallet_inference::JobIds::<Runtime>::hashed_key_for(fingerprint));
+		let id: Option<Bytes> = self.call("state_getStorage", rpc_params![key]).await?;
+		let id = id.map(|id| JobId::decode(&mut &id.0[..])).transpose();
+		id.map_err(|error| Error::Unreadable { method: "state_getStorage", reason: error.to_string() })
+	}
+
+	async fn is_behind(&self) -> Result<bool, Error> {
+		let Health { is_syncing, peers, should_have_peers } = self.call("system_health", rpc_params![]).await?;
+		// A node that has just begun to look for others does not know yet that it is behind.
+		Ok(is_syncing || (should_have_peers && peers == 0))
 	}
 }
 
-/// The number that the best chain gives a job.
-pub async fn locate(node: &Connection, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
-	let key = Bytes(pallet_inference::JobIds::<Runtime>::hashed_key_for(fingerprint));
-	let id: Option<Bytes> = node.call("state_getStorage", rpc_params![key]).await?;
-	let id = id.map(|id| JobId::decode(&mut &id.0[..])).transpose();
-	id.map_err(|error| Error::Unreadable { method: "state_getStorage", reason: error.to_string() })
+/// How a node stands in the network.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+	is_syncing: bool,
+	peers: usize,
+	should_have_peers: bool,
+}
+
+/// The number that the best chain gives a job; nothing where it does not have it again within the time of a transaction.
+pub async fn find(node: &Connection, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
+	look_for(node, &PATIENCE, fingerprint).await
 }
 
 async fn look_for(chain: &impl Chain, patience: &Patience, fingerprint: Fingerprint) -> Result<Option<JobId>, Error> {
-	for _ in 0..LOOKS {
+	let mut looks = 0;
+	while looks < LOOKS {
 		if let Some(job) = chain.number_of(fingerprint).await? {
 			return Ok(Some(job));
+		}
+		// A node that was started again has the job once it has caught up.
+		if !chain.is_behind().await? {
+			looks += 1;
 		}
 		Delay::new(patience.look).await;
 	}
@@ -187,18 +210,25 @@ mod tests {
 	use super::*;
 	use crate::gateway::testing::job;
 	use sibyl_primitives::Hash;
-	use std::{cell::RefCell, collections::VecDeque, future::pending};
+	use std::{
+		cell::{Cell, RefCell},
+		collections::VecDeque,
+		future::pending,
+	};
 
 	/// What a subscription says; nothing is a silence.
 	struct Script {
 		heard: RefCell<VecDeque<Option<JobUpdate>>>,
 		number: Option<JobId>,
 		subscribed: RefCell<Vec<JobId>>,
+		/// How often it is asked until it has caught up.
+		behind: Cell<u32>,
 	}
 
 	impl Script {
 		fn new(number: Option<JobId>, heard: impl IntoIterator<Item = Option<JobUpdate>>) -> Self {
-			Self { heard: RefCell::new(heard.into_iter().collect()), number, subscribed: RefCell::default() }
+			let heard = RefCell::new(heard.into_iter().collect());
+			Self { heard, number, subscribed: RefCell::default(), behind: Cell::new(0) }
 		}
 	}
 
@@ -219,7 +249,13 @@ mod tests {
 		}
 
 		async fn number_of(&self, _: Fingerprint) -> Result<Option<JobId>, Error> {
-			Ok(self.number)
+			Ok(self.number.filter(|_| self.behind.get() == 0))
+		}
+
+		async fn is_behind(&self) -> Result<bool, Error> {
+			let left = self.behind.get();
+			self.behind.set(left.saturating_sub(1));
+			Ok(left > 0)
 		}
 	}
 
@@ -268,5 +304,14 @@ mod tests {
 		let (followed, silences) = follow_script(&script).await;
 		assert!(matches!(followed, Err(Error::FellOff(7))));
 		assert!(silences.is_empty());
+	}
+
+	#[tokio::test]
+	async fn a_job_should_not_be_given_up_while_the_node_catches_up() {
+		let script = Script::new(Some(7), [update(None, false), None, update(Some(9), true)]);
+		script.behind.set(2 * LOOKS);
+		let (followed, silences) = follow_script(&script).await;
+		assert_eq!(followed.expect("it is found in the end").ended_at, Some(9));
+		assert!(silences.is_empty(), "the best chain did not have it");
 	}
 }

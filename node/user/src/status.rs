@@ -258,26 +258,31 @@ fn words_of_keys(own: &OwnValidator) -> String {
 	}
 }
 
+/// A model's state, in words.
+pub fn words_of_state(state: ModelState) -> &'static str {
+	match state {
+		ModelState::Served => "served",
+		ModelState::Withdrawn => "withdrawn while the node drains",
+		ModelState::Loading => "being loaded",
+		ModelState::Checking => "its goldens are being checked",
+		ModelState::Measuring => "its pace is being measured",
+		ModelState::Damaged => "damaged",
+		ModelState::Absent | ModelState::NotServed => "not served",
+	}
+}
+
 fn words_of_model(model: &OwnModel) -> String {
-	let state = match (model.state, model.pace) {
-		(ModelState::Served, Some(pace)) => format!(
-			"served, at {} µs for a job, {} for a unit of input, {} for a unit of output",
-			pace.job, pace.input_unit, pace.output_unit
-		),
-		(ModelState::Served, None) => "served".into(),
-		(ModelState::Withdrawn, _) => "withdrawn while the node drains".into(),
-		(ModelState::Loading, _) => "being loaded".into(),
-		(ModelState::Checking, _) => "its goldens are being checked".into(),
-		(ModelState::Measuring, _) => "its pace is being measured".into(),
-		(ModelState::Absent, _) => "not served".into(),
-		(ModelState::Damaged, _) => "damaged".into(),
-		(ModelState::NotServed, _) => "not served".into(),
-	};
+	let mut state = words_of_state(model.state).to_string();
+	if let (ModelState::Served, Some(pace)) = (model.state, model.pace) {
+		let [job, input, output] = [pace.job, pace.input_unit, pace.output_unit];
+		state += &format!(", at {job} µs for a job, {input} for a unit of input, {output} for a unit of output");
+	}
 	let why = model.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
 	format!("{}: {state}{why}", model.name)
 }
 
-fn words_of_engine(engine: &Engine) -> String {
+/// How the engine's process is, in words.
+pub fn words_of_engine(engine: &Engine) -> String {
 	let state = match engine.state {
 		EngineState::Idle => "not started: no model is loaded".into(),
 		EngineState::Starting => "being started".into(),

@@ -167,6 +167,7 @@ impl<T: Config> Pallet<T> {
 			Committees::<T>::remove((id, round));
 		}
 		Outputs::<T>::remove(id);
+		Self::forget_request(id);
 		Self::deposit_event(Event::Pruned { job: id });
 		is_last_of_model
 	}

@@ -29,6 +29,7 @@ use ledgers::Ledgers;
 use setup::*;
 use sibyl_primitives::{
 	committee::quorum,
+	consumer::{Asker, Inference},
 	format::{Format, MAX_CHOICES, MAX_CHOICE_BYTES},
 	input::{Message, Role, MAX_INPUT_BYTES, MESSAGE_BYTES},
 	job::{Seats, FIRST_ROUND, MAX_FIXED_SEATS, MAX_OUTPUT_BYTES, MAX_SECOND_ROUND_SEATS, SECOND_ROUND},
@@ -322,6 +323,9 @@ mod benchmarks {
 		seat::<T>(id, &mut asked, &second, Phase::Revealing);
 		let support = Support { round: SECOND_ROUND, seats: of_second as u16, agreed: of_second as u16, serving: 300 };
 		asked.agreed = Some(Agreement { value: value(2), at: 1, support });
+		// A pallet asked, so that the result is put in the queue.
+		let asker = Asker { consumer: ConsumerId::MAX, reference: 0 };
+		Requests::<T>::insert(id, Request { asker, stage: Stage::Open });
 		let mut ledgers = read_ledgers::<T>();
 		let mut cell = Cell::load::<T>(id, asked).expect("it is drawn");
 		leave_out_what_is_shared::<T>();
@@ -452,6 +456,47 @@ mod benchmarks {
 		_(RawOrigin::Root, id);
 
 		assert_eq!(OpenJobs::<T>::count(), 0);
+	}
+
+	#[benchmark]
+	fn request(b: Linear<1, { MAX_INPUT_BYTES - MAX_CHOICES * MAX_CHOICE_BYTES }>) {
+		network::<T>();
+		leave_out_what_is_shared::<T>();
+		for number in 0..T::MaxValidators::get() / 3 {
+			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+		}
+		let asker = Asker { consumer: 0, reference: 0 };
+		let input = Input::Text(vec![b'x'; b as usize]);
+
+		#[block]
+		{
+			<Pallet<T> as Inference>::request(asker, &requester(), model(0).id(), input, options(), Balance::MAX)
+				.expect("it is right");
+		}
+
+		assert_eq!(Requests::<T>::iter().count(), 1);
+	}
+
+	/// To a consumer that there is not, so that what one does is not counted.
+	#[benchmark]
+	fn deliver() {
+		network::<T>();
+		let (id, mut asked) = submitted::<T>();
+		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+		let support = Support { round: FIRST_ROUND, seats: 1, agreed: 1, serving: 300 };
+		asked.agreed = Some(Agreement { value: value(1), at: 1, support });
+		Jobs::<T>::insert(id, asked);
+		let asker = Asker { consumer: ConsumerId::MAX, reference: 0 };
+		Requests::<T>::insert(id, Request { asker, stage: Stage::Open });
+		Awaited::<T>::insert(asker.consumer, 1);
+		Pallet::<T>::do_cancel(id).expect("it is open");
+
+		#[block]
+		{
+			Pallet::<T>::deliver_results();
+		}
+
+		assert_eq!((DeliveryRange::<T>::get(), Awaited::<T>::iter().count()), ((1, 1), 0));
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::benchmark_externalities(), crate::mock::Test);

@@ -47,6 +47,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_recount(&recount)?;
 		Self::check_agenda()?;
 		Self::check_rosters()?;
+		Self::check_requests()?;
 		Self::check_key_sets()
 	}
 

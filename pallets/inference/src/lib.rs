@@ -22,6 +22,8 @@
 //! Votes come in `include`, an inherent with the ballots that validators have gossiped. The call bounds itself: what does
 //! not verify is dropped.
 //!
+//! Other pallets ask by [`sibyl_primitives::consumer::Inference`], and hear of the result in a later block: `deliveries.rs`.
+//!
 //! What has a time stands in the agenda, draws apart from deadlines. Both have their share of each block's weight; what does
 //! not fit goes to the next block.
 //!
@@ -45,6 +47,8 @@
 //! 11. The electorate is the current session's members. A roster is of a model that the chain knows, and has at most one
 //!     entry of a validator.
 //! 12. The time that pending jobs are expected to take is the sum over them.
+//! 13. A request is of a job that is kept. Its result is in the queue, once, from the job's settlement until its delivery; a
+//!     consumer has taken as many places as results of its are to come.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -58,6 +62,7 @@ mod benchmarking;
 mod bonds;
 mod cells;
 mod committee;
+mod deliveries;
 mod equivocation;
 mod include;
 mod invariants;
@@ -77,6 +82,7 @@ mod views;
 pub mod weights;
 mod worker;
 
+pub use deliveries::{Request, Stage};
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
@@ -84,6 +90,7 @@ pub use weights::WeightInfo;
 use alloc::{boxed::Box, vec::Vec};
 use sibyl_primitives::{
 	api::{AuditView, SettlementView, Support},
+	consumer::{ConsumerId, OnResult},
 	input::Input,
 	job::{Fingerprint, JobId, JobOptions, OutputBytes, Round, SeatIndex, Verdict, MAX_DRAW_DELAY, MAX_SEATS},
 	model::{ModelId, Pace},
@@ -214,6 +221,16 @@ pub mod pallet {
 		/// What the deadlines that a block meets may weigh at most.
 		#[pallet::constant]
 		type MaxDeadlineWeight: Get<Weight>;
+		/// Who can end a job.
+		type CancelOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+		/// The pallets that ask.
+		type Consumers: OnResult;
+		/// Results that each of them may wait for.
+		#[pallet::constant]
+		type MaxRequests: Get<u32>;
+		/// What a block's deliveries to them may weigh at most.
+		#[pallet::constant]
+		type MaxDeliveryWeight: Get<Weight>;
 		/// The weights of this pallet's work.
 		type WeightInfo: WeightInfo;
 	}
@@ -330,6 +347,22 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type RecentVrfs<T> =
 		StorageValue<_, BoundedVec<(BlockNumber, [u8; 32]), ConstU32<{ MAX_DRAW_DELAY as u32 }>>, ValueQuery>;
+
+	/// The jobs that pallets asked for, until their results are delivered.
+	#[pallet::storage]
+	pub type Requests<T> = StorageMap<_, Twox64Concat, JobId, Request>;
+
+	/// Results that each consumer waits for. The runtime chooses their numbers.
+	#[pallet::storage]
+	pub type Awaited<T> = StorageMap<_, Identity, ConsumerId, u32, ValueQuery>;
+
+	/// The jobs whose results are to be delivered, in the order of their ends.
+	#[pallet::storage]
+	pub type Deliveries<T> = StorageMap<_, Twox64Concat, u64, JobId>;
+
+	/// The first and the next place in [`Deliveries`].
+	#[pallet::storage]
+	pub type DeliveryRange<T> = StorageValue<_, (u64, u64), ValueQuery>;
 
 	/// Whether this block has had its votes.
 	#[pallet::storage]
@@ -572,6 +605,23 @@ pub mod pallet {
 			/// What it got back.
 			amount: Balance,
 		},
+		/// A pallet of the runtime that asked for a job has its result.
+		ResultDelivered {
+			/// The job.
+			job: JobId,
+			/// The pallet, by its number among those that ask.
+			consumer: ConsumerId,
+		},
+		/// A pallet that asked for a job failed to take its result, and nothing of what it tried is left. The result stays:
+		/// anyone can have it delivered again by `redeliver`, until the job is pruned.
+		DeliveryFailed {
+			/// The job.
+			job: JobId,
+			/// The pallet, by its number among those that ask.
+			consumer: ConsumerId,
+			/// Why.
+			error: DispatchError,
+		},
 	}
 
 	/// Why a call is refused.
@@ -639,13 +689,19 @@ pub mod pallet {
 		NoOpenJob,
 		/// The job can be read, so it ends by itself; `cancel` ends it now.
 		JobIsReadable,
+		/// The pallet that asks waits for as many results as the chain takes of it: try again in some blocks.
+		TooManyRequests,
+		/// There is no result of this job whose delivery failed: it was delivered, is still to be, or nobody asked for one.
+		NotUndelivered,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		/// Reserves the weight of what the block's end will do, and prunes.
+		/// Reserves the weight of what the block's end will do, prunes, and delivers results to the pallets that asked.
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-			Self::prune_retained().saturating_add(Self::weight_of_the_blocks_end())
+			let pruned = Self::prune_retained();
+			let delivered = Self::deliver_results();
+			pruned.saturating_add(delivered).saturating_add(Self::weight_of_the_blocks_end())
 		}
 
 		/// Draws committees, ends phases whose time is over, and lets what was said about models take effect. After Babe's, so
@@ -750,11 +806,11 @@ pub mod pallet {
 			Self::do_report_equivocation(None, &first, &second)
 		}
 
-		/// End a job, with a full refund and no fault of anyone. Origin: root.
+		/// End a job, with a full refund and no fault of anyone. Origin: `CancelOrigin`, most of the council or root.
 		#[pallet::call_index(6)]
 		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
 		pub fn cancel(origin: OriginFor<T>, #[pallet::compact] job: JobId) -> DispatchResult {
-			ensure_root(origin)?;
+			T::CancelOrigin::ensure_origin(origin)?;
 			Self::do_cancel(job)
 		}
 
@@ -769,6 +825,16 @@ pub mod pallet {
 		) -> DispatchResult {
 			ensure_root(origin)?;
 			Self::do_reclaim(job, requester, amount)
+		}
+
+		/// Deliver a job's result again to the pallet that asked and failed to take it. Origin: signed.
+		///
+		/// Where it fails once more, the call fails with that pallet's error.
+		#[pallet::call_index(8)]
+		#[pallet::weight(<T as Config>::WeightInfo::deliver().saturating_add(T::Consumers::max_weight()))]
+		pub fn redeliver(origin: OriginFor<T>, #[pallet::compact] job: JobId) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_redeliver(job)
 		}
 	}
 

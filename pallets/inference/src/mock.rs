@@ -1,7 +1,10 @@
 //! A chain of the pallet alone, whose sessions and randomness the tests hold in their hands.
 
+mod consumers;
+pub mod moderation;
 mod votes;
 
+pub use consumers::*;
 pub use votes::*;
 
 use crate::{self as pallet_inference, *};
@@ -10,7 +13,10 @@ use frame_support::{
 	assert_ok, derive_impl,
 	dispatch::DispatchResultWithPostInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32, ConstU64, DisabledValidators, Get, Hooks, OneSessionHandler},
+	traits::{
+		fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks,
+		OneSessionHandler,
+	},
 	weights::Weight,
 	BoundedVec, PalletId,
 };
@@ -52,6 +58,8 @@ mod runtime {
 	pub type Inference = pallet_inference;
 	#[runtime::pallet_index(3)]
 	pub type Models = pallet_models;
+	#[runtime::pallet_index(4)]
+	pub type Moderation = moderation;
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -204,6 +212,8 @@ parameter_types! {
 	pub const MaxDrawWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
 	/// Eight ends of four seats.
 	pub const MaxDeadlineWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
+	/// Four deliveries to a usual consumer.
+	pub const MaxDeliveryWeight: Weight = Weight::from_parts(4 * 20_000, u64::MAX);
 }
 
 /// Draws of up to four seats that a block has room for, and as many deadlines.
@@ -243,7 +253,24 @@ impl pallet_inference::Config for Test {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type CancelOrigin = frame_system::EnsureRoot<AccountId>;
+	type Consumers = TestConsumers;
+	type MaxRequests = ConstU32<MAX_REQUESTS>;
+	type MaxDeliveryWeight = MaxDeliveryWeight;
 	type WeightInfo = ();
+}
+
+impl moderation::Config for Test {
+	type Inference = Inference;
+	type ConsumerId = ConstU8<MODERATION>;
+	type Model = TestModel;
+}
+
+pub struct TestModel;
+impl Get<ModelId> for TestModel {
+	fn get() -> ModelId {
+		model().id()
+	}
 }
 
 pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10, author_share: Percent::from_percent(0) };
@@ -377,6 +404,7 @@ impl Chain {
 		set_active_stake(Perbill::zero());
 		set_vrf(Some([7; 32]));
 		disable(&[]);
+		be_stubborn(true);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();
 		externalities.execute_with(|| {
 			begin_session(0, &(0..self.validators).map(|number| (number, number)).collect::<Vec<_>>());

@@ -199,6 +199,7 @@ impl<T: Config> Pallet<T> {
 		let options = JobOptions { draw_delay: MAX_DRAW_DELAY, ..Default::default() };
 		let longest = Self::latest_end(0, &options, pallet_models::MAX_COMMIT_WINDOW);
 		assert!(T::Retention::get() > longest, "inference: a job would be pruned during its audit");
+		Self::check_delivery_parameters();
 	}
 }
 
@@ -227,6 +228,7 @@ impl<T: Config> Pallet<T> {
 		Outputs::<T>::remove(id);
 		Jobs::<T>::remove(id);
 		OpenJobs::<T>::remove(id);
+		Self::forget_request(id);
 		Requesters::<T>::mutate_exists(&requester, |account| {
 			*account = account
 				.map(|account| Requester {

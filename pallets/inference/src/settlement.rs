@@ -96,6 +96,7 @@ impl<T: Config> Pallet<T> {
 		Jobs::<T>::insert(id, job);
 		let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
 		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, author_share, protocol_share });
+		Self::queue_result(id);
 	}
 
 	/// Settles an audit: the protocol pays its seats; the first round's were paid when the job ended. The verdict is that of the

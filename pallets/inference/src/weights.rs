@@ -45,6 +45,10 @@ pub trait WeightInfo {
 	fn report_equivocation() -> Weight;
 	/// `cancel`, and `reclaim`, which does less.
 	fn cancel() -> Weight;
+	/// A pallet's request with an input of so many bytes.
+	fn request(bytes: u32) -> Weight;
+	/// The delivery of a result, without what the pallet that asked does with it.
+	fn deliver() -> Weight;
 }
 
 /// Made-up weights for tests: as many picoseconds as make the tests' budgets round numbers.
@@ -105,5 +109,11 @@ impl WeightInfo for () {
 	}
 	fn cancel() -> Weight {
 		Weight::from_parts(100_000, 0)
+	}
+	fn request(_: u32) -> Weight {
+		Weight::from_parts(110_000, 0)
+	}
+	fn deliver() -> Weight {
+		Weight::from_parts(10_000, 0)
 	}
 }

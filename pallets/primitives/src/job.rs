@@ -183,7 +183,7 @@ pub enum Verdict {
 	NoQuorum,
 	/// Too few seats took part.
 	Expired,
-	/// The chain's root ended it, or its model was suspended.
+	/// The chain's council ended it, or its model was suspended.
 	Cancelled,
 }
 

@@ -12,6 +12,8 @@
 //! | [`price`] | what a job costs |
 //! | [`mailbox`] | the channel between the offchain worker and native code |
 //! | [`api`] | the runtime API, and its views |
+//! | [`consumer`] | how pallets ask, and hear what came of it |
+//! | [`feed`] | questions that are asked again and again |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -20,6 +22,8 @@ extern crate alloc;
 pub mod api;
 pub mod commitment;
 pub mod committee;
+pub mod consumer;
+pub mod feed;
 pub mod format;
 pub mod input;
 pub mod job;

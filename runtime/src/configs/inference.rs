@@ -1,7 +1,7 @@
 //! Jobs for models, the votes that answer them, and what validators are punished for.
 
 use crate::{
-	configs::{session::MaxAuthorities, system::share_of_block},
+	configs::{governance::MajorityOrRoot, session::MaxAuthorities, system::share_of_block},
 	constants::{MILLI_SIB, SIB, SLOT_DURATION},
 	AccountId, Balance, Balances, Hash, Inference, Offences, Runtime, RuntimeHoldReason, Session, SessionKeys,
 };
@@ -12,7 +12,6 @@ use frame_support::{
 	weights::Weight,
 	PalletId,
 };
-use frame_system::EnsureRoot;
 use pallet_inference::StakeOf;
 use pallet_session::historical::IdentificationTuple;
 use sibyl_primitives::{
@@ -51,6 +50,10 @@ parameter_types! {
 	pub const MaxDrawWeight: Weight = share_of_block(15);
 	/// What the deadlines that a block meets may weigh.
 	pub const MaxDeadlineWeight: Weight = share_of_block(10);
+	/// Results that each pallet that asks may wait for.
+	pub const MaxRequests: u32 = 2_048;
+	/// What a block's deliveries of results to them may weigh.
+	pub const MaxDeliveryWeight: Weight = share_of_block(5);
 }
 
 /// The VRF of the block that is being made, which Babe notes in its `on_finalize`.
@@ -195,7 +198,7 @@ parameter_types! {
 
 impl pallet_models::Config for Runtime {
 	type Deposits = Balances;
-	type SuspendOrigin = EnsureRoot<AccountId>;
+	type SuspendOrigin = MajorityOrRoot;
 	type OnForgotten = Inference;
 	type MaxModels = ConstU32<1_024>;
 	type DepositBase = ModelDeposit;
@@ -228,5 +231,9 @@ impl pallet_inference::Config for Runtime {
 	type MaxIncludeWeight = MaxIncludeWeight;
 	type MaxDrawWeight = MaxDrawWeight;
 	type MaxDeadlineWeight = MaxDeadlineWeight;
+	type CancelOrigin = MajorityOrRoot;
+	type Consumers = crate::configs::consumers::Consumers;
+	type MaxRequests = MaxRequests;
+	type MaxDeliveryWeight = MaxDeliveryWeight;
 	type WeightInfo = crate::weights::pallet_inference::WeightInfo<Runtime>;
 }

@@ -3,7 +3,7 @@
 use crate::{
 	constants::{SLOT_DURATION, SS58_PREFIX},
 	AccountId, Babe, Balance, Block, Hash, Moment, Nonce, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
-	RuntimeOrigin, RuntimeTask, RuntimeVersion, UncheckedExtrinsic, VERSION,
+	RuntimeOrigin, RuntimeTask, RuntimeVersion, SafeMode, UncheckedExtrinsic, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -56,6 +56,8 @@ parameter_types! {
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
 impl frame_system::Config for Runtime {
 	type Block = Block;
+	// Lets all calls through but in an emergency.
+	type BaseCallFilter = SafeMode;
 	type BlockWeights = RuntimeBlockWeights;
 	// The node's only database.
 	type DbWeight = ParityDbWeight;

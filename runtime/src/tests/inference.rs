@@ -38,7 +38,7 @@ use sp_runtime::{
 const FIRST_SLOT: u64 = 1_000;
 
 /// A chain of four validators that all serve the model.
-fn chain(test: impl FnOnce()) {
+pub(super) fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
 		let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
 		let model = models::common_lingua().revision.id();
@@ -52,7 +52,7 @@ fn chain(test: impl FnOnce()) {
 	});
 }
 
-fn account(who: Sr25519Keyring) -> AccountId {
+pub(super) fn account(who: Sr25519Keyring) -> AccountId {
 	who.to_account_id()
 }
 
@@ -69,7 +69,7 @@ fn claim(author: Sr25519Keyring, slot: Slot) -> DigestItem {
 }
 
 /// Makes a block of these calls, as its author would.
-fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
+pub(super) fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
 	let slot = Slot::from(FIRST_SLOT + u64::from(number));
 	let digest = Digest { logs: vec![claim(author, slot)] };
 	let parent = if number == 1 { System::block_hash(0) } else { System::parent_hash() };
@@ -81,12 +81,12 @@ fn block(number: BlockNumber, author: Sr25519Keyring, calls: impl FnOnce()) {
 }
 
 /// Applies the call as an extrinsic that nobody signs.
-fn apply(call: RuntimeCall) {
+pub(super) fn apply(call: RuntimeCall) {
 	let applied = Executive::apply_extrinsic(UncheckedExtrinsic::new_bare(call)).expect("the extrinsic is valid");
 	assert_ok!(applied);
 }
 
-fn submit(seats: Seats) {
+pub(super) fn submit(seats: Seats) {
 	let call = RuntimeCall::Inference(pallet_inference::Call::submit {
 		model: models::common_lingua().revision.id(),
 		input: "Which language is this?".into(),

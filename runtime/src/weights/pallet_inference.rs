@@ -90,8 +90,8 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 		// Minimum execution time: 202_743_000 picoseconds.
 		Weight::from_parts(221_745_476, 0)
 			.saturating_add(Weight::from_parts(4_289_215, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(6_u64))
-			.saturating_add(T::DbWeight::get().writes(7_u64))
+			.saturating_add(T::DbWeight::get().reads(7_u64))
+			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn charge() -> Weight {
 		// Minimum execution time: 77_325_000 picoseconds.
@@ -108,7 +108,7 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 	fn prune() -> Weight {
 		// Minimum execution time: 59_829_000 picoseconds.
 		Weight::from_parts(62_874_000, 0)
-			.saturating_add(T::DbWeight::get().reads(4_u64))
+			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	fn bond_service() -> Weight {
@@ -134,5 +134,18 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 		Weight::from_parts(1_117_047_000, 0)
 			.saturating_add(T::DbWeight::get().reads(73_u64))
 			.saturating_add(T::DbWeight::get().writes(72_u64))
+	}
+	/// The range of component `b` is `[1, 6144]`. Estimated by hand.
+	fn request(b: u32) -> Weight {
+		Weight::from_parts(380_000_000, 0)
+			.saturating_add(Weight::from_parts(4_063, 0).saturating_mul(b.into()))
+			.saturating_add(T::DbWeight::get().reads(29_u64))
+			.saturating_add(T::DbWeight::get().writes(9_u64))
+	}
+	/// Estimated by hand.
+	fn deliver() -> Weight {
+		Weight::from_parts(200_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 }

@@ -97,6 +97,10 @@ mod runtime_types {
 		type MaxIncludeWeight = MaxIncludeWeight;
 		type MaxDrawWeight = DutyWeight;
 		type MaxDeadlineWeight = DutyWeight;
+		type Consumers = ();
+		type MaxRequests = ConstU32<1>;
+		type MaxDeliveryWeight = MaxIncludeWeight;
+		type CancelOrigin = frame_system::EnsureRoot<AccountId>;
 		type WeightInfo = ();
 	}
 }

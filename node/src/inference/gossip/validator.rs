@@ -261,6 +261,20 @@ mod tests {
 	}
 
 	#[test]
+	fn a_ballot_of_a_newer_version_goes_nowhere_and_is_not_held_against_its_sender() {
+		let mut test = Test::new();
+		let ballot = ballot_by(0, SESSION, 10);
+		let mut newer = bytes(&ballot);
+		newer[0] += 1;
+		let result = test.validator.validate(&mut test.network, &test.sender, &newer);
+		assert!(matches!(result, ValidationResult::Discard));
+		assert!(test.network.sent.is_empty() && test.network.broadcast.is_empty() && !test.has(&ballot));
+		assert!(test.reports.lock().is_empty());
+		assert_eq!(test.received("unknown_version"), 1);
+		assert!(test.receive(&ballot), "what the same peer says in a known version is taken");
+	}
+
+	#[test]
 	fn what_finds_no_room_in_the_pool_is_not_passed_on() {
 		let mut test = Test::new();
 		for at_block in 3..=10 {

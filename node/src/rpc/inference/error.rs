@@ -3,6 +3,7 @@
 use jsonrpsee::types::ErrorObjectOwned;
 use sibyl_primitives::{
 	api::QuoteError,
+	feed::FeedId,
 	job::{JobId, MAX_FIXED_SEATS},
 	model::ModelId,
 	BlockNumber, Hash,
@@ -119,6 +120,9 @@ pub enum Error {
 	/// The node tells enough clients of jobs.
 	#[error("this node tells of 256 jobs already: end a subscription, or ask inference_getJob now and then")]
 	TooManySubscriptions,
+	/// The node makes enough receipts.
+	#[error("this node makes as many receipts as it does at a time: ask again in a moment")]
+	TooManyReceipts,
 	/// The chain may know it where the node has not come to yet.
 	#[error(
 		"this node is still syncing, at block {at}, so it can't tell: ask again when system_health says that it is not"
@@ -136,6 +140,9 @@ pub enum Error {
 		 the next final blocks"
 	)]
 	NoFinalityProof(String),
+	/// No feed has this number.
+	#[error("there is no feed {0}, or it has ended: inference_listFeeds names those that there are")]
+	UnknownFeed(FeedId),
 	/// The node holds no seats.
 	#[error("this node is no validator, so it has nothing to drain: start it with --validator")]
 	NotValidator,
@@ -173,6 +180,8 @@ impl Error {
 			Self::NotValidator => 10022,
 			Self::Retired => 10024,
 			Self::Inactive { .. } => 10025,
+			Self::UnknownFeed(_) => 10026,
+			Self::TooManyReceipts => 10023,
 		}
 	}
 
@@ -203,6 +212,8 @@ impl Error {
 			Self::NotFinal(_) => "NotFinal",
 			Self::NoFinalityProof(_) => "NoFinalityProof",
 			Self::NotValidator => "NotValidator",
+			Self::UnknownFeed(_) => "UnknownFeed",
+			Self::TooManyReceipts => "TooManyReceipts",
 			Self::RuntimeFailed(_) => "RuntimeFailed",
 		}
 	}

@@ -3,6 +3,7 @@
 //! Each method is a question to the runtime API, with an answer that needs no metadata to read.
 
 mod error;
+mod feeds;
 mod listing;
 mod node;
 mod number;
@@ -13,6 +14,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use feeds::{InferenceFeeds, InferenceFeedsApiServer};
 pub use node::{InferenceNode, InferenceNodeApiServer, Started};
 pub use places::Places;
 pub use proofs::{InferenceProofs, InferenceProofsApiServer};

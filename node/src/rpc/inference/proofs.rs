@@ -1,6 +1,6 @@
 //! What a stranger needs to see by himself that a final block's state holds a result.
 
-use super::{error::Error, number::Number};
+use super::{error::Error, number::Number, places::Places};
 use crate::{
 	error::in_one_line,
 	inference::IsSyncing,
@@ -43,13 +43,14 @@ pub trait InferenceProofsApi {
 pub struct InferenceProofs<Client> {
 	client: Arc<Client>,
 	finality: Prover,
+	receipts: Places,
 	is_syncing: IsSyncing,
 }
 
 impl<Client> InferenceProofs<Client> {
 	/// Proves from this chain.
 	pub fn new(client: Arc<Client>, warp_proofs: WarpProofs, is_syncing: IsSyncing) -> Self {
-		Self { client, finality: Prover::new(warp_proofs), is_syncing }
+		Self { client, finality: Prover::new(warp_proofs), receipts: Places::for_receipts(), is_syncing }
 	}
 }
 
@@ -104,6 +105,7 @@ where
 	}
 
 	fn get_receipt(&self, Number(id): Number) -> RpcResult<Receipt> {
+		let _place = self.receipts.take()?;
 		let info = self.client.info();
 		if (self.is_syncing)() {
 			return Err(Error::Syncing { at: info.best_number }.into());

@@ -510,7 +510,8 @@ fn an_unknown_block_and_a_failing_runtime_are_told_apart() {
 		[
 			("getJob", json!([1, at])),
 			("getResult", json!([1, at])),
-			("listModels", json!([at])),
+			("getModel", json!(["fake", at])),
+			("listModels", json!([null, null, at])),
 			("quote", json!([Hash::zero(), "all", 5, 0, null, at])),
 			("validator", json!([address(1), at])),
 		]

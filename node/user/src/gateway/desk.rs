@@ -6,13 +6,14 @@ use super::{
 	keys::Holder,
 	ledger::{Amount, HeldJob, Ledger, NotHeld, Place, StateError},
 	link::Link,
+	metrics::{Metrics, Outcome},
 	places::{Places, Seat},
 	LOG,
 };
 use crate::{
 	amount::sib,
 	connection::Connection,
-	following::{follow, locate, Step},
+	following::{find, follow, Step},
 	question::{self, Question},
 	submission::{Submitted, Submitter},
 	Error,
@@ -42,6 +43,7 @@ pub struct Desk {
 	submitter: Submitter,
 	ledger: Arc<Mutex<Ledger>>,
 	places: Places,
+	metrics: Metrics,
 }
 
 /// What is told of a job that is under way.
@@ -88,8 +90,10 @@ struct Order {
 
 impl Desk {
 	/// A desk with places for so many jobs at a time.
-	pub fn new(link: Link, submitter: Submitter, ledger: Ledger, places: u32) -> Arc<Self> {
-		Arc::new(Self { link, submitter, ledger: Arc::new(Mutex::new(ledger)), places: Places::new(places) })
+	pub fn new(link: Link, submitter: Submitter, ledger: Ledger, places: u32, metrics: Metrics) -> Arc<Self> {
+		metrics.spending(ledger.all());
+		let (ledger, places) = (Arc::new(Mutex::new(ledger)), Places::new(places));
+		Arc::new(Self { link, submitter, ledger, places, metrics })
 	}
 
 	/// The node.
@@ -104,8 +108,13 @@ impl Desk {
 
 	/// Looks at the ledger, or changes it, without a thread of the server's waiting for the disk.
 	pub async fn ledger<T: Send + 'static>(&self, work: impl FnOnce(&mut Ledger) -> T + Send + 'static) -> Option<T> {
-		let ledger = self.ledger.clone();
-		let work = move || work(&mut ledger.lock().unwrap_or_else(PoisonError::into_inner));
+		let (ledger, metrics) = (self.ledger.clone(), self.metrics.clone());
+		let work = move || {
+			let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+			let done = work(&mut ledger);
+			metrics.spending(ledger.all());
+			done
+		};
 		tokio::task::spawn_blocking(work).await.ok()
 	}
 
@@ -149,7 +158,7 @@ impl Desk {
 		for (place, job) in self.ledger(|ledger| ledger.left_over()).await.unwrap_or_default() {
 			let Some(HeldJob { number, fingerprint, block, fee }) = job else {
 				log::warn!(target: LOG, "nobody knows whether a job that was being submitted is in a block: it counts as paid in full");
-				self.note(move |ledger| ledger.settle_in_full(place)).await;
+				self.settle_in_full(place).await;
 				continue;
 			};
 			log::info!(target: LOG, "job {number} was left open: going on with it");
@@ -187,6 +196,7 @@ impl Desk {
 
 	async fn run(&self, node: Arc<Connection>, order: Order, teller: &UnboundedSender<News>) -> Result<(), ApiError> {
 		let Order { question, price, place } = order;
+		self.metrics.job(Outcome::Asked);
 		let call = question.call(price);
 		let pending = match self.submitter.submit(&node, call).await {
 			Ok(pending) => pending,
@@ -195,7 +205,7 @@ impl Desk {
 				return Err(self.maybe_submitted(place, error).await);
 			}
 			Err(error) => {
-				self.note(move |ledger| ledger.settle(place, 0)).await;
+				self.settle(place, 0, Outcome::Refused).await;
 				return Err(error.into());
 			}
 		};
@@ -207,7 +217,7 @@ impl Desk {
 		let submitted = match outcome.result {
 			Ok(submitted) => submitted,
 			Err(error) => {
-				self.note(move |ledger| ledger.settle(place, fee)).await;
+				self.settle(place, fee, Outcome::Refused).await;
 				return Err(error.into());
 			}
 		};
@@ -288,22 +298,22 @@ impl Desk {
 			job.settlement.as_ref().map(|settled| [&settled.paid, &settled.author_share, &settled.protocol_share]);
 		let amounts = amounts.and_then(|amounts| amounts.iter().map(|amount| amount.parse().ok()).collect());
 		let Some(amounts): Option<Vec<Balance>> = amounts else {
-			self.note(move |ledger| ledger.settle_in_full(place)).await;
+			self.settle_in_full(place).await;
 			return Err(Error::Unreadable {
 				method: "inference_subscribeJob",
 				reason: "it tells no settlement".into(),
 			});
 		};
 		let cost = amounts.into_iter().fold(fee, Balance::saturating_add);
-		self.note(move |ledger| ledger.settle(place, cost)).await;
+		self.settle(place, cost, Outcome::Settled).await;
 		Ok((job, cost))
 	}
 
-	/// Whether the chain knows the job, as soon as a node can be asked.
+	/// Whether the chain knows the job, as soon as a node can be asked that has caught up.
 	async fn known(&self, submitted: &Submitted) -> bool {
 		loop {
 			let located = match self.link.node_within(Duration::MAX).await {
-				Ok(node) => locate(&node, submitted.fingerprint).await,
+				Ok(node) => find(&node, submitted.fingerprint).await,
 				Err(error) => Err(error),
 			};
 			match located {
@@ -335,16 +345,26 @@ impl Desk {
 		}
 	}
 
+	async fn settle(&self, place: Place, cost: Balance, outcome: Outcome) {
+		self.metrics.job(outcome);
+		self.note(move |ledger| ledger.settle(place, cost)).await;
+	}
+
+	async fn settle_in_full(&self, place: Place) {
+		self.metrics.job(Outcome::Lost);
+		self.note(move |ledger| ledger.settle_in_full(place)).await;
+	}
+
 	/// A transaction that may come into a block, or not: it counts as if all of it were paid.
 	async fn maybe_submitted(&self, place: Place, error: Error) -> ApiError {
 		log::warn!(target: LOG, "a job may have been submitted, and counts as paid in full: {error}");
-		self.note(move |ledger| ledger.settle_in_full(place)).await;
+		self.settle_in_full(place).await;
 		ApiError::from(error).retry(Retry::Never)
 	}
 
 	async fn lose(&self, place: Place, submitted: &Submitted) {
 		log::warn!(target: LOG, "what job {} cost can't be told any more: it counts as paid in full", submitted.job);
-		self.note(move |ledger| ledger.settle_in_full(place)).await;
+		self.settle_in_full(place).await;
 	}
 }
 

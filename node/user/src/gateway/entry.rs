@@ -1,6 +1,6 @@
 //! A line of the log for each request: who, what, how it went and what it cost; never what was asked.
 
-use super::LOG;
+use super::{metrics::Metrics, LOG};
 use hyper::StatusCode;
 use std::{
 	fmt::Write,
@@ -10,6 +10,7 @@ use std::{
 /// A request, which is logged when it is over, however it is.
 pub struct Entry {
 	begun: Instant,
+	metrics: Metrics,
 	/// What the request is known by to who sent it.
 	pub id: String,
 	/// What was asked for, one of the gateway's own words.
@@ -26,11 +27,12 @@ pub struct Entry {
 
 impl Entry {
 	/// A request that has just come.
-	pub fn new(number: u64) -> Self {
+	pub fn new(number: u64, metrics: Metrics) -> Self {
 		// A clock before 1970 is no reason to fail.
 		let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
 		Self {
 			begun: Instant::now(),
+			metrics,
 			id: format!("req_{now:x}_{number:x}"),
 			what: "nothing known",
 			key: None,
@@ -59,6 +61,7 @@ impl Entry {
 
 impl Drop for Entry {
 	fn drop(&mut self) {
+		self.metrics.request(self.what, self.status, self.begun.elapsed());
 		match self.status {
 			Some(status) if status.is_server_error() => log::warn!(target: LOG, "{}", self.line()),
 			_ => log::info!(target: LOG, "{}", self.line()),
@@ -72,7 +75,7 @@ mod tests {
 
 	#[test]
 	fn a_line_says_who_what_and_how_it_went() {
-		let mut entry = Entry::new(7);
+		let mut entry = Entry::new(7, Metrics::new().expect("each name is there once"));
 		entry.what = "POST chat";
 		assert!(entry.line().contains("POST chat left in "), "who asked has gone: {}", entry.line());
 		entry.status = Some(StatusCode::OK);

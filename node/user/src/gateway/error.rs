@@ -144,7 +144,7 @@ fn refused(name: &str, message: String) -> ApiError {
 		"FormatInvalid" | "FormatNotOfTask" => ApiError::invalid("response_format", message),
 		"Busy" => unavailable("network_busy", message),
 		"Suspended" => unavailable("model_suspended", message),
-		"Syncing" | "TooManySubscriptions" => unavailable("node_busy", message),
+		"Syncing" | "TooManySubscriptions" | "TooManyReceipts" => unavailable("node_busy", message),
 		_ => ApiError::new(StatusCode::BAD_GATEWAY, "node_refused", message),
 	}
 }

@@ -1,6 +1,7 @@
 //! `sibyl-node gateway`: asks a network for programs that know OpenAI's API, and pays for them.
 
 mod console;
+mod cors;
 mod desk;
 mod entry;
 mod error;
@@ -8,6 +9,7 @@ mod http;
 mod keys;
 mod ledger;
 mod link;
+mod metrics;
 mod places;
 mod receipt;
 mod reply;
@@ -25,11 +27,14 @@ use crate::{
 	Error, NodeOptions,
 };
 use console::{Console, ConsoleError};
+use cors::{parse_origin, Origins};
 use desk::Desk;
 use http::{serve, Guard, Shutdown};
+use hyper::{body::Incoming, Request};
 use keys::{Keys, KeysError};
 use ledger::{Ledger, StateError};
 use link::Link;
+use metrics::Metrics;
 use routes::Gateway;
 use sibyl_primitives::{job::Seats, Balance};
 use std::{
@@ -82,6 +87,14 @@ pub struct GatewayCommand {
 	#[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=256))]
 	max_jobs: u32,
 
+	/// Tell Prometheus at this address, under /metrics. It needs no key, so let nobody else reach it.
+	#[arg(long, value_name = "ADDRESS:PORT")]
+	metrics: Option<SocketAddr>,
+
+	/// Let pages of this other site ask from a browser, as https://example.org; once for each.
+	#[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+	cors_origin: Vec<String>,
+
 	/// Serve the console, too: the folder that 'npm run build --workspace clients/console' makes.
 	#[arg(long, value_name = "DIR")]
 	console: Option<PathBuf>,
@@ -98,6 +111,17 @@ pub enum GatewayError {
 		/// What the system says.
 		source: io::Error,
 	},
+	/// The metrics can't be served there.
+	#[error("can't listen on {address} for Prometheus ({source}): stop the program that uses it, or choose another with --metrics")]
+	ListenForPrometheus {
+		/// The address.
+		address: SocketAddr,
+		/// What the system says.
+		source: io::Error,
+	},
+	/// The metrics can't be made.
+	#[error("the metrics can't be made ({0}): report it")]
+	Metrics(#[from] substrate_prometheus_endpoint::PrometheusError),
 	/// Everybody could spend the account's tokens.
 	#[error(
 		"on {0} others than this machine could spend your tokens: give API keys with --keys, or listen on 127.0.0.1"
@@ -133,13 +157,18 @@ impl GatewayCommand {
 		let unavailable = |source| GatewayError::Listen { address: self.listen, source };
 		let listener = TcpListener::bind(self.listen).await.map_err(unavailable)?;
 		let address = listener.local_addr().map_err(unavailable)?;
-		self.greet(address, &submitter, &ledger, keys.as_ref());
+		let chain = link.node().await?.chain().await?;
+		self.greet(address, (&submitter, &chain), &ledger, keys.as_ref());
 
-		let desk = Desk::new(link, submitter, ledger, self.max_jobs);
+		let metrics = Metrics::new().map_err(GatewayError::from)?;
+		self.tell_prometheus(&metrics, &shutdown).await?;
+		let desk = Desk::new(link, submitter, ledger, self.max_jobs, metrics.clone());
 		desk.resume().await;
 		let seats = self.seats.map_or(Seats::All, Seats::Fixed);
-		let (guard, requests) = (Guard::new(keys), AtomicU64::new(0));
-		let gateway = Arc::new(Gateway { desk: desk.clone(), guard, console, seats, requests });
+		let origins = Origins::new(&self.cors_origin);
+		let (guard, requests) = (Guard::new(keys, origins.clone()), AtomicU64::new(0));
+		let gateway = Gateway { desk: desk.clone(), guard, console, origins, metrics, seats, requests };
+		let gateway = Arc::new(gateway);
 		let served = serve(listener, shutdown.clone(), move |request| gateway.clone().serve(request));
 		let ended = async {
 			served.await;
@@ -150,6 +179,21 @@ impl GatewayCommand {
 			() = ended => log::info!(target: LOG, "ended"),
 			() = shutdown.said(2) => log::warn!(target: LOG, "ended at once: what open jobs cost is counted at the next start"),
 		}
+		Ok(())
+	}
+
+	async fn tell_prometheus(&self, metrics: &Metrics, shutdown: &Shutdown) -> Result<(), GatewayError> {
+		let Some(address) = self.metrics else { return Ok(()) };
+		let unavailable = |source| GatewayError::ListenForPrometheus { address, source };
+		let listener = TcpListener::bind(address).await.map_err(unavailable)?;
+		let address = listener.local_addr().map_err(unavailable)?;
+		let metrics = metrics.clone();
+		let respond = move |request: Request<Incoming>| {
+			let response = metrics.serve(request.method(), request.uri().path());
+			async move { response }
+		};
+		tokio::spawn(serve(listener, shutdown.clone(), respond));
+		log::info!(target: LOG, "metrics for Prometheus at http://{address}/metrics");
 		Ok(())
 	}
 
@@ -167,11 +211,11 @@ impl GatewayCommand {
 		Ok(Ledger::open(&path, link.genesis(), account, self.limit)?)
 	}
 
-	fn greet(&self, address: SocketAddr, submitter: &Submitter, ledger: &Ledger, keys: Option<&Keys>) {
+	fn greet(&self, address: SocketAddr, (submitter, chain): (&Submitter, &str), ledger: &Ledger, keys: Option<&Keys>) {
 		let spending = ledger.all();
 		let account = sibyl_rpc_types::address(&submitter.account());
 		let [spent, limit] = [spending.spent.saturating_add(spending.held), spending.limit].map(sib);
-		log::info!(target: LOG, "{account} pays, {limit} at most, {spent} of which are spent");
+		log::info!(target: LOG, "{account} pays on {chain}, {limit} at most, {spent} of which are spent");
 		match keys {
 			Some(keys) => log::info!(target: LOG, "{} API keys", keys.count()),
 			None => log::info!(target: LOG, "no API keys: every program on this machine may ask"),

@@ -2,11 +2,13 @@
 
 use super::{
 	console::Console,
+	cors::Origins,
 	desk::{Desk, Ended, News, TIME_LIMIT},
 	entry::Entry,
 	error::{ApiError, Retry},
 	http::{self, Guard, Response},
 	keys::Holder,
+	metrics::Metrics,
 	receipt,
 	reply::{self, ChatReply},
 	request::{ChatRequest, EmbeddingsRequest},
@@ -38,6 +40,10 @@ pub struct Gateway {
 	pub guard: Guard,
 	/// The page, where there is one.
 	pub console: Option<Console>,
+	/// The pages of other sites that may ask.
+	pub origins: Origins,
+	/// What is counted.
+	pub metrics: Metrics,
 	/// How many validators answer where a request does not say.
 	pub seats: Seats,
 	/// Requests so far.
@@ -90,7 +96,12 @@ impl<'a> Route<'a> {
 impl Gateway {
 	/// Answers a request.
 	pub async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response {
-		let mut entry = Entry::new(self.requests.fetch_add(1, Ordering::Relaxed));
+		let origin = self.origins.of(request.headers());
+		if let Some(mut response) = self.origins.preflight(request.method(), request.headers()) {
+			self.origins.admit(origin, &mut response);
+			return response;
+		}
+		let mut entry = Entry::new(self.requests.fetch_add(1, Ordering::Relaxed), self.metrics.clone());
 		let id = HeaderValue::from_str(&entry.id);
 		let served = self.route(request, &mut entry).await;
 		let mut response = match served {
@@ -108,6 +119,7 @@ impl Gateway {
 		if let Ok(id) = id {
 			response.headers_mut().insert(REQUEST_ID, id);
 		}
+		self.origins.admit(origin, &mut response);
 		response
 	}
 

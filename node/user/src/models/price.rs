@@ -51,7 +51,7 @@ impl PriceCommand {
 			return Err(ModelsError::SamePrice { name }.into());
 		}
 		let what = format!("have later jobs of {name} cost {}", price_in_words(&price));
-		announce(&self.options.signer, &account, [what.as_str()])?;
+		announce(&node, &self.options.signer, &account, [what.as_str()]).await?;
 		carry_out(&node, &requester, vec![Step::new(what, Call::update_price { model: model.id, price })]).await?;
 		println!("Jobs of {name} cost that from now on; those that are open cost what they did.");
 		Ok(())

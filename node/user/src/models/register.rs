@@ -53,7 +53,7 @@ impl RegisterCommand {
 			format!("hold a deposit of {}, which comes back when the model is retired and forgotten", sib(held)),
 			format!("have its jobs cost {}", price_in_words(&manifest.price)),
 		];
-		announce(&self.options.signer, &account, steps.iter().map(String::as_str))?;
+		announce(&node, &self.options.signer, &account, steps.iter().map(String::as_str)).await?;
 		carry_out(&node, &requester, vec![Step::new("register", call)]).await?;
 		println!("{name} is registered as {id:?}.");
 		println!(

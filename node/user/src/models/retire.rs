@@ -34,7 +34,7 @@ impl RetireCommand {
 		}
 		let (name, deposit) = (printable(&model.name), sib(registration.deposit));
 		let what = format!("retire {name}, which can't be taken back: it takes no more jobs, and {deposit} come back");
-		announce(&self.options.signer, &account, [what.as_str()])?;
+		announce(&node, &self.options.signer, &account, [what.as_str()]).await?;
 		carry_out(&node, &requester, vec![Step::new(what, Call::retire { model: model.id })]).await?;
 		match registration.jobs {
 			0 => println!("{name} is forgotten, and {deposit} are back."),

@@ -46,7 +46,7 @@ impl LeaveCommand {
 		}
 		let steps = bonds.steps(clock.planned_era);
 		if !steps.is_empty() {
-			announce(&self.options.signer, &account, steps.iter().map(|step| step.what.as_str()))?;
+			announce(&node, &self.options.signer, &account, steps.iter().map(|step| step.what.as_str())).await?;
 			carry_out(&node, &requester, steps).await?;
 		}
 		let state = State::finalized(&node).await?;

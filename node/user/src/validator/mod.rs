@@ -101,12 +101,14 @@ impl Step {
 }
 
 /// Says what will be done and has the operator agree.
-pub(crate) fn announce<'a>(
+pub(crate) async fn announce<'a>(
+	node: &Connection,
 	signer: &SignerOptions,
 	account: &AccountId,
 	what: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Error> {
-	eprintln!("As {}, this will:", sibyl_rpc_types::address(account));
+	// What is signed holds on this chain alone.
+	eprintln!("As {}, on {}, this will:", sibyl_rpc_types::address(account), node.chain().await?);
 	what.into_iter().for_each(|what| eprintln!("  - {what}"));
 	signer.agree()
 }
@@ -134,8 +136,6 @@ async fn ready(node: &Connection) -> Result<NodeStatus, Error> {
 	if status.is_syncing {
 		return Err(ValidatorError::Syncing { at: status.best.number }.into());
 	}
-	// What is signed holds on this chain alone.
-	eprintln!("The node is on {}, genesis {:?}.", show::printable(&status.chain), node.genesis().await?);
 	Ok(status)
 }
 

@@ -63,7 +63,7 @@ impl PayoutCommand {
 			return Ok(());
 		}
 		let lines: Vec<_> = unclaimed.iter().map(Unclaimed::line).collect();
-		announce(&self.options.signer, &requester.account(), lines.iter().map(String::as_str))?;
+		announce(&node, &self.options.signer, &requester.account(), lines.iter().map(String::as_str)).await?;
 		let mut paid: Balance = 0;
 		let mut steps: Vec<_> = unclaimed.iter().flat_map(|unclaimed| unclaimed.steps(&account)).collect();
 		while !steps.is_empty() {

@@ -33,7 +33,7 @@ impl RotateCommand {
 			println!("New keys are set already. {}", outlook(session, &Clock::read(&State::best(&node).await?).await?));
 			return Ok(());
 		}
-		announce(&self.options.signer, &account, [SET_KEYS])?;
+		announce(&node, &self.options.signer, &account, [SET_KEYS]).await?;
 		let step = new_keys(&node, &account).await?;
 		carry_out(&node, &requester, vec![step]).await?;
 		let clock = Clock::read(&State::finalized(&node).await?).await?;

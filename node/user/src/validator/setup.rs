@@ -92,7 +92,8 @@ impl SetupCommand {
 		told(&done).iter().for_each(|line| eprintln!("already done: {line}"));
 		if !done.has_keys || !steps.is_empty() {
 			let keys = (!done.has_keys).then_some(SET_KEYS);
-			announce(&self.options.signer, &account, steps.iter().map(|step| step.what.as_str()).chain(keys))?;
+			announce(&node, &self.options.signer, &account, steps.iter().map(|step| step.what.as_str()).chain(keys))
+				.await?;
 			if !done.has_keys {
 				steps.push(new_keys(&node, &account).await?);
 			}

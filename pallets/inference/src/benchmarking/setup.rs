@@ -120,6 +120,7 @@ pub fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
 		ExpectedTime::<T>::hashed_key().to_vec(),
 		RecentVrfs::<T>::hashed_key().to_vec(),
 		RetainedRange::<T>::hashed_key().to_vec(),
+		DeliveryRange::<T>::hashed_key().to_vec(),
 		AuditCandidates::<T>::hashed_key().to_vec(),
 		Incoming::<T>::hashed_key().to_vec(),
 		OpenJobs::<T>::counter_storage_final_key().to_vec(),

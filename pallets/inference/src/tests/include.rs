@@ -38,9 +38,44 @@ fn there_is_no_inherent_when_there_is_nothing_to_say() {
 #[test]
 fn inherent_data_of_an_unknown_version_is_left_out() {
 	Chain::default().run(|| {
-		let mut data = InherentData::new();
-		data.put_data(INHERENT_IDENTIFIER, &vec![9u8; 40]).expect("bytes encode");
-		assert_eq!(Inference::create_inherent(&data), None);
+		let id = drawn(all_seats());
+		let votes = InherentVotes::V1(vec![Votes::of(0).commit(id, &answer("eng")).sign()]).encode();
+		// The version of the data, then the number of ballots, then that of the first ballot.
+		let [mut newer, mut with_newer_ballot] = [votes.clone(), votes.clone()];
+		newer[0] += 1;
+		with_newer_ballot[2] += 1;
+		let inherent = |bytes: Vec<u8>| {
+			let mut data = InherentData::new();
+			// As the node puts it, which encodes once.
+			data.put_data(INHERENT_IDENTIFIER, &Encoded(bytes)).expect("bytes encode");
+			Inference::create_inherent(&data)
+		};
+		assert!(inherent(votes).is_some());
+		for unknown in [newer, with_newer_ballot, vec![9; 40]] {
+			assert_eq!(inherent(unknown), None);
+		}
+	});
+}
+
+/// Bytes that are encoded already.
+struct Encoded(Vec<u8>);
+
+impl Encode for Encoded {
+	fn encode(&self) -> Vec<u8> {
+		self.0.clone()
+	}
+}
+
+#[test]
+fn a_ballot_of_an_unknown_version_makes_a_call_that_can_not_be_read() {
+	Chain::default().run(|| {
+		let id = drawn(all_seats());
+		let ballots = vec![Votes::of(0).commit(id, &answer("eng")).sign()];
+		let mut call = Call::<Test>::include { ballots: ballots.try_into().expect("one fits") }.encode();
+		assert!(Call::<Test>::decode(&mut &call[..]).is_ok());
+		// The call, the number of ballots, the first one's version.
+		call[2] += 1;
+		assert!(Call::<Test>::decode(&mut &call[..]).is_err());
 	});
 }
 

@@ -4,6 +4,7 @@ mod audits;
 mod capacity;
 mod charges;
 mod committee;
+mod deliveries;
 mod encoding;
 mod equivocation;
 mod include;

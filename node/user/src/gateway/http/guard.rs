@@ -1,6 +1,7 @@
 //! Who and what is let in.
 
 use crate::gateway::{
+	cors::Origins,
 	error::{ApiError, Retry},
 	keys::{Holder, Keys},
 	ledger::anyone,
@@ -21,18 +22,19 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Lets in who has a key; without keys, programs on this machine but no page of another site in a browser on it.
 pub struct Guard {
 	keys: Option<Keys>,
+	origins: Origins,
 }
 
 impl Guard {
-	/// Lets in who has one of these keys.
-	pub fn new(keys: Option<Keys>) -> Self {
-		Self { keys }
+	/// Lets in who has one of these keys, and pages of these other sites.
+	pub fn new(keys: Option<Keys>, origins: Origins) -> Self {
+		Self { keys, origins }
 	}
 
 	/// Who asks.
 	pub fn admit(&self, headers: &HeaderMap) -> Result<Arc<Holder>, ApiError> {
 		let Some(keys) = &self.keys else {
-			only_this_machine(headers)?;
+			only_this_machine(headers, &self.origins)?;
 			return Ok(Arc::new(anyone()));
 		};
 		let unauthorized = |message| ApiError::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message);
@@ -46,7 +48,7 @@ impl Guard {
 
 /// A page of another site can send requests to this machine, by a name of its own that it turns to this address, too. It can
 /// hide neither that name nor where it is from.
-fn only_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
+fn only_this_machine(headers: &HeaderMap, origins: &Origins) -> Result<(), ApiError> {
 	let forbidden = |code, message: &str| Err(ApiError::new(StatusCode::FORBIDDEN, code, message));
 	if headers.keys().any(is_of_a_proxy) {
 		return forbidden(
@@ -59,7 +61,7 @@ fn only_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
 		return forbidden("host_not_allowed", "Without API keys the gateway answers to 127.0.0.1 and localhost alone");
 	}
 	match headers.get(ORIGIN) {
-		Some(origin) if origin.as_bytes() != format!("http://{host}").as_bytes() => {
+		Some(origin) if origin.as_bytes() != format!("http://{host}").as_bytes() && !origins.have(origin) => {
 			forbidden("origin_not_allowed", "Without API keys the gateway answers no page of another site")
 		}
 		_ => Ok(()),
@@ -138,7 +140,7 @@ mod tests {
 
 	#[test]
 	fn with_keys_who_has_none_should_be_told_so() {
-		let guard = Guard::new(Some(keys()));
+		let guard = Guard::new(Some(keys()), Origins::default());
 		let admit = |key: &str| guard.admit(&headers(&[(AUTHORIZATION, key)]));
 		assert_eq!(admit("Bearer sk-0123456789abcdef0123").expect("it is there").name, "web");
 		for wrong in ["Bearer sk-wrong", "sk-0123456789abcdef0123"] {
@@ -150,7 +152,7 @@ mod tests {
 
 	#[test]
 	fn without_keys_no_page_of_another_site_should_be_let_in() {
-		let guard = Guard::new(None);
+		let guard = Guard::new(None, Origins::default());
 		let admit = |host: &str, origin: Option<&str>| {
 			let origin = origin.map(|origin| (ORIGIN, origin));
 			guard.admit(&headers(&[Some((HOST, host)), origin].into_iter().flatten().collect::<Vec<_>>()))
@@ -170,6 +172,15 @@ mod tests {
 	}
 
 	#[test]
+	fn without_keys_a_page_that_the_operator_names_should_be_let_in_by_this_machine_s_name() {
+		let guard = Guard::new(None, Origins::new(&["https://page.example".into()]));
+		let admit = |host: &str, origin: &str| guard.admit(&headers(&[(HOST, host), (ORIGIN, origin)]));
+		admit("127.0.0.1:8080", "https://page.example").expect("it is named");
+		assert_eq!(admit("127.0.0.1:8080", "https://evil.example").expect_err("another").code, "origin_not_allowed");
+		assert_eq!(admit("page.example", "https://page.example").expect_err("its own name").code, "host_not_allowed");
+	}
+
+	#[test]
 	fn without_keys_nothing_should_be_let_in_that_a_proxy_passes_on() {
 		let passed_on = [
 			("forwarded", "for=203.0.113.9"),
@@ -181,9 +192,9 @@ mod tests {
 		for (name, value) in passed_on {
 			let own = [(AUTHORIZATION, "Bearer sk-0123456789abcdef0123"), (HOST, "127.0.0.1:8080")];
 			let sent = own.into_iter().chain([(HeaderName::from_static(name), value)]).collect::<Vec<_>>();
-			let error = Guard::new(None).admit(&headers(&sent)).expect_err(name);
+			let error = Guard::new(None, Origins::default()).admit(&headers(&sent)).expect_err(name);
 			assert_eq!((error.status.as_u16(), error.code), (403, "proxy_not_allowed"));
-			Guard::new(Some(keys())).admit(&headers(&sent)).expect("a key is enough");
+			Guard::new(Some(keys()), Origins::default()).admit(&headers(&sent)).expect("a key is enough");
 		}
 	}
 

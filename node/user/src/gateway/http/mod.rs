@@ -3,6 +3,7 @@
 mod guard;
 mod patient;
 mod server;
+mod waiting;
 
 pub use guard::{body, Guard};
 pub use server::{serve, Shutdown};

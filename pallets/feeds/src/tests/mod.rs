@@ -1,0 +1,5 @@
+mod answers;
+mod creation;
+mod invariants;
+mod random;
+mod rounds;
