@@ -137,7 +137,8 @@ impl ManifestCommand {
 			true => goldens::usual(task).map(String::from).to_vec(),
 			false => self.goldens.clone(),
 		};
-		let goldens: Result<Vec<_>, _> = inputs.iter().map(|input| Ok(unproven(text("--golden", input)?))).collect();
+		let goldens = inputs.iter().map(|input| text("--golden", input).map(unproven));
+		let goldens = goldens.collect::<Result<Vec<_>, _>>()?;
 		let revision = ModelRevision {
 			name: text("--name", &self.name)?,
 			task,
@@ -146,7 +147,7 @@ impl ManifestCommand {
 			semantics: SEMANTICS_VERSION,
 			limits: self.limits(files.context, task),
 			commit_window: self.commit_window,
-			goldens: bounded("--golden", goldens?)?,
+			goldens: bounded("--golden", goldens)?,
 			licence: text("--licence", licence)?,
 		};
 		let unit = if task == Task::Generate { 10 * MICRO_SIB } else { MICRO_SIB };

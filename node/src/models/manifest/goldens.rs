@@ -39,30 +39,25 @@ pub fn prove(revision: &mut ModelRevision, engine: &dyn Engine) -> Result<(), Er
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use sibyl_engine::testing::FakeEngine;
+	use crate::inference::mock::fake_revision;
+	use sibyl_engine::{testing::FakeEngine, Refusal};
 	use sibyl_primitives::Hash;
-
-	fn revision() -> ModelRevision {
-		sibyl_runtime::models::common_lingua().revision
-	}
 
 	#[test]
 	fn a_golden_gets_the_hashes_that_the_chain_wants_of_validators() {
-		let engine = crate::inference::test_engine::engine_process();
-		engine.start().expect("it starts");
-		let (genuine, mut made) = (revision(), revision());
+		let mut made = fake_revision();
 		for golden in made.goldens.iter_mut() {
 			(golden.output_hash, golden.trace) = (Hash::zero(), Hash::zero());
 		}
-		prove(&mut made, engine.as_ref()).expect("the model is compiled in");
-		assert_eq!(made, genuine);
+		prove(&mut made, &FakeEngine::new()).expect("the engine has the model");
+		assert_eq!(made, fake_revision());
 	}
 
 	#[test]
 	fn a_text_that_the_model_refuses_is_no_golden() {
-		let refusing =
-			FakeEngine::new().answering(|_| Ok(sibyl_engine::Inference::refused(sibyl_engine::Refusal::NotFinite)));
-		let error = prove(&mut revision(), &refusing).expect_err("it refuses").to_string();
-		assert!(error.contains("'The committee answers"), "{error}");
+		let refusing = FakeEngine::new().answering(|_| Ok(Err(Refusal::NotFinite)));
+		let mut revision = fake_revision();
+		let error = prove(&mut revision, &refusing).expect_err("it refuses").to_string();
+		assert!(error.contains("is no golden for this model (") && error.contains("--golden"), "{error}");
 	}
 }
