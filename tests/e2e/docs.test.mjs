@@ -29,6 +29,7 @@ const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/siby
 
 const BUILDS = 'builds, or runs all tests';
 const FETCHES = 'fetches packages or models';
+const REGISTRY = 'takes minutes until validators serve the model: registry.test.mjs does all of it';
 const PACKAGED = 'needs root, and changes the system: `make test-package` installs and runs the package in a fresh Debian';
 
 /** Why a snippet is not run, by its file and its first line. */
@@ -42,6 +43,13 @@ const NOT_RUN = {
   'docs/gateway.md': {
     'make network                                        # in another terminal; or sibyl-node --dev':
       'runs until it is stopped: there is a node, and a gateway on it, here',
+  },
+  'docs/models.md': {
+    'sibyl-node models manifest tiny.gguf --name tiny --output manifest.json': REGISTRY,
+    'sibyl-node models register manifest.json --suri-file my-secret': REGISTRY,
+    'sibyl-node models add tiny.gguf --base-path ~/sibyl': REGISTRY,
+    'sibyl-node models list --url ws://127.0.0.1:9944': REGISTRY,
+    'sibyl-node models price tiny --base 0.002 --author-share 15 --suri-file my-secret': REGISTRY,
   },
   'docs/python.md': { 'python3 -m venv venv && venv/bin/pip install substrate-interface==1.8.1': FETCHES },
   'docs/testing.md': { 'cargo test --release -p sibyl-simulation        # 300 seeds of 100 slots': BUILDS },

@@ -19,7 +19,7 @@ use sibyl_primitives::{
 	format::Format,
 	input::{Input, Role},
 	job::{OutputBytes, Sampling},
-	model::{ModelId, ModelRevision, Pace, Task},
+	model::{Golden, ModelId, ModelRevision, Pace, Task},
 	output::output_hash,
 	BlockNumber, Hash, Text,
 };
@@ -370,8 +370,7 @@ impl Models {
 			return self.measure_next(id);
 		};
 		*is_asked = true;
-		let (input, units) = (next.input.as_bytes().to_vec(), entry.revision.limits.output_units.min(GOLDEN_TOKENS));
-		let request = request(&entry.revision, golden_like(input, units))?;
+		let request = golden_request(&entry.revision, next)?;
 		Some(Action::Check { model: id, golden: *golden, request })
 	}
 
@@ -480,6 +479,12 @@ fn stamps(source: &dyn ModelSource, revision: &ModelRevision) -> Vec<Option<Stam
 	revision.files.iter().map(|file| source.stamp(&file.sha256)).collect()
 }
 
+/// What the engine is asked for a golden; none where the chain names no file of the model.
+pub fn golden_request(revision: &ModelRevision, golden: &Golden) -> Option<Request> {
+	let (input, units) = (golden.input.as_bytes().to_vec(), revision.limits.output_units.min(GOLDEN_TOKENS));
+	request(revision, golden_like(input, units))
+}
+
 /// What goldens and measured runs ask.
 fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
 	Asked {
@@ -492,12 +497,17 @@ fn golden_like(input: Vec<u8>, max_output_units: u32) -> Asked {
 	}
 }
 
+/// What a golden says of an inference, the hash of its output and its trace; an error where the chain can't take it at all.
+pub fn proof(inference: &Inference) -> Result<(Hash, Hash), String> {
+	let bytes = canonical_bytes(&inference.outcome)
+		.map_err(|_| format!("the chain can't take the outcome {:?}", inference.outcome))?;
+	Ok((output_hash(&bytes), Hash::from(inference.trace)))
+}
+
 /// What of an inference is not what the chain expects, with the chain's hash and this node's; an error where the chain
 /// can't take it at all.
 fn differs(inference: &Inference, expected: (Hash, Hash)) -> Result<Option<(Part, Hash, Hash)>, String> {
-	let bytes = canonical_bytes(&inference.outcome)
-		.map_err(|_| format!("the chain can't take the outcome {:?}", inference.outcome))?;
-	let actual = (output_hash(&bytes), Hash::from(inference.trace));
+	let actual = proof(inference)?;
 	Ok(match actual {
 		_ if actual.0 != expected.0 => Some((Part::Output, expected.0, actual.0)),
 		_ if actual.1 != expected.1 => Some((Part::Trace, expected.1, actual.1)),

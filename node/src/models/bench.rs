@@ -5,7 +5,7 @@ use crate::inference::{
 	engine_params::EngineParams,
 	installed_models::{load_guarded, InstalledModels, ModelSource},
 	listed_models::ListedModel,
-	models::{Action, Choice, Models},
+	models::{Action, Choice, Models, WhyNot},
 	pace::Times,
 };
 use indicatif::DecimalBytes;
@@ -55,7 +55,7 @@ impl BenchCommand {
 			}
 			writeln!(out, "\n{name}")?;
 			let served = Served::measure(&revision, &engine, source.clone(), times)
-				.map_err(|reason| Error::NotServed { name: name.clone(), reason });
+				.map_err(|why| Error::NotServed { name: name.clone(), reason: why.to_string() });
 			match served {
 				Ok(served) => served.tell(&engine, places.into(), out)?,
 				Err(error) if self.model.is_some() => return Err(error),
@@ -84,7 +84,7 @@ fn not_served(name: &str, reason: &str, location: &Location) -> Error {
 }
 
 /// A model whose goldens have passed and whose pace is fast enough.
-struct Served<'a> {
+pub struct Served<'a> {
 	revision: &'a ModelRevision,
 	pace: Pace,
 	loading: Duration,
@@ -93,12 +93,12 @@ struct Served<'a> {
 
 impl<'a> Served<'a> {
 	/// Does what a node does before it attests; the reason where it would not.
-	fn measure(
+	pub fn measure(
 		revision: &'a ModelRevision,
 		engine: &EngineProcess,
-		source: Arc<InstalledModels>,
+		source: Arc<dyn ModelSource>,
 		times: Times,
-	) -> Result<Self, String> {
+	) -> Result<Self, WhyNot> {
 		let mut models = Models::new(source.clone(), Choice::All, times);
 		let listed = ListedModel { id: revision.id(), revision: revision.clone() };
 		let mut actions = models.update(&[listed], 0);
@@ -117,12 +117,17 @@ impl<'a> Served<'a> {
 					models.measured(model, &outcome, ran)
 				}
 				Action::Announce { served, .. } => {
-					let pace = served.map_err(|why| why.to_string())?;
-					return Ok(Self { revision, pace, loading, times });
+					return Ok(Self { revision, pace: served?, loading, times });
 				}
 			});
 		}
-		Err("the engine ended".into())
+		Err(WhyNot::EngineDied("ended".into()))
+	}
+
+	/// How long its largest job takes at the pace that is promised.
+	pub fn largest(&self) -> Duration {
+		let ModelRevision { limits, .. } = self.revision;
+		Duration::from_micros(self.pace.time(limits.input_bytes, limits.output_units))
 	}
 
 	/// Measures many jobs at once, and says all of it.
@@ -145,7 +150,7 @@ impl<'a> Served<'a> {
 		let measured = |input, output| Duration::from_micros(self.pace.time(input, output));
 		let (window, units) = (self.times.limit(self.revision), limits.output_units.min(JOB_TOKENS));
 		let question = measured(QUESTION_BYTES.min(limits.input_bytes), units);
-		let largest = measured(limits.input_bytes, limits.output_units);
+		let largest = self.largest();
 		writeln!(
 			out,
 			"  verdict    served: its largest job ({} bytes, {} units) is promised in {:.1} s of the {:.1} s that there are, \

@@ -239,6 +239,50 @@ pub enum Error {
 		reason: String,
 	},
 
+	/// A file is no model that can be registered.
+	#[error(
+		"{} can't be registered ({reason}): a model is one GGUF file, or safetensors and its tokenizer.json, of an architecture \
+		 that this release's engine runs",
+		path.display()
+	)]
+	NotRegistrable {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong with it.
+		reason: String,
+	},
+
+	/// A manifest has no room for it.
+	#[error("{what} can't be used: {reason}")]
+	OutOfBounds {
+		/// The option, or what else it is.
+		what: &'static str,
+		/// What there is room for.
+		reason: String,
+	},
+
+	/// Nobody says what may be done with the files.
+	#[error("the files name no licence: give one with --licence, an SPDX expression such as Apache-2.0")]
+	NoLicence,
+
+	/// A text shows nothing of the model.
+	#[error("'{text}' is no golden for this model ({reason}): choose other texts with --golden")]
+	Golden {
+		/// The text.
+		text: String,
+		/// What the model says of it.
+		reason: String,
+	},
+
+	/// The manifest can't be written.
+	#[error("can't write to {} ({source}): name another file with --output", path.display())]
+	NotWritten {
+		/// The file.
+		path: PathBuf,
+		/// What the system said.
+		source: io::Error,
+	},
+
 	/// The model gives no answer.
 	#[error("the model gives no answer to this prompt ({0}): try another one")]
 	Refused(#[from] Refusal),

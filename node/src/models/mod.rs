@@ -9,6 +9,7 @@ mod install;
 mod labels;
 mod loaded;
 mod location;
+mod manifest;
 pub mod memory;
 mod names;
 mod pip;
@@ -21,7 +22,8 @@ mod vector;
 pub use error::Error;
 pub use location::Location;
 
-use sibyl_user::PsCommand;
+use sibyl_user::{AuthorCommand, ListOfNetwork, PsCommand};
+use std::future::Future;
 use std::io::{stdout, ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -41,10 +43,11 @@ enum Action {
 	#[command(visible_alias = "pull")]
 	Install(install::InstallCommand),
 
-	/// Copy a file into the store and print its SHA-256.
+	/// Copy files into the store and print their SHA-256.
 	Add {
-		/// The file.
-		file: PathBuf,
+		/// The files.
+		#[arg(required = true, value_name = "FILE")]
+		files: Vec<PathBuf>,
 	},
 
 	/// Delete a model's files from the store. A node that serves it goes on until it stops or looks for them again.
@@ -55,8 +58,10 @@ enum Action {
 		model: String,
 	},
 
-	/// Show the models that are compiled in, installed or known, and the other files of the store.
-	List,
+	/// Show the models that are compiled in, installed or known, and the other files of the store; with --url, those of a
+	/// network.
+	#[command(after_help = "Examples:\n  sibyl-node models list\n  sibyl-node models list --url ws://127.0.0.1:9944")]
+	List(ListOfNetwork),
 
 	/// Show what the engine of a running node holds: its models, or why one is not served, and the jobs that run and wait.
 	Ps(PsCommand),
@@ -71,6 +76,13 @@ enum Action {
 	/// Ask a model: the answer goes to standard output, figures to standard error. Without a text, and in a terminal, talk
 	/// with it.
 	Run(Box<run::RunCommand>),
+
+	/// Make what registers a model with a network from the model's files: their hashes, limits, a price, and goldens that this
+	/// machine computes.
+	Manifest(Box<manifest::ManifestCommand>),
+
+	#[command(flatten)]
+	Author(AuthorCommand),
 }
 
 impl ModelsCommand {
@@ -79,22 +91,30 @@ impl ModelsCommand {
 		let (location, out) = (&self.location, &mut stdout().lock());
 		let done = match &self.action {
 			Action::Install(command) => command.run(location, out),
-			Action::Add { file } => files::add(location, file, out),
+			Action::Add { files } => files.iter().try_for_each(|file| files::add(location, file, out)),
 			Action::Remove { model } => files::remove(location, model, out),
-			Action::List => files::list(location, out),
-			Action::Ps(command) => of_a_node(command),
+			Action::List(network) if network.is_asked() => wait(network.run(out)),
+			Action::List(_) => files::list(location, out),
+			Action::Ps(command) => wait(command.run()),
 			Action::Verify => files::verify(location, out),
 			Action::Bench(command) => command.run(location, out),
 			Action::Run(command) => command.run(location, out),
+			Action::Manifest(command) => command.run(location, out),
+			Action::Author(command) => wait(command.run()),
 		};
 		match done.and_then(|()| Ok(out.flush()?)) {
 			// Whoever reads has enough, as `head` does.
-			Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+			Err(Error::Output(error) | Error::Node(sibyl_user::Error::Output(error)))
+				if error.kind() == ErrorKind::BrokenPipe =>
+			{
+				Ok(())
+			}
 			done => done,
 		}
 	}
 }
 
-fn of_a_node(command: &PsCommand) -> Result<(), Error> {
-	Ok(sc_cli::build_runtime().map_err(sibyl_user::Error::Runtime)?.block_on(command.run())?)
+/// Waits for a network.
+fn wait(work: impl Future<Output = Result<(), sibyl_user::Error>>) -> Result<(), Error> {
+	Ok(sc_cli::build_runtime().map_err(sibyl_user::Error::Runtime)?.block_on(work)?)
 }

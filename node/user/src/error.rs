@@ -149,6 +149,9 @@ pub enum Error {
 	/// A validator's command could not do what it is for.
 	#[error(transparent)]
 	Validator(#[from] crate::validator::ValidatorError),
+	/// An author's command could not do what it is for.
+	#[error(transparent)]
+	Models(#[from] crate::models::ModelsError),
 	/// The gateway does not run.
 	#[error(transparent)]
 	Gateway(#[from] crate::GatewayError),

@@ -5,6 +5,7 @@ mod nonces;
 mod refusal;
 
 pub use block::{Included, Submitted};
+pub use refusal::named;
 
 use crate::{connection::Connection, requester::Requester, show::printable, Error};
 use block::{height, included, Outcome};

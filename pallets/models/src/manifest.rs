@@ -2,12 +2,17 @@
 
 use super::*;
 use alloc::collections::BTreeSet;
-use frame_support::ensure;
+use codec::Encode;
+use frame_support::{ensure, traits::Get};
 use sibyl_primitives::{input::MAX_INPUT_BYTES, job::MAX_OUTPUT_BYTES, output::MAX_TOKENS, price::MAX_AUTHOR_SHARE};
 
 impl<T: Config> Pallet<T> {
-	/// Whether jobs can be run on the model.
-	pub(crate) fn ensure_usable(manifest: &ModelManifest) -> Result<(), Error<T>> {
+	/// Whether jobs can be run on the model. Reads no state, so that authors can ask before they register it.
+	///
+	/// # Errors
+	///
+	/// The first of the chain's rules that the manifest breaks.
+	pub fn ensure_usable(manifest: &ModelManifest) -> Result<(), Error<T>> {
 		let ModelManifest { revision, price } = manifest;
 		ensure!(is_name(revision.name.as_bytes()), Error::<T>::NameInvalid);
 		ensure!(texts(revision).all(is_text), Error::<T>::TextInvalid);
@@ -28,8 +33,18 @@ impl<T: Config> Pallet<T> {
 		Self::ensure_price(price)
 	}
 
-	/// Whether jobs can cost that.
-	pub(crate) fn ensure_price(price: &ModelPrice) -> Result<(), Error<T>> {
+	/// What is held of an author for such a manifest, in the smallest unit. Reads no state.
+	pub fn deposit(manifest: &ModelManifest) -> Balance {
+		let bytes = manifest.encoded_size() as Balance;
+		T::DepositPerByte::get().saturating_mul(bytes).saturating_add(T::DepositBase::get())
+	}
+
+	/// Whether jobs can cost that. Reads no state.
+	///
+	/// # Errors
+	///
+	/// [`Error::PriceInvalid`] where they can't.
+	pub fn ensure_price(price: &ModelPrice) -> Result<(), Error<T>> {
 		ensure!(price.base > 0 && price.author_share <= MAX_AUTHOR_SHARE, Error::<T>::PriceInvalid);
 		Ok(())
 	}

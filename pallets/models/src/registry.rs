@@ -1,7 +1,6 @@
 //! How models come, change and go.
 
 use super::*;
-use codec::Encode;
 use frame_support::{
 	defensive,
 	dispatch::DispatchResult,
@@ -61,8 +60,7 @@ impl<T: Config> Pallet<T> {
 
 		let mut deposit = 0;
 		if let Some(author) = author.clone() {
-			let bytes = manifest.encoded_size() as Balance;
-			deposit = T::DepositPerByte::get().saturating_mul(bytes).saturating_add(T::DepositBase::get());
+			deposit = Self::deposit(&manifest);
 			T::Deposits::hold(&HoldReason::ModelDeposit.into(), &author, deposit)
 				.map_err(|_| Error::<T>::DepositTooHigh)?;
 			Self::deposit_event(Event::ModelRegistered { model, name: name.clone(), author, deposit });

@@ -65,7 +65,7 @@ impl ValidatorCommand {
 
 /// The account that signs, and whether it agrees beforehand.
 #[derive(Debug, clap::Args)]
-struct SignerOptions {
+pub(crate) struct SignerOptions {
 	#[command(flatten)]
 	secret: SecretOptions,
 
@@ -75,7 +75,7 @@ struct SignerOptions {
 }
 
 impl SignerOptions {
-	fn signer(&self) -> Result<Requester, Error> {
+	pub(crate) fn signer(&self) -> Result<Requester, Error> {
 		self.secret.requester()
 	}
 
@@ -89,19 +89,19 @@ impl SignerOptions {
 }
 
 /// A step: what it is, in words, and the call that does it.
-struct Step {
+pub(crate) struct Step {
 	what: String,
 	call: RuntimeCall,
 }
 
 impl Step {
-	fn new(what: impl Into<String>, call: impl Into<RuntimeCall>) -> Self {
+	pub(crate) fn new(what: impl Into<String>, call: impl Into<RuntimeCall>) -> Self {
 		Self { what: what.into(), call: call.into() }
 	}
 }
 
 /// Says what will be done and has the operator agree.
-async fn announce<'a>(
+pub(crate) async fn announce<'a>(
 	node: &Connection,
 	signer: &SignerOptions,
 	account: &AccountId,
@@ -114,7 +114,7 @@ async fn announce<'a>(
 }
 
 /// Does all steps in one transaction, or none where one of them fails.
-async fn carry_out(node: &Connection, requester: &Requester, steps: Vec<Step>) -> Result<Included, Error> {
+pub(crate) async fn carry_out(node: &Connection, requester: &Requester, steps: Vec<Step>) -> Result<Included, Error> {
 	let calls: Vec<_> = steps.into_iter().map(|step| step.call).collect();
 	eprintln!("sending {}", transaction::names(&calls));
 	let included = transaction::submit(node, requester, transaction::all_of(calls)).await?;
@@ -167,12 +167,12 @@ pub(crate) fn account_of(address: &str) -> Result<AccountId, Error> {
 
 /// The node that is asked, and the account that signs.
 #[derive(Debug, clap::Args)]
-struct SignedOptions {
+pub(crate) struct SignedOptions {
 	#[command(flatten)]
-	node: NodeOptions,
+	pub(crate) node: NodeOptions,
 
 	#[command(flatten)]
-	signer: SignerOptions,
+	pub(crate) signer: SignerOptions,
 }
 
 #[cfg(test)]
