@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { account } from '../lib/accounts.mjs';
 import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize } from '../lib/chain.mjs';
-import { modelId, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
+import { inputOf, modelId, OPTIONS, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { writeTinyModel } from '../lib/tiny-model.mjs';
@@ -14,7 +14,11 @@ import { MINUTES } from '../lib/wait.mjs';
 
 const NAME = 'tiny';
 const SHARE = 20n;
+const QUESTION = 'Is the sky blue?';
 const TO_SERVE = 10 * MINUTES;
+/** What an operator says once, so that models come by themselves. */
+const FETCHING = ['--fetch-models', 'max-size=1GB'];
+const INTERVAL = 10;
 
 describe('a model that somebody registers', () => {
   const network = new Network();
@@ -27,14 +31,14 @@ describe('a model that somebody registers', () => {
 
   before(async () => {
     writeTinyModel(file);
-    await network.start(Object.fromEntries(VALIDATORS.map((name) => [name, ['--models-path', modelsOf(name)]])));
+    await network.start(Object.fromEntries(VALIDATORS.map((name) => [name, ['--models-path', modelsOf(name), ...FETCHING]])));
     url = `ws://${network.node('alice').rpcAddress}`;
   });
   after(() => network.stop());
 
   /** As an author at no terminal, who agrees beforehand. */
   const author = (...args) => sibyl('models', ...args, '--suri', '//Eve', '--yes', '--url', url);
-  const ask = () => sibyl('ask', 'Is the sky blue?', '--choices', 'yes,no', '--model', NAME, '--suri', '//Ferdie', '--yes', '--url', url);
+  const ask = () => sibyl('ask', QUESTION, '--choices', 'yes,no', '--model', NAME, '--suri', '//Ferdie', '--yes', '--url', url);
   const listed = async () => JSON.parse((await sibyl('models', 'list', '--url', url, '--json')).stdout).find(({ name }) => name === NAME);
 
   /** A command that fails, and says why in one line. */
@@ -107,14 +111,14 @@ describe('a model that somebody registers', () => {
     await assertRefused(author('register', manifest), /models\.AlreadyRegistered: /);
   });
 
-  it('takes jobs when validators have its file, which they may get while they run', async () => {
-    for (const name of VALIDATORS) {
-      const { code, stderr } = await sibyl('models', 'add', file, '--models-path', modelsOf(name));
-      assert.equal(code, 0, stderr);
-    }
+  it('takes jobs when one validator has been given its file, and the others have fetched it from there', async () => {
+    const [first, ...others] = VALIDATORS;
+    const { code, stderr } = await sibyl('models', 'add', file, '--models-path', modelsOf(first));
+    assert.equal(code, 0, stderr);
     await waitUntilServedBy(await network.client(), VALIDATORS, NAME, TO_SERVE);
     const { isActive, stakeShare } = await listed();
     assert.deepEqual({ isActive, stakeShare }, { isActive: true, stakeShare: 100 });
+    for (const name of others) assert.match(network.node(name).log(), /📦 Model tiny: /);
   });
 
   it('answers, and its author gets the share', async () => {
@@ -143,13 +147,39 @@ describe('a model that somebody registers', () => {
     await assertRefused(sibyl(...price, '--suri', '//Eve'), /tiny costs that already/);
   });
 
-  it('takes no jobs while it is suspended', async () => {
+  it('is asked by a feed every ten blocks', async () => {
+    const [api, client] = await Promise.all([network.api(), network.client()]);
+    const options = { ...OPTIONS, format: { Choice: ['yes', 'no'] } };
+    const { total } = await client.quote(NAME, QUESTION, { format: { choice: ['yes', 'no'] } });
+    const create = api.tx.feeds.createFeed(await modelId(api, NAME), inputOf(QUESTION), options, INTERVAL, total, 10n * total);
+    const { events } = await submitAndFinalize(api, create, account('//Ferdie'));
+    const id = events.find(api.events.feeds.FeedCreated.is).data.feed.toNumber();
+    const heights = new Set();
+    for await (const _ of client.blocks({ signal: AbortSignal.timeout(TO_SERVE) })) {
+      const { latest } = await client.feed(id);
+      if (latest !== null) heights.add(latest.at);
+      if (heights.size === 3) break;
+    }
+    const [one, two, three] = heights;
+    assert.deepEqual([two - one, three - two].map((blocks) => Math.round(blocks / INTERVAL)), [1, 1]);
+  });
+
+  it('takes no jobs while the council has suspended it', async () => {
     const api = await network.api();
     const id = await modelId(api, NAME);
-    const asRoot = (call) => submitAndFinalize(api, api.tx.sudo.sudo(call), account('//Alice'));
-    await asRoot(api.tx.models.suspend(id));
+    const decide = async (call) => {
+      const proposed = await submitAndFinalize(api, api.tx.council.propose(2, call, call.method.encodedLength), account('//Alice'));
+      const { proposalHash, proposalIndex } = proposed.events.find(api.events.council.Proposed.is).data;
+      const vote = (who) => submitAndFinalize(api, api.tx.council.vote(proposalHash, proposalIndex, true), account(who));
+      await Promise.all(['//Alice', '//Bob'].map(vote));
+      const { weight } = await call.paymentInfo(account('//Alice'));
+      const close = api.tx.council.close(proposalHash, proposalIndex, weight, call.method.encodedLength);
+      const { events } = await submitAndFinalize(api, close, account('//Eve'));
+      assert(events.find(api.events.council.Executed.is).data.result.isOk);
+    };
+    await decide(api.tx.models.suspend(id));
     await assertRefused(ask(), /takes no jobs for now/);
-    await asRoot(api.tx.models.resume(id));
+    await decide(api.tx.models.resume(id));
     assert.equal((await listed()).isActive, true);
   });
 
