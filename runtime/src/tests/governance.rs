@@ -183,6 +183,7 @@ fn who_does_not_vote_has_not_agreed_whatever_the_prime_member_says() {
 		assert_ok!(Council::vote(signed(Alice), proposal_hash, 0, true));
 		System::set_block_number(2 + 3 * DAY);
 		assert_ok!(Council::close(signed(Alice), proposal_hash, 0, weight, length));
+		System::assert_last_event(pallet_collective::Event::Disapproved { proposal_hash }.into());
 		assert!(!Models::is_suspended(&models::common_lingua().revision.id()));
 	});
 }
