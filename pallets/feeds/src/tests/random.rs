@@ -134,5 +134,5 @@ fn whatever_owners_and_rounds_do_all_money_is_accounted_for_and_every_feed_ends(
 	(0..HISTORIES).for_each(|seed| history(seed, &mut seen));
 	let Seen { created, asked, skipped, answered, failed, closed, out_of_funds, late } = seen;
 	let counts = [created, asked, skipped, answered, failed, closed, out_of_funds, late];
-	assert!(counts.iter().all(|count| *count > 100), "{seen:?}");
+	assert!(counts.iter().all(|count| *count > 30), "{seen:?}");
 }
