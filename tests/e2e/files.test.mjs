@@ -85,11 +85,11 @@ describe('a model of which one node has the files', { skip: !isInstalled(LANGUAG
   it('is then served by both, without a restart', async () => {
     await waitUntilServedBy(await network.client(), [giver, taker], LANGUAGE_MODEL, 5 * MINUTES);
     assert.equal((await standing()).state, 'served');
-    const lines = node().log().split('\n').filter((line) => line.includes('📦'));
+    const lines = node().log().split('\n').filter((line) => line.includes('📦 Model'));
     assert.ok(lines.length <= 6, lines.join('\n'));
   });
 
   it('is not fetched by who does not name it', () => {
-    for (const name of others) assert.doesNotMatch(network.node(name).log(), /📦/);
+    for (const name of others) assert.doesNotMatch(network.node(name).log(), /📦 Model/);
   });
 });
