@@ -11,7 +11,7 @@ use frame_support::traits::{GetStorageVersion, StorageInfoTrait};
 use scale_info::{
 	form::PortableForm, Field, PortableRegistry, Type, TypeDef, TypeDefComposite, TypeDefPrimitive, TypeDefVariant,
 };
-use sibyl_runtime::{AllPalletsWithSystem, Inference, Models, Runtime, Timing};
+use sibyl_runtime::{AllPalletsWithSystem, Feeds, Inference, Models, Runtime, Timelock, Timing};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fmt::Write,
@@ -20,20 +20,26 @@ use std::{
 const COMMITTED: &str = include_str!("storage.txt");
 
 /// Pallets whose layout the SDK answers for.
-const OF_THE_SDK: [&str; 15] = [
+const OF_THE_SDK: [&str; 21] = [
 	"AuthorityDiscovery",
 	"Authorship",
 	"Babe",
 	"Balances",
+	"Council",
+	"CouncilMembership",
 	"Grandpa",
 	"Historical",
 	"Offences",
+	"Preimage",
+	"SafeMode",
+	"Scheduler",
 	"Session",
 	"Staking",
 	"Sudo",
 	"System",
 	"Timestamp",
 	"TransactionPayment",
+	"Treasury",
 	"Utility",
 	"VoterList",
 ];
@@ -124,6 +130,8 @@ fn storage_version(pallet: &str) -> u16 {
 		"Timing" => Timing::in_code_storage_version(),
 		"Inference" => Inference::in_code_storage_version(),
 		"Models" => Models::in_code_storage_version(),
+		"Feeds" => Feeds::in_code_storage_version(),
+		"Timelock" => Timelock::in_code_storage_version(),
 		other => panic!("{other} is a new pallet: name its storage version here"),
 	};
 	codec::Decode::decode(&mut &codec::Encode::encode(&version)[..]).expect("a version is a number")

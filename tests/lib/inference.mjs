@@ -51,7 +51,8 @@ export function inputOf(said) {
 /** @param {Api} api */
 export async function model(api, name = MODEL) {
   const id = await api.call.inferenceApi.modelNamed(name);
-  return (await api.call.inferenceApi.model(id.expect(`The chain has no model ${name}`))).unwrap();
+  if (id.isNone) throw new Error(`The chain has no model ${name}`);
+  return (await api.call.inferenceApi.model(id.unwrap())).unwrap();
 }
 
 /** @param {Api} api */

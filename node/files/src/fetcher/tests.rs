@@ -195,7 +195,8 @@ async fn a_disk_that_fills_up_makes_it_wait_and_what_is_there_is_kept_until_ther
 	test.want(&[file]);
 	test.start();
 	test.waits(&file, "has no room").await;
-	assert_eq!(test.metrics.fetched_bytes.get(), 2 * CHUNK as u64);
+	// Chunks come at once, and the one that finds no room may be the first to say so.
+	assert!(test.metrics.fetched_bytes.get() <= 2 * CHUNK as u64);
 	disk.make(u64::MAX);
 	test.fetched(&file).await;
 	eventually("it is counted", || test.metrics.fetched.get() == 1).await;
