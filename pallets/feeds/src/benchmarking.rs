@@ -147,7 +147,7 @@ mod benchmarks {
 			reference: id.into(),
 			verdict: Verdict::Agreed,
 			said: Some(Said { output: Output::Answer(answer()), at: 1, support: SUPPORT }),
-			settlement: SettlementView { paid: 0, refunded: 1_000, protocol_share: 0 },
+			settlement: SettlementView { paid: 0, refunded: 1_000, author_share: 0, protocol_share: 0 },
 		};
 
 		#[block]

@@ -3,7 +3,7 @@
 use super::*;
 use alloc::{boxed::Box, vec};
 use frame_benchmarking::v2::*;
-use frame_support::traits::EnsureOrigin;
+use frame_support::traits::{EnsureOrigin, Get};
 use frame_system::{pallet_prelude::OriginFor, Call as SystemCall};
 use sp_runtime::traits::Hash as _;
 
@@ -38,10 +38,10 @@ mod benchmarks {
 	use super::*;
 
 	#[benchmark]
-	fn schedule(bytes: Linear<200, { 1024 * 1024 }>) -> Result<(), BenchmarkError> {
+	fn schedule(b: Linear<200, { 1024 * 1024 }>) -> Result<(), BenchmarkError> {
 		let origin = <T as Config>::ScheduleOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
 		fill_agenda::<T>(&origin);
-		let call = remark::<T>(u32::MAX, bytes);
+		let call = remark::<T>(u32::MAX, b);
 		let hash = T::Hashing::hash_of(&call);
 
 		#[extrinsic_call]

@@ -96,9 +96,9 @@ fn a_model_whose_goldens_pass_is_served() {
 	let view = fake_listed();
 	let ask = |models: &Models| models.serve(&view.id, asked("a"));
 	assert_eq!(ask(&models), Service::Never);
-	assert_eq!(models.update(&[view.clone()], 1).len(), 1);
+	assert_eq!(models.update(std::slice::from_ref(&view), 1).len(), 1);
 	assert_eq!(ask(&models), Service::Later, "it is being loaded");
-	assert_eq!(models.update(&[view.clone()], 1), []);
+	assert_eq!(models.update(std::slice::from_ref(&view), 1), []);
 
 	let mut models = self::models();
 	assert_eq!(verdict(&mut models, &FakeEngine::new(), view.clone()), Ok(PACE));
@@ -111,7 +111,7 @@ fn a_model_whose_goldens_pass_is_served() {
 	};
 	assert_eq!(ask(&models), Service::Ask(request, Duration::from_micros(1_000)));
 	// Nothing is done twice.
-	assert_eq!(models.update(&[view.clone()], 1), []);
+	assert_eq!(models.update(std::slice::from_ref(&view), 1), []);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_model_is_served_when_its_files_come_and_withdrawn_when_they_go() {
 		source.is_there.store(is_there, Ordering::Relaxed);
 		let told = verdict(&mut models, &FakeEngine::new(), view.clone());
 		assert_eq!(models.serve(&view.id, asked("a")) != Service::Never, told.is_ok());
-		assert_eq!(models.update(&[view.clone()], 1), [], "it is told once");
+		assert_eq!(models.update(std::slice::from_ref(&view), 1), [], "it is told once");
 		told
 	};
 	assert_eq!(verdict_if(false), Err(WhyNot::NoFile(file)));

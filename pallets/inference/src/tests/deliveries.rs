@@ -262,7 +262,7 @@ fn a_queue_that_is_not_of_the_results_that_wait_is_noticed() {
 			assert!(Inference::check_invariants().is_err_and(|error| error.starts_with("inference 13")));
 		});
 	};
-	noticed(|id| Requests::<Test>::remove(id));
+	noticed(Requests::<Test>::remove);
 	noticed(|_| Deliveries::<Test>::remove(0));
 	noticed(|_| DeliveryRange::<Test>::put((0, 0)));
 	noticed(|_| Awaited::<Test>::remove(WILLING));
