@@ -27,7 +27,7 @@ export const isOfGateway = (name) => name.startsWith('sibyl_gateway_');
  */
 export const declaredMetrics = () => new Set(
   ['node/src/inference/metrics.rs', 'node/src/service/equivocation.rs', 'node/files/src/metrics.rs', 'node/user/src/gateway/metrics.rs'].flatMap((path) => (
-    [...read(path).matchAll(/"((?:inference|sibyl)_\w+)"/g)].map(([, name]) => name)
+    [...read(path).matchAll(/"((?:inference|sibyl)_\w*[a-z])"/g)].map(([, name]) => name)
   )),
 );
 

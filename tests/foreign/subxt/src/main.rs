@@ -25,8 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 		return Err(format!("the chain has no model {MODEL}").into());
 	};
 
-	let submission =
-		transaction("Inference", "submit", (model, Input::Text(text.into()), Options::default(), MAX_FEE));
+	let submission = transaction("Inference", "submit", (model, Input::Text(text.into()), Options::default(), MAX_FEE));
 	let events = api
 		.at_current_block()
 		.await?
