@@ -33,11 +33,14 @@ pub use validator::{ValidatorCommand, ValidatorError};
 
 use connection::Connection;
 
+/// The address of a node on this machine.
+const HERE: &str = "ws://127.0.0.1:9944";
+
 /// The node that is asked.
 #[derive(Clone, Debug, clap::Args)]
 pub struct NodeOptions {
 	/// The address of a node's JSON-RPC: of one that you trust, on this machine or behind a tunnel, since there is no TLS.
-	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
+	#[arg(long, value_name = "URL", default_value = HERE)]
 	url: String,
 }
 

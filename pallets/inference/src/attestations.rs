@@ -53,7 +53,7 @@ impl<T: Config> Pallet<T> {
 		let known = roster.iter().find(|known| known.validator == *validator && known.session >= elector.since);
 		match (known, unresponsive_since) {
 			(Some(known), _) if known.made_at >= made_at => false,
-			(_, Some(since)) => attestation.availability != Availability::Withdrawn && made_at > since,
+			(_, Some(since)) => ends_silence(attestation.availability, made_at, since),
 			(Some(known), None) => known.availability != attestation.availability,
 			(None, None) => attestation.availability != Availability::Withdrawn,
 		}
@@ -114,8 +114,10 @@ impl<T: Config> Pallet<T> {
 				if roster.get(&validator).is_some_and(|known| known.made_at > attested.made_at) {
 					continue;
 				}
-				unresponsive.remove(&validator);
-				let availability = attested.availability;
+				let Attested { availability, made_at, .. } = attested;
+				if unresponsive.get(&validator).is_some_and(|since| ends_silence(availability, made_at, *since)) {
+					unresponsive.remove(&validator);
+				}
 				roster.insert(validator.clone(), attested);
 				Self::deposit_event(match availability {
 					Availability::Serves(pace) => Event::Attested { validator, model, pace },
@@ -126,6 +128,11 @@ impl<T: Config> Pallet<T> {
 		}
 		Unresponsive::<T>::put(unresponsive);
 	}
+}
+
+/// Whether a validator that missed too many seats by that block serves again, now that it has said this of a model.
+fn ends_silence(availability: Availability, made_at: BlockNumber, since: BlockNumber) -> bool {
+	availability != Availability::Withdrawn && made_at > since
 }
 
 impl<T: Config> pallet_models::OnForgotten for Pallet<T> {

@@ -23,6 +23,7 @@ struct Recount {
 	open_seats: BTreeMap<AccountId, Vec<(JobId, Round)>>,
 	reserved: BTreeMap<AccountId, Balance>,
 	open_time: BTreeMap<AccountId, u64>,
+	jobs: BTreeMap<ModelId, u32>,
 	open: u32,
 	expected_time: u64,
 }
@@ -62,6 +63,14 @@ impl<T: Config> Pallet<T> {
 		let counts: BTreeMap<_, _> =
 			Requesters::<T>::iter().map(|(account, Requester { open, kept, .. })| (account, (open, kept))).collect();
 		ensure!(counts == recount.requesters, "inference 7: an account's counts are wrong");
+		for (model, registration) in pallet_models::Registrations::<T>::iter() {
+			let counted = recount.jobs.get(&model).copied().unwrap_or(0);
+			ensure!(registration.jobs == counted, "inference 7: the count of a model's jobs is wrong");
+		}
+		ensure!(
+			recount.jobs.keys().all(pallet_models::Registrations::<T>::contains_key),
+			"inference 7: a job outlived its model"
+		);
 		ensure!(OpenJobs::<T>::count() == recount.open, "inference 7: the count of open jobs is wrong");
 		ensure!(ExpectedTime::<T>::get() == recount.expected_time, "inference 12: the expected time is wrong");
 		for (validator, ledger) in ServiceLedgers::<T>::iter() {
@@ -239,6 +248,7 @@ impl Recount {
 	fn add(&mut self, id: JobId, job: &Job, committees: &[Committee]) {
 		let counts = self.requesters.entry(job.requester.clone()).or_default();
 		counts.1 += 1;
+		*self.jobs.entry(job.model).or_default() += 1;
 		if job.is_unsettled() {
 			counts.0 += 1;
 			*self.held.entry(job.requester.clone()).or_default() += job.quote.total;

@@ -39,7 +39,7 @@
 //! 5. Seats have revealed only where the committee is revealing or done.
 //! 6. A job is agreed only where more than two thirds of its deciding committee revealed one output and work, and the stored
 //!    bytes are that output's.
-//! 7. The counts of open jobs, in total and by account, are those of a recount.
+//! 7. The counts of open jobs, in total and by account, and of jobs by model, are those of a recount.
 //! 8. The keys of the current session and of those whose votes are taken exist, and no others.
 //! 9. A validator's ledger is a recount of its open seats: they are listed, what they reserve and the time they take; the
 //!    bond is what is held, and no less than what is reserved.
@@ -64,6 +64,8 @@ mod cells;
 mod committee;
 mod deliveries;
 mod equivocation;
+mod errors;
+mod events;
 mod include;
 mod invariants;
 mod ledgers;
@@ -88,6 +90,7 @@ pub use types::*;
 pub use weights::WeightInfo;
 
 use alloc::{boxed::Box, vec::Vec};
+use frame_support::pallet_macros::import_section;
 use sibyl_primitives::{
 	api::{AuditView, SettlementView, Support},
 	consumer::{ConsumerId, OnResult},
@@ -128,6 +131,8 @@ pub trait Offences {
 	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool;
 }
 
+#[import_section(errors::errors)]
+#[import_section(events::events)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
@@ -389,312 +394,6 @@ pub mod pallet {
 		}
 	}
 
-	/// What happens to jobs. A job's number finds it by `inference_getJob` until it is pruned.
-	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
-	pub enum Event<T: Config> {
-		/// A job was submitted and its price is held.
-		JobSubmitted {
-			/// Its number.
-			job: JobId,
-			/// Who asks.
-			requester: AccountId,
-			/// The model asked.
-			model: ModelId,
-			/// What identifies it on every fork.
-			fingerprint: Fingerprint,
-			/// The price; what is not used comes back.
-			quote: Quote,
-			/// The block by which it ends in any case.
-			ends_by: BlockNumber,
-		},
-		/// A job's committee was drawn; its seats may commit from the next block on.
-		CommitteeDrawn {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seed of the draw.
-			draw: Hash,
-			/// The session whose keys vote.
-			session: SessionIndex,
-			/// The validators, in the order of their seats.
-			seats: Vec<AccountId>,
-			/// The last block for commits.
-			commit_deadline: BlockNumber,
-		},
-		/// A seat bound itself to an output.
-		Committed {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-			/// The validator on it.
-			validator: AccountId,
-			/// What it is bound by.
-			commitment: Hash,
-		},
-		/// A seat will not commit. It is not paid.
-		Abstained {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-			/// The validator on it.
-			validator: AccountId,
-			/// Why.
-			reason: sibyl_primitives::job::AbstainReason,
-		},
-		/// Commits are over; seats may reveal from the next block on.
-		RevealingBegan {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// Seats that committed.
-			committed: u32,
-			/// The last block for reveals.
-			deadline: BlockNumber,
-		},
-		/// A seat opened its commit.
-		Revealed {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-			/// The validator on it.
-			validator: AccountId,
-			/// The hash of its output.
-			output_hash: Hash,
-		},
-		/// More than two thirds of the seats gave this output. It is final with this block.
-		Agreed {
-			/// The job.
-			job: JobId,
-			/// The hash of the canonical output bytes.
-			output_hash: Hash,
-			/// The answer, or the model's refusal.
-			output: Output,
-			/// Of how many seats how many agreed, and in which round.
-			support: Support,
-		},
-		/// The first committee did not agree: a second one is drawn from the next block's VRF.
-		SecondRoundBegan {
-			/// The job.
-			job: JobId,
-			/// Whether the first committee agreed and this is an audit of it, at the protocol's cost.
-			is_audit: bool,
-		},
-		/// An audit of an agreed job is over. The answer stays as it was said.
-		Audited {
-			/// The job.
-			job: JobId,
-			/// What came of it.
-			audit: AuditView,
-		},
-		/// A seat was paid.
-		SeatPaid {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-			/// The validator on it.
-			validator: AccountId,
-			/// What it got.
-			amount: Balance,
-		},
-		/// A seat was charged for its fault, out of its validator's service bond.
-		SeatCharged {
-			/// The job.
-			job: JobId,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-			/// The validator on it.
-			validator: AccountId,
-			/// What it did.
-			fault: Fault,
-			/// What was taken.
-			amount: Balance,
-		},
-		/// A job ended and its money is settled. Paid, refunded and the shares add up to what was held.
-		Settled {
-			/// The job.
-			job: JobId,
-			/// How it ended.
-			verdict: Verdict,
-			/// What of the price seats got.
-			paid: Balance,
-			/// What went back to the requester.
-			refunded: Balance,
-			/// What the model's author got of the price.
-			author_share: Balance,
-			/// What the protocol's account got of the price.
-			protocol_share: Balance,
-		},
-		/// A job's retention is over: only events know it any more.
-		Pruned {
-			/// The job.
-			job: JobId,
-		},
-		/// A validator serves a model from the next block on.
-		Attested {
-			/// The validator.
-			validator: AccountId,
-			/// The model.
-			model: ModelId,
-			/// How fast it is.
-			pace: Pace,
-		},
-		/// A validator does not serve a model any more.
-		Withdrawn {
-			/// The validator.
-			validator: AccountId,
-			/// The model.
-			model: ModelId,
-		},
-		/// A validator missed too many seats in a row and gets none until it attests again.
-		Unresponsive {
-			/// The validator.
-			validator: AccountId,
-		},
-		/// A validator placed a service bond, or more of it.
-		ServiceBonded {
-			/// The validator.
-			validator: AccountId,
-			/// What was added.
-			amount: Balance,
-			/// All of its bond.
-			bond: Balance,
-		},
-		/// A validator took service bond back.
-		ServiceUnbonded {
-			/// The validator.
-			validator: AccountId,
-			/// What was taken back.
-			amount: Balance,
-			/// What is left of its bond.
-			bond: Balance,
-		},
-		/// A validator signed two commits of one seat. Its stake is slashed.
-		Equivocated {
-			/// The validator.
-			validator: AccountId,
-			/// The job.
-			fingerprint: Fingerprint,
-			/// The committee's number for the job.
-			round: Round,
-			/// The seat.
-			seat: SeatIndex,
-		},
-		/// Root gave an account back what was held for a job that can't be read any more.
-		Reclaimed {
-			/// The job.
-			job: JobId,
-			/// The account.
-			requester: AccountId,
-			/// What it got back.
-			amount: Balance,
-		},
-		/// A pallet of the runtime that asked for a job has its result.
-		ResultDelivered {
-			/// The job.
-			job: JobId,
-			/// The pallet, by its number among those that ask.
-			consumer: ConsumerId,
-		},
-		/// A pallet that asked for a job failed to take its result, and nothing of what it tried is left. The result stays:
-		/// anyone can have it delivered again by `redeliver`, until the job is pruned.
-		DeliveryFailed {
-			/// The job.
-			job: JobId,
-			/// The pallet, by its number among those that ask.
-			consumer: ConsumerId,
-			/// Why.
-			error: DispatchError,
-		},
-	}
-
-	/// Why a call is refused.
-	#[pallet::error]
-	pub enum Error<T> {
-		/// The chain knows no such model: `inference_listModels` lists those there are.
-		UnknownModel,
-		/// The input has no byte, or one of its messages has none.
-		InputEmpty,
-		/// The input has more bytes than the model takes, the format's texts and 32 for each message included: its limit is `limits.inputBytes` in `inference_listModels`.
-		InputTooLong,
-		/// The input is not UTF-8. Send texts as the hex of their UTF-8 bytes.
-		InputNotUtf8,
-		/// `maxOutputUnits` is more than the model gives, or the choices take the time of more: its limit is `limits.outputUnits` in `inference_listModels`.
-		OutputTooLong,
-		/// The model generates text, and `maxOutputUnits` is 0 or less than the format needs: say how many tokens you want at
-		/// most. A number needs one more than its longest text has characters.
-		NoOutputUnits,
-		/// The format is none: a choice has 2 to 32 different texts, a number a `min` that is not above its `max` and at most
-		/// 9 decimals, and no text of a format is empty.
-		FormatInvalid,
-		/// The model generates no text, so it has no formats: leave `format` out.
-		FormatNotOfTask,
-		/// The model generates no text, so it reads no conversations: give the input as `Text`.
-		InputNotOfTask,
-		/// `Fixed` takes odd numbers from 1 to 15.
-		SeatsInvalid,
-		/// Fewer validators serve the model than there are seats: ask for fewer or try later.
-		TooFewValidators,
-		/// More validators serve the model than a committee has seats: ask for `Fixed` seats.
-		TooManyValidators,
-		/// The validators that serve the model have no time, or no free service bond, for this job: try again in some blocks,
-		/// or ask for less output or for fewer seats.
-		Busy,
-		/// The model takes no jobs for now: `inference_listModels` says which do.
-		ModelSuspended,
-		/// The model's author has taken it back: `inference_listModels` says which take jobs.
-		ModelRetired,
-		/// Validators with too little of the stake serve the model: `inference_listModels` says how much.
-		ModelInactive,
-		/// `drawDelay` takes numbers from 1 to 8.
-		DrawDelayInvalid,
-		/// The price is above `maxFee`: `inference_quote` says what it is.
-		FeeAboveLimit,
-		/// The price is more than a balance can hold.
-		PriceOverflow,
-		/// The account can't pay the price: it must be free beside the existential deposit.
-		BalanceTooLow,
-		/// As many jobs are open as the chain takes: try again in some blocks.
-		TooManyJobs,
-		/// As many jobs of this account are open as the chain takes: wait for one to end.
-		TooManyJobsOfAccount,
-		/// A block has its votes already: a second `include` makes it invalid.
-		IncludedAlready,
-		/// The account has less free balance than it wants to bond.
-		BondTooHigh,
-		/// That much of the service bond is not free: open seats are covered by it until their jobs end.
-		BondReserved,
-		/// The two ballots are no proof: they must be signed by one validator and hold two different commits of one seat, and
-		/// their session's keys must still be known.
-		NotAnEquivocation,
-		/// This equivocation has been reported already.
-		EquivocationKnown,
-		/// No job has this number, or it has ended.
-		NoOpenJob,
-		/// The job can be read, so it ends by itself; `cancel` ends it now.
-		JobIsReadable,
-		/// The pallet that asks waits for as many results as the chain takes of it: try again in some blocks.
-		TooManyRequests,
-		/// There is no result of this job whose delivery failed: it was delivered, is still to be, or nobody asked for one.
-		NotUndelivered,
-	}
-
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		/// Reserves the weight of what the block's end will do, prunes, and delivers results to the pallets that asked.
@@ -814,17 +513,19 @@ pub mod pallet {
 			Self::do_cancel(job)
 		}
 
-		/// Give an account back what was held for a job that can't be read any more, as after a faulty upgrade. Origin: root.
+		/// Give an account back what was held for a job that can't be read any more, as after a faulty upgrade. Its model is
+		/// named, so that it can be forgotten when its author has taken it back. Origin: root.
 		#[pallet::call_index(7)]
 		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
 		pub fn reclaim(
 			origin: OriginFor<T>,
 			#[pallet::compact] job: JobId,
 			requester: AccountId,
+			model: ModelId,
 			#[pallet::compact] amount: Balance,
 		) -> DispatchResult {
 			ensure_root(origin)?;
-			Self::do_reclaim(job, requester, amount)
+			Self::do_reclaim(job, requester, &model, amount)
 		}
 
 		/// Deliver a job's result again to the pallet that asked and failed to take it. Origin: signed.

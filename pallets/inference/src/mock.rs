@@ -2,9 +2,11 @@
 
 mod consumers;
 pub mod moderation;
+mod stand_ins;
 mod votes;
 
 pub use consumers::*;
+pub use stand_ins::*;
 pub use votes::*;
 
 use crate::{self as pallet_inference, *};
@@ -34,7 +36,7 @@ use sibyl_primitives::{
 use sp_core::Pair;
 use sp_io::TestExternalities;
 use sp_runtime::{traits::IdentityLookup, BuildStorage, Perbill, Percent};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 #[frame_support::runtime]
 mod runtime {
@@ -85,123 +87,6 @@ impl pallet_models::Config for Test {
 	type DepositBase = ConstU128<1_000>;
 	type DepositPerByte = ConstU128<1>;
 	type WeightInfo = ();
-}
-
-thread_local! {
-	static VRF: RefCell<Option<[u8; 32]>> = const { RefCell::new(None) };
-	static SESSION: Cell<SessionIndex> = const { Cell::new(0) };
-	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
-	static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
-	static AUDIT_ODDS: Cell<u32> = const { Cell::new(u32::MAX) };
-	static ACTIVE_STAKE: Cell<Perbill> = const { Cell::new(Perbill::zero()) };
-	static OFFENCES: RefCell<Vec<Offence>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What the pallet reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Offence {
-	Contradicted { validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round) },
-	Equivocated { reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash },
-}
-
-/// What was reported so far.
-pub fn offences() -> Vec<Offence> {
-	OFFENCES.with_borrow(Clone::clone)
-}
-
-pub struct TestOffences;
-impl Offences for TestOffences {
-	fn contradicted(validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round)) {
-		OFFENCES.with_borrow_mut(|offences| offences.push(Offence::Contradicted { validators, session, case }));
-	}
-
-	fn equivocated(reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash) -> bool {
-		if Self::is_known_equivocation(&validator, &seat) {
-			return false;
-		}
-		let offence = Offence::Equivocated { reporter, validator, session, seat };
-		OFFENCES.with_borrow_mut(|offences| offences.push(offence));
-		true
-	}
-
-	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool {
-		offences().iter().any(|offence| {
-			matches!(offence, Offence::Equivocated { validator: known, seat: of, .. } if known == validator && of == seat)
-		})
-	}
-}
-
-pub struct TestNextKeys;
-impl Get<Vec<(AccountId, InferenceId)>> for TestNextKeys {
-	fn get() -> Vec<(AccountId, InferenceId)> {
-		vec![(account(0), key(50).public())]
-	}
-}
-
-pub struct TestVrf;
-impl Get<Option<[u8; 32]>> for TestVrf {
-	fn get() -> Option<[u8; 32]> {
-		VRF.with_borrow(|vrf| *vrf)
-	}
-}
-
-pub struct TestSession;
-impl Get<SessionIndex> for TestSession {
-	fn get() -> SessionIndex {
-		SESSION.get()
-	}
-}
-
-pub struct TestStake;
-impl StakeOf for TestStake {
-	fn stake_of(validator: &AccountId) -> Balance {
-		let of = |(number, stake): &(u8, Balance)| (account(*number) == *validator).then_some(*stake);
-		STAKES.with_borrow(|stakes| stakes.iter().find_map(of)).unwrap_or(1_000)
-	}
-}
-
-pub struct TestAuditOdds;
-impl Get<u32> for TestAuditOdds {
-	fn get() -> u32 {
-		AUDIT_ODDS.get()
-	}
-}
-
-/// Audits one of so many agreed jobs; none, unless a test wants that.
-pub fn set_audit_odds(odds: u32) {
-	AUDIT_ODDS.set(odds);
-}
-
-pub struct TestActiveStake;
-impl Get<Perbill> for TestActiveStake {
-	fn get() -> Perbill {
-		ACTIVE_STAKE.get()
-	}
-}
-
-/// What a model's validators must have of all stake; nothing, unless a test wants that.
-pub fn set_active_stake(share: Perbill) {
-	ACTIVE_STAKE.set(share);
-}
-
-pub struct TestDisabled;
-impl DisabledValidators for TestDisabled {
-	fn is_disabled(index: u32) -> bool {
-		DISABLED.with_borrow(|disabled| disabled.contains(&index))
-	}
-	fn disabled_validators() -> Vec<u32> {
-		DISABLED.with_borrow(Clone::clone)
-	}
-}
-
-/// Disables these authorities from now on.
-pub fn disable(indices: &[u32]) {
-	DISABLED.set(indices.to_vec());
-}
-
-/// What the next blocks' VRF is; none lets draws wait.
-pub fn set_vrf(vrf: Option<[u8; 32]>) {
-	VRF.set(vrf);
 }
 
 parameter_types! {

@@ -212,7 +212,7 @@ impl Cell {
 
 impl<T: Config> Pallet<T> {
 	/// Gives back what was held for a job that does not decode, and forgets the job.
-	pub(crate) fn do_reclaim(id: JobId, requester: AccountId, amount: Balance) -> DispatchResult {
+	pub(crate) fn do_reclaim(id: JobId, requester: AccountId, model: &ModelId, amount: Balance) -> DispatchResult {
 		use frame_support::traits::{fungible::MutateHold, tokens::Precision};
 		ensure!(id < NextJob::<T>::get(), Error::<T>::NoOpenJob);
 		ensure!(Jobs::<T>::get(id).is_none() && OpenJobs::<T>::contains_key(id), Error::<T>::JobIsReadable);
@@ -229,6 +229,7 @@ impl<T: Config> Pallet<T> {
 		Jobs::<T>::remove(id);
 		OpenJobs::<T>::remove(id);
 		Self::forget_request(id);
+		pallet_models::Pallet::<T>::remove_job(model);
 		Requesters::<T>::mutate_exists(&requester, |account| {
 			*account = account
 				.map(|account| Requester {

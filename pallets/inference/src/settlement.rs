@@ -262,7 +262,7 @@ impl<T: Config> Pallet<T> {
 			.flatten()
 			.and_then(|registration| registration.author);
 		let Some(author) = author else { return 0 };
-		T::Currency::transfer_on_hold(
+		let taken = T::Currency::transfer_on_hold(
 			&HoldReason::JobFee.into(),
 			&job.requester,
 			&author,
@@ -270,8 +270,11 @@ impl<T: Config> Pallet<T> {
 			Precision::Exact,
 			Restriction::Free,
 			Fortitude::Force,
-		)
-		.unwrap_or(0)
+		);
+		taken.unwrap_or_else(|_| {
+			defensive!("inference: a model's author could not be paid");
+			0
+		})
 	}
 
 	/// What a seat gets that ran the model, by what it gave.

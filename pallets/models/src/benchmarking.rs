@@ -134,4 +134,6 @@ mod benchmarks {
 
 		assert!(!Models::<T>::contains_key(id));
 	}
+
+	impl_benchmark_test_suite!(Pallet, crate::tests::network(Vec::new()), crate::tests::Test);
 }

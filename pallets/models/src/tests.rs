@@ -116,7 +116,7 @@ fn manifest(name: &str) -> ModelManifest {
 	ModelManifest { revision: revision(name), price: PRICE }
 }
 
-fn network(models: Vec<ModelManifest>) -> TestExternalities {
+pub fn network(models: Vec<ModelManifest>) -> TestExternalities {
 	FORGOTTEN.take();
 	let config = RuntimeGenesisConfig {
 		balances: pallet_balances::GenesisConfig { balances: vec![(author(), FUNDS)], ..Default::default() },

@@ -122,9 +122,9 @@ pub struct Embedding {
 /// A text's label.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Classification {
-	/// The label with the highest score.
+	/// The label: the one with the highest score, unless the model says that none fits, as by `und`.
 	pub label: Text<16>,
-	/// The highest scores, in falling order, the label's first.
+	/// The highest scores, in falling order.
 	pub scores: BoundedVec<LabelScore, ConstU32<MAX_LABELS>>,
 }
 

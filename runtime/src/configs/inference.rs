@@ -190,7 +190,7 @@ impl pallet_inference::Offences for ReportedOffences {
 parameter_types! {
 	/// What a model's author leaves for each model: enough that names are not hoarded.
 	pub const ModelDeposit: Balance = 100 * SIB;
-	/// A manifest of the largest size deposits some 50 SIB for its bytes.
+	/// A manifest of the largest size deposits some 33 SIB for its bytes.
 	pub const ModelDepositPerByte: Balance = 10 * MILLI_SIB;
 	/// A third of the stake: where byzantine validators have less, an honest one is among those that serve a model.
 	pub const ActiveStake: Perbill = Perbill::from_parts(333_333_333);

@@ -125,6 +125,15 @@ impl Peers {
 		});
 	}
 
+	/// Nothing came for so long that all requests are given up: for the peers that they were made to that is as if they had
+	/// said nothing. The next turn would ask them first again otherwise.
+	pub fn kept_waiting(&mut self, after: Duration, now: Instant) {
+		let silent = self.known.iter().filter(|(_, peer)| peer.in_flight > 0).map(|(id, _)| *id);
+		for id in silent.collect::<Vec<_>>() {
+			self.failed(&id, after, now);
+		}
+	}
+
 	/// A peer has the file no longer.
 	pub fn lost(&mut self, id: &PeerId, now: Instant) {
 		self.settle(id, |peer| peer.answer = Answer::Lacks(now));

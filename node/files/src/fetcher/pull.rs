@@ -122,9 +122,11 @@ impl<'f> Pull<'f> {
 				return Outcome::Complete;
 			}
 			let now = Instant::now();
-			if now.saturating_duration_since(self.last.unwrap_or(self.began)) >= self.patience.chunk
-				|| (!self.is_alone && now.saturating_duration_since(self.began) >= self.patience.turn)
-			{
+			let is_stalled = now.saturating_duration_since(self.last.unwrap_or(self.began)) >= self.patience.chunk;
+			if is_stalled {
+				self.peers.kept_waiting(self.patience.peer, now);
+			}
+			if is_stalled || (!self.is_alone && now.saturating_duration_since(self.began) >= self.patience.turn) {
 				return Outcome::Turn { got_on: self.last.is_some() };
 			}
 			self.look().await;

@@ -152,8 +152,7 @@ async fn a_peer_that_never_answers_keeps_nobody_from_going_on() {
 	test.network.add_peer(|_| None);
 	test.add_node(&content);
 	test.want(&[file]);
-	// As in a node, an answer is waited for less long than a file's next chunk.
-	test.start_with(|patience| patience.answer = patience.chunk / 3);
+	test.start();
 	test.fetched(&file).await;
 	assert!(test.network.reports().is_empty(), "it may be slow, or gone");
 }

@@ -97,8 +97,11 @@ where
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::inference::mock::{account, MockChain};
-	use jsonrpsee::{core::server::MethodsError, RpcModule};
+	use crate::{
+		inference::mock::{account, MockChain},
+		rpc::inference::tests::{call, error, RpcError},
+	};
+	use jsonrpsee::RpcModule;
 	use serde_json::{json, Value};
 	use sibyl_primitives::{
 		api::Support,
@@ -120,22 +123,12 @@ mod tests {
 			Self { module: InferenceFeeds::new(chain.clone(), Arc::new(move || is_syncing)).into_rpc(), chain }
 		}
 
-		fn call(&self, method: &str, params: Value) -> Result<Value, (i32, String, String)> {
-			let params = params.as_array().expect("parameters are a list").clone();
-			let method = format!("inference_{method}");
-			let call = self.module.call::<_, Value>(&method, params);
-			let runtime = sc_cli::build_runtime().expect("a runtime can be built");
-			runtime.block_on(call).map_err(|error| {
-				let MethodsError::JsonRpc(error) = error else { panic!("{error}") };
-				let name = error.data().map(|data| serde_json::from_str(data.get()).expect("the data is a name"));
-				(error.code(), name.unwrap_or_default(), error.message().into())
-			})
+		fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+			call(&self.module, method, params)
 		}
 
 		fn error(&self, method: &str, params: Value) -> (i32, String) {
-			let (code, name, message) = self.call(method, params).expect_err("it has no answer");
-			assert!(message.contains(':'), "it says what to do: {message}");
-			(code, name)
+			error(self.call(method, params))
 		}
 	}
 

@@ -17,6 +17,29 @@ use sp_core::crypto::Ss58Codec;
 
 pub(super) const ID: JobId = 7;
 
+/// The code, the name and the message of an error.
+pub(super) type RpcError = (i32, String, String);
+
+/// Asks one of our methods, which need no connection.
+pub(super) fn call<Context>(module: &RpcModule<Context>, method: &str, params: Value) -> Result<Value, RpcError> {
+	let params = params.as_array().expect("parameters are a list").clone();
+	let method = format!("inference_{method}");
+	let call = module.call::<_, Value>(&method, params);
+	let runtime = sc_cli::build_runtime().expect("a runtime can be built");
+	runtime.block_on(call).map_err(|error| {
+		let MethodsError::JsonRpc(error) = error else { panic!("{error}") };
+		let name = error.data().map(|data| serde_json::from_str(data.get()).expect("the data is a name"));
+		(error.code(), name.unwrap_or_default(), error.message().into())
+	})
+}
+
+/// The code and the name of an error that says what to do.
+pub(super) fn error(answer: Result<Value, RpcError>) -> (i32, String) {
+	let (code, name, message) = answer.expect_err("it has no answer");
+	assert!(message.contains(':') || message.contains(';'), "it says what to do: {message}");
+	(code, name)
+}
+
 struct Test {
 	chain: Arc<MockChain>,
 	module: RpcModule<Inference<MockChain>>,
@@ -35,22 +58,12 @@ impl Test {
 		Self { module: Inference::new(chain.clone(), Arc::new(move || is_syncing)).into_rpc(), chain }
 	}
 
-	fn call(&self, method: &str, params: Value) -> Result<Value, (i32, String, String)> {
-		let params = params.as_array().expect("parameters are a list").clone();
-		let method = format!("inference_{method}");
-		let call = self.module.call::<_, Value>(&method, params);
-		let runtime = sc_cli::build_runtime().expect("a runtime can be built");
-		runtime.block_on(call).map_err(|error| {
-			let MethodsError::JsonRpc(error) = error else { panic!("{error}") };
-			let name = error.data().map(|data| serde_json::from_str(data.get()).expect("the data is a name"));
-			(error.code(), name.unwrap_or_default(), error.message().into())
-		})
+	fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+		call(&self.module, method, params)
 	}
 
 	fn error(&self, method: &str, params: Value) -> (i32, String) {
-		let (code, name, message) = self.call(method, params).expect_err("it has no answer");
-		assert!(message.contains(':') || message.contains(';'), "it says what to do: {message}");
-		(code, name)
+		error(self.call(method, params))
 	}
 
 	fn hash(&self, number: BlockNumber) -> Hash {

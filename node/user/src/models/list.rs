@@ -1,13 +1,10 @@
 //! `models list --url`
 
-use crate::{connection::Connection, question::models, show::printable, sib, Error};
+use crate::{connection::Connection, question::models, show::printable, sib, Error, HERE};
 use serde_json::json;
 use sibyl_primitives::model::{ModelState, Task};
 use sibyl_rpc_types::Model;
 use std::io::Write;
-
-/// The address that stands for a node on this machine.
-const HERE: &str = "ws://127.0.0.1:9944";
 
 /// Whether the models are those of a network, and how they are shown.
 #[derive(Debug, clap::Args)]

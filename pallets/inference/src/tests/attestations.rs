@@ -1,6 +1,7 @@
 //! What validators say of models.
 
 use crate::{mock::*, *};
+use frame_support::BoundedVec;
 use sibyl_primitives::{
 	api::BallotStanding,
 	model::{Availability, Pace},
@@ -167,6 +168,23 @@ fn who_misses_five_seats_in_a_row_serves_no_model_until_it_attests_again() {
 		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
 		next_block();
 		assert_eq!(serving(), 4);
+	});
+}
+
+#[test]
+fn what_was_said_before_the_last_missed_seat_ends_no_silence() {
+	Chain::default().run(|| {
+		missed(5, false);
+		let since = Unresponsive::<Test>::get()[&account(3)];
+		// As where one block brings it and the votes that end the job.
+		for (availability, made_at, serving_after) in
+			[(FASTER, since, 3), (Availability::Withdrawn, since + 1, 3), (Availability::Serves(PACE), since + 2, 4)]
+		{
+			let attested = Attested { validator: account(3), availability, made_at, session: 0 };
+			Incoming::<Test>::put(BoundedVec::truncate_from(vec![(model().id(), attested)]));
+			next_block();
+			assert_eq!(serving(), serving_after, "{availability:?} of block {made_at}");
+		}
 	});
 }
 

@@ -221,7 +221,7 @@ fn a_job_that_root_gives_back_leaves_its_place() {
 		let total = job(id).quote.total;
 		let Job { expected_time: expected, fingerprint, .. } = job(id);
 		frame_support::storage::unhashed::put_raw(&Jobs::<Test>::hashed_key_for(id), &[1]);
-		assert_ok!(Inference::reclaim(RuntimeOrigin::root(), id, requester(), total));
+		assert_ok!(Inference::reclaim(RuntimeOrigin::root(), id, requester(), model().id(), total));
 		assert!(!<Inference as Asks>::is_awaited(id));
 		assert_eq!(Awaited::<Test>::iter().count(), 0);
 		ExpectedTime::<Test>::mutate(|sum| *sum -= expected);

@@ -72,18 +72,18 @@ fn a_job_that_can_not_be_read_stops_no_block_and_its_money_can_be_had_back() {
 		let broken = drawn(all_seats());
 		let (other, output) = (submit(all_seats()), answer("eng"));
 		let price = job(broken).quote.total;
-		let reclaim = |id| Inference::reclaim(RuntimeOrigin::root(), id, requester(), price);
+		let reclaim = |id| Inference::reclaim(RuntimeOrigin::root(), id, requester(), model().id(), price);
 		assert_noop!(reclaim(broken), Error::<Test>::JobIsReadable);
 		assert_noop!(reclaim(99), Error::<Test>::NoOpenJob);
 		frame_support::storage::unhashed::put_raw(&Jobs::<Test>::hashed_key_for(broken), &[1, 2, 3]);
 		assert_noop!(
-			Inference::reclaim(RuntimeOrigin::signed(requester()), broken, requester(), price),
+			Inference::reclaim(RuntimeOrigin::signed(requester()), broken, requester(), model().id(), price),
 			DispatchError::BadOrigin
 		);
 		assert_ok!(reclaim(broken));
 		assert!(has_event(Event::Reclaimed { job: broken, requester: requester(), amount: price }));
 		assert_noop!(reclaim(broken), Error::<Test>::JobIsReadable);
-		// Nothing is left of it, seats and their bonds included; `next_block` counts again.
+		// Nothing is left of it, seats and their bonds included; `next_block` counts again, its model's jobs too.
 		assert_eq!((held(), ledger(0).reserved), (price, 0));
 		assert!(!Inputs::<Test>::contains_key(broken) && !Committees::<Test>::contains_key((broken, 0)));
 		next_block();
@@ -110,7 +110,7 @@ fn a_block_passes_over_a_job_that_can_not_be_read() {
 		}
 		assert_eq!(job(other).phase, Phase::Committing);
 		ExpectedTime::<Test>::mutate(|sum| *sum -= sound.expected_time);
-		assert_ok!(Inference::reclaim(RuntimeOrigin::root(), broken, requester(), sound.quote.total));
+		assert_ok!(Inference::reclaim(RuntimeOrigin::root(), broken, requester(), model().id(), sound.quote.total));
 	});
 }
 
