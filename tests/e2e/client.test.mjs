@@ -134,6 +134,28 @@ describe('the client library', () => {
       assert.equal(new Set(jobs.map(({ fingerprint }) => fingerprint)).size, jobs.length);
     });
 
+    it('takes an answer that was agreed on before where both who ask allow that, and proves it', async () => {
+      const text = 'Deze trein rijdt vandaag niet verder dan Utrecht.';
+      const ask = async (name, options) => {
+        const asked = await sibyl.ask(MODEL, text, { signer: signerFromSecret(`//${name}`), seats: 3, ...options });
+        return { asked, result: await asked.result() };
+      };
+      const first = await ask('Ferdie', { reuse: true });
+      assert.equal(first.result.reused, null);
+      const again = await ask('Eve', { reuse: true });
+      assert.equal(again.result.reused, first.asked.number);
+      assert.deepEqual(again.result.answer, first.result.answer);
+      assert.deepEqual(again.result.support, first.result.support);
+      const view = await again.asked.view();
+      assert.deepEqual([view.submittedAt, view.committees], [view.endedAt, []]);
+      const { paid } = (await first.asked.view()).settlement;
+      assert.equal(view.settlement.paid, paid / 10n);
+      const { proof, ...verified } = await again.asked.verify();
+      assert.deepEqual([verified.reused, verified.answer], [first.asked.number, first.result.answer]);
+      const without = await ask('Eve', {});
+      assert.equal(without.result.reused, null);
+    });
+
     it('takes a pair of polkadot.js as a signer', async () => {
       const other = await sibyl.ask(MODEL, GERMAN, { signer: accountNamed('ferdie') });
       assert.equal((await other.view()).requester, (await (await sibyl.job(other.number)).view()).requester);

@@ -8,6 +8,7 @@ import { decodeAddress } from '@polkadot/util-crypto';
 import { account } from '../lib/accounts.mjs';
 import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize } from '../lib/chain.mjs';
+import { decide } from '../lib/council.mjs';
 import { inputOf, modelId, OPTIONS, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { scratch } from '../lib/scratch.mjs';
@@ -170,19 +171,9 @@ describe('a model that somebody registers', () => {
   it('takes no jobs while the council has suspended it', async () => {
     const api = await network.api();
     const id = await modelId(api, NAME);
-    const decide = async (call) => {
-      const proposed = await submitAndFinalize(api, api.tx.council.propose(2, call, call.method.encodedLength), account('//Alice'));
-      const { proposalHash, proposalIndex } = proposed.events.find(api.events.council.Proposed.is).data;
-      const vote = (who) => submitAndFinalize(api, api.tx.council.vote(proposalHash, proposalIndex, true), account(who));
-      await Promise.all(['//Alice', '//Bob'].map(vote));
-      const { weight } = await call.paymentInfo(account('//Alice'));
-      const close = api.tx.council.close(proposalHash, proposalIndex, weight, call.method.encodedLength);
-      const { events } = await submitAndFinalize(api, close, account('//Eve'));
-      assert(events.find(api.events.council.Executed.is).data.result.isOk);
-    };
-    await decide(api.tx.models.suspend(id));
+    await decide(api, api.tx.models.suspend(id));
     await assertRefused(ask(), /takes no jobs for now/);
-    await decide(api.tx.models.resume(id));
+    await decide(api, api.tx.models.resume(id));
     assert.equal((await listed()).isActive, true);
   });
 

@@ -2,21 +2,26 @@
 // other tests, since the next runtime takes minutes to build.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { u8aToHex } from '@polkadot/util';
 import { blake2AsHex } from '@polkadot/util-crypto';
 
 import { account, accountNamed } from '../lib/accounts.mjs';
-import { sibyl as command } from '../lib/binary.mjs';
+import { runBinary, sibyl as command } from '../lib/binary.mjs';
 import { DEEDS, forget } from '../lib/byzantine.mjs';
 import { submitAndFinalize, waitForBestBlock, waitForFinalized } from '../lib/chain.mjs';
+import { decide } from '../lib/council.mjs';
 import {
-  ballotsIn, eventsNamed, eventsOfJob, isDrawn, jobAt, MODEL, seatOf, validatorAt, voteOf, waitForEnd, waitForJob,
+  ballotsIn, eventsNamed, eventsOfJob, inputOf, isDrawn, jobAt, MODEL, modelId, OPTIONS, seatOf, validatorAt, voteOf, waitForEnd, waitForJob,
   waitUntilCommitsAreSent, waitUntilNoneOpen, waitUntilServedBy,
 } from '../lib/inference.mjs';
 import { classification } from '../lib/mailbox.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
+import { scratch } from '../lib/scratch.mjs';
+import { writeTinyModel } from '../lib/tiny-model.mjs';
+import { MINUTES } from '../lib/wait.mjs';
 
 const NEXT_RUNTIME = process.env.SIBYL_NEXT_RUNTIME;
 // Two validators of an older release, where one is named.
@@ -25,7 +30,7 @@ const OLD_NODE = process.env.SIBYL_OLD_NODE || undefined;
 const TEXT = 'Wo ist hier bitte der nächste Bahnhof?';
 const LABEL = 'deu';
 // Not validators: an author would get fees back.
-const [asker, patient, disputer] = ['//Eve', '//Ferdie', '//Eve//disputes'].map(account);
+const [asker, patient, disputer, author] = ['//Eve', '//Ferdie', '//Eve//disputes', '//Eve//writes'].map(account);
 const PURSE = 1_000n * 10n ** 12n;
 // A committee of three leaves a validator out one time in four, and a block that comes early may be quicker than this program.
 const ATTEMPTS = 15;
@@ -34,21 +39,32 @@ const LONGEST_DELAY = 8;
 // Blocks before the second round begins, in which another job gets as far as its reveals.
 const HEAD_START = 3;
 const AFTERWARDS = 4;
+// A model that somebody registers, and that a feed asks.
+const OWN_MODEL = 'tiny';
+const CHOICES = ['yes', 'no'];
+const QUESTION = 'Is the sky blue?';
+const INTERVAL = 10;
+const ROUNDS = 100n;
+const TO_SERVE = 10 * MINUTES;
 const TROUBLE = /^.*(?: ERROR |panicked|Essential task).*$/gm;
 
 describe('a network of four validators that is upgraded', () => {
   const network = new Network({ charlie: OLD_NODE, dave: OLD_NODE });
   /** Jobs by what they are about, each the client's own. */
   const jobs = {};
-  let api, sibyl, code, oldVersion, upgradedIn, atUpgrade, daveIsBack, disputed;
+  let api, sibyl, code, oldVersion, upgradedIn, atUpgrade, daveIsBack, disputed, feed;
 
   before(async () => {
     assert.ok(NEXT_RUNTIME, 'SIBYL_NEXT_RUNTIME names the wasm of a runtime of a higher version: run make test-upgrade');
     code = await readFile(NEXT_RUNTIME);
-    await network.start();
+    const args = VALIDATORS.map((name) => [name, ['--models-path', scratch(`models-${name}`), '--fetch-models', 'max-size=1GB']]);
+    await network.start(Object.fromEntries(args));
     [api, sibyl] = await Promise.all([network.api(), network.client()]);
     await waitUntilServedBy(sibyl, VALIDATORS);
     await submitAndFinalize(api, api.tx.balances.transferKeepAlive(disputer.address, PURSE), patient);
+    await submitAndFinalize(api, api.tx.balances.transferKeepAlive(author.address, PURSE), patient);
+    await registerModel(args[0][1][1]);
+    feed = await createFeed();
     ({ specVersion: oldVersion } = await version(network.node('alice')));
     let job;
     for (let attempt = 0; upgradedIn === undefined && attempt < ATTEMPTS; attempt += 1) {
@@ -66,6 +82,35 @@ describe('a network of four validators that is upgraded', () => {
     await waitUntilNoneOpen(api);
   });
   after(() => network.stop());
+
+  /** Registers a made-up model, whose file is put into the first validator's folder: the others fetch it. */
+  async function registerModel(models) {
+    const [file, manifest] = ['tiny.gguf', 'manifest.json'].map((name) => join(scratch('author'), name));
+    writeTinyModel(file);
+    await runBinary('models', 'manifest', file, '--name', OWN_MODEL, '--output', manifest);
+    const url = `ws://${network.node('alice').rpcAddress}`;
+    await runBinary('models', 'register', manifest, '--suri', '//Eve//writes', '--yes', '--url', url);
+    await runBinary('models', 'add', file, '--models-path', models);
+    await waitUntilServedBy(sibyl, VALIDATORS, OWN_MODEL, TO_SERVE);
+  }
+
+  async function createFeed() {
+    const { total } = await sibyl.quote(OWN_MODEL, QUESTION, { format: { choice: CHOICES } });
+    const options = { ...OPTIONS, format: { Choice: CHOICES } };
+    const model = await modelId(api, OWN_MODEL);
+    const create = api.tx.feeds.createFeed(model, inputOf(QUESTION), options, INTERVAL, total, ROUNDS * total);
+    const { events } = await submitAndFinalize(api, create, author);
+    return events.find(api.events.feeds.FeedCreated.is).data.feed.toNumber();
+  }
+
+  /** The feed once its answer is of a block above this one. */
+  async function feedAfter(height) {
+    for await (const _ of sibyl.blocks({ signal: AbortSignal.timeout(TO_SERVE) })) {
+      const now = await sibyl.feed(feed);
+      if (now.latest !== null && now.latest.at > height) return now;
+    }
+    return assert.fail('the blocks have ended');
+  }
 
   /** Upgrades when the second round of this job begins, with jobs in all other phases around. */
   async function upgradeDuring({ id }) {
@@ -181,6 +226,19 @@ describe('a network of four validators that is upgraded', () => {
     const heights = (await ballotsIn(api, first)).map(({ atBlock }) => atBlock.toNumber());
     test.diagnostic(`the upgrade was #${upgradedIn.number}; the next block has ballots signed at ${heights.join(', ') || 'no height'}`);
     await Promise.all(network.validators.map(async (node) => waitForFinalized(await node.api(), next)));
+  });
+
+  it('goes on to ask a registered model by a feed, and the council still stops it', async () => {
+    const { latest, owner, asked } = await feedAfter(upgradedIn.number + INTERVAL);
+    assert.equal(owner, author.address);
+    assert.equal(latest.answer.type, 'choice');
+    const id = await modelId(api, OWN_MODEL);
+    await decide(api, api.tx.models.suspend(id));
+    assert.equal((await sibyl.model(OWN_MODEL)).isActive, false);
+    await decide(api, api.tx.models.resume(id));
+    const resumed = (await api.rpc.chain.getHeader()).number.toNumber();
+    const later = await feedAfter(resumed);
+    assert.ok(later.asked > asked);
   });
 
   it('is asked by older programs in vain, with one line that says why', async () => {

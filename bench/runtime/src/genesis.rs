@@ -205,6 +205,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		agreed: None,
 		audit: sibyl_primitives::api::AuditView::None,
 		outcome: None,
+		reused: None,
 	};
 	Jobs::<Runtime>::insert(id, job);
 }

@@ -118,6 +118,7 @@ export class AskView {
       text: value('text'),
       messages: this.#messages.value,
       seats: value('seats'),
+      reuse: byId('reuse', HTMLInputElement).checked,
       units: value('units'),
       formatKind: value('format') as FormatKind,
       stops: value('stops'),

@@ -11,6 +11,7 @@ export interface Fields {
   text: string;
   messages: { role: Role; text: string }[];
   seats: string;
+  reuse: boolean;
   units: string;
   formatKind: FormatKind;
   stops: string;
@@ -43,11 +44,12 @@ const I64_MAX = 2n ** 63n - 1n;
 /** The request that the fields say; throws a `FieldError` where one says none. */
 export function requestOf(fields: Fields): Request {
   const seats = fields.seats === 'all' ? 'all' : whole(fields.seats, 'seats', 'Seats');
-  if (fields.task !== 'generate') return { input: nonEmpty(fields.text, 'text'), options: { seats } };
+  const reuse = fields.reuse ? { reuse: true } : {};
+  if (fields.task !== 'generate') return { input: nonEmpty(fields.text, 'text'), options: { seats, ...reuse } };
   const format = formatOf(fields);
   // A choice writes nothing, so that nothing is paid for.
   const units = fields.formatKind === 'choice' ? {} : { maxOutputUnits: whole(fields.units, 'units', 'The longest answer') };
-  return { input: inputOf(fields), options: { seats, ...units, ...(format !== undefined && { format }) } };
+  return { input: inputOf(fields), options: { seats, ...reuse, ...units, ...(format !== undefined && { format }) } };
 }
 
 function inputOf({ inputKind, text, messages }: Fields): Input {
@@ -122,8 +124,8 @@ export function questionOf(model: string, requester: string, input: Input, optio
 
 /** The same of a job as the chain has it. */
 export function questionOfView({ model, input, options }: JobView, requester: string): string {
-  const { seats, maxOutputUnits, drawDelay, sampling, seed, format } = options;
-  return canonical(model, requester, input, { seats, maxOutputUnits, drawDelay, sampling, format, ...(seed !== null && { seed }) });
+  const { seats, maxOutputUnits, drawDelay, sampling, seed, format, reuse } = options;
+  return canonical(model, requester, input, { seats, maxOutputUnits, drawDelay, sampling, format, reuse, ...(seed !== null && { seed }) });
 }
 
 function inputParts(input: Input): unknown {
@@ -131,11 +133,11 @@ function inputParts(input: Input): unknown {
 }
 
 function canonical(model: string, requester: string, input: unknown, options: JobOptions): string {
-  const { seats, maxOutputUnits, drawDelay = 1, sampling = {}, seed, format } = options;
+  const { seats, maxOutputUnits, drawDelay = 1, sampling = {}, seed, format, reuse = false } = options;
   const { temperature = 0, topK = 0, topP = 0 } = sampling;
   const parts = [
     model, requester, ordered(input), seats, maxOutputUnits, drawDelay, [temperature, topK, topP], seed === undefined ? null : `${seed}`,
-    formatParts(format),
+    formatParts(format), reuse,
   ];
   return JSON.stringify(parts);
 }

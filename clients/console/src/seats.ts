@@ -95,6 +95,7 @@ const secondRound = (job: Step['job']) => ((job?.committees.length ?? 0) > 1 ? '
 function endOf(job: Step['job']): string {
   switch (job?.verdict) {
     case 'agreed':
+      if (job.reused !== null) return `The answer is that of job ${job.reused}, on which a committee agreed before.`;
       return 'The committee has agreed.';
     case 'failed':
       return 'The committee has agreed that the model gives no answer.';

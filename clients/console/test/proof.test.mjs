@@ -20,7 +20,7 @@ const VIEW = {
   model: '0x04',
   requester: AccountId(5177).dec(publicKey),
   input: { text: 'Hallo' },
-  options: { seats: 3, maxOutputUnits: 0, drawDelay: 1, sampling: { temperature: 0, topK: 0, topP: 0 }, seed: null, format: { text: { stops: [] } } },
+  options: { seats: 3, maxOutputUnits: 0, drawDelay: 1, sampling: { temperature: 0, topK: 0, topP: 0 }, seed: null, format: { text: { stops: [] } }, reuse: false },
 };
 
 /** A light client of a chain that has the job, from its so many-th block on. */

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { FieldError, questionOf, questionOfView, requestOf, scaled, titleOf } from '../build/request.js';
 
 const FIELDS = {
-  task: 'generate', inputKind: 'text', text: 'Hello', messages: [{ role: 'user', text: 'Hi' }], seats: 'all', units: '64', formatKind: 'text',
+  task: 'generate', inputKind: 'text', text: 'Hello', messages: [{ role: 'user', text: 'Hi' }], seats: 'all', reuse: false, units: '64', formatKind: 'text',
   stops: '', choices: '', min: '0', max: '100', decimals: '0', schema: '{}', pattern: '',
 };
 const request = (fields) => requestOf({ ...FIELDS, ...fields });
@@ -13,6 +13,7 @@ const refused = (fields, field) => assert.throws(() => request(fields), (error) 
 describe('the form', () => {
   it('asks a model that does not generate for nothing but a text and seats', () => {
     assert.deepEqual(request({ task: 'classify', formatKind: 'regex', units: 'x', seats: '3' }), { input: 'Hello', options: { seats: 3 } });
+    assert.deepEqual(request({ task: 'classify', reuse: true }).options, { seats: 'all', reuse: true });
   });
 
   it('asks for a text, for messages, or with a beginning', () => {
@@ -52,7 +53,7 @@ describe('a question', () => {
   const view = (input, options) => ({
     model: '0x01',
     input,
-    options: { seats: 'all', maxOutputUnits: 0, drawDelay: 1, sampling: { temperature: 0, topK: 0, topP: 0 }, seed: null, format: { text: { stops: [] } }, ...options },
+    options: { seats: 'all', maxOutputUnits: 0, drawDelay: 1, sampling: { temperature: 0, topK: 0, topP: 0 }, seed: null, format: { text: { stops: [] } }, reuse: false, ...options },
   });
   const asked = ({ input, options }) => questionOf('0x01', '0x02', input, options);
 
@@ -62,6 +63,7 @@ describe('a question', () => {
       [request({ inputKind: 'raw' }), view({ raw: 'Hello' }, { maxOutputUnits: 64 })],
       [request({ inputKind: 'messages', formatKind: 'choice', choices: 'a\nb' }), view({ messages: FIELDS.messages }, { format: { choice: ['a', 'b'] } })],
       [request({ formatKind: 'number', seats: '3' }), view({ text: 'Hello' }, { seats: 3, maxOutputUnits: 64, format: { number: { decimals: 0, min: 0n, max: 100n } } })],
+      [request({ reuse: true }), view({ text: 'Hello' }, { maxOutputUnits: 64, reuse: true })],
       [request({ formatKind: 'json' }), view({ text: 'Hello' }, { maxOutputUnits: 64, format: { json: '{}' } })],
     ];
     for (const [mine, chains] of cases) assert.equal(asked(mine), questionOfView(chains, '0x02'));
@@ -76,7 +78,7 @@ describe('a question', () => {
     for (const [input, options] of [
       [{ text: 'Hello!' }, {}], [{ raw: 'Hello' }, {}], [{ text: 'Hello' }, { seats: 3 }], [{ text: 'Hello' }, { drawDelay: 2 }],
       [{ text: 'Hello' }, { seed: 1n }], [{ text: 'Hello' }, { sampling: { temperature: 1, topK: 0, topP: 0 } }],
-      [{ text: 'Hello' }, { format: { text: { stops: ['.'] } } }], [{ text: 'Hello' }, { maxOutputUnits: 65 }],
+      [{ text: 'Hello' }, { format: { text: { stops: ['.'] } } }], [{ text: 'Hello' }, { maxOutputUnits: 65 }], [{ text: 'Hello' }, { reuse: true }],
     ]) assert.notEqual(mine, questionOfView(view(input, { maxOutputUnits: 64, ...options }), '0x02'));
   });
 

@@ -7,7 +7,7 @@ const HASH = '0xaa';
 const OTHER = '0xbb';
 
 /** A step at a block; votes are those of the seats of alice, bob and so on. */
-function step(number, votes, { phase = 'committing', isFinal = false, agreed = null, verdict = null, round = 0 } = {}) {
+function step(number, votes, { phase = 'committing', isFinal = false, agreed = null, verdict = null, reused = null, round = 0 } = {}) {
   const seats = votes.map((vote, at) => ({
     validator: ['alice', 'bob', 'charlie'][at],
     vote: vote.split(' ')[0],
@@ -20,7 +20,7 @@ function step(number, votes, { phase = 'committing', isFinal = false, agreed = n
     isFinal,
     block: { number, hash: '0x' },
     seats: { total: seats.length, committed: having('committed', 'revealed'), revealed: having('revealed') },
-    job: { committees: [{ round, drawnAt: 4, serving: 3, seats }], agreed: agreed && { outputHash: agreed }, verdict },
+    job: { committees: [{ round, drawnAt: 4, serving: 3, seats }], agreed: agreed && { outputHash: agreed }, verdict, reused },
   };
 }
 
@@ -87,6 +87,10 @@ describe('where a job stands', () => {
     const end = { phase: 'ended', verdict: 'agreed' };
     assert.match(sentenceOf(step(8, [], end)), /not final yet/);
     assert.match(lineOf(step(8, [], { ...end, isFinal: true })), /^#8, final: .*That is final/);
+  });
+
+  it('says whose answer was taken', () => {
+    assert.match(sentenceOf(step(8, [], { phase: 'ended', verdict: 'agreed', reused: 7n })), /that of job 7/);
   });
 
   it('says that the money came back where there is no answer', () => {

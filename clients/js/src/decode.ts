@@ -62,6 +62,7 @@ export function jobOf(raw: RawJobView): JobView {
     endedAt: phase.type === 'Ended' ? phase.value.at : null,
     audit: auditOf(raw.audit),
     settlement: raw.settlement === undefined ? null : settlementOf(raw.settlement),
+    reused: raw.reused ?? null,
   };
 }
 
@@ -92,7 +93,7 @@ export function feedOf(raw: RawFeedView, block: BlockRef): Feed {
   };
 }
 
-const optionsOf = ({ seats, max_output_units, draw_delay, sampling, seed, format }: ChainOptions): JobView['options'] => ({
+const optionsOf = ({ seats, max_output_units, draw_delay, sampling, seed, format, reuse }: ChainOptions): JobView['options'] => ({
   seats: seats.type === 'All' ? 'all' : seats.value,
   maxOutputUnits: max_output_units,
   drawDelay: draw_delay,
@@ -103,6 +104,7 @@ const optionsOf = ({ seats, max_output_units, draw_delay, sampling, seed, format
   },
   seed: seed ?? null,
   format: formatOf(format),
+  reuse,
 });
 
 export function inputOf(input: ChainInput): JobView['input'] {
@@ -169,8 +171,8 @@ export function resultOf(
     case 'Open':
       return undefined;
     case 'Agreed': {
-      const { output, output_hash: outputHash, at, support, audit, settled } = raw.value;
-      return { ...job, ...outputOf(output, format), outputHash, support, audit: auditOf(audit), settled, at };
+      const { output, output_hash: outputHash, at, support, audit, settled, reused = null } = raw.value;
+      return { ...job, ...outputOf(output, format), outputHash, support, audit: auditOf(audit), settled, reused, at };
     }
     case 'WithoutOutput':
       return {
@@ -182,6 +184,7 @@ export function resultOf(
         support: null,
         audit: { status: 'none' },
         settled: true,
+        reused: null,
         at: raw.value.at,
       };
   }
@@ -189,12 +192,12 @@ export function resultOf(
 
 /** The same from the chain's storage, as the runtime API makes it. */
 export function storedResult(job: RawJob, output: RawOutput | undefined): RawResult {
-  const { agreed, outcome, audit } = job;
+  const { agreed, outcome, audit, reused } = job;
   if (agreed !== undefined && output !== undefined) {
     const { value, at, support } = agreed;
     return {
       type: 'Agreed',
-      value: { output, output_hash: value.output_hash, at, support, audit, settled: outcome !== undefined },
+      value: { output, output_hash: value.output_hash, at, support, audit, settled: outcome !== undefined, reused },
     };
   }
   if (outcome !== undefined) return { type: 'WithoutOutput', value: outcome };

@@ -32,6 +32,11 @@ export interface JobOptions {
   seed?: number | bigint;
   /** What form the answer has; only of a model that generates. */
   format?: Format;
+  /**
+   * Whether an answer to the same question may be taken that as many seats agreed on in the last hours: at once, for a part
+   * of the price. This one may be taken by others then, too. Sampled answers need a `seed` for it.
+   */
+  reuse?: boolean;
 }
 
 /** Options as the chain takes them. */
@@ -42,12 +47,13 @@ export interface ChainOptions {
   sampling: { temperature: number; top_k: number; top_p: number };
   seed: bigint | undefined;
   format: ChainFormat;
+  reuse: boolean;
 }
 
 export type ChainSeats = { type: 'All'; value: undefined } | { type: 'Fixed'; value: number };
 
 /** The names of a job's options. */
-export const JOB_OPTIONS = ['seats', 'maxOutputUnits', 'drawDelay', 'sampling', 'seed', 'format'] as const;
+export const JOB_OPTIONS = ['seats', 'maxOutputUnits', 'drawDelay', 'sampling', 'seed', 'format', 'reuse'] as const;
 
 const U16_MAX = 2 ** 16 - 1;
 const U32_MAX = 2 ** 32 - 1;
@@ -57,7 +63,8 @@ const MILLION = 1_000_000;
 
 /** The options as the chain takes them; throws where one is none. Rules that may change are the chain's to tell. */
 export function toChainOptions(options: JobOptions): ChainOptions {
-  const { seats = 'all', maxOutputUnits = 0, drawDelay = 1, seed, format } = options;
+  const { seats = 'all', maxOutputUnits = 0, drawDelay = 1, seed, format, reuse = false } = options;
+  if (typeof reuse !== 'boolean') throw new SibylError('InvalidArgument', `reuse is true or false, not ${show(reuse)}.`);
   return {
     seats: toChainSeats(seats),
     max_output_units: small(maxOutputUnits, U32_MAX, 'maxOutputUnits'),
@@ -65,6 +72,7 @@ export function toChainOptions(options: JobOptions): ChainOptions {
     sampling: toChainSampling(options.sampling ?? {}),
     seed: seed === undefined ? undefined : u64(seed, 'seed'),
     format: toChainFormat(format),
+    reuse,
   };
 }
 

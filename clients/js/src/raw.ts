@@ -69,6 +69,7 @@ export interface RawJobView {
   agreed: { output_hash: Hex; at: number; support: RawSupport } | undefined;
   audit: RawAudit;
   settlement: RawSettlement | undefined;
+  reused: bigint | undefined;
 }
 
 export interface RawCommittee {
@@ -134,6 +135,7 @@ export interface RawJob {
   agreed: { value: { output_hash: Hex }; at: number; support: RawSupport } | undefined;
   audit: RawAudit;
   outcome: { verdict: RawVerdict; at: number; settlement: RawSettlement } | undefined;
+  reused: bigint | undefined;
 }
 
 export type RawOutput = Variant<'Answer', RawAnswer> | Variant<'Refusal', Variant<string>>;
@@ -150,7 +152,15 @@ export type RawResult =
   | Variant<'Open', { phase: RawPhase; deadline: number }>
   | Variant<
       'Agreed',
-      { output: RawOutput; output_hash: Hex; at: number; support: RawSupport; audit: RawAudit; settled: boolean }
+      {
+        output: RawOutput;
+        output_hash: Hex;
+        at: number;
+        support: RawSupport;
+        audit: RawAudit;
+        settled: boolean;
+        reused: bigint | undefined;
+      }
     >
   | Variant<'WithoutOutput', { verdict: RawVerdict; at: number }>;
 

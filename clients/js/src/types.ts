@@ -143,6 +143,8 @@ export interface JobResult {
   audit: Audit;
   /** Whether the money is settled, too. */
   settled: boolean;
+  /** The job whose answer this is; null where the job had a committee of its own. */
+  reused: bigint | null;
   /** The block of the agreement, or of the end where there was none. */
   at: number;
   /** The finalised block after which the chain was asked. */
@@ -240,6 +242,7 @@ export interface JobView {
     sampling: { temperature: number; topK: number; topP: number };
     seed: bigint | null;
     format: Format;
+    reuse: boolean;
   };
   quote: Quote;
   submittedAt: number;
@@ -255,6 +258,8 @@ export interface JobView {
   audit: Audit;
   /** Where the price went, in 10⁻¹² SIB. */
   settlement: { paid: bigint; refunded: bigint; authorShare: bigint; protocolShare: bigint } | null;
+  /** The job whose answer was taken for this one, without a committee of its own. */
+  reused: bigint | null;
 }
 
 /** A step of a job on its way. */

@@ -65,7 +65,10 @@ describe('options', () => {
       sampling: { temperature: 0, top_k: 0, top_p: 0 },
       seed: undefined,
       format: { type: 'Text', value: { stops: [] } },
+      reuse: false,
     });
+    assert.equal(toChainOptions({ reuse: true }).reuse, true);
+    assert.throws(() => toChainOptions({ reuse: 'yes' }), /reuse is true or false, not 'yes'/);
   });
 
   it('take a number of seats as that many, and never as a place in an enum', () => {

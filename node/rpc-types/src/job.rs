@@ -52,6 +52,9 @@ pub struct Job {
 	pub audit: Audit,
 	/// Where its money went, once it has ended.
 	pub settlement: Option<Settlement>,
+	/// The job whose answer was taken for this one, without a committee of its own.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub reused: Option<JobId>,
 }
 
 /// What the requester chose.
@@ -70,6 +73,9 @@ pub struct Options {
 	pub seed: Option<String>,
 	/// What form the answer has, for models that generate.
 	pub format: Format,
+	/// Whether an answer that was agreed on before may be taken, and this one be given to others.
+	#[serde(default)]
+	pub reuse: bool,
 }
 
 /// A price, in the smallest unit.
@@ -256,14 +262,15 @@ impl From<JobView> for Job {
 			agreed: job.agreed.map(Into::into),
 			audit: job.audit.into(),
 			settlement: job.settlement.map(Into::into),
+			reused: job.reused,
 		}
 	}
 }
 
 impl From<JobOptions> for Options {
-	fn from(JobOptions { seats, max_output_units, draw_delay, sampling, seed, format }: JobOptions) -> Self {
+	fn from(JobOptions { seats, max_output_units, draw_delay, sampling, seed, format, reuse }: JobOptions) -> Self {
 		let seed = seed.map(|seed| seed.to_string());
-		Self { seats, max_output_units, draw_delay, sampling, seed, format }
+		Self { seats, max_output_units, draw_delay, sampling, seed, format, reuse }
 	}
 }
 

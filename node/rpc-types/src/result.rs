@@ -37,6 +37,9 @@ pub struct JobResult {
 	pub audit: Option<Audit>,
 	/// Whether the money is settled.
 	pub settled: bool,
+	/// The job whose answer this is; none where the job had a committee of its own.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub reused: Option<JobId>,
 	/// The block of the agreement, or of the end without one.
 	pub block_hash: Option<Hash>,
 	/// Whether that block is finalised: the result then stays.
@@ -105,6 +108,7 @@ impl JobResult {
 			support: None,
 			audit: None,
 			settled: false,
+			reused: None,
 			block_hash: block.hash,
 			finalized: block.finalized,
 		};
@@ -112,14 +116,14 @@ impl JobResult {
 			ResultView::Open { phase, deadline } => {
 				Self { phase: Some(phase.into()), deadline: Some(deadline), ..result }
 			}
-			ResultView::Agreed { output, output_hash, at, support, audit, settled } => {
+			ResultView::Agreed { output, output_hash, at, support, audit, settled, reused } => {
 				let (status, answer, refusal) = match output {
 					Output::Answer(answer) => (Status::Agreed, Some(answer.into()), None),
 					Output::Refusal(refusal) => (Status::Failed, None, Some(refusal)),
 				};
 				let (output_hash, agreed_at) = (Some(output_hash), Some(at));
 				let (support, audit) = (Some(support.into()), Some(audit.into()));
-				Self { status, answer, refusal, output_hash, agreed_at, support, audit, settled, ..result }
+				Self { status, answer, refusal, output_hash, agreed_at, support, audit, settled, reused, ..result }
 			}
 			ResultView::WithoutOutput { verdict, .. } => Self { status: verdict.into(), settled: true, ..result },
 		}

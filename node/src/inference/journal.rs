@@ -145,6 +145,8 @@ struct Entries {
 	/// The inference keys that the last session had of this node.
 	keys: Vec<Vec<u8>>,
 	awaited: BTreeMap<JobId, Seat>,
+	/// The last job that took another's answer, and that one.
+	reused: Option<(JobId, JobId)>,
 }
 
 impl Entries {
@@ -212,11 +214,21 @@ impl Entries {
 				self.seat(job).has_revealed = true;
 				Told::step("revealed", format!("Job {job}: its reveal is in a block"))
 			}
-			Event::SeatPaid { job, validator, amount, .. } if self.ours.contains(&validator) => {
-				let seat = self.seat(job);
-				seat.paid = seat.paid.saturating_add(amount);
-				Told::step("paid", format!("Job {job}: {} for its seat", sib(amount)))
+			Event::AnswerReused { job, source } => {
+				self.reused = Some((job, source));
+				Told::default()
 			}
+			Event::SeatPaid { job, validator, amount, .. } if self.ours.contains(&validator) => match self.reused {
+				Some((id, source)) if id == job => Told::line(format!(
+					"🔮 Job {job}: paid {} for the answer of job {source}, taken again",
+					sib(amount)
+				)),
+				_ => {
+					let seat = self.seat(job);
+					seat.paid = seat.paid.saturating_add(amount);
+					Told::step("paid", format!("Job {job}: {} for its seat", sib(amount)))
+				}
+			},
 			Event::SeatCharged { job, validator, amount, fault, .. } if self.ours.contains(&validator) => {
 				let seat = self.seat(job);
 				(seat.charged, seat.fault) = (seat.charged.saturating_add(amount), Some(fault));
@@ -356,6 +368,18 @@ mod tests {
 		}
 		assert_eq!(settled(&mut entries).as_deref(), Some("🔮 Job 7: paid 0.001 SIB"));
 		assert_eq!(settled(&mut entries), None, "once");
+	}
+
+	#[test]
+	fn an_answer_that_is_taken_again_is_told_as_a_payment_and_not_as_a_seat_that_missed() {
+		let mut entries = entries();
+		assert_eq!(entries.note_inference(Event::AnswerReused { job: JOB, source: 3 }), Told::default());
+		let told = [account(0), account(1)].map(|validator| {
+			entries.note_inference(Event::SeatPaid { job: JOB, round: 0, seat: 1, validator, amount: SIB / 1_000 })
+		});
+		let line = "🔮 Job 7: paid 0.001 SIB for the answer of job 3, taken again";
+		assert_eq!(told, [Told::default(), Told::line(line.into())]);
+		assert_eq!(settled_as(&mut entries), Told::default());
 	}
 
 	#[test]

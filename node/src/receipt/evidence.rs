@@ -129,6 +129,7 @@ mod tests {
 				at: 9,
 				settlement: SettlementView { paid: 3, refunded: 0, author_share: 0, protocol_share: 1 },
 			}),
+			reused: None,
 		}
 	}
 

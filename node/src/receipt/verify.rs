@@ -147,6 +147,9 @@ fn tell(evidence: &Evidence, id: u64, out: &mut impl Write) -> Result<(), Error>
 		"agreed    by {} of {} seats in #{}, of {} validators that served the model",
 		support.agreed, support.seats, agreement.at, support.serving
 	)?;
+	if let Some(source) = job.reused {
+		writeln!(out, "reused    from job {source}, to the same question: that committee agreed")?;
+	}
 	let VersionedOutput::V1(output) = output;
 	let said = match output {
 		Output::Answer(answer) => show::answer(&Answer::from(answer.clone()), &job.options.format),

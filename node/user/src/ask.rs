@@ -60,6 +60,11 @@ pub struct AskCommand {
 	#[arg(long, value_name = "SIB", value_parser = parse_sib)]
 	max_fee: Option<Balance>,
 
+	/// Take an answer to the same question that as many seats agreed on in the last hours, at once and for a part of the
+	/// price, if there is one; and let others take this one.
+	#[arg(long)]
+	reuse: bool,
+
 	/// Write a receipt to this file, which shows anybody what the network agreed on: see 'sibyl-node verify'.
 	#[arg(long, value_name = "FILE")]
 	receipt: Option<PathBuf>,
@@ -105,6 +110,7 @@ impl AskCommand {
 			max_output_units: if takes_units { self.max_tokens.min(model.limits.output_units) } else { 0 },
 			sampling: Sampling { temperature: self.temperature.unwrap_or(0), ..Sampling::default() },
 			format: on_chain_format(format)?,
+			reuse: self.reuse,
 			..JobOptions::default()
 		})
 	}

@@ -30,6 +30,9 @@ pub fn state(phase: Phase, verdict: Option<Verdict>) -> &'static str {
 /// Where a job stands, in a line.
 pub fn progress(job: &Job) -> String {
 	let state = state(job.phase, job.verdict);
+	if let Some(source) = job.reused {
+		return format!("{state}: the answer of job {source}, to the same question");
+	}
 	let Some(committee) = job.committees.last() else { return format!("{state}: the committee is drawn next") };
 	let Committee { seats, committed, revealed, .. } = committee;
 	let round = if committee.round > 0 { " of a second committee" } else { "" };
@@ -72,6 +75,10 @@ pub fn agreement(result: &JobResult) -> String {
 			support.agreed, support.seats, support.serving
 		)
 	});
+	let support = match result.reused {
+		Some(source) => format!("{support}; the answer of job {source}, to the same question"),
+		None => support,
+	};
 	match result.finalized {
 		true => format!("{support}; final"),
 		false => format!("{support}; not final yet"),

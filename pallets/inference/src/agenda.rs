@@ -156,6 +156,7 @@ impl<T: Config> Pallet<T> {
 		if let Some(job) = Jobs::<T>::take(id) {
 			is_last_of_model = pallet_models::Pallet::<T>::remove_job(&job.model);
 			JobIds::<T>::remove(job.fingerprint);
+			Self::forget_answer(id, &job);
 			Requesters::<T>::mutate_exists(&job.requester, |requester| {
 				*requester = requester
 					.map(|requester| Requester { kept: requester.kept.saturating_sub(1), ..requester })

@@ -53,18 +53,25 @@ mod benchmarks {
 		for number in 0..T::MaxValidators::get() / 3 {
 			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
 		}
-		// Many small messages, each decoded and checked alone.
-		let message = Message { role: Role::User, text: b"x".to_vec() };
-		let input = match b / (MESSAGE_BYTES + 1) {
-			0 => Input::Text(vec![b'x'; b as usize]),
-			count => Input::Messages(vec![message; count as usize]),
-		};
 		let options = options();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(requester()), model(0).id(), input, options, Balance::MAX);
+		_(RawOrigin::Signed(requester()), model(0).id(), messages(b), options, Balance::MAX);
 
 		assert_eq!(OpenJobs::<T>::count(), 1);
+	}
+
+	#[benchmark]
+	fn reuse(b: Linear<1, { MAX_INPUT_BYTES - MAX_CHOICES * MAX_CHOICE_BYTES }>, s: Linear<1, MAX_SEATS>) {
+		network_with::<T>(open_seats::<T>());
+		let options = JobOptions { seats: Seats::Fixed(1), ..options() };
+		let source = known::<T>(messages(b), &options, s);
+		leave_out_what_is_shared::<T>();
+
+		#[extrinsic_call]
+		submit(RawOrigin::Signed(requester()), model(0).id(), messages(b), options, Balance::MAX);
+
+		assert_eq!(Jobs::<T>::get(source + 1).and_then(|job| job.reused), Some(source));
 	}
 
 	#[benchmark]
@@ -314,6 +321,7 @@ mod benchmarks {
 	#[benchmark]
 	fn end(s: Linear<2, { MAX_SEATS + MAX_SECOND_ROUND_SEATS }>) {
 		network_with::<T>(open_seats::<T>());
+		known::<T>(input(), &options(), 1);
 		let (id, mut asked) = submitted::<T>();
 		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
 		let (of_first, of_second) = (s / 2, s - s / 2);
@@ -387,6 +395,7 @@ mod benchmarks {
 			seat::<T>(id, &mut asked, &drawn, Phase::Ended);
 		}
 		OpenJobs::<T>::remove(id);
+		KnownAnswers::<T>::insert(asked.options.answer_key(&asked.model, &input()).expect("it may be reused"), id);
 		Retained::<T>::insert(0, (id, 0));
 		RetainedRange::<T>::put((0, 1));
 		leave_out_what_is_shared::<T>();

@@ -89,6 +89,13 @@ mod events {
 			/// The hash of its output.
 			output_hash: Hash,
 		},
+		/// A job has the answer that another one had: no committee is drawn for it. The seats of that one are paid.
+		AnswerReused {
+			/// The job.
+			job: JobId,
+			/// The job whose answer it has.
+			source: JobId,
+		},
 		/// More than two thirds of the seats gave this output. It is final with this block.
 		Agreed {
 			/// The job.

@@ -49,6 +49,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_agenda()?;
 		Self::check_rosters()?;
 		Self::check_requests()?;
+		Self::check_known_answers()?;
 		Self::check_key_sets()
 	}
 
@@ -141,7 +142,14 @@ impl<T: Config> Pallet<T> {
 				"inference 10: a second round although the first agreed"
 			);
 		}
-		if let Some(agreed) = job.agreed {
+		if let Some(agreed) = job.agreed.filter(|_| job.reused.is_some()) {
+			ensure!(committees.is_empty(), "inference 3: a job that was answered before has a committee");
+			ensure!(
+				Outputs::<T>::get(id).is_some_and(|bytes| output_hash(&bytes) == agreed.value.output_hash),
+				"inference 6: the stored output is not the one agreed on"
+			);
+		}
+		if let Some(agreed) = job.agreed.filter(|_| job.reused.is_none()) {
 			let committee = committees
 				.iter()
 				.find(|committee| committee.round == agreed.support.round)

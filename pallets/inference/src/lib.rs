@@ -49,6 +49,7 @@
 //! 12. The time that pending jobs are expected to take is the sum over them.
 //! 13. A request is of a job that is kept. Its result is in the queue, once, from the job's settlement until its delivery; a
 //!     consumer has taken as many places as results of its are to come.
+//! 14. A known answer is that of a kept job which agreed on it, and whose requester allows others to take it.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -72,9 +73,11 @@ mod ledgers;
 #[cfg(test)]
 mod mock;
 mod phases;
+mod reuse;
 mod selection;
 mod sessions;
 mod settlement;
+mod staking;
 mod standing;
 mod submission;
 #[cfg(test)]
@@ -86,6 +89,7 @@ mod worker;
 
 pub use deliveries::{Request, Stage};
 pub use pallet::*;
+pub use staking::{Offences, StakeOf};
 pub use types::*;
 pub use weights::WeightInfo;
 
@@ -113,23 +117,6 @@ pub const DRAW_PATIENCE: BlockNumber = 8;
 
 /// Seats in a row that a validator may miss before it is not drawn any more, until it attests again.
 pub const MAX_MISSED_IN_A_ROW: u8 = 5;
-
-/// Says how much a validator has at stake, in the session that has just begun.
-pub trait StakeOf {
-	/// All that is staked on the validator.
-	fn stake_of(validator: &AccountId) -> Balance;
-}
-
-/// Hears of what validators are punished for, beyond what their service bonds cover.
-pub trait Offences {
-	/// These validators, drawn in that session, said what a second round contradicts. The case is the job and the round of
-	/// their seats: one offence each.
-	fn contradicted(validators: Vec<AccountId>, session: SessionIndex, case: (JobId, Round));
-	/// That validator signed two commits of one seat. Returns whether it was news.
-	fn equivocated(reporter: Option<AccountId>, validator: AccountId, session: SessionIndex, seat: Hash) -> bool;
-	/// Whether that is known.
-	fn is_known_equivocation(validator: &AccountId, seat: &Hash) -> bool;
-}
 
 #[import_section(errors::errors)]
 #[import_section(events::events)]
@@ -202,6 +189,9 @@ pub mod pallet {
 		/// One of so many agreed jobs of `Fixed` seats is audited.
 		#[pallet::constant]
 		type AuditOdds: Get<u32>;
+		/// What an answer costs that was agreed on before, of what it would cost anew.
+		#[pallet::constant]
+		type ReuseShare: Get<Perbill>;
 		/// Blocks that an ended job can be looked up for.
 		#[pallet::constant]
 		type Retention: Get<BlockNumber>;
@@ -276,6 +266,10 @@ pub mod pallet {
 	/// The accounts that have jobs. Anyone chooses accounts, so they are hashed.
 	#[pallet::storage]
 	pub type Requesters<T> = StorageMap<_, Blake2_128Concat, AccountId, Requester, ValueQuery>;
+
+	/// The kept jobs whose answers may be taken again, by [`JobOptions::answer_key`], a hash.
+	#[pallet::storage]
+	pub type KnownAnswers<T> = StorageMap<_, Identity, Hash, JobId>;
 
 	/// The number of the next job.
 	#[pallet::storage]
@@ -429,17 +423,20 @@ pub mod pallet {
 		///
 		/// The price is fixed now, must not be above `max_fee`, and is held until the job ends; what was not used comes back
 		/// in the block that ends it. Texts are sent as the hex of their UTF-8 bytes.
+		///
+		/// With `reuse` an answer that as many seats agreed on before is given at once, for a part of the price.
 		#[pallet::call_index(0)]
-		#[pallet::weight(<T as Config>::WeightInfo::submit(input.bytes().saturating_add(options.format.bytes())))]
+		#[pallet::weight(Pallet::<T>::weight_of_submit(input, options))]
 		pub fn submit(
 			origin: OriginFor<T>,
 			model: ModelId,
 			input: Input,
 			options: JobOptions,
 			#[pallet::compact] max_fee: Balance,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let requester = ensure_signed(origin)?;
-			Self::do_submit(requester, model, input, options, max_fee)
+			let weight = Self::answer_or_ask(requester, model, input, options, max_fee)?;
+			Ok(Some(weight).into())
 		}
 
 		/// The votes of validators, put in by a block's author. Origin: none, as an inherent; no transaction can call it.

@@ -13,7 +13,7 @@ use crate::{self as pallet_inference, *};
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl,
-	dispatch::DispatchResultWithPostInfo,
+	dispatch::{DispatchResult, DispatchResultWithPostInfo},
 	parameter_types,
 	traits::{
 		fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks,
@@ -92,6 +92,7 @@ impl pallet_models::Config for Test {
 parameter_types! {
 	pub const TestPalletId: PalletId = PalletId(*b"sibyl/in");
 	pub const TestShare: Perbill = Perbill::from_percent(5);
+	pub const TestReuseShare: Perbill = Perbill::from_percent(10);
 	pub const MaxIncludeWeight: Weight = Weight::from_parts(20_000_000, u64::MAX);
 	/// Eight draws of four seats.
 	pub const MaxDrawWeight: Weight = Weight::from_parts(8 * 104_000, u64::MAX);
@@ -130,6 +131,7 @@ impl pallet_inference::Config for Test {
 	type RevealWindow = ConstU32<REVEAL_WINDOW>;
 	type ActiveStake = TestActiveStake;
 	type AuditOdds = TestAuditOdds;
+	type ReuseShare = TestReuseShare;
 	type Retention = ConstU32<RETENTION>;
 	type MaxOpenJobs = ConstU32<MAX_OPEN>;
 	type MaxOpenJobsPerAccount = ConstU32<MAX_OPEN_PER_ACCOUNT>;
@@ -369,6 +371,11 @@ pub fn submit(options: JobOptions) -> JobId {
 		Balance::MAX
 	));
 	id
+}
+
+/// What came of a call, whatever it weighed.
+pub fn outcome(done: DispatchResultWithPostInfo) -> DispatchResult {
+	done.map(|_| ()).map_err(|refused| refused.error)
 }
 
 /// Submits a job and ends two blocks, so that its committee is drawn.

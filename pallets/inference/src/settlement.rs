@@ -20,7 +20,7 @@ use sp_runtime::{helpers_128bit::multiply_by_rational_with_rounding, traits::Acc
 
 /// What a seat did, as it is judged when its job ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Conduct {
+pub(crate) enum Conduct {
 	/// Neither committed nor abstained.
 	Missed,
 	/// Did nothing, and its job was cancelled.
@@ -38,18 +38,18 @@ enum Conduct {
 }
 
 /// A seat and what it did.
-struct Judged<'a> {
-	round: Round,
-	place: SeatIndex,
-	seat: &'a Seat,
-	conduct: Conduct,
+pub(crate) struct Judged<'a> {
+	pub round: Round,
+	pub place: SeatIndex,
+	pub seat: &'a Seat,
+	pub conduct: Conduct,
 }
 
 /// What decides a job, or an audit: the value of a quorum, and the round whose it is.
 #[derive(Clone, Copy)]
-struct Decision {
-	value: Value,
-	round: Round,
+pub(crate) struct Decision {
+	pub value: Value,
+	pub round: Round,
 }
 
 impl<T: Config> Pallet<T> {
@@ -90,6 +90,9 @@ impl<T: Config> Pallet<T> {
 		let is_agreed_by_few = decision.is_some_and(|decision| decision.round == FIRST_ROUND);
 		if is_agreed_by_few && matches!(job.options.seats, sibyl_primitives::job::Seats::Fixed(_)) {
 			Self::note_audit_candidate(id);
+		}
+		if let (Verdict::Agreed, Some(agreed)) = (verdict, &job.agreed) {
+			Self::remember_answer(id, &job, agreed);
 		}
 		job.phase = Phase::Ended;
 		job.outcome = Some(Outcome { verdict, at: now, settlement });
@@ -235,12 +238,23 @@ impl<T: Config> Pallet<T> {
 		let left = funds.saturating_sub(sum(&first_amounts));
 		let second_amounts = divide(left, &second_owed);
 		let from_price = sum(&first_amounts).saturating_add(sum(&second_amounts)).saturating_sub(charges);
-		let share = protocol_share(T::ProtocolShare::get(), from_price);
+		let first = of(FIRST_ROUND).filter(|_| is_decided).zip(first_amounts);
+		Self::pay_out(id, job, from_price, first.chain(of(SECOND_ROUND).zip(second_amounts)), ledgers)
+	}
 
+	/// Takes that much of the held price for the seats, and the author's and the protocol's shares of it, and refunds the
+	/// rest. Returns where the price went.
+	pub(crate) fn pay_out<'a>(
+		id: JobId,
+		job: &Job,
+		from_price: Balance,
+		seats: impl Iterator<Item = (&'a Judged<'a>, Balance)>,
+		ledgers: &mut Ledgers<T>,
+	) -> SettlementView {
+		let share = protocol_share(T::ProtocolShare::get(), from_price);
 		let (paid, protocol_share) = Self::take_from_held(&job.requester, from_price, share);
 		if paid == from_price {
-			let first = of(FIRST_ROUND).filter(|_| is_decided).zip(first_amounts);
-			Self::credit(id, first.chain(of(SECOND_ROUND).zip(second_amounts)), ledgers);
+			Self::credit(id, seats, ledgers);
 		}
 		let author_share = Self::pay_author(job, paid);
 		let spent = paid.saturating_add(author_share).saturating_add(protocol_share);
@@ -278,7 +292,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What a seat gets that ran the model, by what it gave.
-	fn used_price(id: JobId, job: &Job, verdict: Verdict) -> Balance {
+	pub(crate) fn used_price(id: JobId, job: &Job, verdict: Verdict) -> Balance {
 		let used = match verdict {
 			Verdict::Failed(_) => return job.price.base.min(job.quote.per_seat),
 			Verdict::Agreed => match Self::output(id) {
@@ -360,7 +374,7 @@ impl<T: Config> Pallet<T> {
 }
 
 /// What each seat of the committees did.
-fn judge<'a>(committees: &'a [Committee], decision: Option<Decision>, verdict: Verdict) -> Vec<Judged<'a>> {
+pub(crate) fn judge<'a>(committees: &'a [Committee], decision: Option<Decision>, verdict: Verdict) -> Vec<Judged<'a>> {
 	let mut judged = Vec::new();
 	for committee in committees {
 		let tally = committee.tally();
@@ -410,7 +424,10 @@ fn conduct_of(value: Value, committee: &Committee, decision: Option<Decision>, e
 	}
 }
 
-fn of_conduct<'a>(judged: &'a [Judged<'a>], conduct: Conduct) -> impl Iterator<Item = &'a Judged<'a>> + Clone {
+pub(crate) fn of_conduct<'a>(
+	judged: &'a [Judged<'a>],
+	conduct: Conduct,
+) -> impl Iterator<Item = &'a Judged<'a>> + Clone {
 	judged.iter().filter(move |judged| judged.conduct == conduct)
 }
 

@@ -18,18 +18,20 @@ use sibyl_primitives::{
 	price::ModelPrice,
 };
 
-/// What a job is offered for.
-pub(crate) struct Offer {
+/// What a job is taken for.
+pub(crate) struct Terms {
 	/// The model's revision.
 	pub revision: ModelRevision,
 	/// What the model costs.
 	pub price: ModelPrice,
 	/// What the model reads, in bytes: the input and what the format adds.
 	pub input_units: u32,
+	/// What the model may write, in its units.
+	pub written_units: u32,
+	/// Who serves the model.
+	pub servers: Vec<Server>,
 	/// The price.
 	pub quote: Quote,
-	/// Microseconds that it is expected to take of an average validator.
-	pub expected_time: u64,
 }
 
 impl<T> From<QuoteError> for Error<T> {
@@ -63,77 +65,93 @@ impl<T: Config> Pallet<T> {
 		max_fee: Balance,
 	) -> DispatchResult {
 		// The cheapest refusals first: who is refused has paid only a fee.
-		ensure!((1..=MAX_DRAW_DELAY).contains(&options.draw_delay), Error::<T>::DrawDelayInvalid);
 		ensure!(OpenJobs::<T>::count() < T::MaxOpenJobs::get(), Error::<T>::TooManyJobs);
-		let account = Requesters::<T>::get(&requester);
-		ensure!(account.open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
-		ensure!(input.units() <= MAX_INPUT_BYTES, Error::<T>::InputTooLong);
-		ensure!(input.is_utf8(), Error::<T>::InputNotUtf8);
-		let fingerprint = fingerprint(&requester, account.submitted, &model, &input, &options);
-		let offer =
-			Self::offer(&model, options.seats, input.units(), options.max_output_units, &options.format, fingerprint)
-				.map_err(Error::<T>::from)?;
-		ensure!(input.is_text() || offer.revision.task == Task::Generate, Error::<T>::InputNotOfTask);
-		ensure!(offer.quote.total <= max_fee, Error::<T>::FeeAboveLimit);
-		T::Currency::hold(&HoldReason::JobFee.into(), &requester, offer.quote.total)
-			.map_err(|_| Error::<T>::BalanceTooLow)?;
+		let open = Requesters::<T>::get(&requester).open;
+		ensure!(open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
+		let terms = Self::checked_terms(&model, &input, &options)?;
+		let commit_window = Self::commit_window(terms.revision.commit_window);
+		let ends_by = Self::latest_end(Self::now(), &options, commit_window);
+		let (id, job) = Self::new_job(requester, model, input, options, &terms, ends_by, max_fee)?;
+		let expected_time = Self::find_room(&terms, job.fingerprint).map_err(Error::<T>::from)?;
 
-		let id = NextJob::<T>::get();
-		NextJob::<T>::put(id.saturating_add(1));
-		let Requester { submitted, open, kept } = account;
-		let account = Requester {
-			submitted: submitted.saturating_add(1),
-			open: open.saturating_add(1),
-			kept: kept.saturating_add(1),
-		};
-		Requesters::<T>::insert(&requester, account);
-		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_add(offer.expected_time));
-		pallet_models::Pallet::<T>::add_job(&model);
-
-		let now = Self::now();
-		let deadline = Self::enter(Duty::Draw, id, now.saturating_add(options.draw_delay.into()));
-		let commit_window = Self::commit_window(offer.revision.commit_window);
-		let ends_by = Self::latest_end(now, &options, commit_window);
+		Requesters::<T>::mutate(&job.requester, |account| account.open = account.open.saturating_add(1));
+		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_add(expected_time));
 		OpenJobs::<T>::insert(id, ());
-		JobIds::<T>::insert(fingerprint, id);
-		Inputs::<T>::insert(id, input);
-		let Offer { price, input_units, quote, expected_time, .. } = offer;
-		Jobs::<T>::insert(
-			id,
-			Job {
-				requester: requester.clone(),
-				fingerprint,
-				model,
-				options,
-				input_units,
-				commit_window,
-				price,
-				quote,
-				expected_time,
-				submitted_at: now,
-				ends_by,
-				deadline,
-				round: FIRST_ROUND,
-				phase: Phase::Pending,
-				agreed: None,
-				audit: AuditView::None,
-				outcome: None,
-			},
-		);
-		Self::deposit_event(Event::JobSubmitted { job: id, requester, model, fingerprint, quote, ends_by });
+		let deadline = Self::enter(Duty::Draw, id, Self::now().saturating_add(job.options.draw_delay.into()));
+		Jobs::<T>::insert(id, Job { expected_time, deadline, ..job });
 		Ok(())
 	}
 
-	/// What a job on the model costs now, where its validators have time and bonds for it. The seed is that of a trial of the
-	/// draw.
-	pub(crate) fn offer(
+	/// Checks what is asked, and says what it is taken for.
+	pub(crate) fn checked_terms(model: &ModelId, input: &Input, options: &JobOptions) -> Result<Terms, Error<T>> {
+		ensure!((1..=MAX_DRAW_DELAY).contains(&options.draw_delay), Error::<T>::DrawDelayInvalid);
+		ensure!(input.units() <= MAX_INPUT_BYTES, Error::<T>::InputTooLong);
+		ensure!(input.is_utf8(), Error::<T>::InputNotUtf8);
+		let terms = Self::terms(model, options.seats, input.units(), options.max_output_units, &options.format)?;
+		ensure!(input.is_text() || terms.revision.task == Task::Generate, Error::<T>::InputNotOfTask);
+		Ok(terms)
+	}
+
+	/// Holds the price and gives the job its number. The job waits for nothing yet, and is not written.
+	pub(crate) fn new_job(
+		requester: AccountId,
+		model: ModelId,
+		input: Input,
+		options: JobOptions,
+		terms: &Terms,
+		ends_by: BlockNumber,
+		max_fee: Balance,
+	) -> Result<(JobId, Job), Error<T>> {
+		let Terms { price, input_units, quote, .. } = *terms;
+		ensure!(quote.total <= max_fee, Error::<T>::FeeAboveLimit);
+		T::Currency::hold(&HoldReason::JobFee.into(), &requester, quote.total)
+			.map_err(|_| Error::<T>::BalanceTooLow)?;
+		let counter = Requesters::<T>::mutate(&requester, |account| {
+			let counter = account.submitted;
+			account.submitted = counter.saturating_add(1);
+			account.kept = account.kept.saturating_add(1);
+			counter
+		});
+		let fingerprint = fingerprint(&requester, counter, &model, &input, &options);
+		let id = NextJob::<T>::get();
+		NextJob::<T>::put(id.saturating_add(1));
+		JobIds::<T>::insert(fingerprint, id);
+		Inputs::<T>::insert(id, input);
+		pallet_models::Pallet::<T>::add_job(&model);
+		let event = Event::JobSubmitted { job: id, requester: requester.clone(), model, fingerprint, quote, ends_by };
+		Self::deposit_event(event);
+		let now = Self::now();
+		let job = Job {
+			requester,
+			fingerprint,
+			model,
+			options,
+			input_units,
+			commit_window: Self::commit_window(terms.revision.commit_window),
+			price,
+			quote,
+			expected_time: 0,
+			submitted_at: now,
+			ends_by,
+			deadline: now,
+			round: FIRST_ROUND,
+			phase: Phase::Pending,
+			agreed: None,
+			audit: AuditView::None,
+			outcome: None,
+			reused: None,
+		};
+		Ok((id, job))
+	}
+
+	/// What a job on the model costs now.
+	pub(crate) fn terms(
 		model: &ModelId,
 		seats: Seats,
 		input_units: u32,
 		max_output_units: u32,
 		format: &Format,
-		seed: Hash,
-	) -> Result<Offer, QuoteError> {
+	) -> Result<Terms, QuoteError> {
 		let revision = pallet_models::Pallet::<T>::revision(model).ok_or(QuoteError::UnknownModel)?;
 		let limits = revision.limits;
 		ensure!(input_units > 0, QuoteError::InputEmpty);
@@ -159,21 +177,29 @@ impl<T: Config> Pallet<T> {
 		let (servers, share) = Self::serving_and_share(model);
 		let needed = T::ActiveStake::get();
 		ensure!(share >= needed, QuoteError::Inactive { share, needed });
-		let serving = u16::try_from(servers.len()).unwrap_or(u16::MAX);
-		let seats = seats_among(serving, seats)?;
+		let seats = seats_among(number_of(&servers), seats)?;
 		let quote = Quote::new(&price, seats, input_units, max_output_units, T::ProtocolShare::get())
 			.ok_or(QuoteError::Overflow)?;
+		Ok(Terms { revision, price, input_units, written_units, servers, quote })
+	}
+
+	/// Tries the draw of a committee that has time and bonds for the job, from this seed. Returns the microseconds that the job
+	/// is expected to take of an average validator.
+	pub(crate) fn find_room(terms: &Terms, seed: Hash) -> Result<u64, QuoteError> {
+		let Terms { revision, input_units, written_units, servers, quote, .. } = terms;
 		let need = Need {
-			input_units,
-			output_units: written_units,
-			charge: Self::charge_of(&quote),
+			input_units: *input_units,
+			output_units: *written_units,
+			charge: Self::charge_of(quote),
 			expected_time: ExpectedTime::<T>::get(),
 			commit_window: Self::commit_window(revision.commit_window),
 		};
-		let drawn = Self::seat_first_round(&servers, seed, seats.into(), &need, &mut Ledgers::<T>::default())
+		let serving = number_of(servers);
+		let seats = quote.seats.into();
+		let drawn = Self::seat_first_round(servers, seed, seats, &need, &mut Ledgers::<T>::default())
 			.map_err(|Busy| QuoteError::Busy { serving })?;
 		let time = drawn.iter().fold(0u64, |sum, seat| sum.saturating_add(seat.time));
-		Ok(Offer { revision, price, input_units, quote, expected_time: time / u64::from(serving.max(1)) })
+		Ok(time / u64::from(serving.max(1)))
 	}
 
 	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda
@@ -189,6 +215,10 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn commit_window(model_window: BlockNumber) -> BlockNumber {
 		T::CommitWindow::get().max(model_window)
 	}
+}
+
+fn number_of(servers: &[Server]) -> u16 {
+	u16::try_from(servers.len()).unwrap_or(u16::MAX)
 }
 
 /// The seats that a committee has where so many validators serve the model.

@@ -53,6 +53,8 @@ pub struct Job {
 	pub audit: AuditView,
 	/// How it ended, once its money is settled. An audit may still be open.
 	pub outcome: Option<Outcome>,
+	/// The job whose answer was taken for this one, which has no committee then.
+	pub reused: Option<JobId>,
 }
 
 /// An account's jobs, as long as it has any that can be looked up.

@@ -34,6 +34,7 @@ impl<T: Config> Pallet<T> {
 			agreed: job.agreed.map(|agreed| agreed.view()),
 			audit: job.audit,
 			settlement: job.outcome.map(|outcome| outcome.settlement),
+			reused: job.reused,
 			requester: job.requester,
 		})
 	}
@@ -48,6 +49,7 @@ impl<T: Config> Pallet<T> {
 				support,
 				audit: job.audit,
 				settled: outcome.is_some(),
+				reused: job.reused,
 			},
 			(_, _, Some(Outcome { verdict, at, .. })) => ResultView::WithoutOutput { verdict, at },
 			(_, _, None) => ResultView::Open { phase: job.phase_view(), deadline: job.deadline },
@@ -144,7 +146,9 @@ impl<T: Config> Pallet<T> {
 		format: Format,
 	) -> Result<Quote, QuoteError> {
 		let seed = frame_system::Pallet::<T>::parent_hash();
-		Self::offer(&model, seats, input_units, max_output_units, &format, seed).map(|offer| offer.quote)
+		let terms = Self::terms(&model, seats, input_units, max_output_units, &format)?;
+		Self::find_room(&terms, seed)?;
+		Ok(terms.quote)
 	}
 
 	/// The inference keys of the sessions whose votes are taken, the newest first.

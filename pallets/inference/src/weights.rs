@@ -9,6 +9,8 @@ use frame_support::weights::Weight;
 pub trait WeightInfo {
 	/// `submit` with an input of so many bytes.
 	fn submit(bytes: u32) -> Weight;
+	/// `submit` with an input of so many bytes whose answer so many seats had given before.
+	fn reuse(bytes: u32, seats: u32) -> Weight;
 	/// `include` without a ballot.
 	fn include() -> Weight;
 	/// A ballot's checks and its signature, over so many votes.
@@ -55,6 +57,9 @@ pub trait WeightInfo {
 impl WeightInfo for () {
 	fn submit(_: u32) -> Weight {
 		Weight::from_parts(100_000, 0)
+	}
+	fn reuse(_: u32, seats: u32) -> Weight {
+		Weight::from_parts(110_000 + u64::from(seats) * 1_000, 0)
 	}
 	fn include() -> Weight {
 		Weight::from_parts(1_000, 0)

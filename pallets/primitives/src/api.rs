@@ -167,6 +167,8 @@ pub struct JobView {
 	pub audit: AuditView,
 	/// What was paid and refunded, once it is settled.
 	pub settlement: Option<SettlementView>,
+	/// The job whose answer was taken for this one, without a committee of its own.
+	pub reused: Option<JobId>,
 }
 
 /// An agreement.
@@ -290,6 +292,8 @@ pub enum ResultView {
 		audit: AuditView,
 		/// Whether the money is settled.
 		settled: bool,
+		/// The job whose answer this is; none where the job had a committee of its own.
+		reused: Option<JobId>,
 	},
 	/// The job ended without an output.
 	WithoutOutput {

@@ -45,7 +45,7 @@ pub trait Inference {
 	fn quote(model: ModelId, input: &Input, options: &JobOptions) -> Result<Quote, DispatchError>;
 
 	/// Asks a model. The price is held of the payer, who need not have signed anything: the consumer answers for its consent.
-	/// What the job does not use goes back to the payer's free balance.
+	/// What the job does not use goes back to the payer's free balance. It is computed anew, whatever answers may be reused.
 	///
 	/// Where it fails nothing has changed; the errors are those of `inference.submit`, and `TooManyRequests`. Weighs
 	/// [`Inference::weight_of_request`], which whoever makes the consumer ask pays for.

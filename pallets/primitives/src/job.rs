@@ -104,9 +104,27 @@ pub struct JobOptions {
 	pub seed: Option<u64>,
 	/// What form the answer has; other than text only of a model that generates.
 	pub format: Format,
+	/// Whether an answer that the chain has agreed on before may be taken, and this one be given to others: see
+	/// [`JobOptions::answer_key`].
+	#[serde(default)]
+	pub reuse: bool,
 }
 
 impl JobOptions {
+	/// What a job's answer is known by for as long as the chain keeps the job: the hash of all that determines it. None where
+	/// reuse is not allowed, or where tokens are drawn by the job's own fingerprint.
+	pub fn answer_key(&self, model: &ModelId, input: &Input) -> Option<Hash> {
+		if !self.reuse {
+			return None;
+		}
+		let drawn = match self.sampling {
+			Sampling { temperature: 0, .. } => None,
+			sampling => Some((sampling, self.seed?)),
+		};
+		let key = (b"sibyl/answer", model, input, self.max_output_units, drawn, &self.format);
+		Some(blake2_256(&key.encode()).into())
+	}
+
 	/// What the sampling of a job's tokens starts from.
 	pub fn sampling_seed(&self, fingerprint: &Fingerprint) -> [u8; 32] {
 		match self.seed {
@@ -125,6 +143,7 @@ impl Default for JobOptions {
 			sampling: Sampling::default(),
 			seed: None,
 			format: Format::default(),
+			reuse: false,
 		}
 	}
 }

@@ -57,8 +57,8 @@ parameter_types! {
 	pub const NoBurn: Permill = Permill::zero();
 	/// The council's spending has no limit but what there is.
 	pub const AnyAmount: Balance = Balance::MAX;
-	/// What the treasury leaves in the protocol's account, for audits: some forty of the dearest that the models of the genesis
-	/// can have, which is more than are open at once where every block settles 300 jobs.
+	/// What the treasury leaves in the protocol's account, for audits: some seventy of 31 seats, each of the dearest job that the
+	/// models of the genesis can have. Where every block settles 300 jobs some 45 are open at once.
 	pub const AuditReserve: Balance = 100 * SIB;
 }
 

@@ -35,6 +35,8 @@ parameter_types! {
 	pub const RevealWindow: BlockNumber = 6;
 	/// One agreed job in so many is audited.
 	pub const AuditOdds: u32 = 128;
+	/// What an answer costs that was agreed on before, of what it would cost anew.
+	pub const ReuseShare: Perbill = Perbill::from_percent(10);
 	/// Blocks that an ended job can be looked up for: six hours.
 	pub const Retention: BlockNumber = 7_200;
 	/// Open jobs in total: three blocks of 300, for as long as the largest take, with room. What validators have time for
@@ -223,6 +225,7 @@ impl pallet_inference::Config for Runtime {
 	type RevealWindow = RevealWindow;
 	type ActiveStake = ActiveStake;
 	type AuditOdds = AuditOdds;
+	type ReuseShare = ReuseShare;
 	type Retention = Retention;
 	type MaxOpenJobs = MaxOpenJobs;
 	type MaxOpenJobsPerAccount = MaxOpenJobsPerAccount;

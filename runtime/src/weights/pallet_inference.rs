@@ -23,6 +23,16 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads(29_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
+	/// Estimated by hand: `make weights PALLETS='pallet_inference'` measures it.
+	fn reuse(b: u32, s: u32) -> Weight {
+		Weight::from_parts(500_000_000, 0)
+			.saturating_add(Weight::from_parts(6_137, 0).saturating_mul(b.into()))
+			.saturating_add(Weight::from_parts(60_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(20_u64))
+			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes(12_u64))
+			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(s.into())))
+	}
 	fn include() -> Weight {
 		// Minimum execution time: 5_398_000 picoseconds.
 		Weight::from_parts(5_588_000, 0)

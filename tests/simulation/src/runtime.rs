@@ -89,6 +89,7 @@ mod runtime_types {
 		type CommitGrace = CommitGrace;
 		type RevealWindow = RevealWindow;
 		type AuditOdds = AuditOdds;
+		type ReuseShare = Share;
 		type Retention = Retention;
 		type MaxOpenJobs = MaxOpenJobs;
 		type MaxOpenJobsPerAccount = MaxOpenJobsPerAccount;

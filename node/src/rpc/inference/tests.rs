@@ -79,7 +79,7 @@ impl Test {
 const SUPPORT: Support = Support { round: 0, seats: 5, agreed: 4, serving: 9 };
 
 fn agreed(output: Output, output_hash: Hash, at: BlockNumber, settled: bool) -> ResultView {
-	ResultView::Agreed { output, output_hash, at, support: SUPPORT, audit: AuditView::None, settled }
+	ResultView::Agreed { output, output_hash, at, support: SUPPORT, audit: AuditView::None, settled, reused: None }
 }
 
 pub(super) fn job() -> JobView {
@@ -99,6 +99,7 @@ pub(super) fn job() -> JobView {
 			sampling: Sampling { temperature: 700, top_k: 40, top_p: 950_000 },
 			seed: Some(u64::MAX),
 			format: Format::Number { min: -1, max: 1, decimals: 0 },
+			reuse: false,
 		},
 		quote: ChainQuote { seats: 5, per_seat: 10, author_share: 2, protocol_share: 1, total: u128::MAX },
 		submitted_at: 3,
@@ -120,6 +121,7 @@ pub(super) fn job() -> JobView {
 		agreed: None,
 		audit: AuditView::None,
 		settlement: None,
+		reused: None,
 	}
 }
 
@@ -549,7 +551,15 @@ fn a_second_rounds_word_on_an_agreement_is_shown() {
 		(AuditView::Undecided, json!({ "status": "undecided" })),
 	] {
 		let output_hash = Hash::zero();
-		let view = ResultView::Agreed { output: answer(), output_hash, at: 6, support: SUPPORT, audit, settled: true };
+		let view = ResultView::Agreed {
+			output: answer(),
+			output_hash,
+			at: 6,
+			support: SUPPORT,
+			audit,
+			settled: true,
+			reused: None,
+		};
 		assert_eq!(test.result(view)["audit"], shown);
 	}
 }

@@ -151,6 +151,7 @@ pub fn options() -> JobOptions {
 		seats: Seats::Fixed(MAX_FIXED_SEATS),
 		max_output_units: 1_024,
 		format: Format::Choice(choices.try_into().expect("they fit")),
+		reuse: true,
 		..Default::default()
 	}
 }
@@ -158,9 +159,36 @@ pub fn options() -> JobOptions {
 pub fn submitted<T: Config>() -> (JobId, Job) {
 	let id = NextJob::<T>::get();
 	let options = options();
-	Pallet::<T>::do_submit(requester(), model(0).id(), Input::Text(vec![b'x'; 100]), options, Balance::MAX)
-		.expect("it is right");
+	Pallet::<T>::do_submit(requester(), model(0).id(), input(), options, Balance::MAX).expect("it is right");
 	(id, Jobs::<T>::get(id).expect("it was submitted"))
+}
+
+pub fn input() -> Input {
+	Input::Text(vec![b'x'; 100])
+}
+
+/// An input of so many bytes: many small messages, each decoded and checked alone.
+pub fn messages(bytes: u32) -> Input {
+	let message = Message { role: Role::User, text: b"x".to_vec() };
+	match bytes / (MESSAGE_BYTES + 1) {
+		0 => Input::Text(vec![b'x'; bytes as usize]),
+		count => Input::Messages(vec![message; count as usize]),
+	}
+}
+
+/// A job whose answer, the longest, so many seats agreed on, and may be taken again.
+pub fn known<T: Config>(input: Input, options: &JobOptions, seats: u32) -> JobId {
+	let id = NextJob::<T>::get();
+	let key = options.answer_key(&model(0).id(), &input).expect("it may be reused");
+	Pallet::<T>::do_submit(requester(), model(0).id(), input, options.clone(), Balance::MAX).expect("it is right");
+	let support = Support { round: FIRST_ROUND, seats: seats as u16, agreed: seats as u16, serving: 300 };
+	let agreed = Some(Agreement { value: value(1), at: 1, support });
+	Jobs::<T>::mutate_extant(id, |job| *job = Job { phase: Phase::Ended, agreed, ..job.clone() });
+	OpenJobs::<T>::remove(id);
+	Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+	Committees::<T>::insert((id, FIRST_ROUND), committee::<T>(FIRST_ROUND, 0..seats, SeatVote::Revealed(value(1))));
+	KnownAnswers::<T>::insert(key, id);
+	id
 }
 
 /// An answer of so many bytes, or as many as an answer has at least: its tokens take the most of it to decode.

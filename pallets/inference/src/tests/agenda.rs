@@ -121,7 +121,7 @@ fn a_draw_names_the_fingerprint_and_not_the_number() {
 					fixed(1),
 					Balance::MAX,
 				);
-				assert_eq!(submitted, Ok(()));
+				frame_support::assert_ok!(submitted);
 			}
 			draw = committee(drawn(fixed(3))).draw;
 		});

@@ -20,7 +20,7 @@ fn long() -> JobOptions {
 }
 
 fn submitted_by(who: AccountId, options: JobOptions) -> frame_support::dispatch::DispatchResult {
-	Inference::submit(RuntimeOrigin::signed(who), model().id(), "hello".into(), options, Balance::MAX)
+	outcome(Inference::submit(RuntimeOrigin::signed(who), model().id(), "hello".into(), options, Balance::MAX))
 }
 
 fn try_submit(options: JobOptions) -> frame_support::dispatch::DispatchResult {

@@ -102,7 +102,8 @@ fn a_disabled_validator_gets_no_seat() {
 fn a_validator_without_time_for_another_seat_gets_none() {
 	// Of the 22.5 seconds of a window one such job leaves too little for a second.
 	let slow = Pace { job: 12_000_000, ..PACE };
-	Chain::default().validators(10).paces(&[slow; 10]).run(|| {
+	// So many validators that the busy ones never hold a third of the stake.
+	Chain::default().validators(20).paces(&[slow; 20]).run(|| {
 		let busy = drawn_validators(drawn(fixed(3)));
 		for _ in 0..2 {
 			assert!(drawn_validators(drawn(fixed(1))).is_disjoint(&busy));

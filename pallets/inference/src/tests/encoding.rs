@@ -39,6 +39,7 @@ fn options() -> JobOptions {
 		sampling: Sampling { temperature: 700, top_k: 40, top_p: 900_000 },
 		seed: Some(7),
 		format: Format::Number { min: -1, max: 100, decimals: 2 },
+		reuse: true,
 	}
 }
 
@@ -77,6 +78,7 @@ fn job() -> Job {
 			at: 31,
 			settlement: SettlementView { paid: 1, refunded: 2, author_share: 4, protocol_share: 3 },
 		}),
+		reused: Some(8),
 	}
 }
 
@@ -126,7 +128,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["448 30d04006001f5f8d", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["458 813883db14b24e24", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),

@@ -12,6 +12,7 @@ mod phases;
 mod random;
 mod registered;
 mod retention;
+mod reuse;
 mod root;
 mod rounds;
 mod sessions;

@@ -54,6 +54,8 @@ fn is_attackers(validator: &AccountId) -> bool {
 
 fn truth(id: JobId) -> OutputBytes {
 	match id % 4 {
+		// The same question has the same answer.
+		_ if job(id).options.reuse => answer("eng"),
 		0 => refusal(),
 		1 => generation(id as usize % 20),
 		_ => answer("eng"),
@@ -121,15 +123,17 @@ fn submit_some(dice: &mut Dice) {
 			continue;
 		}
 		let seats = [Seats::All, Seats::Fixed(1), Seats::Fixed(3), Seats::Fixed(5)][dice.roll(4) as usize];
-		let max_output_units = if dice.one_in(2) { 50 } else { dice.roll(20) as u32 };
-		let options = JobOptions { seats, max_output_units, draw_delay: 1 + dice.roll(3) as u8, ..all_seats() };
-		let text = Input::Text(vec![b'x'; 1 + dice.roll(20) as usize]);
+		let reuse = dice.one_in(3);
+		let max_output_units = if reuse || dice.one_in(2) { 50 } else { dice.roll(20) as u32 };
+		let draw_delay = 1 + dice.roll(3) as u8;
+		let options = JobOptions { seats, max_output_units, draw_delay, reuse, ..all_seats() };
+		let text = Input::Text(vec![b'x'; 1 + dice.roll(if reuse { 2 } else { 20 }) as usize]);
 		// May be refused, as when validators are busy or have withdrawn, or a pallet waits for too many results.
 		let _accepted = if dice.one_in(3) {
 			let asker = Asker { consumer: [WILLING, STUBBORN][dice.roll(2) as usize], reference: 0 };
 			<Inference as Asks>::request(asker, &who, model().id(), text, options, Balance::MAX).map(|_| ())
 		} else {
-			Inference::submit(RuntimeOrigin::signed(who), model().id(), text, options, Balance::MAX)
+			outcome(Inference::submit(RuntimeOrigin::signed(who), model().id(), text, options, Balance::MAX))
 		};
 	}
 }
@@ -145,6 +149,7 @@ struct Seen {
 	expired: u32,
 	delivered: u32,
 	undelivered: u32,
+	reused: u32,
 }
 
 fn history(seed: u64, seen: &mut Seen) {
@@ -209,6 +214,7 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 			assert_eq!(settlement.refunded, job.quote.total, "seed {seed}: job {id} has no answer and cost something");
 		}
 		seen.agreed += u32::from(verdict == Verdict::Agreed);
+		seen.reused += u32::from(job.reused.is_some());
 		seen.expired += u32::from(verdict == Verdict::Expired);
 		seen.second_rounds += u32::from(job.round == 1 && job.audit == AuditView::None);
 		seen.audits += u32::from(job.audit != AuditView::None);
@@ -220,7 +226,7 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 		let RuntimeEvent::Inference(event) = record.event else { continue };
 		match event {
 			Event::SeatPaid { job: id, round, seat, validator, amount } => {
-				let vote = committee_of(id, round).seats[usize::from(seat)].vote;
+				let vote = committee_of(job(id).reused.unwrap_or(id), round).seats[usize::from(seat)].vote;
 				let SeatVote::Revealed(value) = vote else {
 					panic!("seed {seed}: {validator:?} was paid for {vote:?}")
 				};
@@ -283,8 +289,8 @@ fn histories(part: u64) {
 	for seed in (0..HISTORIES).filter(|seed| seed % 4 == part) {
 		history(seed, &mut seen);
 	}
-	let Seen { agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered } = seen;
-	let counts = [agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered];
+	let Seen { agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered, reused } = seen;
+	let counts = [agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered, reused];
 	assert!(counts.iter().all(|count| *count > 10), "{seen:?}");
 }
 

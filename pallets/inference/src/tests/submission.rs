@@ -9,7 +9,8 @@ use sibyl_primitives::{
 };
 
 fn try_submit(input: &[u8], options: JobOptions, max_fee: Balance) -> frame_support::dispatch::DispatchResult {
-	Inference::submit(RuntimeOrigin::signed(requester()), model().id(), Input::Text(input.to_vec()), options, max_fee)
+	let (who, input) = (RuntimeOrigin::signed(requester()), Input::Text(input.to_vec()));
+	outcome(Inference::submit(who, model().id(), input, options, max_fee))
 }
 
 /// Four seats of 1,000 and 10 for each of the five bytes of "hello", and 5 % of that.
@@ -164,12 +165,13 @@ fn generating_at_most(output_units: u32) -> ModelId {
 }
 
 fn try_ask(model: ModelId, input: &[u8], options: JobOptions) -> frame_support::dispatch::DispatchResult {
-	Inference::submit(RuntimeOrigin::signed(requester()), model, Input::Text(input.to_vec()), options, Balance::MAX)
+	let (who, input) = (RuntimeOrigin::signed(requester()), Input::Text(input.to_vec()));
+	outcome(Inference::submit(who, model, input, options, Balance::MAX))
 }
 
 fn try_say(model: ModelId, input: Input) -> frame_support::dispatch::DispatchResult {
 	let options = JobOptions { max_output_units: 1, ..all_seats() };
-	Inference::submit(RuntimeOrigin::signed(requester()), model, input, options, Balance::MAX)
+	outcome(Inference::submit(RuntimeOrigin::signed(requester()), model, input, options, Balance::MAX))
 }
 
 fn said(texts: &[&str]) -> Input {

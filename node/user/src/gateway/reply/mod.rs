@@ -28,7 +28,7 @@ pub fn sibyl(ended: &Ended) -> Value {
 	let seats = result.support.as_ref().map(|support| {
 		json!({ "agreed": support.agreed, "of": support.seats, "serving": support.serving, "round": support.round })
 	});
-	json!({
+	let mut told = json!({
 		"job": job.id,
 		"fingerprint": job.fingerprint,
 		"submitted_in": ended.submitted_at,
@@ -42,7 +42,11 @@ pub fn sibyl(ended: &Ended) -> Value {
 			"unit": "SIB",
 		},
 		"receipt": receipt::path(job.id),
-	})
+	});
+	if let Some(source) = result.reused {
+		told["reused"] = json!(source);
+	}
+	told
 }
 
 /// Why a job that has ended has no answer. Only what was refunded in full may be asked again.

@@ -47,6 +47,7 @@ pub struct ChatRequest {
 	seed: Option<u64>,
 	max_tokens: Option<u32>,
 	seats: Option<Seats>,
+	reuse: bool,
 	/// Whether to tell what happens meanwhile.
 	pub stream: bool,
 	/// Whether the stream is to end with what was used.
@@ -81,6 +82,7 @@ impl ChatRequest {
 		let seed = params.take::<Number>("seed", "a whole number")?.map(seed).transpose()?;
 		let logprobs = logprobs(&mut params)?;
 		let seats = params.take_seats()?;
+		let reuse = params.take_reuse()?;
 		params.only("n", 1_u8, "a job has one answer: send the request several times, each with a 'seed'")?;
 		for penalty in ["presence_penalty", "frequency_penalty"] {
 			params.only(penalty, 0.0_f64, "the chain's sampling has no penalties")?;
@@ -108,6 +110,7 @@ impl ChatRequest {
 			seed,
 			max_tokens,
 			seats,
+			reuse,
 			stream,
 			include_usage: stream && include_usage,
 			logprobs,
@@ -145,6 +148,7 @@ impl ChatRequest {
 			sampling: self.sampling,
 			seed: self.seed,
 			format: on_chain_format(self.format)?,
+			reuse: self.reuse,
 			..JobOptions::default()
 		};
 		Ok(Question::new(model, self.input, options)?)

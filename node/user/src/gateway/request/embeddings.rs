@@ -24,6 +24,7 @@ pub struct EmbeddingsRequest {
 	pub encoding: Encoding,
 	texts: Vec<String>,
 	seats: Option<Seats>,
+	reuse: bool,
 }
 
 /// How a vector is written.
@@ -56,6 +57,7 @@ impl EmbeddingsRequest {
 		};
 		let encoding = params.take("encoding_format", "\"float\" or \"base64\"")?.unwrap_or_default();
 		let seats = params.take_seats()?;
+		let reuse = params.take_reuse()?;
 		params.finish(&HARMLESS)?;
 		if !(1..=MAX_INPUTS).contains(&texts.len()) {
 			let message = format!("'input' is to have 1 to {MAX_INPUTS} texts, each of which is a job");
@@ -64,7 +66,7 @@ impl EmbeddingsRequest {
 		if texts.iter().any(String::is_empty) {
 			return Err(ApiError::invalid("input", "No text of 'input' is to be empty"));
 		}
-		Ok(Self { model, encoding, texts, seats })
+		Ok(Self { model, encoding, texts, seats, reuse })
 	}
 
 	/// The questions, one for each text; with so many seats where the request does not say.
@@ -73,7 +75,8 @@ impl EmbeddingsRequest {
 			let message = format!("{} gives no vectors: ask it by /v1/chat/completions", model.name);
 			return Err(ApiError::invalid("model", message));
 		}
-		let options = JobOptions { seats: self.seats.unwrap_or(seats), ..JobOptions::default() };
+		let (seats, reuse) = (self.seats.unwrap_or(seats), self.reuse);
+		let options = JobOptions { seats, reuse, ..JobOptions::default() };
 		let question = |text| Ok(Question::new(model.clone(), Input::from(text), options.clone())?);
 		self.texts.into_iter().map(question).collect()
 	}

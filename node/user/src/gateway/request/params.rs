@@ -58,6 +58,11 @@ impl Params {
 		}
 	}
 
+	/// Whether an answer may be taken that was agreed on before: an addition to OpenAI's parameters.
+	pub fn take_reuse(&mut self) -> Result<bool, ApiError> {
+		Ok(self.take("reuse", "true or false")?.unwrap_or(false))
+	}
+
 	/// Refuses what is left, but for what changes no answer.
 	pub fn finish(self, harmless: &[&str]) -> Result<(), ApiError> {
 		match self.0.into_keys().find(|name| !harmless.contains(&name.as_str())) {
