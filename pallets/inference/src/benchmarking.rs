@@ -71,7 +71,7 @@ mod benchmarks {
 		#[extrinsic_call]
 		submit(RawOrigin::Signed(requester()), model(0).id(), messages(b), options, Balance::MAX);
 
-		assert_eq!(Jobs::<T>::get(source + 1).and_then(|job| job.reused), Some(source));
+		assert_eq!(Jobs::<T>::get(source + 1).and_then(|asked| asked.reused), Some(source));
 	}
 
 	#[benchmark]

@@ -40,12 +40,16 @@ pub fn model(number: u32) -> ModelRevision {
 /// Who registered it, and gets a share.
 pub fn registration() -> Registration {
 	Registration {
-		author: Some(account("author", 0, 0)),
+		author: Some(author()),
 		deposit: 0,
 		price: ModelPrice { base: 1_000_000_000, unit: 1_000_000, author_share: MAX_AUTHOR_SHARE },
 		state: ModelState::Listed,
 		jobs: 0,
 	}
+}
+
+pub fn author() -> AccountId {
+	account("author", 0, 0)
 }
 
 pub fn requester() -> AccountId {
@@ -97,7 +101,7 @@ pub fn network_with<T: Config>(open: u32) -> Vec<Member> {
 	pallet_models::Models::<T>::insert(id, model(0));
 	pallet_models::Registrations::<T>::insert(id, registration());
 	Rosters::<T>::insert(id, BoundedVec::truncate_from(said.collect()));
-	for rich in [requester(), Pallet::<T>::protocol_account()] {
+	for rich in [requester(), author(), Pallet::<T>::protocol_account()] {
 		T::Currency::set_balance(&rich, FUNDS * 1_000);
 	}
 	RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(0, [7; 32]); MAX_DRAW_DELAY.into()]));
@@ -183,7 +187,9 @@ pub fn known<T: Config>(input: Input, options: &JobOptions, seats: u32) -> JobId
 	Pallet::<T>::do_submit(requester(), model(0).id(), input, options.clone(), Balance::MAX).expect("it is right");
 	let support = Support { round: FIRST_ROUND, seats: seats as u16, agreed: seats as u16, serving: 300 };
 	let agreed = Some(Agreement { value: value(1), at: 1, support });
-	Jobs::<T>::mutate_extant(id, |job| *job = Job { phase: Phase::Ended, agreed, ..job.clone() });
+	let settlement = SettlementView { paid: 0, refunded: 0, author_share: 0, protocol_share: 0 };
+	let outcome = Some(Outcome { verdict: Verdict::Agreed, at: 1, settlement });
+	Jobs::<T>::mutate_extant(id, |job| *job = Job { phase: Phase::Ended, agreed, outcome, ..job.clone() });
 	OpenJobs::<T>::remove(id);
 	Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
 	Committees::<T>::insert((id, FIRST_ROUND), committee::<T>(FIRST_ROUND, 0..seats, SeatVote::Revealed(value(1))));
