@@ -108,7 +108,7 @@ impl Author {
 				fits
 			})
 			.collect();
-		log::debug!(target: LOG_TARGET, "#{number} gets {} ballots", votes.len());
+		log::info!(target: LOG_TARGET, "#{number} gets {} ballots of {} bytes", votes.len(), BYTES - left);
 		let call = pallet_inference::Call::<Runtime>::include { ballots: BoundedVec::truncate_from(votes) };
 		UncheckedExtrinsic::new_bare(RuntimeCall::Inference(call)).into()
 	}

@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 
 const JUNK_EVERY: Duration = Duration::from_secs(1);
 const FLOOD_EVERY: Duration = Duration::from_millis(10);
-/// To each peer, each time.
-const FLOOD_AT_ONCE: usize = 40;
-/// Each is sent so often.
-const REPEATS: usize = 4;
+/// Ballots a second, each of which goes to each peer so often.
+const FLOOD_RATE: u64 = 1_000;
+const REPEATS: u64 = 4;
+/// One in so many has as many votes as there may be.
+const FULL_ONE_IN: u64 = 100;
+/// Where the machine is too slow for the rate, no more than so many are made up for.
+const AT_ONCE: u64 = 500;
 const TELL_EVERY: Duration = Duration::from_secs(5);
 const BOAST_EVERY: Duration = Duration::from_millis(200);
 
@@ -43,7 +46,8 @@ pub async fn send_junk(signer: Signer, conduct: Conduct, peers: Peers) {
 /// Sends ballots for jobs that do not exist, well signed and each several times, as fast as peers take them.
 pub async fn flood(signer: Signer, peers: Peers) {
 	let mut inventor = Inventor::default();
-	let (mut sent, mut told) = (0, Instant::now());
+	let (mut made, mut sent) = (0, 0u64);
+	let (mut told, mut since) = (Instant::now(), Instant::now());
 	let mut place = None;
 	loop {
 		Delay::new(FLOOD_EVERY).await;
@@ -53,8 +57,14 @@ pub async fn flood(signer: Signer, peers: Peers) {
 			told = Instant::now();
 		}
 		let Some(place) = place else { continue };
-		let ballots = (0..FLOOD_AT_ONCE / REPEATS).filter_map(|_| signer.sign(inventor.small(place)));
-		for message in ballots.map(|signed| VersionedBallot::V1(signed).encode()) {
+		let due = since.elapsed().as_millis() as u64 * FLOOD_RATE / 1_000;
+		since = Instant::now();
+		for _ in 0..due.min(AT_ONCE) {
+			made += 1;
+			let ballot = if made % FULL_ONE_IN == 0 { inventor.full(place) } else { inventor.small(place) };
+			let Some(message) = signer.sign(ballot).map(|signed| VersionedBallot::V1(signed).encode()) else {
+				continue;
+			};
 			for peer in peers.all() {
 				for _ in 0..REPEATS {
 					peer.send_sync_notification(message.clone());

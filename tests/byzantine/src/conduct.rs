@@ -115,15 +115,16 @@ fn altered(
 		}
 		Mode::Copy => {
 			let commits = heard.iter().flat_map(|other| &other.ballot.commits);
-			let copy = |own: &Commit| commits.clone().filter(|commit| commit.target == own.target).next_back();
-			// Who has heard of none yet says nothing, and is asked again by its worker.
+			// The first one that was heard: to copy now this one and now that would be to commit twice. Who has heard of none
+			// yet says nothing, and is asked again by its worker.
+			let copy = |own: &Commit| commits.clone().find(|commit| commit.target == own.target);
 			ballot.commits.retain(|own| copy(own).is_some());
 			for own in ballot.commits.iter_mut() {
 				own.commitment = copy(own).map_or(own.commitment, |commit| commit.commitment);
 			}
 			for own in ballot.reveals.iter_mut() {
-				let reveals = heard.iter().flat_map(|other| &other.ballot.reveals);
-				if let Some(reveal) = reveals.filter(|reveal| reveal.target == own.target).next_back() {
+				let mut reveals = heard.iter().flat_map(|other| &other.ballot.reveals);
+				if let Some(reveal) = reveals.find(|reveal| reveal.target == own.target) {
 					(own.output_hash, own.work, own.salt) = (reveal.output_hash, reveal.work, reveal.salt);
 				}
 			}
@@ -203,7 +204,7 @@ mod tests {
 	#[test]
 	fn a_copy_is_of_the_same_committee_and_waits_for_one() {
 		assert_eq!(said(Mode::Copy, Side::Left, committing(1), &[]), None);
-		let copy = said(Mode::Copy, Side::Left, committing(1), &[committing(2)]).expect("there is one");
+		let copy = said(Mode::Copy, Side::Left, committing(1), &[committing(2), committing(3)]).expect("there is one");
 		assert_eq!((copy.ballot.commits[0].seat, copy.ballot.commits[0].commitment), (1, Hash::repeat_byte(2)));
 		let copy = said(Mode::Copy, Side::Left, revealing(1), &[revealing(2)]).expect("there is one");
 		assert_eq!((copy.ballot.reveals[0].seat, copy.ballot.reveals[0].salt), (1, Hash::repeat_byte(2)));
