@@ -84,6 +84,11 @@ test-upgrade: setup-tests build ## Upgrade real nodes to a next runtime, which t
 	cd tests && SIBYL_NODE=$(NODE) SIBYL_OLD_NODE=$(if $(OLD),$(abspath $(OLD))) \
 		SIBYL_NEXT_RUNTIME=$(UPGRADE_DIR)/release/wbuild/sibyl-runtime/sibyl_runtime.compact.compressed.wasm npm run test-upgrade
 
+# `build` builds the program, too, and no package takes it.
+.PHONY: test-byzantine
+test-byzantine: setup-tests build ## Have two of seven real nodes misbehave by themselves, which takes a quarter of an hour
+	cd tests && SIBYL_NODE=$(NODE) SIBYL_BYZANTINE_NODE=$(TARGET_DIR)/release/sibyl-byzantine npm run test-byzantine
+
 .PHONY: test-aarch64
 test-aarch64: ## Run the engine's unit tests as AArch64 code, in an emulator
 	@scripts/setup.sh --aarch64

@@ -6,6 +6,7 @@ use crate::{
 	error::Error,
 	help::in_own_words,
 	service::{self, new_partial},
+	Start,
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
@@ -62,17 +63,17 @@ impl SubstrateCli for Cli {
 	}
 }
 
-/// Does what the command line says.
-pub fn run() -> Result<(), Error> {
-	run_command().map_err(Error::explained)
+/// Does what the command line says; a node is started by this.
+pub fn run(start: Start) -> Result<(), Error> {
+	run_command(start).map_err(Error::explained)
 }
 
-fn run_command() -> Result<(), Error> {
+fn run_command(start: Start) -> Result<(), Error> {
 	// JSON-RPC takes and gives addresses in the chain's own format.
 	set_default_ss58_version(Ss58AddressFormat::custom(SS58_PREFIX));
 	let cli = Cli::from_args();
 	match &cli.subcommand {
-		None => run_node(&cli),
+		None => run_node(&cli, start),
 		Some(Subcommand::Key(command)) => command.run(&cli),
 		Some(Subcommand::ExportChainSpec(command)) => {
 			let spec = cli.load_spec(&command.chain).map_err(sc_cli::Error::Input)?;
@@ -159,7 +160,7 @@ pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf
 	chosen.map_or_else(|| base_path.map_or_else(default_base_path, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
-fn run_node(cli: &Cli) -> Result<(), Error> {
+fn run_node(cli: &Cli, start: Start) -> Result<(), Error> {
 	let params = &cli.run.shared_params;
 	let is_temporary = cli.run.tmp || (params.is_dev() && params.base_path.is_none());
 	if !is_temporary {
@@ -170,7 +171,9 @@ fn run_node(cli: &Cli) -> Result<(), Error> {
 	service::check_ports(runner.config())?;
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
 	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
-	runner.run_node_until_exit(|config| service::start(config, inference, models, storage_monitor))
+	runner.run_node_until_exit(|config| async move {
+		start(service::assemble(config, &inference, models, storage_monitor)?)
+	})
 }
 
 /// Runs what waits for a node, until it ends or Ctrl-C.

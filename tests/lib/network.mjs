@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { runBinary } from './binary.mjs';
+import { withFurtherValidators } from './genesis.mjs';
 import { Node } from './node.mjs';
 import { scratch } from './scratch.mjs';
 
@@ -14,10 +16,18 @@ export class Network {
   #spec;
   #bootnode;
   #programs;
+  #further;
+  #envs;
 
-  /** @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names */
-  constructor(programs = {}) {
+  /**
+   * @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names
+   * @param {{ further?: string[], envs?: Record<string, Record<string, string>> }} [options] `further` genesis validators beside
+   *   the four, of well-known names; `envs` is what the environment of nodes has besides, by their names
+   */
+  constructor(programs = {}, { further = [], envs = {} } = {}) {
     this.#programs = programs;
+    this.#further = further;
+    this.#envs = envs;
   }
 
   /**
@@ -33,8 +43,8 @@ export class Network {
       return node;
     };
     this.#spec = join(scratch('network'), 'local.raw.json');
-    await runBinary('export-chain-spec', '--chain', 'local', '--raw', '--output', this.#spec);
-    const [first, ...others] = VALIDATORS;
+    await runBinary('export-chain-spec', '--chain', await this.#chain(), '--raw', '--output', this.#spec);
+    const [first, ...others] = this.names;
     this.#bootnode = await (await startValidator(first)).address();
     await Promise.all(others.map(startValidator));
   }
@@ -78,9 +88,14 @@ export class Network {
     return this.#nodes.get(name);
   }
 
+  /** The genesis validators' names. */
+  get names() {
+    return [...VALIDATORS, ...this.#further];
+  }
+
   /** The genesis validators' nodes. */
   get validators() {
-    return VALIDATORS.map((name) => this.node(name));
+    return this.names.map((name) => this.node(name));
   }
 
   /** The polkadot.js API on the first validator. */
@@ -93,9 +108,20 @@ export class Network {
     return this.node(VALIDATORS[0]).client();
   }
 
+  /** The chain's name, or its specification's file. */
+  async #chain() {
+    if (this.#further.length === 0) return 'local';
+    const plain = JSON.parse(await runBinary('export-chain-spec', '--chain', 'local'));
+    const path = join(scratch('network'), 'local.plain.json');
+    await writeFile(path, JSON.stringify(withFurtherValidators(plain, this.#further)));
+    return path;
+  }
+
   #create(name, args, options = {}) {
     const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
-    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], { program: this.#programs[name], ...options });
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], {
+      program: this.#programs[name], env: this.#envs[name], ...options,
+    });
     this.#nodes.set(name, node);
     return node;
   }

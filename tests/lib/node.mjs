@@ -48,11 +48,14 @@ export class Node {
   /**
    * @param {string} name must be unique in the test process
    * @param {string[]} args beside those for ports, node key and storage
-   * @param {{ storage?: string[], hasKey?: boolean, program?: string }} [options] `storage` in place of a base path in the
-   *   scratch folder; `hasKey` where a node key was made there; `program` in place of the one under test
+   * @param {{ storage?: string[], hasKey?: boolean, program?: string, env?: Record<string, string> }} [options] `storage` in
+   *   place of a base path in the scratch folder; `hasKey` where a node key was made there; `program` in place of the one under
+   *   test; `env` is what its environment has besides
    */
-  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program } = {}) {
+  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program, env = {} } = {}) {
     this.name = name;
+    /** What the environment of its next run has besides. */
+    this.env = env;
     this.#hasKey = hasKey;
     this.#program = program;
     this.#args = [...args, ...storage];
@@ -67,7 +70,7 @@ export class Node {
     const log = openSync(logFile(this.name), 'a');
     const child = spawn(binary(this.#program), [...this.#args, ...args, ...this.#fixedArgs()], {
       stdio: ['ignore', log, log],
-      env: { ...process.env, TMPDIR: scratch('tmp') },
+      env: { ...process.env, ...this.env, TMPDIR: scratch('tmp') },
     });
     closeSync(log);
     this.#child = child;

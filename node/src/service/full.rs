@@ -1,4 +1,4 @@
-//! The running node.
+//! The running node, put together in two steps: what is there before anything is done, and what does something.
 
 use super::{
 	clock::WatchedQueue,
@@ -7,7 +7,7 @@ use super::{
 	inference::{self, EnginePlan, VoteProtocol, Votes},
 	inherents, lonely,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
-	session_keys, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
+	session_keys, BabeBlockImport, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
 use crate::{
 	cli::InferenceParams,
@@ -28,11 +28,12 @@ use sc_network::{
 };
 use sc_network_sync::SyncingService;
 use sc_rpc::SubscriptionTaskExecutor;
-use sc_service::{Configuration, TaskManager, WarpSyncConfig};
+use sc_service::{Configuration, SpawnTaskHandle, TaskManager, WarpSyncConfig};
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sc_telemetry::TelemetryHandle;
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sibyl_runtime::{opaque::Block, Hash};
+use sp_consensus::{Environment, Proposer};
 use sp_keystore::KeystorePtr;
 use std::{
 	path::{Path, PathBuf},
@@ -48,44 +49,151 @@ const PROPOSAL_SLOT_PORTION: f32 = 0.5;
 /// and for four before its precommits.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
-/// Starts the node on the network library that the command line chose.
-pub async fn start(
+/// Makes what goes into this node's blocks, of its pending transactions and its votes.
+pub type UsualEnvironment = sc_basic_authorship::ProposerFactory<FullPool, FullClient>;
+
+/// Puts the node together on the network library that the command line chose.
+pub fn assemble(
 	config: Configuration,
-	inference: InferenceParams,
+	inference: &InferenceParams,
 	models: PathBuf,
 	storage_monitor: StorageMonitorParams,
-) -> Result<TaskManager, Error> {
-	let plan = EnginePlan::new(&inference, models)?;
+) -> Result<Assembly, Error> {
+	let plan = EnginePlan::new(inference, models)?;
 	let database = config.database.path().map(Path::to_path_buf);
-	let task_manager = match config.network.network_backend {
-		NetworkBackendType::Libp2p => start_on::<sc_network::NetworkWorker<Block, Hash>>(config, plan)?,
-		NetworkBackendType::Litep2p => start_on::<sc_network::Litep2pNetworkBackend>(config, plan)?,
+	let assembly = match config.network.network_backend {
+		NetworkBackendType::Libp2p => assemble_on::<sc_network::NetworkWorker<Block, Hash>>(config, plan)?,
+		NetworkBackendType::Litep2p => assemble_on::<sc_network::Litep2pNetworkBackend>(config, plan)?,
 	};
 	if let Some(path) = database {
-		StorageMonitorService::try_spawn(storage_monitor, path, &task_manager.spawn_essential_handle())?;
+		StorageMonitorService::try_spawn(storage_monitor, path, &assembly.task_manager.spawn_essential_handle())?;
 	}
-	Ok(task_manager)
+	Ok(assembly)
 }
 
 /// What the parts of a running node share.
-pub(super) struct Node {
+pub struct Node {
+	/// The chain.
 	pub client: Arc<FullClient>,
+	/// Its database.
 	pub backend: Arc<FullBackend>,
+	/// The pending transactions.
 	pub pool: Arc<FullPool>,
-	pub select_chain: FullSelectChain,
+	pub(super) select_chain: FullSelectChain,
+	/// The node's secret keys.
 	pub keystore: KeystorePtr,
+	/// The network.
 	pub network: Arc<dyn NetworkService>,
-	pub sync: Arc<SyncingService<Block>>,
+	pub(super) sync: Arc<SyncingService<Block>>,
+	/// The chain's first block.
 	pub genesis: Hash,
-	pub warp_proofs: WarpProofs,
-	pub registry: Option<Registry>,
-	pub telemetry: Option<TelemetryHandle>,
+	pub(super) warp_proofs: WarpProofs,
+	pub(super) registry: Option<Registry>,
+	pub(super) telemetry: Option<TelemetryHandle>,
 }
 
-fn start_on<Network: NetworkBackend<Block, Hash>>(
+/// A node that is put together: it syncs and answers RPC, and carries no votes, makes none and makes no blocks yet.
+pub struct Assembly {
+	task_manager: TaskManager,
+	node: Node,
+	parts: inference::Parts,
+	plan: EnginePlan,
+	votes: Votes,
+	vote_protocol: VoteProtocol,
+	file_protocol: FileProtocol,
+	authorship: Authorship,
+	discovery: sc_authority_discovery::WorkerConfig,
+	finality: Option<Finality>,
+}
+
+/// What makes blocks, beside what they are made of.
+struct Authorship {
+	block_import: BabeBlockImport,
+	babe_link: sc_consensus_babe::BabeLink<Block>,
+	force: bool,
+}
+
+/// What votes on finality.
+struct Finality {
+	config: sc_consensus_grandpa::Config,
+	link: GrandpaLink,
+	notifications: Box<dyn NotificationService>,
+	voter_state: SharedVoterState,
+}
+
+impl Assembly {
+	/// What its parts share.
+	pub fn node(&self) -> &Node {
+		&self.node
+	}
+
+	/// Runs tasks beside the node's own, which end with it.
+	pub fn spawn_handle(&self) -> SpawnTaskHandle {
+		self.task_manager.spawn_handle()
+	}
+
+	/// Puts something between the network and what carries votes.
+	pub fn with_vote_notifications(
+		self,
+		wrap: impl FnOnce(Box<dyn NotificationService>) -> Box<dyn NotificationService>,
+	) -> Self {
+		Self { vote_protocol: self.vote_protocol.wrapped(wrap), ..self }
+	}
+
+	/// What this node's blocks are made of, if nothing else is said.
+	pub fn usual_environment(&self) -> UsualEnvironment {
+		sc_basic_authorship::ProposerFactory::new(
+			self.task_manager.spawn_handle(),
+			self.node.client.clone(),
+			self.node.pool.clone(),
+			self.node.registry.as_ref(),
+			self.node.telemetry.clone(),
+		)
+	}
+
+	/// Starts all that the command line asks for.
+	pub fn start(self) -> Result<TaskManager, Error> {
+		let environment = self.usual_environment();
+		self.start_with(environment)
+	}
+
+	/// The same, and this makes what goes into blocks.
+	pub fn start_with<E>(self, environment: E) -> Result<TaskManager, Error>
+	where
+		E: Environment<Block, Error = sp_blockchain::Error> + Send + Sync + 'static,
+		E::Proposer: Proposer<Block, Error = sp_blockchain::Error>,
+	{
+		let Self {
+			task_manager,
+			node,
+			parts,
+			plan,
+			votes,
+			vote_protocol,
+			file_protocol,
+			authorship,
+			discovery,
+			finality,
+		} = self;
+		let runs_models = parts.is_authority && parts.runs_offchain_workers;
+		files::spawn(&task_manager, &node, runs_models, plan.files(), file_protocol)?;
+		inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
+		spawn_equivocation_reports(&task_manager, &node);
+		if parts.is_authority {
+			spawn_block_authoring(&task_manager, &node, environment, votes.pool, authorship)?;
+			spawn_authority_discovery(&task_manager, &node, discovery);
+		}
+		if let Some(finality) = finality {
+			spawn_grandpa(&task_manager, &node, finality)?;
+		}
+		Ok(task_manager)
+	}
+}
+
+fn assemble_on<Network: NetworkBackend<Block, Hash>>(
 	config: Configuration,
 	plan: EnginePlan,
-) -> Result<TaskManager, Error> {
+) -> Result<Assembly, Error> {
 	let Partial {
 		client,
 		backend,
@@ -157,14 +265,25 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 
 	let is_authority = config.role.is_authority();
 	let parts = inference::Parts { is_authority, runs_offchain_workers: config.offchain_worker.enabled };
-	let role = config.role;
-	let force_authoring = config.force_authoring;
-	let name = config.network.node_name.clone();
+	let authorship = Authorship { block_import, babe_link, force: config.force_authoring };
+	let discovery = sc_authority_discovery::WorkerConfig {
+		publish_non_global_ips: config.network.allow_non_globals_in_dht,
+		public_addresses: config.network.public_addresses.clone(),
+		persisted_cache_directory: config.network.net_config_path.clone(),
+		..Default::default()
+	};
+	let voter = sc_consensus_grandpa::Config {
+		gossip_duration: GOSSIP_DURATION,
+		justification_generation_period: JUSTIFICATION_PERIOD,
+		name: Some(config.network.node_name.clone()),
+		observer_enabled: false,
+		keystore: is_authority.then(|| node.keystore.clone()),
+		local_role: config.role,
+		telemetry: node.telemetry.clone(),
+		protocol_name: grandpa_protocol,
+	};
 	let bootnodes = config.network.boot_nodes.iter().map(ToString::to_string).collect();
 	let expects_peers = config.chain_spec.chain_type() != ChainType::Development;
-	let address_cache = config.network.net_config_path.clone();
-	let public_addresses = config.network.public_addresses.clone();
-	let publish_non_global_ips = config.network.allow_non_globals_in_dht;
 
 	let voter_state = SharedVoterState::empty();
 	let rpc_builder = rpc_builder(&node, &config, &grandpa_link, babe_worker, voter_state.clone(), plan.insight());
@@ -191,45 +310,24 @@ fn start_on<Network: NetworkBackend<Block, Hash>>(
 	}
 	session_keys::log_session_keys(&client, &*node.keystore, is_authority);
 
-	let runs_models = parts.is_authority && parts.runs_offchain_workers;
-	files::spawn(&task_manager, &node, runs_models, plan.files(), file_protocol)?;
-	inference::spawn(&task_manager, &node, parts, plan, votes.clone(), vote_protocol)?;
-	task_manager.spawn_handle().spawn(
-		"babe-equivocation-reports",
-		Some("babe"),
-		equivocation::report_equivocations(
-			client,
-			OffchainTransactionPoolFactory::new(pool.clone()),
-			node.registry.clone(),
-		),
-	);
-	if is_authority {
-		spawn_block_authoring(&task_manager, &node, votes.pool, block_import, babe_link, force_authoring)?;
-		spawn_authority_discovery(
-			&task_manager,
-			&node,
-			sc_authority_discovery::WorkerConfig {
-				publish_non_global_ips,
-				public_addresses,
-				persisted_cache_directory: address_cache,
-				..Default::default()
-			},
-		);
-	}
-	if let Some(notifications) = grandpa_notifications {
-		let config = sc_consensus_grandpa::Config {
-			gossip_duration: GOSSIP_DURATION,
-			justification_generation_period: JUSTIFICATION_PERIOD,
-			name: Some(name),
-			observer_enabled: false,
-			keystore: is_authority.then(|| node.keystore.clone()),
-			local_role: role,
-			telemetry: node.telemetry.clone(),
-			protocol_name: grandpa_protocol,
-		};
-		spawn_grandpa(&task_manager, &node, config, grandpa_link, notifications, voter_state)?;
-	}
-	Ok(task_manager)
+	let finality = grandpa_notifications.map(|notifications| Finality {
+		config: voter,
+		link: grandpa_link,
+		notifications,
+		voter_state,
+	});
+	Ok(Assembly {
+		task_manager,
+		node,
+		parts,
+		plan,
+		votes,
+		vote_protocol,
+		file_protocol,
+		authorship,
+		discovery,
+		finality,
+	})
 }
 
 type RpcBuilder = Box<dyn Fn(SubscriptionTaskExecutor) -> Result<jsonrpsee::RpcModule<()>, sc_service::Error>>;
@@ -280,28 +378,30 @@ fn rpc_builder(
 	})
 }
 
-fn spawn_block_authoring(
+fn spawn_equivocation_reports(task_manager: &TaskManager, node: &Node) {
+	let pool = OffchainTransactionPoolFactory::new(node.pool.clone());
+	let reports = equivocation::report_equivocations(node.client.clone(), pool, node.registry.clone());
+	task_manager.spawn_handle().spawn("babe-equivocation-reports", Some("babe"), reports);
+}
+
+fn spawn_block_authoring<E>(
 	task_manager: &TaskManager,
 	node: &Node,
+	environment: E,
 	votes: SharedPool,
-	block_import: super::BabeBlockImport,
-	babe_link: sc_consensus_babe::BabeLink<Block>,
-	force_authoring: bool,
-) -> Result<(), Error> {
-	let proposer = sc_basic_authorship::ProposerFactory::new(
-		task_manager.spawn_handle(),
-		node.client.clone(),
-		node.pool.clone(),
-		node.registry.as_ref(),
-		node.telemetry.clone(),
-	);
+	Authorship { block_import, babe_link, force }: Authorship,
+) -> Result<(), Error>
+where
+	E: Environment<Block, Error = sp_blockchain::Error> + Send + Sync + 'static,
+	E::Proposer: Proposer<Block, Error = sp_blockchain::Error>,
+{
 	let slot_duration = babe_link.config().slot_duration();
 	let client = node.client.clone();
 	let worker = sc_consensus_babe::start_babe(sc_consensus_babe::BabeParams {
 		keystore: node.keystore.clone(),
 		client: node.client.clone(),
 		select_chain: node.select_chain.clone(),
-		env: proposer,
+		env: environment,
 		block_import,
 		sync_oracle: node.sync.clone(),
 		justification_sync_link: node.sync.clone(),
@@ -309,7 +409,7 @@ fn spawn_block_authoring(
 			let (client, votes) = (client.clone(), votes.clone());
 			async move { Ok(inherents::for_authoring(slot_duration, client, votes, parent)) }
 		},
-		force_authoring,
+		force_authoring: force,
 		backoff_authoring_blocks: None::<()>,
 		babe_link,
 		block_proposal_slot_portion: SlotProportion::new(PROPOSAL_SLOT_PORTION),
@@ -340,23 +440,17 @@ fn spawn_authority_discovery(task_manager: &TaskManager, node: &Node, config: sc
 	task_manager.spawn_handle().spawn("authority-discovery-worker", Some("networking"), worker.run());
 }
 
-fn spawn_grandpa(
-	task_manager: &TaskManager,
-	node: &Node,
-	config: sc_consensus_grandpa::Config,
-	link: GrandpaLink,
-	notification_service: Box<dyn NotificationService>,
-	shared_voter_state: SharedVoterState,
-) -> Result<(), Error> {
+fn spawn_grandpa(task_manager: &TaskManager, node: &Node, finality: Finality) -> Result<(), Error> {
+	let Finality { config, link, notifications, voter_state } = finality;
 	let voter = sc_consensus_grandpa::run_grandpa_voter(sc_consensus_grandpa::GrandpaParams {
 		config,
 		link,
 		network: node.network.clone(),
 		sync: node.sync.clone(),
-		notification_service,
+		notification_service: notifications,
 		voting_rule: sc_consensus_grandpa::VotingRulesBuilder::default().build(),
 		prometheus_registry: node.registry.clone(),
-		shared_voter_state,
+		shared_voter_state: voter_state,
 		telemetry: node.telemetry.clone(),
 		offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(node.pool.clone()),
 	})?;

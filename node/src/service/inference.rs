@@ -114,6 +114,11 @@ impl VoteProtocol {
 		network.add_notification_protocol(protocol);
 		Self { name, notifications }
 	}
+
+	/// Puts something between the network and what carries votes.
+	pub fn wrapped(self, wrap: impl FnOnce(Box<dyn NotificationService>) -> Box<dyn NotificationService>) -> Self {
+		Self { notifications: wrap(self.notifications), ..self }
+	}
 }
 
 /// Votes, as the block author and gossip share them.

@@ -13,7 +13,7 @@ mod preflight;
 mod session_keys;
 mod spawner;
 
-pub use full::start;
+pub use full::{assemble, Assembly, Node, UsualEnvironment};
 pub use partial::{first_block_hash, new_partial, revert_consensus};
 pub use preflight::{check_base_path, check_ports};
 
