@@ -12,6 +12,7 @@ mod models;
 mod receipt;
 mod rpc;
 mod service;
+mod usage;
 
 /// The program's version, with the commit where the build was told it: `make release` does that by `SIBYL_COMMIT`, other
 /// builds don't, which would be done anew for each commit.
