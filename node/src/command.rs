@@ -170,12 +170,24 @@ pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf
 	chosen.map_or_else(|| base_path.map_or_else(default_base_path, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
+/// The file of a node key, in the folder of its chain.
+const NODE_KEY: &str = "network/secret_ed25519";
+
 fn run_node(cli: &Cli) -> Result<(), Error> {
 	let params = &cli.run.shared_params;
 	let is_temporary = cli.run.tmp || (params.is_dev() && params.base_path.is_none());
+	let key = &cli.run.network_params.node_key_params;
 	if !is_temporary {
 		let default = || BasePath::from_project("", "", &Cli::executable_name());
-		service::check_base_path(params.base_path.clone().map_or_else(default, BasePath::from).path())?;
+		let base_path = params.base_path.clone().map_or_else(default, BasePath::from);
+		service::check_base_path(base_path.path())?;
+		if key.node_key.is_none() && key.node_key_file.is_none() {
+			let spec = cli.load_spec(&params.chain_id(params.is_dev())).map_err(sc_cli::Error::Input)?;
+			service::check_node_key(&base_path.config_dir(spec.id()).join(NODE_KEY))?;
+		}
+	}
+	if let Some(path) = &key.node_key_file {
+		service::check_node_key(path)?;
 	}
 	if let Some(path) = &cli.run.keystore_params.password_filename {
 		service::check_readable(path)?;

@@ -80,12 +80,11 @@ pub fn check_base_path(path: &Path) -> Result<(), Error> {
 		.map_err(|source| Error::BasePathUnwritable { path: path.into(), source })
 }
 
-/// Whether what the node reads and writes beside its database can be had: its keys and its models.
+/// Whether what the node reads and writes beside its database can be had: its session keys and its models.
 pub fn check_files(config: &Configuration, models: &Path) -> Result<(), Error> {
 	if let KeystoreConfig::Path { path, .. } = &config.keystore {
 		check_keystore(path)?;
 	}
-	check_node_key(&config.network.node_key)?;
 	match models.exists() && !models.is_dir() {
 		true => Err(Error::ModelsPath { path: models.into() }),
 		false => Ok(()),
@@ -98,15 +97,14 @@ pub fn check_keystore(path: &Path) -> Result<(), Error> {
 	opened.map(drop).map_err(|source| Error::Keystore { path: path.into(), reason: source.to_string() })
 }
 
-/// Whether the node key is one, where there is a file of it.
-fn check_node_key(key: &NodeKeyConfig) -> Result<(), Error> {
-	match key {
-		NodeKeyConfig::Ed25519(Secret::File(path)) if path.exists() => {
-			let told = |source: std::io::Error| Error::NodeKeyFile { path: path.clone(), reason: source.to_string() };
-			key.clone().into_keypair().map(drop).map_err(told)
-		}
-		_ => Ok(()),
+/// Whether the file, if there is one, holds a node key.
+pub fn check_node_key(path: &Path) -> Result<(), Error> {
+	if !path.exists() {
+		return Ok(());
 	}
+	let key = NodeKeyConfig::Ed25519(Secret::File(path.into()));
+	let told = |source: std::io::Error| Error::NodeKeyFile { path: path.into(), reason: source.to_string() };
+	key.into_keypair().map(drop).map_err(told)
 }
 
 /// Whether a file can be read.
@@ -147,7 +145,7 @@ mod tests {
 	#[test]
 	fn a_node_key_of_the_wrong_length_is_refused_and_left_as_it_is() {
 		let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-		let check = || check_node_key(&NodeKeyConfig::Ed25519(Secret::File(file.path().into())));
+		let check = || check_node_key(file.path());
 		for wrong in [&b"1234"[..], b"", &[7; 33], &[b'z'; 64]] {
 			std::fs::write(file.path(), wrong).expect("the temporary file can be written");
 			assert!(matches!(check(), Err(Error::NodeKeyFile { .. })), "{wrong:?}");

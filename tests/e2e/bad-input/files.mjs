@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 const TESTNET = readFileSync(new URL('../../../chain-specs/testnet.raw.json', import.meta.url), 'utf8');
-const PORTS = ['--port', '0', '--rpc-port', '0', '--prometheus-port', '{free}'];
+const PORTS = ['--listen-addr', '/ip4/127.0.0.1/tcp/0', '--rpc-port', '0', '--prometheus-port', '{free}'];
 const SPEC = '{dir}/spec.json';
 
 /** The testnet's specification, changed. */
@@ -48,7 +48,7 @@ export const FILES = [
   starting('a keystore that is a file', ['--keystore-path', '{dir}/file'], /the keystore .*\/file can't be used \(File exists .*\): change its permissions, or choose another folder with --keystore-path$/, { files: { file: 'mine' } }),
   starting('a password in a file that is not there', ['--password-filename', '{dir}/nowhere'], /can't use the file .*\/nowhere \(No such file .*\): name another one/),
   starting('two servers at one port', ['--rpc-port', '{rpc}', '--prometheus-port', '{rpc}'], /--prometheus-port and --rpc-port are both \d+: give one of them another port$/),
-  starting('an address of another machine', ['--listen-addr', '/ip4/203.0.113.7/tcp/{free}'], /this machine has no address 203\.0\.113\.7, so nothing can listen on it: give one of its own with --listen-addr$/),
+  starting('an address of another machine', ['--listen-addr', '/ip4/203.0.113.7/tcp/0'], /this machine has no address 203\.0\.113\.7, so nothing can listen on it: give one of its own with --listen-addr$/),
   starting('a port for other nodes that is in use', ['--listen-addr', '/ip4/127.0.0.1/tcp/{p2p}'], /can't listen on 127\.0\.0\.1:\d+ \(Address already in use .*\): stop the program that uses it or choose another port with --port$/),
   starting('a port for JSON-RPC that is in use', ['--rpc-port', '{rpc}'], /can't listen on 127\.0\.0\.1:\d+ \(.*\): .* with --rpc-port$/),
   starting('a port for Prometheus that is in use', ['--prometheus-port', '{prometheus}'], /can't listen on 127\.0\.0\.1:\d+ \(.*\): .* with --prometheus-port$/),

@@ -15,7 +15,7 @@ const TIMEOUT = 2 * MINUTES;
 const AT_ONCE = 3;
 const LOG_LINE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/;
 /** What a line for people has not: what Rust prints of a value, or of itself where it fails. */
-const INTERNAL = /panicked|backtrace|thread '|Some\(|None\b|\bErr\(|[A-Z]\w+Error\b|[A-Z][a-z]+[A-Z]\w*\(|\\n|\\u\{/;
+const INTERNAL = /panicked|backtrace|thread '|Some\(|None\b|\bErr\(|[A-Z]\w+Error\b|[A-Z][a-z]+[A-Z]\w*\(|\([A-Z][a-z]+[A-Z]\w*\)|[A-Z]\w+ \{ \w+: |\\n|\\u\{/;
 /** A line that is longer shows something in place of saying it. */
 const LONGEST = 700;
 

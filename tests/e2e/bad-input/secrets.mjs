@@ -6,7 +6,7 @@ const noKey = (reason) => new RegExp(`^Error: the secret can't be read \\(${reas
 const PHRASE = 'bottom drive obey lake curtain smoke basket hold race lonely fit';
 
 const signing = (what, args, says, more) => ({ what, run: ['ask', 'hi', '--model', 'common-lingua', '--yes', '--url', '{url}', ...args], says, ...more });
-const insert = (what, args, says, more) => ({ what, run: ['key', 'insert', '--chain', 'dev', '--base-path', '{home}', ...args], says, ...more });
+const insert = (what, args, says, more) => ({ what, run: ['key', 'insert', '--base-path', '{home}', ...args, ...args.includes('--chain') ? [] : ['--chain', 'dev']], says, ...more });
 const ofNode = (what, content, says = NODE_KEY) => ({
   what: `a node key ${what}`,
   run: ['--chain', 'local', '--base-path', '{home}/base', '--node-key-file', '{dir}/key', '--port', '0', '--rpc-port', '0', '--prometheus-port', '{free}'],
@@ -50,6 +50,12 @@ export const SECRETS = [
   ofNode('of other signs', 'z'.repeat(64)),
   ofNode('that is a phrase', `${PHRASE} walk`),
   ofNode('that is a folder', null),
+  {
+    what: 'a node key of the base path that is too short',
+    run: '--chain local --base-path {dir} --port 0 --rpc-port 0 --prometheus-port {free}',
+    files: { 'chains/sibyl_local/network/secret_ed25519': '1234' },
+    says: /the node key in .*\/secret_ed25519 can't be read \(.+\): the file has 64 hexadecimal digits or 32 bytes/,
+  },
   { what: 'a node key on the command line that is too short', run: '--dev --node-key 12', says: /--node-key can't be read \(Invalid input length\): it is 64 hexadecimal digits$/ },
   { what: 'a node key on the command line of other signs', run: `--dev --node-key ${'z'.repeat(64)}`, says: /--node-key can't be read \(Invalid character 'z' at position 0\): it is 64 hexadecimal digits$/ },
   { what: 'a validator without a node key', run: '--validator --chain local --base-path {home}/base', says: /no node key at .*secret_ed25519: a validator needs a lasting network identity; make one with '.* key generate-node-key --base-path .* --chain local' and start again$/ },
