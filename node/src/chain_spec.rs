@@ -91,6 +91,9 @@ fn from_file(path: PathBuf) -> Result<ChainSpec, String> {
 			 others need the path of their spec file"
 		));
 	}
+	if path.is_dir() {
+		return Err(format!("'{shown}' is a folder: give the path of the chain's spec file in it"));
+	}
 	ChainSpec::from_json_file(path)
 		.map_err(|reason| format!("the chain spec '{shown}' can't be read, it is broken or not a chain spec: {reason}"))
 }

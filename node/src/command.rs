@@ -7,6 +7,7 @@ use crate::{
 	help::in_own_words,
 	service::{self, new_partial},
 	Start,
+	usage,
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
@@ -71,13 +72,13 @@ pub fn run(start: Start) -> Result<(), Error> {
 fn run_command(start: Start) -> Result<(), Error> {
 	// JSON-RPC takes and gives addresses in the chain's own format.
 	set_default_ss58_version(Ss58AddressFormat::custom(SS58_PREFIX));
-	let cli = Cli::from_args();
+	let cli = usage::read();
 	match &cli.subcommand {
 		None => run_node(&cli, start),
 		Some(Subcommand::Key(command)) => command.run(&cli),
 		Some(Subcommand::ExportChainSpec(command)) => {
 			let spec = cli.load_spec(&command.chain).map_err(sc_cli::Error::Input)?;
-			Ok(command.run(spec)?)
+			command.run(spec).map_err(|error| about_file(error, command.output.as_deref()))
 		}
 		Some(Subcommand::CheckBlock(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
@@ -88,12 +89,14 @@ fn run_command(start: Start) -> Result<(), Error> {
 			let node = new_partial(&config)?;
 			let export = command.run(node.client, config.database);
 			let kept = (node.pool, node.import_queue);
-			Ok((with(kept, async { Ok(export.await?) }), node.task_manager))
+			let told = |error| about_file(error, command.output.as_deref());
+			Ok((with(kept, async move { export.await.map_err(told) }), node.task_manager))
 		}),
 		Some(Subcommand::ImportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
 			let import = command.run(node.client, node.import_queue);
-			Ok((with(node.pool, async { Ok(import.await?) }), node.task_manager))
+			let told = |error| about_file(error, command.input.as_deref());
+			Ok((with(node.pool, async move { import.await.map_err(told) }), node.task_manager))
 		}),
 		Some(Subcommand::Revert(command)) => runner(&cli, command)?.async_run(|config| {
 			let node = new_partial(&config)?;
@@ -135,6 +138,14 @@ fn run_command(start: Start) -> Result<(), Error> {
 	}
 }
 
+/// The same error, with the file that it is about: the SDK does not name it.
+fn about_file(error: sc_cli::Error, path: Option<&Path>) -> Error {
+	match (error, path) {
+		(sc_cli::Error::Io(source), Some(path)) => Error::File { path: path.into(), source },
+		(error, _) => error.into(),
+	}
+}
+
 /// Does some work, and keeps what the node is made of until it is done: its tasks call its end a failure.
 async fn with<T>(_kept: impl Sized, work: impl Future<Output = T>) -> T {
 	work.await
@@ -160,17 +171,33 @@ pub fn models_folder(chosen: Option<&Path>, base_path: Option<&Path>) -> PathBuf
 	chosen.map_or_else(|| base_path.map_or_else(default_base_path, Path::to_path_buf).join("models"), Path::to_path_buf)
 }
 
+/// The file of a node key, in the folder of its chain.
+const NODE_KEY: &str = "network/secret_ed25519";
+
 fn run_node(cli: &Cli, start: Start) -> Result<(), Error> {
 	let params = &cli.run.shared_params;
 	let is_temporary = cli.run.tmp || (params.is_dev() && params.base_path.is_none());
+	let key = &cli.run.network_params.node_key_params;
 	if !is_temporary {
 		let default = || BasePath::from_project("", "", &Cli::executable_name());
-		service::check_base_path(params.base_path.clone().map_or_else(default, BasePath::from).path())?;
+		let base_path = params.base_path.clone().map_or_else(default, BasePath::from);
+		service::check_base_path(base_path.path())?;
+		if key.node_key.is_none() && key.node_key_file.is_none() {
+			let spec = cli.load_spec(&params.chain_id(params.is_dev())).map_err(sc_cli::Error::Input)?;
+			service::check_node_key(&base_path.config_dir(spec.id()).join(NODE_KEY))?;
+		}
+	}
+	if let Some(path) = &key.node_key_file {
+		service::check_node_key(path)?;
+	}
+	if let Some(path) = &cli.run.keystore_params.password_filename {
+		service::check_readable(path)?;
 	}
 	let runner = runner(cli, &cli.run).map_err(|error| explain_missing_node_key(error, cli))?;
 	service::check_ports(runner.config())?;
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
 	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
+	service::check_files(runner.config(), &models)?;
 	runner.run_node_until_exit(|config| async move {
 		start(service::assemble(config, &inference, models, storage_monitor)?)
 	})

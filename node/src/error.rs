@@ -16,6 +16,72 @@ pub enum Error {
 		source: std::io::Error,
 	},
 
+	/// Two options want one port.
+	#[error("{flag} and {other} are both {port}: give one of them another port")]
+	PortTwice {
+		/// The one that comes second.
+		flag: &'static str,
+		/// The one that has it already.
+		other: &'static str,
+		/// The port.
+		port: u16,
+	},
+
+	/// The address is another machine's.
+	#[error("this machine has no address {}, so nothing can listen on it: give one of its own with --listen-addr", address.ip())]
+	AddressElsewhere {
+		/// The address tried.
+		address: SocketAddr,
+	},
+
+	/// The folder of the session keys can't be used.
+	#[error(
+		"the keystore {path} can't be used ({reason}): change its permissions, or choose another folder with --keystore-path"
+	)]
+	Keystore {
+		/// The folder.
+		path: PathBuf,
+		/// What is wrong.
+		reason: String,
+	},
+
+	/// The models' folder is a file.
+	#[error("{path} is no folder, so no models can be in it: choose another with --models-path")]
+	ModelsPath {
+		/// What is there.
+		path: PathBuf,
+	},
+
+	/// A file of a node key holds none.
+	#[error("the node key in {path} can't be read ({reason}): the file has 64 hexadecimal digits or 32 bytes, as 'key generate-node-key' writes them")]
+	NodeKeyFile {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong.
+		reason: String,
+	},
+
+	/// A node key on the command line is none.
+	#[error("--node-key can't be read ({0}): it is 64 hexadecimal digits")]
+	NodeKey(String),
+
+	/// A file can't be read or written.
+	#[error("can't use the file {path} ({source}): name another one, or change its permissions")]
+	File {
+		/// The file.
+		path: PathBuf,
+		/// What the system said.
+		source: std::io::Error,
+	},
+
+	/// What is to be logged can't be read.
+	#[error("what to log can't be read ({0}): give --log, or RUST_LOG, as info,inference=debug")]
+	Log(String),
+
+	/// No first block can be made from a specification.
+	#[error("the chain spec's genesis can't be built ({0}): make the spec again, with 'export-chain-spec' of the release that it is for")]
+	Genesis(String),
+
 	/// The folder for the database and the keys can't be written to.
 	#[error(
 		"can't write to the base path {path} ({source}): choose another with --base-path or change its permissions"
@@ -57,7 +123,7 @@ pub enum Error {
 
 	/// A validator in a temporary folder has no network identity.
 	#[error(
-		"a validator needs a lasting network identity, which --tmp does not keep: give --base-path, or for a test --node-key 		 with 64 hexadecimal digits, or --unsafe-force-node-key-generation"
+		"a validator needs a lasting network identity, which --tmp does not keep: give --base-path, or for a test --node-key with 64 hexadecimal digits, or --unsafe-force-node-key-generation"
 	)]
 	NodeKeyOfTemporary,
 
@@ -82,7 +148,7 @@ pub enum Error {
 
 	/// A secret is none.
 	#[error("the secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
-	KeySecret(String),
+	KeySecret(&'static str),
 
 	/// The models that were named can't be meant.
 	#[error(transparent)]
@@ -131,11 +197,31 @@ impl Error {
 	/// The same error, in this program's words where the SDK's say too little.
 	pub fn explained(self) -> Self {
 		let is_sdks = matches!(self, Self::Service(_) | Self::Cli(_));
-		match is_sdks && self.to_string().contains(DATABASE_IN_USE) {
-			true => Self::DatabaseInUse,
-			false => self,
+		let text = self.to_string();
+		match self {
+			_ if is_sdks && text.contains(DATABASE_IN_USE) => Self::DatabaseInUse,
+			Self::Cli(sc_cli::Error::GlobalLoggerError(_)) => Self::Log(text),
+			Self::Cli(sc_cli::Error::Input(input)) => match input.strip_prefix(NODE_KEY) {
+				Some(reason) => Self::NodeKey(reason.into()),
+				None => sc_cli::Error::Input(input).into(),
+			},
+			_ if is_sdks => genesis_fault(&text).map_or(self, Self::Genesis),
+			_ => self,
 		}
 	}
+}
+
+/// What the SDK's command line says before the reason why a node key is none.
+const NODE_KEY: &str = "Invalid node key: ";
+
+/// Why a genesis can't be built, where that is what the SDK's text says. It may go on with the whole genesis.
+fn genesis_fault(text: &str) -> Option<String> {
+	if text.contains("wasm call error") {
+		return Some("its code is no runtime that can be run".into());
+	}
+	let said = ["Invalid JSON blob: ", "Error parsing spec file: ", "Runtime missing from initial storage"];
+	let at = said.iter().find_map(|said| text.find(said))?;
+	Some(text[at..].split(" for blob:").next().unwrap_or_default().into())
 }
 
 /// What ParityDB says where another process has locked it.
@@ -157,6 +243,22 @@ mod tests {
 		assert!(error.contains("--base-path"), "{error}");
 		let other = Error::from(sp_blockchain::Error::Backend("no space".into())).explained();
 		assert!(matches!(other, Error::Service(_)));
+	}
+
+	#[test]
+	fn a_genesis_that_can_not_be_built_is_said_without_all_of_it() {
+		let sdks = |text: &str| Error::from(sc_service::Error::Other(text.into())).explained().to_string();
+		let error = sdks("Storage error: Invalid JSON blob: BadLength at line 1 column 8 for blob:\n{ \"babe\": 1 }");
+		assert!(error.contains("(Invalid JSON blob: BadLength at line 1 column 8)"), "{error}");
+		let error = sdks("wasm call error Other: cannot deserialize module: HeapOther(\"UnexpectedEof\")");
+		assert!(error.contains("no runtime that can be run") && !error.contains("HeapOther"), "{error}");
+	}
+
+	#[test]
+	fn a_node_key_is_said_to_be_wrong_by_its_option() {
+		let input = |text: &str| Error::from(sc_cli::Error::Input(text.into())).explained().to_string();
+		assert!(input("Invalid node key: Invalid input length").starts_with("--node-key can't be read"));
+		assert_eq!(input("anything else"), "Invalid input: anything else");
 	}
 
 	#[test]

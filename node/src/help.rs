@@ -35,6 +35,11 @@ pub fn in_own_words(command: Command) -> Command {
 		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
 		None => arg,
 	});
+	// A negative number is then a wrong value of the option before it, and not said to be an option that there is not.
+	let command = command.mut_args(|arg| match arg.get_action().takes_values() {
+		true => arg.allow_negative_numbers(true),
+		false => arg,
+	});
 	// Ours says itself what its options are.
 	command.mut_subcommands(|below| if below.get_name() == "verify" { below } else { in_own_words(below) })
 }

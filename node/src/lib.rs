@@ -16,6 +16,7 @@ mod models;
 mod receipt;
 mod rpc;
 mod service;
+mod usage;
 
 pub use error::Error;
 pub use service::{Assembly, FullBackend, FullClient, FullPool, Node, UsualEnvironment};

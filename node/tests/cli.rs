@@ -153,7 +153,8 @@ fn unknown_flags_and_values_are_refused_without_starting_anything() {
 		let output = run(sibyl().args(&arguments));
 		let text = String::from_utf8_lossy(&output.stderr);
 		assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
-		assert!(text.starts_with("error: "), "{arguments:?}: {text}");
+		assert!(text.starts_with("Error: ") && text.lines().count() == 1, "{arguments:?}: {text}");
+		assert!(text.trim_end().ends_with(" --help'"), "{arguments:?}: {text}");
 	}
 }
 

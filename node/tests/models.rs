@@ -257,6 +257,7 @@ fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
 		Some(PathBuf::from(home).join(".cache/sibyl/models"))
 	});
 	let Some(store) = store.filter(|store| store.join(SMOLLM2).is_file()) else {
+		assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "smollm2 is not installed: make models");
 		println!("smollm2: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
 		return;
 	};

@@ -16,8 +16,14 @@ const FILES = {
   ],
 };
 
-/** Whether a model is installed. */
-export const isInstalled = (model) => FILES[model].every((file) => existsSync(join(MODELS_PATH, file)));
+/** Whether a model is installed; throws where it is not and `SIBYL_REQUIRE_MODELS` says that no test is skipped for that. */
+export function isInstalled(model) {
+  const isThere = FILES[model].every((file) => existsSync(join(MODELS_PATH, file)));
+  if (!isThere && process.env.SIBYL_REQUIRE_MODELS) {
+    throw new Error(`${model} is not installed in ${MODELS_PATH}, and SIBYL_REQUIRE_MODELS lets no test be skipped for that: make models`);
+  }
+  return isThere;
+}
 
 /** A folder of a node's own, in which a model can be installed and removed. */
 export class OwnModels {

@@ -112,6 +112,11 @@ export class Node {
     return `127.0.0.1:${this.#ports[1]}`;
   }
 
+  /** The ports that it listens on: for other nodes, for JSON-RPC, for Prometheus. */
+  get ports() {
+    return this.#ports;
+  }
+
   /** The polkadot.js API on this node: one connection, closed with the node. */
   api() {
     this.#api ??= connect(`ws://${this.rpcAddress}`);

@@ -46,6 +46,7 @@ fn installed(name: &str, architecture: Architecture) -> Option<ModelFiles> {
 	let known = known::ALL.iter().find(|known| known.name == name).expect("this release knows it");
 	let hashes: Vec<_> = known.files().map(|file| file.sha256).collect();
 	if !hashes.iter().all(|sha256| store.contains(sha256)) {
+		assert!(std::env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "{name} is not installed: make models");
 		println!("{name}: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
 		return None;
 	}

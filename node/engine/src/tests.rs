@@ -10,7 +10,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// The path of an installed model, by the SHA-256 of its file in hex: in the store that `SIBYL_MODELS` names, or the
-/// user's. Says so if it is not there.
+/// user's. Says so if it is not there, and fails where `SIBYL_REQUIRE_MODELS` says that it must be.
 pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
 	let store = env::var_os("SIBYL_MODELS")
 		.map(PathBuf::from)
@@ -19,6 +19,7 @@ pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
 	if path.is_file() {
 		return Some(path);
 	}
+	assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "{name} is not installed: make models");
 	println!("{name}: SKIPPED, not installed in {}", store.display());
 	None
 }

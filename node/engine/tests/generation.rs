@@ -15,6 +15,7 @@ fn engine() -> Option<LocalEngine> {
 	let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sibyl/models")))?;
 	let store = ModelStore::new(folder);
 	if !store.contains(&SMOLLM2.weights.sha256) {
+		assert!(std::env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "SmolLM2 is not installed: make models");
 		println!("SmolLM2: SKIPPED, not installed in {}", store.folder().display());
 		return None;
 	}

@@ -208,6 +208,7 @@ mod tests {
 					actions.extend(models.measured(model, &JobOutcome::Done(outcome), start.elapsed()));
 				}
 				Action::Announce { name, served: Err(WhyNot::NoFile(_)), .. } => {
+					assert!(std::env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "{name} is not installed: make models");
 					println!("{name}: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models")
 				}
 				// That is this machine's to say, and it may be busy with other tests.

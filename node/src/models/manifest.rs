@@ -102,6 +102,7 @@ impl ManifestCommand {
 	pub fn run(&self, location: &Location, out: &mut impl Write) -> Result<(), Error> {
 		let files = AuthorFiles::read(&self.files, location)?;
 		let mut manifest = self.unproven(&files)?;
+		check_limits(&manifest.revision.limits, files.context)?;
 		// Before the engine is asked: all but the goldens' outputs is there.
 		check_manifest(&manifest)?;
 		let revision = &mut manifest.revision;
@@ -186,6 +187,20 @@ impl ManifestCommand {
 	}
 }
 
+/// Whether a job as large as the limits let it be fits into what the model reads: else it would end without an answer.
+fn check_limits(limits: &ModelLimits, context: u32) -> Result<(), Error> {
+	let ModelLimits { context_units, output_units, .. } = *limits;
+	if context_units > context {
+		let reason = format!("it is {context_units}, and the model reads at most {context} units");
+		return Err(Error::OutOfBounds { what: "--context-units", reason });
+	}
+	if output_units > context_units {
+		let reason = format!("it is {output_units}, and input and output have {context_units} units together");
+		return Err(Error::OutOfBounds { what: "--output-units", reason });
+	}
+	Ok(())
+}
+
 /// Says what was made.
 fn tell(manifest: &ModelManifest, verdict: &str) {
 	let ModelManifest { revision, price } = manifest;
@@ -264,6 +279,16 @@ mod tests {
 		assert_eq!(limits("", 256, Task::Embed), (1_024, 256, 0));
 		let given = "--input-bytes 100 --output-units 7 --context-units 50";
 		assert_eq!(limits(given, 131_072, Task::Generate), (100, 50, 7));
+	}
+
+	#[test]
+	fn limits_beyond_what_the_model_reads_are_refused_by_their_option() {
+		let check = |context_units, output_units| {
+			check_limits(&ModelLimits { input_bytes: 1, context_units, output_units }, 512)
+		};
+		assert!(check(512, 512).is_ok());
+		assert!(check(513, 1).is_err_and(|error| error.to_string().starts_with("--context-units can't be used")));
+		assert!(check(512, 513).is_err_and(|error| error.to_string().starts_with("--output-units can't be used")));
 	}
 
 	#[test]

@@ -15,7 +15,7 @@ mod spawner;
 
 pub use full::{assemble, Assembly, Node, UsualEnvironment};
 pub use partial::{first_block_hash, new_partial, revert_consensus};
-pub use preflight::{check_base_path, check_ports};
+pub use preflight::{check_base_path, check_files, check_keystore, check_node_key, check_ports, check_readable};
 
 use sibyl_runtime::opaque::Block;
 

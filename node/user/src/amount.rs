@@ -28,7 +28,7 @@ pub fn parse_sib(text: &str) -> Result<Balance, String> {
 	if !is_amount || rest.len() > digits || whole.len() + rest.len() == 0 {
 		return Err(wrong());
 	}
-	format!("{whole}{rest:0<digits$}").parse().map_err(|_| wrong())
+	format!("{whole}{rest:0<digits$}").parse().map_err(|_| "there can't be so many SIB".into())
 }
 
 #[cfg(test)]
@@ -51,5 +51,6 @@ mod tests {
 		for wrong in ["", "-1", "1,5", "one", "0.0000000000001", "1e3", "."] {
 			assert!(parse_sib(wrong).is_err(), "{wrong}");
 		}
+		assert!(parse_sib(&"9".repeat(38)).is_err_and(|error| error.contains("so many")));
 	}
 }

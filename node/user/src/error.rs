@@ -87,9 +87,9 @@ pub enum Error {
 	Terminal(#[source] io::Error),
 	/// The secret is none.
 	#[error("the account's secret can't be read ({0}): it is a phrase of words, 0x and 64 digits, or a path such as //Alice")]
-	Secret(String),
+	Secret(&'static str),
 	/// A file can't be read.
-	#[error("{path} can't be read: {source}")]
+	#[error("{path} can't be read ({source}): name a file that can be read with --suri-file")]
 	File {
 		/// Which.
 		path: String,

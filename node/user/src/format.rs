@@ -2,7 +2,7 @@
 
 use crate::InputError;
 use sibyl_engine::{check_format, Format};
-use std::path::PathBuf;
+use std::{num::IntErrorKind, path::PathBuf};
 
 /// What form the answer has; any text where none is chosen.
 #[derive(Debug, Default, clap::Args)]
@@ -53,7 +53,12 @@ pub fn parse_range(text: &str) -> Result<Format, String> {
 	let decimals = decimals_of(min).max(decimals_of(max));
 	let scaled = |text: &str| {
 		let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-		format!("{whole}{rest:0<decimals$}").parse::<i64>().map_err(|_| wrong())
+		format!("{whole}{rest:0<decimals$}").parse::<i64>().map_err(|error| match error.kind() {
+			IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+				"a number has at most 18 digits, decimals counted".into()
+			}
+			_ => wrong(),
+		})
 	};
 	let decimals = u8::try_from(decimals).map_err(|_| wrong())?;
 	Ok(Format::Number { min: scaled(min)?, max: scaled(max)?, decimals })
@@ -72,5 +77,6 @@ mod tests {
 		for wrong in ["", "5", "1..", "a..b", "1...2.0", "0..99999999999999999999"] {
 			assert!(parse_range(wrong).is_err(), "{wrong}");
 		}
+		assert!(parse_range("0..99999999999999999999").is_err_and(|error| error.contains("18 digits")));
 	}
 }

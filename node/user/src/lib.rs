@@ -28,6 +28,7 @@ pub use input::InputOptions;
 pub use models::{check_manifest, deposit, parse_share, AuthorCommand, ListOfNetwork, ModelsError};
 pub use ps::PsCommand;
 pub use reading::{JobCommand, JobsCommand, ReceiptCommand, ResultCommand};
+pub use requester::secret_pair;
 pub use status::StatusCommand;
 pub use validator::{ValidatorCommand, ValidatorError};
 

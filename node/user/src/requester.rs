@@ -2,7 +2,7 @@
 
 use crate::Error;
 use sibyl_primitives::AccountId;
-use sp_core::{sr25519, Pair};
+use sp_core::{crypto::SecretStringError, sr25519, Pair};
 use sp_runtime::{traits::IdentifyAccount, MultiSignature, MultiSigner};
 use std::{
 	io::{stderr, stdin, IsTerminal, Write},
@@ -18,6 +18,21 @@ pub fn is_readable_by_others(path: &Path) -> bool {
 	std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0)
 }
 
+/// The keys of a secret; where it is none, why, in words that hold nothing of it. An empty one is none: the SDK takes it for
+/// the phrase that everybody knows.
+pub fn secret_pair<P: Pair>(secret: &str, password: Option<&str>) -> Result<P, &'static str> {
+	if secret.trim().is_empty() {
+		return Err("it is empty");
+	}
+	P::from_string(secret, password).map_err(|error| match error {
+		SecretStringError::InvalidFormat(_) => "a part of it is empty, or has characters that no secret has",
+		SecretStringError::InvalidPhrase => "its words are no phrase: one may be missing or misspelt",
+		SecretStringError::InvalidPassword => "its password is none",
+		SecretStringError::InvalidSeed | SecretStringError::InvalidSeedLength => "its seed is not 0x and 64 digits",
+		SecretStringError::InvalidPath => "keys of this kind have no path as it has",
+	})
+}
+
 /// The requester's keys.
 #[derive(Clone)]
 pub struct Requester(sr25519::Pair);
@@ -25,17 +40,17 @@ pub struct Requester(sr25519::Pair);
 impl Requester {
 	/// From a phrase, a seed or a path such as `//Alice`.
 	pub fn new(secret: &str) -> Result<Self, Error> {
-		let pair = sr25519::Pair::from_string(secret.trim(), None);
-		pair.map(Self).map_err(|error| Error::Secret(format!("{error:?}")))
+		secret_pair::<sr25519::Pair>(secret.trim(), None).map(Self).map_err(Error::Secret)
 	}
 
 	/// From a file, which others should not be able to read.
 	pub fn of_file(path: &Path) -> Result<Self, Error> {
 		let unreadable = |source| Error::File { path: path.display().to_string(), source };
+		let requester = Self::new(&std::fs::read_to_string(path).map_err(unreadable)?)?;
 		if is_readable_by_others(path) {
 			eprintln!("WARNING: others on this machine can read the secret: chmod 600 {}", path.display());
 		}
-		Self::new(&std::fs::read_to_string(path).map_err(unreadable)?)
+		Ok(requester)
 	}
 
 	/// The account.
@@ -92,6 +107,19 @@ pub fn is_agreed_to(question: &str) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_secret_that_is_none_is_not_shown_and_an_empty_one_is_none() {
+		let why = |secret: &str| match Requester::new(secret) {
+			Ok(_) => "nothing".to_string(),
+			Err(error) => error.to_string(),
+		};
+		for wrong in ["root:x:0\nSECRET", "SECRET words", "0xSECRET", "//SECRET//"] {
+			let said = why(wrong);
+			assert!(said.contains("can't be read") && !said.contains("SECRET"), "{wrong}: {said}");
+		}
+		assert!(why(" \n").contains("it is empty"));
+	}
 
 	#[test]
 	fn a_secret_is_read_from_a_file_and_a_missing_one_is_named() {
