@@ -14,10 +14,15 @@ export class Network {
   #spec;
   #bootnode;
   #programs;
+  #optionsOf;
 
-  /** @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names */
-  constructor(programs = {}) {
+  /**
+   * @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names
+   * @param {(name: string) => ConstructorParameters<typeof Node>[2]} [optionsOf] further options of nodes, by their names
+   */
+  constructor(programs = {}, optionsOf = () => ({})) {
     this.#programs = programs;
+    this.#optionsOf = optionsOf;
   }
 
   /**
@@ -95,7 +100,9 @@ export class Network {
 
   #create(name, args, options = {}) {
     const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
-    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], { program: this.#programs[name], ...options });
+    const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], {
+      program: this.#programs[name], ...this.#optionsOf(name), ...options,
+    });
     this.#nodes.set(name, node);
     return node;
   }

@@ -41,6 +41,7 @@ export class Node {
   #ports;
   #hasKey;
   #program;
+  #place;
   #child;
   #api;
   #client;
@@ -48,11 +49,13 @@ export class Node {
   /**
    * @param {string} name must be unique in the test process
    * @param {string[]} args beside those for ports, node key and storage
-   * @param {{ storage?: string[], hasKey?: boolean, program?: string }} [options] `storage` in place of a base path in the
-   *   scratch folder; `hasKey` where a node key was made there; `program` in place of the one under test
+   * @param {{ storage?: string[], hasKey?: boolean, program?: string, place?: Partial<Place> }} [options] `storage` in place
+   *   of a base path in the scratch folder; `hasKey` where a node key was made there; `program` in place of the one under
+   *   test; `place` in place of the loopback interface
    */
-  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program } = {}) {
+  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program, place = {} } = {}) {
     this.name = name;
+    this.#place = { ...HERE, ...place };
     this.#hasKey = hasKey;
     this.#program = program;
     this.#args = [...args, ...storage];
@@ -65,9 +68,10 @@ export class Node {
   async start(...args) {
     this.#ports ??= await freePorts(3);
     const log = openSync(logFile(this.name), 'a');
-    const child = spawn(binary(this.#program), [...this.#args, ...args, ...this.#fixedArgs()], {
+    const [command, ...prefix] = [...this.#place.command, binary(this.#program)];
+    const child = spawn(command, [...prefix, ...this.#args, ...args, ...this.#fixedArgs()], {
       stdio: ['ignore', log, log],
-      env: { ...process.env, TMPDIR: scratch('tmp') },
+      env: { ...process.env, TMPDIR: scratch('tmp'), ...this.#place.env },
     });
     closeSync(log);
     this.#child = child;
@@ -106,7 +110,7 @@ export class Node {
 
   /** Where its JSON-RPC is, without the scheme: HTTP and WebSocket have one port. */
   get rpcAddress() {
-    return `127.0.0.1:${this.#ports[1]}`;
+    return `${this.#place.rpc}:${this.#ports[1]}`;
   }
 
   /** The polkadot.js API on this node: one connection, closed with the node. */
@@ -152,7 +156,7 @@ export class Node {
 
   /** What the node tells Prometheus. */
   async metrics() {
-    const response = await fetch(`http://127.0.0.1:${this.#ports[2]}/metrics`);
+    const response = await fetch(`http://${this.#place.rpc}:${this.#ports[2]}/metrics`);
     return response.text();
   }
 
@@ -174,11 +178,12 @@ export class Node {
       '--prometheus-port', `${prometheusPort}`,
       ...this.#hasKey ? [] : ['--node-key', createHash('sha256').update(this.name).digest('hex')],
       '--no-mdns', '--no-telemetry',
+      ...this.#place.args,
     ];
   }
 
   #listenAddress() {
-    return `/ip4/127.0.0.1/tcp/${this.#ports[0]}`;
+    return `/ip4/${this.#place.listen}/tcp/${this.#ports[0]}`;
   }
 
   async #answers(child) {
@@ -210,6 +215,14 @@ export class Node {
     return `its log's last lines:\n${this.log().trimEnd().split('\n').slice(-LOG_TAIL).join('\n')}`;
   }
 }
+
+/**
+ * Where a node runs and is reached: on this machine's loopback interface, with nothing around it.
+ * @typedef {{ command: string[], env: Record<string, string>, args: string[], listen: string, rpc: string }} Place
+ *   a command that the program is given to, variables and arguments of the node, the addresses for peers and for JSON-RPC
+ * @type {Place}
+ */
+const HERE = { command: [], env: {}, args: [], listen: '127.0.0.1', rpc: '127.0.0.1' };
 
 const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 
