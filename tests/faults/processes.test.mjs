@@ -1,9 +1,8 @@
 // Nodes and engines that are killed, or stand still.
 import { after, before, describe } from 'node:test';
 
-import { waitForFinalized, finalizedNumber } from '../lib/chain.mjs';
 import { engineOf } from '../lib/engine.mjs';
-import { fault } from '../lib/faults.mjs';
+import { blocksPass, fault } from '../lib/faults.mjs';
 import { waitForJob, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 
@@ -63,7 +62,7 @@ describe('a network of four validators whose processes are killed or stand still
       const signal = (name) => processes.forEach((pid) => process.kill(pid, name));
       signal('SIGSTOP');
       try {
-        await waitForFinalized(api, await finalizedNumber(api) + blocks);
+        await blocksPass(api, blocks);
       } finally {
         signal('SIGCONT');
       }
@@ -83,7 +82,7 @@ describe('a network of four validators whose processes are killed or stand still
         process.kill(engine, 'SIGKILL');
         killed += 1;
       }
-      await waitForFinalized(api, await finalizedNumber(api) + BLOCKS_BETWEEN_KILLS);
+      await blocksPass(api, BLOCKS_BETWEEN_KILLS);
     }
     note(`it was there to be killed ${killed} times`);
     await catchUp();

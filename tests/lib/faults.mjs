@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 
-import { finalizedNumber } from './chain.mjs';
+import { finalizedNumber, waitForFinalizedBlock } from './chain.mjs';
 import { waitUntilServedBy } from './inference.mjs';
 import { VALIDATORS } from './network.mjs';
 import { outcomeOf, secondsToCatchUp } from './outcome.mjs';
@@ -51,7 +51,7 @@ export function fault(network, name, body, { skip = false, every } = {}) {
       const traffic = await Traffic.of(network, `${process.pid}/${cases}`);
       traffic.start(every);
       const catchUp = async (mend) => {
-        row.catchUp.push(await secondsToCatchUp(network.validators, mend));
+        row.catchUp.push(await secondsToCatchUp(network, mend));
       };
       try {
         await body({ traffic, catchUp, note });
@@ -73,6 +73,16 @@ export function fault(network, name, body, { skip = false, every } = {}) {
     test.diagnostic(JSON.stringify(row, show));
     assertNothingLost(row);
   });
+}
+
+/**
+ * Waits until so many more blocks are final.
+ * @param {import('@polkadot/api').ApiPromise} api
+ * @param {number} count
+ */
+export async function blocksPass(api, count) {
+  const target = await finalizedNumber(api) + count;
+  await waitForFinalizedBlock(api, `#${target} to be final`, ({ number }) => number.toNumber() >= target, 10 * MINUTES);
 }
 
 function assertNothingLost({ lost, late, wrong, fundsLost, conflicts }) {

@@ -78,6 +78,16 @@ export class Network {
     await node.stop();
   }
 
+  /**
+   * Has a node stand where that validator's was, which has ended.
+   * @param {string} name
+   * @param {Node} node
+   */
+  replace(name, node) {
+    this.#nodes.delete(node.name);
+    this.#nodes.set(name, node);
+  }
+
   /** @param {string} name */
   node(name) {
     return this.#nodes.get(name);

@@ -96,9 +96,7 @@ export class Node {
    */
   async kill(signal) {
     const child = this.#child;
-    await this.#api?.disconnect();
-    await (await this.#client)?.close();
-    this.#api = this.#client = undefined;
+    await this.#disconnect();
     if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
     const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT) });
     child.kill(signal);
@@ -106,6 +104,23 @@ export class Node {
       throw new Error(`${this.name} still runs ${STOP_TIMEOUT / SECONDS} s after ${signal}`);
     });
     this.#child = undefined;
+  }
+
+  /**
+   * Waits until the process ends by itself; how it did.
+   * @param {number} [timeout] after which it rejects
+   * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null }>}
+   */
+  async ended(timeout = START_TIMEOUT) {
+    const child = this.#child;
+    if (!hasEnded(child)) {
+      await once(child, 'exit', { signal: AbortSignal.timeout(timeout) }).catch(() => {
+        throw new Error(`${this.name} still runs after ${timeout / SECONDS} s`);
+      });
+    }
+    await this.#disconnect();
+    this.#child = undefined;
+    return { code: child.exitCode, signal: child.signalCode };
   }
 
   /** Where its JSON-RPC is, without the scheme: HTTP and WebSocket have one port. */
@@ -168,6 +183,12 @@ export class Node {
 
   log() {
     return readFileSync(logFile(this.name), 'utf8');
+  }
+
+  async #disconnect() {
+    await this.#api?.disconnect();
+    await (await this.#client)?.close();
+    this.#api = this.#client = undefined;
   }
 
   #fixedArgs() {
