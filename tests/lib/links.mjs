@@ -74,7 +74,7 @@ export class Links {
   place(index) {
     return {
       command: ['ip', 'netns', 'exec', this.#names[index]],
-      args: ['--unsafe-rpc-external', '--rpc-methods', 'unsafe', '--prometheus-external'],
+      args: ['--unsafe-rpc-external', '--rpc-cors', 'all', '--rpc-methods', 'unsafe', '--prometheus-external'],
       listen: this.#peerAddress(index),
       rpc: this.#rpcAddress(index),
     };

@@ -37,9 +37,9 @@ export async function secondsToCatchUp(network, mend = async () => {}) {
   return (Date.now() - began) / SECONDS;
 }
 
-const numberOf = async (node, ...at) => Number((await node.rpc('chain_getHeader', ...at)).number);
+export const numberOf = async (node, ...at) => Number((await node.rpc('chain_getHeader', ...at)).number);
 const bestOf = (node) => numberOf(node);
-const finalizedOf = async (node) => numberOf(node, await node.rpc('chain_getFinalizedHead'));
+export const finalizedOf = async (node) => numberOf(node, await node.rpc('chain_getFinalizedHead'));
 
 /**
  * Waits until all that was asked has ended on every node, and adds up what came of it.
@@ -118,7 +118,7 @@ const isRight = (answer, { label, scores }) =>
  * What is missing of all tokens, in the smallest unit: between what was issued and what accounts have, between the jobs'
  * prices and what these were split into, and what is still held though no job is open.
  */
-async function fundsLost(api, hash, ended, requester) {
+export async function fundsLost(api, hash, ended, requester) {
   const { query } = await api.at(hash);
   const accounts = await query.system.account.entries();
   const owned = sum(accounts.map(([, { data }]) => data.free.toBigInt() + data.reserved.toBigInt()));
