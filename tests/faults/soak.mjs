@@ -46,6 +46,7 @@ mkdirSync(folder, { recursive: true });
 const [csv, svg] = ['samples.csv', 'samples.svg'].map((name) => join(folder, name));
 const say = (line) => console.error(`soak: ${line}`);
 const requester = account('//Ferdie');
+const everybody = () => EVERYBODY.map((name) => network.node(name));
 const isAbsent = new Set();
 const samples = [];
 const jobs = { asked: 0, refused: 0, answered: 0, unanswered: 0, lost: 0 };
@@ -75,7 +76,7 @@ const result = {
   wrong: wrong.length,
   restarts,
   funds_lost: `${await fundsLost(api, hash, [], requester)}`,
-  conflicting_finality: await conflictingFinality(EVERYBODY.map((name) => network.node(name))),
+  conflicting_finality: await conflictingFinality(everybody()),
   errors: Object.fromEntries(EVERYBODY.map((name) => [name, samples.findLast(({ node }) => node === name)?.errors])),
 };
 await network.stop();
@@ -141,7 +142,7 @@ async function restart() {
   isAbsent.add(node.name);
   await node.kill(signal);
   restarts[signal === 'SIGKILL' ? 'kills' : 'stops'] += 1;
-  const seconds = await secondsToCatchUp(network, async () => {
+  const seconds = await secondsToCatchUp(everybody, async () => {
     await node.start();
     isAbsent.delete(node.name);
   });

@@ -51,7 +51,7 @@ export function fault(network, name, body, { skip = false, every } = {}) {
       const traffic = await Traffic.of(network, `${process.pid}/${cases}`);
       traffic.start(every);
       const catchUp = async (mend) => {
-        row.catchUp.push(await secondsToCatchUp(network, mend));
+        row.catchUp.push(await secondsToCatchUp(() => network.validators, mend));
       };
       try {
         await body({ traffic, catchUp, note });

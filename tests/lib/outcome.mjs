@@ -17,15 +17,15 @@ const TO_CATCH_UP = 6 * MINUTES;
 
 /**
  * Waits until every node has finalised the block that was the best one of all when this was called; the seconds that took.
- * @param {Network} network
+ * @param {() => Node[]} nodes as they are when it is called
  * @param {() => Promise<void>} [mend] what ends the fault; the time runs from its beginning
  */
-export async function secondsToCatchUp(network, mend = async () => {}) {
+export async function secondsToCatchUp(nodes, mend = async () => {}) {
   const began = Date.now();
-  const heights = await Promise.all(network.validators.map((node) => bestOf(node).catch(() => 0)));
+  const heights = await Promise.all(nodes().map((node) => bestOf(node).catch(() => 0)));
   const target = Math.max(...heights);
   await mend();
-  await Promise.all(network.validators.map(async (node) => {
+  await Promise.all(nodes().map(async (node) => {
     let height;
     do {
       height = await finalizedOf(node).catch(() => undefined);
