@@ -1,6 +1,8 @@
 // What is around a node: a disk of its own, which can be full, and a clock, which can be wrong.
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync, existsSync, fstatSync, openSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { scratch } from './scratch.mjs';
@@ -96,31 +98,20 @@ export class Clock {
 }
 
 /**
- * Overwrites a few kilobytes in the middle of the newest files of a folder that have any; returns their names.
+ * Overwrites the first kilobytes of each file of a folder whose name begins like this; returns how many there were.
  * @param {string} folder
- * @param {number} count
+ * @param {string} prefix
  */
-export function damageNewest(folder, count) {
-  const files = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => ({ name, ...age(join(folder, name)) }))
-    .filter(({ size }) => size > PATTERN.length)
-    .sort((a, b) => b.written - a.written)
-    .slice(0, count);
-  for (const { name } of files) damage(join(folder, name));
-  return files.map(({ name }) => name);
+export function damageAll(folder, prefix) {
+  const names = readdirSync(folder).filter((name) => name.startsWith(prefix));
+  for (const name of names) damage(join(folder, name));
+  return names.length;
 }
 
-function age(path) {
-  const { size, mtimeMs } = statSync(path);
-  return { size, written: mtimeMs };
-}
-
-/** Overwrites a few kilobytes in the middle of a file, and some at its beginning. */
+/** Overwrites the first kilobytes of a file, and as many in its middle. */
 export function damage(path) {
   const file = openSync(path, 'r+');
   const { size } = fstatSync(file);
-  writeSync(file, PATTERN, 0, PATTERN.length, Math.floor(size / 2));
-  writeSync(file, PATTERN, 0, 512, 0);
+  for (const at of [0, Math.floor(size / 2)]) writeSync(file, PATTERN, 0, Math.min(PATTERN.length, size), at);
   closeSync(file);
 }

@@ -64,7 +64,8 @@ export async function outcomeOf(network, traffic, from) {
     asked: traffic.asked.length,
     again,
     agreed: agreed.length,
-    unanswered: ended.length - agreed.length,
+    unanswered: ended.filter((view) => !agreed.includes(view)).map(({ id, submittedAt, phase: { asEnded: { at, verdict } } }) =>
+      `job ${id}, ${verdict.type}, #${submittedAt} to #${at}`),
     lost: traffic.asked.length - ended.length,
     late: ended.filter((view) => view.phase.asEnded.at.toNumber() > view.endsBy.toNumber()).length,
     secondRounds: ended.filter(({ committees }) => committees.length > 1).length,

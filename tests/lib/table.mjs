@@ -19,17 +19,18 @@ export function tableOf(rows) {
 }
 
 function cellsOf(row) {
-  const { fault, skipped, failure, asked, agreed, unanswered, lost, wrong, fundsLost, conflicts, charges, catchUp } = row;
+  const { fault, skipped, failure, asked, agreed, unanswered.length, lost, wrong, fundsLost, conflicts, charges, catchUp } = row;
   const rest = HEADINGS.length - 2;
   if (skipped) return [fault, `SKIPPED: ${skipped}`, ...Array(rest).fill('')];
   if (failure) return [fault, `FAILED: ${failure.replaceAll('|', '\\|')}`, ...Array(rest).fill('')];
   const seconds = catchUp.length === 0 ? '' : catchUp.map((each) => Math.round(each)).join(', ');
-  return [fault, asked, agreed, unanswered, lost, wrong, fundsLost, conflicts, charges.length, seconds];
+  return [fault, asked, agreed, unanswered.length, lost, wrong, fundsLost, conflicts, charges.length, seconds];
 }
 
-function notesOf({ notes = [], charges = [], again, secondRounds, late }) {
+function notesOf({ notes = [], charges = [], unanswered = [], again, secondRounds, late }) {
   return [
     ...notes,
+    ...unanswered.length > 0 ? [`without an answer and given back: ${unanswered.join('; ')}`] : [],
     ...secondRounds ? [`second rounds: ${secondRounds}`] : [],
     ...again ? [`${again} questions were in no pool any more and were sent again`] : [],
     ...late ? [`${late} jobs ended after their last block`] : [],
