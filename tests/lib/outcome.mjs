@@ -64,8 +64,7 @@ export async function outcomeOf(network, traffic, from) {
     asked: traffic.asked.length,
     again,
     agreed: agreed.length,
-    unanswered: ended.filter((view) => !agreed.includes(view)).map(({ id, submittedAt, phase: { asEnded: { at, verdict } } }) =>
-      `job ${id}, ${verdict.type}, #${submittedAt} to #${at}`),
+    unanswered: ended.filter((view) => !agreed.includes(view)).map(describe),
     lost: traffic.asked.length - ended.length,
     late: ended.filter((view) => view.phase.asEnded.at.toNumber() > view.endsBy.toNumber()).length,
     secondRounds: ended.filter(({ committees }) => committees.length > 1).length,
@@ -75,6 +74,12 @@ export async function outcomeOf(network, traffic, from) {
       `#${block}: ${nameOf(data.validator.toString())}, ${data.fault.type} in job ${data.job}`),
     conflicts,
   };
+}
+
+/** A job that has no answer, and what its seats did. */
+function describe({ id, submittedAt, committees, phase: { asEnded: { at, verdict } } }) {
+  const votes = committees.map(({ seats }) => seats.map(({ validator, vote }) => `${nameOf(validator.toString())} ${vote.type}`).join(', '));
+  return `job ${id}, ${verdict.type}, #${submittedAt} to #${at} (${votes.join('; then ') || 'no committee'})`;
 }
 
 /** Waits until every question is in a final block; how many had to be sent again for that. */
