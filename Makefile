@@ -92,6 +92,16 @@ test-upgrade: setup-tests build ## Upgrade real nodes to a next runtime, which t
 test-byzantine: setup-tests build ## Have two of seven real nodes misbehave by themselves, which takes a quarter of an hour
 	cd tests && SIBYL_NODE=$(NODE) SIBYL_BYZANTINE_NODE=$(TARGET_DIR)/release/sibyl-byzantine npm run test-byzantine
 
+# Some cases need root: where they can't be had, they say SKIPPED.
+.PHONY: test-faults
+test-faults: setup-tests build ## Do harm to real nodes and tell what came of it, for an hour; as root for all of it: make test-faults FILES=links CASES=partition
+	@scripts/setup.sh --faults
+	cd tests && SIBYL_NODE=$(NODE) npm run --silent test-faults
+
+.PHONY: soak
+soak: setup-tests build ## Run seven nodes with jobs and restarts, and draw what they use: make soak MINUTES=120
+	cd tests && SIBYL_NODE=$(NODE) npm run --silent soak
+
 .PHONY: test-aarch64
 test-aarch64: ## Run the engine's unit tests as AArch64 code, in an emulator
 	@scripts/setup.sh --aarch64

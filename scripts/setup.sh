@@ -5,6 +5,7 @@
 #   scripts/setup.sh --tests    these, JavaScript's dependencies, the client library, pip, which fetches models, numpy and Python's packages
 #   scripts/setup.sh --aarch64  the first and what scripts/test-aarch64.sh needs
 #   scripts/setup.sh --bench    the first and the Python that the engine's peers are run with
+#   scripts/setup.sh --faults   what `make test-faults` does harm with, where it can be installed, and not the first
 #   scripts/setup.sh --packaging  what packages and alerts are tried with, and not the first
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -212,13 +213,30 @@ promtool_alone() {
 	rm -rf "$folder"
 }
 
+# A case whose tool is missing is skipped, so this does not fail.
+faults() {
+	local missing=()
+	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
+	have ip || missing+=(iproute2)
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if can_install; then
+		apt_install "${missing[@]}"
+	else
+		say "missing: ${missing[*]}. The cases of test-faults that need them will be SKIPPED; install these by hand (Debian package names) for them."
+	fi
+}
+
 case "${1-}" in
 '' | --tests | --bench | --aarch64) ;;
 --packaging)
 	packaging
 	exit
 	;;
-*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --bench | --aarch64 | --packaging]" ;;
+--faults)
+	faults
+	exit
+	;;
+*) die "unknown argument '$1'; usage: scripts/setup.sh [--tests | --bench | --aarch64 | --faults | --packaging]" ;;
 esac
 system_packages
 rust

@@ -37,8 +37,10 @@ const PEERS = 4;
 
 describe('a network of seven validators, two of which are byzantine', () => {
   const programs = Object.fromEntries(CULPRITS.map((name) => [name, PROGRAM]));
-  const envs = Object.fromEntries(CULPRITS.map((name) => [name, { SIBYL_BYZANTINE: 'none' }]));
-  const network = new Network(programs, { further: ['eve', ...CULPRITS], envs });
+  const network = new Network(programs, {
+    further: ['eve', ...CULPRITS],
+    optionsOf: (name) => (CULPRITS.includes(name) ? { env: { SIBYL_BYZANTINE: 'none' } } : {}),
+  });
   /** What the right answer to a job is. */
   const labels = new Map();
   let api, peace;

@@ -46,6 +46,16 @@ export class OwnModels {
     }
   }
 
+  /** As `install`, by files that can be written to without harm to others. */
+  copy() {
+    for (const file of FILES[this.#model]) copyFileSync(join(MODELS_PATH, file), join(this.folder, file));
+  }
+
+  /** Where its files are, or would be. */
+  get files() {
+    return FILES[this.#model].map((file) => join(this.folder, file));
+  }
+
   remove() {
     FILES[this.#model].forEach((file) => rmSync(join(this.folder, file)));
   }

@@ -17,17 +17,17 @@ export class Network {
   #bootnode;
   #programs;
   #further;
-  #envs;
+  #optionsOf;
 
   /**
    * @param {Record<string, string | undefined>} [programs] of nodes in place of the one under test, by their names
-   * @param {{ further?: string[], envs?: Record<string, Record<string, string>> }} [options] `further` genesis validators beside
-   *   the four, of well-known names; `envs` is what the environment of nodes has besides, by their names
+   * @param {{ further?: string[], optionsOf?: (name: string) => ConstructorParameters<typeof Node>[2] }} [options] `further`
+   *   genesis validators beside the four, of well-known names; `optionsOf` further options of nodes, by their names
    */
-  constructor(programs = {}, { further = [], envs = {} } = {}) {
+  constructor(programs = {}, { further = [], optionsOf = () => ({}) } = {}) {
     this.#programs = programs;
     this.#further = further;
-    this.#envs = envs;
+    this.#optionsOf = optionsOf;
   }
 
   /**
@@ -83,6 +83,16 @@ export class Network {
     await node.stop();
   }
 
+  /**
+   * Has a node stand where that validator's was, which has ended.
+   * @param {string} name
+   * @param {Node} node
+   */
+  replace(name, node) {
+    this.#nodes.delete(node.name);
+    this.#nodes.set(name, node);
+  }
+
   /** @param {string} name */
   node(name) {
     return this.#nodes.get(name);
@@ -120,7 +130,7 @@ export class Network {
   #create(name, args, options = {}) {
     const bootnodes = this.#bootnode === undefined ? [] : ['--bootnodes', this.#bootnode];
     const node = new Node(name, ['--chain', this.#spec, ...bootnodes, ...args], {
-      program: this.#programs[name], env: this.#envs[name], ...options,
+      program: this.#programs[name], ...this.#optionsOf(name), ...options,
     });
     this.#nodes.set(name, node);
     return node;

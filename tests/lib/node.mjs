@@ -41,6 +41,7 @@ export class Node {
   #ports;
   #hasKey;
   #program;
+  #place;
   #child;
   #api;
   #client;
@@ -48,14 +49,16 @@ export class Node {
   /**
    * @param {string} name must be unique in the test process
    * @param {string[]} args beside those for ports, node key and storage
-   * @param {{ storage?: string[], hasKey?: boolean, program?: string, env?: Record<string, string> }} [options] `storage` in
-   *   place of a base path in the scratch folder; `hasKey` where a node key was made there; `program` in place of the one under
-   *   test; `env` is what its environment has besides
+   * @param {{ storage?: string[], hasKey?: boolean, program?: string, env?: Record<string, string>, place?: Partial<Place> }}
+   *   [options] `storage` in place of a base path in the scratch folder; `hasKey` where a node key was made there; `program` in
+   *   place of the one under test; `env` is what its environment has besides; `place` in place of the loopback interface
    */
-  constructor(name, args, { storage = ['--base-path', scratch(name)], hasKey = false, program, env = {} } = {}) {
+  constructor(name, args, options = {}) {
+    const { storage = ['--base-path', scratch(name)], hasKey = false, program, env = {}, place = {} } = options;
     this.name = name;
     /** What the environment of its next run has besides. */
     this.env = env;
+    this.#place = { ...HERE, ...place };
     this.#hasKey = hasKey;
     this.#program = program;
     this.#args = [...args, ...storage];
@@ -68,9 +71,10 @@ export class Node {
   async start(...args) {
     this.#ports ??= await freePorts(3);
     const log = openSync(logFile(this.name), 'a');
-    const child = spawn(binary(this.#program), [...this.#args, ...args, ...this.#fixedArgs()], {
+    const [command, ...prefix] = [...this.#place.command, binary(this.#program)];
+    const child = spawn(command, [...prefix, ...this.#args, ...args, ...this.#fixedArgs()], {
       stdio: ['ignore', log, log],
-      env: { ...process.env, ...this.env, TMPDIR: scratch('tmp') },
+      env: { ...process.env, ...this.env, TMPDIR: scratch('tmp'), ...this.#place.env },
     });
     closeSync(log);
     this.#child = child;
@@ -95,9 +99,7 @@ export class Node {
    */
   async kill(signal) {
     const child = this.#child;
-    await this.#api?.disconnect();
-    await (await this.#client)?.close();
-    this.#api = this.#client = undefined;
+    await this.#disconnect();
     if (hasEnded(child)) throw new Error(`${this.name} had ended by itself: ${this.#ending(child)}`);
     const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT) });
     child.kill(signal);
@@ -107,9 +109,26 @@ export class Node {
     this.#child = undefined;
   }
 
+  /**
+   * Waits until the process ends by itself; how it did.
+   * @param {number} [timeout] after which it rejects
+   * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null }>}
+   */
+  async ended(timeout = START_TIMEOUT) {
+    const child = this.#child;
+    if (!hasEnded(child)) {
+      await once(child, 'exit', { signal: AbortSignal.timeout(timeout) }).catch(() => {
+        throw new Error(`${this.name} still runs after ${timeout / SECONDS} s`);
+      });
+    }
+    await this.#disconnect();
+    this.#child = undefined;
+    return { code: child.exitCode, signal: child.signalCode };
+  }
+
   /** Where its JSON-RPC is, without the scheme: HTTP and WebSocket have one port. */
   get rpcAddress() {
-    return `127.0.0.1:${this.#ports[1]}`;
+    return `${this.#place.rpc}:${this.#ports[1]}`;
   }
 
   /** The ports that it listens on: for other nodes, for JSON-RPC, for Prometheus. */
@@ -160,7 +179,7 @@ export class Node {
 
   /** What the node tells Prometheus. */
   async metrics() {
-    const response = await fetch(`http://127.0.0.1:${this.#ports[2]}/metrics`);
+    const response = await fetch(`http://${this.#place.rpc}:${this.#ports[2]}/metrics`);
     return response.text();
   }
 
@@ -174,6 +193,12 @@ export class Node {
     return readFileSync(logFile(this.name), 'utf8');
   }
 
+  async #disconnect() {
+    await this.#api?.disconnect();
+    await (await this.#client)?.close();
+    this.#api = this.#client = undefined;
+  }
+
   #fixedArgs() {
     const [, rpcPort, prometheusPort] = this.#ports;
     return [
@@ -182,11 +207,12 @@ export class Node {
       '--prometheus-port', `${prometheusPort}`,
       ...this.#hasKey ? [] : ['--node-key', createHash('sha256').update(this.name).digest('hex')],
       '--no-mdns', '--no-telemetry',
+      ...this.#place.args,
     ];
   }
 
   #listenAddress() {
-    return `/ip4/127.0.0.1/tcp/${this.#ports[0]}`;
+    return `/ip4/${this.#place.listen}/tcp/${this.#ports[0]}`;
   }
 
   async #answers(child) {
@@ -218,6 +244,14 @@ export class Node {
     return `its log's last lines:\n${this.log().trimEnd().split('\n').slice(-LOG_TAIL).join('\n')}`;
   }
 }
+
+/**
+ * Where a node runs and is reached: on this machine's loopback interface, with nothing around it.
+ * @typedef {{ command: string[], env: Record<string, string>, args: string[], listen: string, rpc: string }} Place
+ *   a command that the program is given to, variables and arguments of the node, the addresses for peers and for JSON-RPC
+ * @type {Place}
+ */
+const HERE = { command: [], env: {}, args: [], listen: '127.0.0.1', rpc: '127.0.0.1' };
 
 const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 

@@ -49,7 +49,9 @@ const TO_SERVE = 10 * MINUTES;
 const TROUBLE = /^.*(?: ERROR |panicked|Essential task).*$/gm;
 
 describe('a network of four validators that is upgraded', () => {
-  const network = new Network({ charlie: OLD_NODE, dave: OLD_NODE });
+  const modelsOf = (name) => scratch(`models-${name}`);
+  const optionsOf = (name) => ({ place: { args: ['--models-path', modelsOf(name), '--fetch-models', 'max-size=1GB'] } });
+  const network = new Network({ charlie: OLD_NODE, dave: OLD_NODE }, { optionsOf });
   /** Jobs by what they are about, each the client's own. */
   const jobs = {};
   let api, sibyl, code, oldVersion, upgradedIn, atUpgrade, daveIsBack, disputed, feed;
@@ -57,13 +59,12 @@ describe('a network of four validators that is upgraded', () => {
   before(async () => {
     assert.ok(NEXT_RUNTIME, 'SIBYL_NEXT_RUNTIME names the wasm of a runtime of a higher version: run make test-upgrade');
     code = await readFile(NEXT_RUNTIME);
-    const args = VALIDATORS.map((name) => [name, ['--models-path', scratch(`models-${name}`), '--fetch-models', 'max-size=1GB']]);
-    await network.start(Object.fromEntries(args));
+    await network.start();
     [api, sibyl] = await Promise.all([network.api(), network.client()]);
     await waitUntilServedBy(sibyl, VALIDATORS);
     await submitAndFinalize(api, api.tx.balances.transferKeepAlive(disputer.address, PURSE), patient);
     await submitAndFinalize(api, api.tx.balances.transferKeepAlive(author.address, PURSE), patient);
-    await registerModel(args[0][1][1]);
+    await registerModel();
     feed = await createFeed();
     ({ specVersion: oldVersion } = await version(network.node('alice')));
     let job;
@@ -84,13 +85,13 @@ describe('a network of four validators that is upgraded', () => {
   after(() => network.stop());
 
   /** Registers a made-up model, whose file is put into the first validator's folder: the others fetch it. */
-  async function registerModel(models) {
+  async function registerModel() {
     const [file, manifest] = ['tiny.gguf', 'manifest.json'].map((name) => join(scratch('author'), name));
     writeTinyModel(file);
     await runBinary('models', 'manifest', file, '--name', OWN_MODEL, '--output', manifest);
     const url = `ws://${network.node('alice').rpcAddress}`;
     await runBinary('models', 'register', manifest, '--suri', '//Eve//writes', '--yes', '--url', url);
-    await runBinary('models', 'add', file, '--models-path', models);
+    await runBinary('models', 'add', file, '--models-path', modelsOf('alice'));
     await waitUntilServedBy(sibyl, VALIDATORS, OWN_MODEL, TO_SERVE);
   }
 

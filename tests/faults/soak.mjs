@@ -1,0 +1,170 @@
+// `make soak`: seven validators with mixed jobs and restarts for MINUTES (120), and each minute what every node takes, as CSV
+// and drawn as SVG in the folder SIBYL_SOAK. The last line is RESULT {…}.
+import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { u8aToHex } from '@polkadot/util';
+
+import { account, accountNamed, SIB } from '../lib/accounts.mjs';
+import { chart } from '../lib/chart.mjs';
+import { submitAndFinalize } from '../lib/chain.mjs';
+import { MODEL, waitUntilNoneOpen, waitUntilServedBy } from '../lib/inference.mjs';
+import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { Network, VALIDATORS } from '../lib/network.mjs';
+import { conflictingFinality, finalizedOf, fundsLost, numberOf, secondsToCatchUp } from '../lib/outcome.mjs';
+import { scratch } from '../lib/scratch.mjs';
+import { usageOf } from '../lib/usage.mjs';
+import { MINUTES, SECONDS } from '../lib/wait.mjs';
+
+const LENGTH = Number(process.env.MINUTES || 120) * MINUTES;
+const NEWCOMERS = ['erin', 'frank', 'grace'];
+const EVERYBODY = [...VALIDATORS, ...NEWCOMERS];
+const BOND = 100_000n * SIB;
+const SERVICE_BOND = 100n * SIB;
+const FEES = 10n * SIB;
+const ASK_EVERY = 3 * SECONDS;
+const SAMPLE_EVERY = 1 * MINUTES;
+const RESTART_EVERY = 3 * MINUTES;
+const TEXT = 'Wo ist hier bitte der nächste Bahnhof?';
+const VECTORS = 'minilm';
+const KINDS = [
+  { model: MODEL, seats: 'all' },
+  { model: MODEL, seats: 3 },
+  ...isInstalled(VECTORS) ? [{ model: VECTORS, seats: 5 }, { model: VECTORS, seats: 'all' }] : [],
+  { model: MODEL, seats: 5, drawDelay: 4 },
+];
+const COLUMNS = ['minute', 'node', 'rss', 'engineRss', 'handles', 'disk', 'offchain', 'errors', 'warnings', 'best', 'final'];
+const PANELS = [
+  ['rss', 'memory of the node', 'MiB'], ['engineRss', 'memory of its engine', 'MiB'], ['handles', 'open handles', 'number'],
+  ['disk', 'disk', 'MiB'], ['offchain', 'offchain database', 'MiB'], ['errors', 'errors logged', 'number'],
+];
+
+const folder = process.env.SIBYL_SOAK ?? mkdtempSync(join(tmpdir(), 'sibyl-soak-'));
+mkdirSync(folder, { recursive: true });
+const [csv, svg] = ['samples.csv', 'samples.svg'].map((name) => join(folder, name));
+const say = (line) => console.error(`soak: ${line}`);
+const requester = account('//Ferdie');
+const everybody = () => EVERYBODY.map((name) => network.node(name));
+const isAbsent = new Set();
+const samples = [];
+const jobs = { asked: 0, refused: 0, answered: 0, unanswered: 0, lost: 0 };
+const answers = new Map();
+const wrong = [];
+const open = new Set();
+
+const network = new Network({}, {
+  optionsOf: () => ({ place: { args: ['--models', `${MODEL},${VECTORS}`, '--models-path', MODELS_PATH] } }),
+});
+await network.start();
+const api = await network.api();
+await Promise.all(NEWCOMERS.map(elect));
+say('waiting for the three newcomers to be elected, and to serve');
+await waitUntilServedBy(await network.client(), EVERYBODY, MODEL, 15 * MINUTES);
+
+writeFileSync(csv, `${COLUMNS.join(',')}\n`);
+const began = Date.now();
+const over = () => Date.now() - began >= LENGTH;
+say(`${LENGTH / MINUTES} minutes of jobs and restarts; samples are in ${csv}`);
+const restarts = { kills: 0, stops: 0, slowest: 0 };
+await Promise.all([every(ASK_EVERY, ask), every(SAMPLE_EVERY, sample), every(RESTART_EVERY, restart)]);
+await sample();
+await Promise.all(open);
+const { hash } = await waitUntilNoneOpen(api);
+const result = {
+  minutes: LENGTH / MINUTES,
+  jobs,
+  wrong: wrong.length,
+  restarts,
+  funds_lost: `${await fundsLost(api, hash, [], requester)}`,
+  conflicting_finality: await conflictingFinality(everybody()),
+  errors: Object.fromEntries(EVERYBODY.map((name) => [name, samples.findLast(({ node }) => node === name)?.errors])),
+};
+await network.stop();
+console.log(`RESULT ${JSON.stringify(result)}`);
+
+/** Starts a validator, bonds for it and has it elected. */
+async function elect(name, index) {
+  const owner = accountNamed(name);
+  const funding = api.tx.balances.transferKeepAlive(owner.address, BOND + SERVICE_BOND + FEES);
+  const first = (await api.query.system.account(accountNamed('alice').address)).nonce.toNumber();
+  const [node] = await Promise.all([
+    network.add(name, '--validator'),
+    submitAndFinalize(api, funding, accountNamed('alice'), { nonce: first + index }),
+  ]);
+  const { keys, proof } = await node.rpc('author_rotateKeysWithOwner', u8aToHex(owner.publicKey));
+  await submitAndFinalize(api, api.tx.utility.batchAll([
+    api.tx.staking.bond(BOND, 'Staked'),
+    api.tx.inference.bondService(SERVICE_BOND),
+    api.tx.staking.validate({ commission: 0, blocked: false }),
+    api.tx.session.setKeys(keys, proof),
+  ]), owner);
+}
+
+/** Does something again and again until the time is over. */
+async function every(period, act) {
+  while (!over()) {
+    const [, failure] = await Promise.all([sleep(period), act().catch((error) => error)]);
+    if (failure instanceof Error) say(`${act.name}: ${failure.message.split('\n')[0]}`);
+  }
+}
+
+/** Asks by the client library, and looks at the answer once it is final. */
+async function ask() {
+  const { model, ...options } = KINDS[jobs.asked % KINDS.length];
+  const sibyl = await network.client();
+  let job;
+  try {
+    job = await sibyl.ask(model, TEXT, { signer: requester, ...options });
+  } catch (error) {
+    jobs.refused += 1;
+    throw error;
+  }
+  jobs.asked += 1;
+  const end = job.result().then(({ answer }) => {
+    jobs.answered += 1;
+    const shown = JSON.stringify(answer);
+    if ((answers.get(model) ?? shown) !== shown) wrong.push(job.number);
+    answers.set(model, shown);
+  }, (error) => {
+    // The end of a job without an answer is told as an error, too.
+    if (error.code === undefined) jobs.lost += 1;
+    else jobs.unanswered += 1;
+    say(`a job without an answer: ${error.message.split('\n')[0]}`);
+  }).finally(() => open.delete(end));
+  open.add(end);
+}
+
+/** Kills a node, or stops it in good order, in turn, and starts it again; never the one that is asked. */
+async function restart() {
+  const count = restarts.kills + restarts.stops;
+  const node = network.node(EVERYBODY[1 + count % (EVERYBODY.length - 1)]);
+  const signal = count % 2 === 0 ? 'SIGKILL' : 'SIGTERM';
+  isAbsent.add(node.name);
+  await node.kill(signal);
+  restarts[signal === 'SIGKILL' ? 'kills' : 'stops'] += 1;
+  const seconds = await secondsToCatchUp(everybody, async () => {
+    await node.start();
+    isAbsent.delete(node.name);
+  });
+  restarts.slowest = Math.max(restarts.slowest, Math.round(seconds));
+}
+
+async function sample() {
+  const minute = ((Date.now() - began) / MINUTES).toFixed(2);
+  for (const name of EVERYBODY.filter((each) => !isAbsent.has(each))) {
+    const node = network.node(name);
+    const [best, final] = await Promise.all([numberOf(node), finalizedOf(node)]);
+    const row = { minute, node: name, ...rounded(usageOf(node, scratch(name))), best, final };
+    samples.push(row);
+    appendFileSync(csv, `${COLUMNS.map((column) => row[column]).join(',')}\n`);
+  }
+  writeFileSync(svg, chart(PANELS.map(([column, title, unit]) => ({ title, unit, lines: linesOf(column) }))));
+}
+
+const rounded = (usage) => Object.fromEntries(Object.entries(usage).map(([name, value]) => [name, Math.round(value * 10) / 10]));
+
+const linesOf = (column) => new Map(EVERYBODY.map((name) => [
+  name, samples.filter(({ node }) => node === name).map((row) => [Number(row.minute), row[column]]),
+]));
