@@ -6,8 +6,7 @@ use crate::{
 	error::Error,
 	help::in_own_words,
 	service::{self, new_partial},
-	Start,
-	usage,
+	usage, Start,
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
