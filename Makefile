@@ -89,7 +89,7 @@ test-upgrade: setup-tests build ## Upgrade real nodes to a next runtime, which t
 
 # `build` builds the program, too, and no package takes it.
 .PHONY: test-byzantine
-test-byzantine: setup-tests build ## Have two of seven real nodes misbehave by themselves, which takes a quarter of an hour
+test-byzantine: setup-tests build ## Have two of seven real nodes misbehave by themselves, which takes some eighteen minutes
 	cd tests && SIBYL_NODE=$(NODE) SIBYL_BYZANTINE_NODE=$(TARGET_DIR)/release/sibyl-byzantine npm run test-byzantine
 
 # Some cases need root: where they can't be had, they say SKIPPED.
