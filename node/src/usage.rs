@@ -84,7 +84,7 @@ mod tests {
 			"invalid value '-1' for '--seats <N>': expected an odd number from 1 to 15"
 		);
 		assert_eq!(said("job -1"), "invalid value '-1' for '<JOB>': expected a whole number");
-		assert_eq!(said("--inference-job-timeout -5"), said("--inference-job-timeout x").replace('x', "-5"));
+		assert_eq!(said("--inference-job-timeout -5"), said("--inference-job-timeout soon").replace("soon", "-5"));
 	}
 
 	#[test]
