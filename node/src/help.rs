@@ -29,7 +29,10 @@ const WORDS: [(&str, &str); 5] = [
 	),
 ];
 
-/// A command, and those below it, with these words.
+/// Requests of one JSON-RPC batch, if nothing else is said: more than clients send at a time.
+const MAX_BATCH: &str = "100";
+
+/// A command, and those below it, with these words and limits.
 pub fn in_own_words(command: Command) -> Command {
 	let command = command.mut_args(|arg| match WORDS.iter().find(|(name, _)| arg.get_long() == Some(name)) {
 		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
@@ -39,6 +42,11 @@ pub fn in_own_words(command: Command) -> Command {
 	let command = command.mut_args(|arg| match arg.get_action().takes_values() {
 		true => arg.allow_negative_numbers(true),
 		false => arg,
+	});
+	// The SDK has no limit, and a node would answer hundreds of thousands of requests at once.
+	let command = command.mut_args(|arg| match arg.get_long() {
+		Some("rpc-max-batch-request-len") => arg.default_value(MAX_BATCH),
+		_ => arg,
 	});
 	// Ours says itself what its options are.
 	command.mut_subcommands(|below| if below.get_name() == "verify" { below } else { in_own_words(below) })

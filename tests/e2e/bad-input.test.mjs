@@ -13,11 +13,11 @@ import { refusedRequests } from './bad-input/rpc.mjs';
 import { commands } from './bad-input/run.mjs';
 import { SECRETS } from './bad-input/secrets.mjs';
 
-// Requests of one batch that the node takes.
-const BATCH = 10;
+// Requests of one batch that a node takes, if nothing else is said.
+const BATCH = 100;
 
 describe('bad input', () => {
-  const node = devNode('--rpc-max-batch-request-len', `${BATCH}`);
+  const node = devNode();
 
   before(async () => {
     await node.start();
