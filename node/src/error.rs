@@ -133,6 +133,13 @@ pub enum Error {
 	)]
 	DatabaseInUse,
 
+	/// The database can't be read, as after a disk failed.
+	#[error(
+		"the database is damaged ({0}): delete it with 'purge-chain' and the same --base-path and --chain, which leaves the \
+		 keys, and start again; the node fetches the chain from others"
+	)]
+	DatabaseDamaged(String),
+
 	/// A session key of this type signs otherwise.
 	#[error(
 		"a {key_type} key is of scheme {right}, and --scheme says {given}: leave it out, or give --scheme {right}"
@@ -200,6 +207,10 @@ impl Error {
 		let text = self.to_string();
 		match self {
 			_ if is_sdks && text.contains(DATABASE_IN_USE) => Self::DatabaseInUse,
+			_ if is_sdks && text.contains(DATABASE_DAMAGED) => {
+				let what = text.split_once(DATABASE_DAMAGED).map_or(text.as_str(), |(_, what)| what);
+				Self::DatabaseDamaged(what.into())
+			}
 			Self::Cli(sc_cli::Error::GlobalLoggerError(_)) => Self::Log(text),
 			Self::Cli(sc_cli::Error::Input(input)) => match input.strip_prefix(NODE_KEY) {
 				Some(reason) => Self::NodeKey(reason.into()),
@@ -226,6 +237,9 @@ fn genesis_fault(text: &str) -> Option<String> {
 
 /// What ParityDB says where another process has locked it.
 const DATABASE_IN_USE: &str = "Database file is in use";
+
+/// What it says before what is wrong with its files.
+const DATABASE_DAMAGED: &str = "Corruption: ";
 
 /// The error's text without line breaks: some of the SDK's messages are paragraphs.
 pub fn in_one_line(error: &impl Display) -> String {
@@ -259,6 +273,13 @@ mod tests {
 		let input = |text: &str| Error::from(sc_cli::Error::Input(text.into())).explained().to_string();
 		assert!(input("Invalid node key: Invalid input length").starts_with("--node-key can't be read"));
 		assert_eq!(input("anything else"), "Invalid input: anything else");
+	}
+
+	#[test]
+	fn a_damaged_database_is_said_with_what_to_do() {
+		let sdks = sp_blockchain::Error::Backend("Corruption: Bad removed ref 7 out of 7".into());
+		let error = Error::from(sdks).explained().to_string();
+		assert!(error.contains("damaged (Bad removed ref 7 out of 7)") && error.contains("purge-chain"), "{error}");
 	}
 
 	#[test]

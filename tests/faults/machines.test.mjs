@@ -11,6 +11,7 @@ import { ask, voteOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs
 import { Clock, damage, damageAll, Disk, lacksMounts } from '../lib/machine.mjs';
 import { isInstalled, MODELS_PATH, OwnModels } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
+import { secondsToCatchUp } from '../lib/outcome.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { sessionAt, waitForSession } from '../lib/sessions.mjs';
 import { MINUTES } from '../lib/wait.mjs';
@@ -153,6 +154,7 @@ describe('a network of four validators on machines that fail', () => {
     writeFileSync(secret, '//Dave\n', { mode: 0o600 });
     const api = await network.api();
     const moved = await network.add('moved', '--validator');
+    await secondsToCatchUp(() => [network.node('alice'), moved]);
     const { code, stdout, stderr } = await sibyl('validator', 'setup', '--url', `ws://${moved.rpcAddress}`, '--suri-file', secret, '--yes');
     note(`setup: ${lastLines(stdout + stderr, 1)}`);
     assert.equal(code, 0, stderr);
@@ -168,6 +170,7 @@ describe('a network of four validators on machines that fail', () => {
   fault(network, 'a validator moved with its keystore, the old node stopped first', async ({ catchUp }) => {
     const [from, to] = ['moved', 'moved-again'].map((name) => scratch(name));
     const old = network.node('dave');
+    assert.equal(old.name, 'moved', 'the case before has to have succeeded');
     await old.kill('SIGTERM');
     cpSync(join(from, CHAIN, 'keystore'), join(to, CHAIN, 'keystore'), { recursive: true });
     await catchUp(async () => {

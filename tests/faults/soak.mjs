@@ -122,16 +122,19 @@ async function ask() {
     throw error;
   }
   jobs.asked += 1;
-  const end = job.result().then(({ answer }) => {
+  const end = job.result().then(({ status, answer }) => {
+    if (status !== 'agreed') {
+      jobs.unanswered += 1;
+      say(`job ${job.number} (${model}) ended ${status}`);
+      return;
+    }
     jobs.answered += 1;
     const shown = JSON.stringify(answer);
-    if ((answers.get(model) ?? shown) !== shown) wrong.push(job.number);
-    answers.set(model, shown);
+    if (!answers.has(model)) answers.set(model, shown);
+    if (answers.get(model) !== shown) wrong.push(job.number);
   }, (error) => {
-    // The end of a job without an answer is told as an error, too.
-    if (error.code === undefined) jobs.lost += 1;
-    else jobs.unanswered += 1;
-    say(`a job without an answer: ${error.message.split('\n')[0]}`);
+    jobs.lost += 1;
+    say(`a job without an end: ${error.message.split('\n')[0]}`);
   }).finally(() => open.delete(end));
   open.add(end);
 }
@@ -153,18 +156,31 @@ async function restart() {
 
 async function sample() {
   const minute = ((Date.now() - began) / MINUTES).toFixed(2);
-  for (const name of EVERYBODY.filter((each) => !isAbsent.has(each))) {
-    const node = network.node(name);
-    const [best, final] = await Promise.all([numberOf(node), finalizedOf(node)]);
-    const row = { minute, node: name, ...rounded(usageOf(node, scratch(name))), best, final };
+  for (const name of EVERYBODY) {
+    const row = await sampleOf(name).catch((error) => {
+      // It is being started again.
+      if (!isAbsent.has(name)) throw error;
+    });
+    if (row === undefined) continue;
+    Object.assign(row, { minute, node: name });
     samples.push(row);
     appendFileSync(csv, `${COLUMNS.map((column) => row[column]).join(',')}\n`);
   }
   writeFileSync(svg, chart(PANELS.map(([column, title, unit]) => ({ title, unit, lines: linesOf(column) }))));
 }
 
-const rounded = (usage) => Object.fromEntries(Object.entries(usage).map(([name, value]) => [name, Math.round(value * 10) / 10]));
+async function sampleOf(name) {
+  const node = network.node(name);
+  const [best, final] = await Promise.all([numberOf(node), finalizedOf(node)]);
+  return { ...rounded(usageOf(node, scratch(name))), best, final };
+}
 
-const linesOf = (column) => new Map(EVERYBODY.map((name) => [
-  name, samples.filter(({ node }) => node === name).map((row) => [Number(row.minute), row[column]]),
-]));
+function rounded(usage) {
+  return Object.fromEntries(Object.entries(usage).map(([name, value]) => [name, Math.round(value * 10) / 10]));
+}
+
+function linesOf(column) {
+  return new Map(EVERYBODY.map((name) => [
+    name, samples.filter(({ node }) => node === name).map((row) => [Number(row.minute), row[column]]),
+  ]));
+}

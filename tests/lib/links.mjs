@@ -45,7 +45,7 @@ export class Links {
   /** Makes them; what a run that was killed left behind goes first. */
   async make() {
     removeAbandoned();
-    process.once('exit', () => this.remove());
+    process.prependOnceListener('exit', () => this.remove());
     this.#net = await freeNet();
     const taps = this.#names.map((_, index) => `${PREFIX}t${process.pid}_${index}`);
     this.#switch = spawn('python3', [SWITCH, ...taps], { stdio: ['pipe', 'pipe', 'inherit'] });

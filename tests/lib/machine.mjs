@@ -39,7 +39,8 @@ export class Disk {
   mount() {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${this.#size}m`, 'sibyl-test', this.folder], { stdio: 'pipe' });
     this.#isMounted = true;
-    process.once('exit', () => this.unmount());
+    // Before the scratch folder, in which it is, is removed.
+    process.prependOnceListener('exit', () => this.unmount());
   }
 
   /** Leaves so many mebibytes of it. */

@@ -19,7 +19,7 @@ export function tableOf(rows) {
 }
 
 function cellsOf(row) {
-  const { fault, skipped, failure, asked, agreed, unanswered.length, lost, wrong, fundsLost, conflicts, charges, catchUp } = row;
+  const { fault, skipped, failure, asked, agreed, unanswered, lost, wrong, fundsLost, conflicts, charges, catchUp } = row;
   const rest = HEADINGS.length - 2;
   if (skipped) return [fault, `SKIPPED: ${skipped}`, ...Array(rest).fill('')];
   if (failure) return [fault, `FAILED: ${failure.replaceAll('|', '\\|')}`, ...Array(rest).fill('')];
