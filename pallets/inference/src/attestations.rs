@@ -79,8 +79,12 @@ impl<T: Config> Pallet<T> {
 	/// Lets a validator that missed too many seats in a row serve no model until it attests one again.
 	pub(crate) fn note_unresponsive(validator: &AccountId) {
 		let now = Self::now();
+		// Who is silent already stays so since then: seats that it had before may end later, and a new block would let it into
+		// the draws of that block.
 		let is_new = Self::elector(validator).is_some()
-			&& Unresponsive::<T>::mutate(|unresponsive| unresponsive.try_insert(validator.clone(), now)) == Ok(None);
+			&& Unresponsive::<T>::mutate(|unresponsive| {
+				!unresponsive.contains_key(validator) && unresponsive.try_insert(validator.clone(), now).is_ok()
+			});
 		if is_new {
 			Self::deposit_event(Event::Unresponsive { validator: validator.clone() });
 		}

@@ -130,10 +130,17 @@ fn a_roster_has_no_more_entries_than_the_session_has_validators_whoever_comes_an
 
 /// Has validator 3 do nothing, or abstain, in so many jobs which the others answer.
 fn missed(jobs: u32, abstains: bool) {
+	revealed(&committed(jobs, abstains));
+	next_block();
+}
+
+/// So many jobs to which all but validator 3 have committed, and whose reveals are waited for.
+fn committed(jobs: u32, abstains: bool) -> Vec<JobId> {
 	let output = answer("eng");
 	let jobs: Vec<_> = (0..jobs).map(|_| submit(all_seats())).collect();
-	next_block();
-	next_block();
+	while jobs.iter().any(|id| job(*id).phase == Phase::Pending) {
+		next_block();
+	}
 	let of = |number: u8, cast: fn(Votes, JobId, &OutputBytes) -> Votes| {
 		jobs.iter().fold(Votes::of(number), |votes, id| cast(votes, *id, &output)).sign()
 	};
@@ -145,13 +152,17 @@ fn missed(jobs: u32, abstains: bool) {
 	while jobs.iter().any(|id| job(*id).phase == Phase::Committing) {
 		next_block();
 	}
-	include(
-		(0..3).map(|number| {
-			of(number, |votes, id, output| votes.reveal_without_output(id, output).output(output.clone()))
-		}),
-	);
+	jobs
+}
+
+/// Has all but validator 3 reveal in these jobs, which ends them.
+fn revealed(jobs: &[JobId]) {
+	let output = answer("eng");
+	include((0..3).map(|number| {
+		let reveal = |votes: Votes, id: &JobId| votes.reveal_without_output(*id, &output).output(output.clone());
+		jobs.iter().fold(Votes::of(number), reveal).sign()
+	}));
 	assert!(jobs.iter().all(|id| verdict(*id) == Some(Verdict::Agreed)));
-	next_block();
 }
 
 #[test]
@@ -168,6 +179,23 @@ fn who_misses_five_seats_in_a_row_serves_no_model_until_it_attests_again() {
 		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
 		next_block();
 		assert_eq!(serving(), 4);
+	});
+}
+
+#[test]
+fn who_is_silent_and_misses_more_of_its_seats_is_drawn_in_no_block() {
+	Chain::default().run(|| {
+		let jobs = committed(10, false);
+		revealed(&jobs[..5]);
+		next_block();
+		assert_eq!(serving(), 3);
+		revealed(&jobs[5..]);
+		assert_eq!(ledger(3).record.missed, 10);
+		assert_eq!(serving(), 3, "in the block in which the last five end");
+		let asked = submit(all_seats());
+		next_block();
+		next_block();
+		assert!(committee(asked).seats.iter().all(|seat| seat.validator != account(3)));
 	});
 }
 
