@@ -120,16 +120,19 @@ async function ask() {
     throw error;
   }
   jobs.asked += 1;
-  const end = job.result().then(({ answer }) => {
+  const end = job.result().then(({ status, answer }) => {
+    if (status !== 'agreed') {
+      jobs.unanswered += 1;
+      say(`job ${job.number} (${model}) ended ${status}`);
+      return;
+    }
     jobs.answered += 1;
     const shown = JSON.stringify(answer);
-    if ((answers.get(model) ?? shown) !== shown) wrong.push(job.number);
-    answers.set(model, shown);
+    if (!answers.has(model)) answers.set(model, shown);
+    if (answers.get(model) !== shown) wrong.push(job.number);
   }, (error) => {
-    // The end of a job without an answer is told as an error, too.
-    if (error.code === undefined) jobs.lost += 1;
-    else jobs.unanswered += 1;
-    say(`a job without an answer: ${error.message.split('\n')[0]}`);
+    jobs.lost += 1;
+    say(`a job without an end: ${error.message.split('\n')[0]}`);
   }).finally(() => open.delete(end));
   open.add(end);
 }
