@@ -67,6 +67,13 @@ pub enum Error {
 	)]
 	DatabaseInUse,
 
+	/// The database can't be read, as after a disk failed.
+	#[error(
+		"the database is damaged ({0}): delete it with 'purge-chain' and the same --base-path and --chain, which leaves the \
+		 keys, and start again; the node fetches the chain from others"
+	)]
+	DatabaseDamaged(String),
+
 	/// A session key of this type signs otherwise.
 	#[error(
 		"a {key_type} key is of scheme {right}, and --scheme says {given}: leave it out, or give --scheme {right}"
@@ -130,16 +137,25 @@ impl From<sp_blockchain::Error> for Error {
 impl Error {
 	/// The same error, in this program's words where the SDK's say too little.
 	pub fn explained(self) -> Self {
-		let is_sdks = matches!(self, Self::Service(_) | Self::Cli(_));
-		match is_sdks && self.to_string().contains(DATABASE_IN_USE) {
-			true => Self::DatabaseInUse,
-			false => self,
+		if !matches!(self, Self::Service(_) | Self::Cli(_)) {
+			return self;
+		}
+		let said = self.to_string();
+		if said.contains(DATABASE_IN_USE) {
+			return Self::DatabaseInUse;
+		}
+		match said.split_once(DATABASE_DAMAGED) {
+			Some((_, what)) => Self::DatabaseDamaged(what.into()),
+			None => self,
 		}
 	}
 }
 
 /// What ParityDB says where another process has locked it.
 const DATABASE_IN_USE: &str = "Database file is in use";
+
+/// What it says before what is wrong with its files.
+const DATABASE_DAMAGED: &str = "Corruption: ";
 
 /// The error's text without line breaks: some of the SDK's messages are paragraphs.
 pub fn in_one_line(error: &impl Display) -> String {
@@ -157,6 +173,13 @@ mod tests {
 		assert!(error.contains("--base-path"), "{error}");
 		let other = Error::from(sp_blockchain::Error::Backend("no space".into())).explained();
 		assert!(matches!(other, Error::Service(_)));
+	}
+
+	#[test]
+	fn a_damaged_database_is_said_with_what_to_do() {
+		let sdks = sp_blockchain::Error::Backend("Corruption: Bad removed ref 7 out of 7".into());
+		let error = Error::from(sdks).explained().to_string();
+		assert!(error.contains("damaged (Bad removed ref 7 out of 7)") && error.contains("purge-chain"), "{error}");
 	}
 
 	#[test]
