@@ -65,7 +65,7 @@ fn a_broken_chain_spec_is_refused_by_its_path() {
 #[test]
 fn an_unreadable_chain_spec_is_refused_by_its_path() {
 	let folder = folder();
-	fails_saying(sibyl().arg("--chain").arg(folder.path()), &[&folder.path().display().to_string(), "can't be read"]);
+	fails_saying(sibyl().arg("--chain").arg(folder.path()), &[&folder.path().display().to_string(), "is a folder"]);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn a_job_is_shown_with_its_committee_and_what_each_seat_did() {
 		"input": { "text": "Ça va?" },
 		"options": { "seats": { "fixed": 5 }, "maxOutputUnits": 4, "drawDelay": 2,
 			"sampling": { "temperature": 700, "topK": 40, "topP": 950000 }, "seed": "18446744073709551615",
-			"format": { "number": { "min": -1, "max": 1, "decimals": 0 } } },
+			"format": { "number": { "min": -1, "max": 1, "decimals": 0 } }, "reuse": false },
 		"price": {
 			"seats": 5,
 			"perSeat": "10",
