@@ -72,6 +72,7 @@ describe('a client that is not ours asks, and reads what was agreed', () => {
           sampling: { temperature: 0, top_k: 0, top_p: 0 },
           seed: undefined,
           format: { type: 'Text', value: { stops: [] } },
+          reuse: false,
         },
         max_fee: MAX_FEE,
       });

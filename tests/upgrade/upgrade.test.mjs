@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { u8aToHex } from '@polkadot/util';
-import { blake2AsHex } from '@polkadot/util-crypto';
+import { blake2AsHex, decodeAddress } from '@polkadot/util-crypto';
 
 import { account, accountNamed } from '../lib/accounts.mjs';
 import { runBinary, sibyl as command } from '../lib/binary.mjs';
@@ -231,7 +231,7 @@ describe('a network of four validators that is upgraded', () => {
 
   it('goes on to ask a registered model by a feed, and the council still stops it', async () => {
     const { latest, owner, asked } = await feedAfter(upgradedIn.number + INTERVAL);
-    assert.equal(owner, author.address);
+    assert.deepEqual(decodeAddress(owner), author.publicKey);
     assert.equal(latest.answer.type, 'choice');
     const id = await modelId(api, OWN_MODEL);
     await decide(api, api.tx.models.suspend(id));

@@ -75,6 +75,7 @@ struct Options {
 	sampling: Sampling,
 	seed: Option<u64>,
 	format: Format,
+	reuse: bool,
 }
 
 impl Default for Options {
@@ -86,6 +87,7 @@ impl Default for Options {
 			sampling: Sampling { temperature: 0, top_k: 0, top_p: 0 },
 			seed: None,
 			format: Format::Text { stops: vec![] },
+			reuse: false,
 		}
 	}
 }
