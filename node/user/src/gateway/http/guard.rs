@@ -6,7 +6,7 @@ use crate::gateway::{
 	keys::{Holder, Keys},
 	ledger::anyone,
 };
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::{
 	body::{Body, Bytes},
 	header::{HeaderName, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
@@ -16,6 +16,9 @@ use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
 
 /// Bytes of a body: the longest inputs of as many embeddings as a request may have, escaped.
 const MAX_BODY: usize = 1024 * 1024;
+/// Bytes of a body that are read before it is refused as too large: who still writes when the connection is closed does not
+/// hear why.
+const MAX_DISCARDED: usize = 4 * MAX_BODY;
 /// In which a body has to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -107,18 +110,32 @@ where
 		let message = format!("The body has more than {MAX_BODY} bytes");
 		ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
 	};
-	if body.size_hint().lower() > MAX_BODY as u64 {
+	if body.size_hint().lower() > MAX_DISCARDED as u64 {
 		return Err(too_large());
 	}
-	match tokio::time::timeout(patience, Limited::new(body, MAX_BODY).collect()).await {
-		Ok(Ok(body)) => Ok(body.to_bytes()),
-		Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-		Ok(Err(_)) => Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", "The body did not come whole")),
-		Err(_) => {
-			let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not come in time");
-			Err(error.retry(Retry::Never))
+	let read = async {
+		let mut body = std::pin::pin!(body);
+		let (mut kept, mut length) = (Vec::new(), 0);
+		while let Some(frame) = body.frame().await {
+			let broken = |_| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", "The body did not come whole");
+			let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+			length += data.len();
+			if length > MAX_DISCARDED {
+				break;
+			}
+			if length <= MAX_BODY {
+				kept.extend_from_slice(&data);
+			}
 		}
-	}
+		if length > MAX_BODY {
+			return Err(too_large());
+		}
+		Ok(Bytes::from(kept))
+	};
+	tokio::time::timeout(patience, read).await.unwrap_or_else(|_| {
+		let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not come in time");
+		Err(error.retry(Retry::Never))
+	})
 }
 
 #[cfg(test)]
@@ -215,6 +232,21 @@ mod tests {
 		assert_eq!(unsaid.expect_err("it is too large").status.as_u16(), 413);
 		let broken = futures::stream::iter([Err::<Frame<Bytes>, _>(std::io::Error::other("gone"))]);
 		assert_eq!(body(&json, StreamBody::new(broken)).await.expect_err("it broke").code, "invalid_body");
+	}
+
+	#[tokio::test]
+	async fn a_body_that_is_too_large_should_be_read_to_its_end_and_not_for_ever() {
+		for (mebibytes, read) in [(3, 3), (100, 5)] {
+			let taken = std::cell::Cell::new(0);
+			let parts = (0..mebibytes).map(|_| {
+				taken.set(taken.get() + 1);
+				Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b' '; MAX_BODY])))
+			});
+			let error = collect(StreamBody::new(futures::stream::iter(parts)), BODY_TIMEOUT)
+				.await
+				.expect_err("it is too large");
+			assert_eq!((error.status.as_u16(), taken.get()), (413, read));
+		}
 	}
 
 	#[tokio::test]
