@@ -205,12 +205,11 @@ impl Error {
 	pub fn explained(self) -> Self {
 		let is_sdks = matches!(self, Self::Service(_) | Self::Cli(_));
 		let text = self.to_string();
+		if let Some((_, what)) = text.split_once(DATABASE_DAMAGED).filter(|_| is_sdks) {
+			return Self::DatabaseDamaged(what.into());
+		}
 		match self {
 			_ if is_sdks && text.contains(DATABASE_IN_USE) => Self::DatabaseInUse,
-			_ if is_sdks && text.contains(DATABASE_DAMAGED) => {
-				let what = text.split_once(DATABASE_DAMAGED).map_or(text.as_str(), |(_, what)| what);
-				Self::DatabaseDamaged(what.into())
-			}
 			Self::Cli(sc_cli::Error::GlobalLoggerError(_)) => Self::Log(text),
 			Self::Cli(sc_cli::Error::Input(input)) => match input.strip_prefix(NODE_KEY) {
 				Some(reason) => Self::NodeKey(reason.into()),

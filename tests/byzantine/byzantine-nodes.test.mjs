@@ -7,7 +7,7 @@ import { account, accountNamed, SIB } from '../lib/accounts.mjs';
 import { authorOf, eventsAt, finalizedNumber, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
 import { ask, validatorAt, voteOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network } from '../lib/network.mjs';
-import { resourcesOf } from '../lib/resources.mjs';
+import { memoryOf, processorSecondsOf } from '../lib/usage.mjs';
 import { MINUTES, SECONDS, until } from '../lib/wait.mjs';
 
 const PROGRAM = process.env.SIBYL_BYZANTINE_NODE;
@@ -136,10 +136,11 @@ describe('a network of seven validators, two of which are byzantine', () => {
   /** Measures what honest nodes take from now on. */
   async function measure() {
     const nodes = HONEST.map((name) => network.node(name));
-    const before = nodes.map(resourcesOf);
+    const taken = () => nodes.map(({ pid }) => ({ seconds: processorSecondsOf(pid), memory: memoryOf(pid) }));
+    const before = taken();
     const since = Date.now();
     return async () => {
-      const after = nodes.map(resourcesOf);
+      const after = taken();
       const seconds = (Date.now() - since) / SECONDS;
       return {
         processor: Math.max(...after.map((now, at) => (now.seconds - before[at].seconds) / seconds)),

@@ -5,25 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { u8aToHex } from '@polkadot/util';
-
-import { account, accountNamed, SIB } from '../lib/accounts.mjs';
+import { account } from '../lib/accounts.mjs';
 import { chart } from '../lib/chart.mjs';
-import { submitAndFinalize } from '../lib/chain.mjs';
 import { MODEL, waitUntilNoneOpen, waitUntilServedBy } from '../lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
-import { Network, VALIDATORS } from '../lib/network.mjs';
+import { Network } from '../lib/network.mjs';
 import { conflictingFinality, finalizedOf, fundsLost, numberOf, secondsToCatchUp } from '../lib/outcome.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { usageOf } from '../lib/usage.mjs';
 import { MINUTES, SECONDS } from '../lib/wait.mjs';
 
 const LENGTH = Number(process.env.MINUTES || 120) * MINUTES;
-const NEWCOMERS = ['erin', 'frank', 'grace'];
-const EVERYBODY = [...VALIDATORS, ...NEWCOMERS];
-const BOND = 100_000n * SIB;
-const SERVICE_BOND = 100n * SIB;
-const FEES = 10n * SIB;
 const ASK_EVERY = 3 * SECONDS;
 const SAMPLE_EVERY = 1 * MINUTES;
 const RESTART_EVERY = 3 * MINUTES;
@@ -46,7 +38,6 @@ mkdirSync(folder, { recursive: true });
 const [csv, svg] = ['samples.csv', 'samples.svg'].map((name) => join(folder, name));
 const say = (line) => console.error(`soak: ${line}`);
 const requester = account('//Ferdie');
-const everybody = () => EVERYBODY.map((name) => network.node(name));
 const isAbsent = new Set();
 const samples = [];
 const jobs = { asked: 0, refused: 0, answered: 0, unanswered: 0, lost: 0 };
@@ -55,13 +46,12 @@ const wrong = [];
 const open = new Set();
 
 const network = new Network({}, {
+  further: ['eve', 'one', 'two'],
   optionsOf: () => ({ place: { args: ['--models', `${MODEL},${VECTORS}`, '--models-path', MODELS_PATH] } }),
 });
 await network.start();
 const api = await network.api();
-await Promise.all(NEWCOMERS.map(elect));
-say('waiting for the three newcomers to be elected, and to serve');
-await waitUntilServedBy(await network.client(), EVERYBODY, MODEL, 15 * MINUTES);
+await waitUntilServedBy(await network.client(), network.names, MODEL, 5 * MINUTES);
 
 writeFileSync(csv, `${COLUMNS.join(',')}\n`);
 const began = Date.now();
@@ -78,29 +68,11 @@ const result = {
   wrong: wrong.length,
   restarts,
   funds_lost: `${await fundsLost(api, hash, [], requester)}`,
-  conflicting_finality: await conflictingFinality(everybody()),
-  errors: Object.fromEntries(EVERYBODY.map((name) => [name, samples.findLast(({ node }) => node === name)?.errors])),
+  conflicting_finality: await conflictingFinality(network.validators),
+  errors: Object.fromEntries(network.names.map((name) => [name, samples.findLast(({ node }) => node === name)?.errors])),
 };
 await network.stop();
 console.log(`RESULT ${JSON.stringify(result)}`);
-
-/** Starts a validator, bonds for it and has it elected. */
-async function elect(name, index) {
-  const owner = accountNamed(name);
-  const funding = api.tx.balances.transferKeepAlive(owner.address, BOND + SERVICE_BOND + FEES);
-  const first = (await api.query.system.account(accountNamed('alice').address)).nonce.toNumber();
-  const [node] = await Promise.all([
-    network.add(name, '--validator'),
-    submitAndFinalize(api, funding, accountNamed('alice'), { nonce: first + index }),
-  ]);
-  const { keys, proof } = await node.rpc('author_rotateKeysWithOwner', u8aToHex(owner.publicKey));
-  await submitAndFinalize(api, api.tx.utility.batchAll([
-    api.tx.staking.bond(BOND, 'Staked'),
-    api.tx.inference.bondService(SERVICE_BOND),
-    api.tx.staking.validate({ commission: 0, blocked: false }),
-    api.tx.session.setKeys(keys, proof),
-  ]), owner);
-}
 
 /** Does something again and again until the time is over. */
 async function every(period, act) {
@@ -142,12 +114,12 @@ async function ask() {
 /** Kills a node, or stops it in good order, in turn, and starts it again; never the one that is asked. */
 async function restart() {
   const count = restarts.kills + restarts.stops;
-  const node = network.node(EVERYBODY[1 + count % (EVERYBODY.length - 1)]);
+  const node = network.node(network.names[1 + count % (network.names.length - 1)]);
   const signal = count % 2 === 0 ? 'SIGKILL' : 'SIGTERM';
   isAbsent.add(node.name);
   await node.kill(signal);
   restarts[signal === 'SIGKILL' ? 'kills' : 'stops'] += 1;
-  const seconds = await secondsToCatchUp(everybody, async () => {
+  const seconds = await secondsToCatchUp(() => network.validators, async () => {
     await node.start();
     isAbsent.delete(node.name);
   });
@@ -156,7 +128,7 @@ async function restart() {
 
 async function sample() {
   const minute = ((Date.now() - began) / MINUTES).toFixed(2);
-  for (const name of EVERYBODY) {
+  for (const name of network.names) {
     const row = await sampleOf(name).catch((error) => {
       // It is being started again.
       if (!isAbsent.has(name)) throw error;
@@ -180,7 +152,7 @@ function rounded(usage) {
 }
 
 function linesOf(column) {
-  return new Map(EVERYBODY.map((name) => [
+  return new Map(network.names.map((name) => [
     name, samples.filter(({ node }) => node === name).map((row) => [Number(row.minute), row[column]]),
   ]));
 }

@@ -13,8 +13,6 @@ import { MINUTES } from './wait.mjs';
 
 /** The folder in which each case leaves its row and its nodes' logs. */
 const RESULTS = process.env.SIBYL_FAULTS;
-// Lines in logs that nobody should have to see after an honest node's trouble.
-const TROUBLE = /^.*(?: ERROR |panicked|Essential task).*$/gm;
 
 let cases = 0;
 
@@ -60,7 +58,7 @@ export function fault(network, name, body, { skip = false, every } = {}) {
       }
       Object.assign(row, await outcomeOf(network, traffic, from));
       for (const [node, length] of logs) {
-        const lines = node.log().slice(length).match(TROUBLE) ?? [];
+        const lines = node.troubles(length);
         if (lines.length > 0) note(`${node.name} logged ${lines.length} errors, as: ${lines[0].trim()}`);
       }
     } catch (error) {

@@ -193,6 +193,14 @@ export class Node {
     return readFileSync(logFile(this.name), 'utf8');
   }
 
+  /**
+   * Lines of its log that nobody should have to see.
+   * @param {number} [from] what of the log is passed over, in characters
+   */
+  troubles(from = 0) {
+    return this.log().slice(from).match(TROUBLE) ?? [];
+  }
+
   async #disconnect() {
     await this.#api?.disconnect();
     await (await this.#client)?.close();
@@ -252,6 +260,8 @@ export class Node {
  * @type {Place}
  */
 const HERE = { command: [], env: {}, args: [], listen: '127.0.0.1', rpc: '127.0.0.1' };
+
+const TROUBLE = /^.*(?: ERROR |panicked|Essential task).*$/gm;
 
 const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 

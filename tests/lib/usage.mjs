@@ -4,11 +4,13 @@ import { join } from 'node:path';
 
 import { engineOf } from './engine.mjs';
 
-const MEBIBYTE = 1024 * 1024;
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+// `getconf CLK_TCK` of every Linux.
+const TICKS_PER_SECOND = 100;
 const BLOCK = 512;
 // The column of offchain storage, as the SDK numbers them.
 const OFFCHAIN = /^(?:index|table)_09_/;
-const ERRORS = /(?: ERROR |panicked|Essential task)/g;
 const WARNINGS = /(?: WARN |⚠)/g;
 
 /**
@@ -19,19 +21,28 @@ export function usageOf(node, basePath) {
   const log = node.log();
   const engine = engineOf(node);
   return {
-    rss: memoryOf(node.pid),
-    engineRss: engine === undefined ? 0 : memoryOf(engine),
+    rss: memoryOf(node.pid) / MEBIBYTE,
+    engineRss: engine === undefined ? 0 : memoryOf(engine) / MEBIBYTE,
     handles: handlesOf(node.pid),
     disk: diskOf(basePath, () => true),
     offchain: diskOf(basePath, (name) => OFFCHAIN.test(name)),
-    errors: log.match(ERRORS)?.length ?? 0,
+    errors: node.troubles().length,
     warnings: log.match(WARNINGS)?.length ?? 0,
   };
 }
 
-function memoryOf(pid) {
+/** Seconds of processor time that a process has had so far. */
+export function processorSecondsOf(pid) {
+  // What stands before is the program's name in brackets, which may have blanks.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+  const [user, system] = fields.slice(11, 13).map(Number);
+  return (user + system) / TICKS_PER_SECOND;
+}
+
+/** Bytes of memory that a process has; none where it has ended. */
+export function memoryOf(pid) {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * KIBIBYTE;
   } catch {
     // It ended meanwhile.
     return 0;

@@ -3,9 +3,6 @@
 //! A session has as many validators as can be, and all serve the model. What all jobs of a block share, as counters, the
 //! model and its roster, is read and written once a block: `shared_keys` lists it, `end_block` counts it, and the pieces
 //! leave it out. So it is with the validators' ledgers, which `ledger` counts.
-//!
-//! A validator that is found unresponsive costs a look at each model, which no piece counts: it has to attest again, and
-//! to miss five seats, before it does so once more.
 
 mod setup;
 

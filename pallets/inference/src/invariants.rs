@@ -142,14 +142,16 @@ impl<T: Config> Pallet<T> {
 				"inference 10: a second round although the first agreed"
 			);
 		}
-		if let Some(agreed) = job.agreed.filter(|_| job.reused.is_some()) {
-			ensure!(committees.is_empty(), "inference 3: a job that was answered before has a committee");
+		if let Some(agreed) = job.agreed {
 			ensure!(
 				Outputs::<T>::get(id).is_some_and(|bytes| output_hash(&bytes) == agreed.value.output_hash),
 				"inference 6: the stored output is not the one agreed on"
 			);
 		}
-		if let Some(agreed) = job.agreed.filter(|_| job.reused.is_none()) {
+		if job.reused.is_some() {
+			ensure!(committees.is_empty(), "inference 3: a job that was answered before has a committee");
+			ensure!(job.agreed.is_some(), "inference 6: a job that was answered before has no answer");
+		} else if let Some(agreed) = job.agreed {
 			let committee = committees
 				.iter()
 				.find(|committee| committee.round == agreed.support.round)
@@ -160,10 +162,6 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				usize::from(agreed.support.seats) == tally.seats && usize::from(agreed.support.agreed) <= votes,
 				"inference 6: an agreement says otherwise how many agreed"
-			);
-			ensure!(
-				Outputs::<T>::get(id).is_some_and(|bytes| output_hash(&bytes) == agreed.value.output_hash),
-				"inference 6: the stored output is not the one agreed on"
 			);
 		}
 		Ok(())

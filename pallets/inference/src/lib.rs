@@ -38,7 +38,7 @@
 //! 4. A committee is within its bounds, and no validator has two seats in it. A first one has as many seats as its quote.
 //! 5. Seats have revealed only where the committee is revealing or done.
 //! 6. A job is agreed only where more than two thirds of its deciding committee revealed one output and work, and the stored
-//!    bytes are that output's.
+//!    bytes are that output's; or where that is so of the job whose answer it took, and then it has no committee.
 //! 7. The counts of open jobs, in total and by account, and of jobs by model, are those of a recount.
 //! 8. The keys of the current session and of those whose votes are taken exist, and no others.
 //! 9. A validator's ledger is a recount of its open seats: they are listed, what they reserve and the time they take; the

@@ -18,13 +18,17 @@ struct Known {
 }
 
 impl<T: Config> Pallet<T> {
-	/// Notes where the agreed answer of a settled job is, if its requester allows that and none of more seats is noted. Where
-	/// two answers differ, neither is one to be taken.
+	/// Notes where the agreed answer of a settled job is, if its requester allows that and none of more seats is noted: what
+	/// few seats say takes no place of what more say. Where as many say otherwise, neither is one to be taken.
 	pub(crate) fn remember_answer(id: JobId, job: &Job, agreed: &Agreement) {
 		let Some(key) = Self::key_of_answer(id, job) else { return };
-		match KnownAnswers::<T>::get(key).and_then(Jobs::<T>::get).and_then(|known| known.agreed) {
-			Some(known) if known.value.output_hash != agreed.value.output_hash => KnownAnswers::<T>::remove(key),
-			Some(known) if known.support.seats > agreed.support.seats => {}
+		let known = KnownAnswers::<T>::get(key).and_then(Jobs::<T>::get).filter(|known| !is_doubted(known.audit));
+		let seats = agreed.support.seats;
+		match known.and_then(|known| known.agreed) {
+			Some(known) if known.support.seats > seats => {}
+			Some(known) if known.support.seats == seats && known.value.output_hash != agreed.value.output_hash => {
+				KnownAnswers::<T>::remove(key)
+			}
 			_ => KnownAnswers::<T>::insert(key, id),
 		}
 	}
@@ -46,12 +50,11 @@ impl<T: Config> Pallet<T> {
 
 	/// The answer that so many seats, or more, have agreed on, and that no audit doubts or will look at: whether one does is
 	/// known a block after the settlement.
-	fn known_answer(key: Hash, seats: u16) -> Option<Known> {
-		let source = KnownAnswers::<T>::get(key)?;
+	fn known_answer(source: JobId, seats: u16) -> Option<Known> {
 		let Job { agreed, audit, outcome, .. } = Jobs::<T>::get(source)?;
 		let agreed = agreed.filter(|agreed| agreed.support.seats >= seats)?;
 		let may_be_audited = outcome.is_none_or(|outcome| outcome.at.saturating_add(1) >= Self::now());
-		if may_be_audited || !matches!(audit, AuditView::None | AuditView::Confirmed) {
+		if may_be_audited || is_doubted(audit) {
 			return None;
 		}
 		let committee = Committees::<T>::get((source, agreed.support.round))?;
@@ -83,22 +86,19 @@ impl<T: Config> Pallet<T> {
 		options: &JobOptions,
 		max_fee: Balance,
 	) -> Result<Option<u32>, DispatchError> {
-		let Some(key) = options.answer_key(&model, input) else { return Ok(None) };
-		if !KnownAnswers::<T>::contains_key(key) {
-			return Ok(None);
-		}
+		let Some(source) = options.answer_key(&model, input).and_then(KnownAnswers::<T>::get) else { return Ok(None) };
 		let terms = Self::checked_terms(&model, input, options)?;
-		let Some(known) = Self::known_answer(key, terms.quote.seats) else { return Ok(None) };
-		let now = Self::now();
-		let (id, job) = Self::new_job(requester.clone(), model, input.clone(), options.clone(), &terms, now, max_fee)?;
+		let Some(known) = Self::known_answer(source, terms.quote.seats) else { return Ok(None) };
+		let fingerprint = Self::next_fingerprint(requester, &model, input, options);
+		let (requester, input, options) = (requester.clone(), input.clone(), options.clone());
+		let (id, job) = Self::new_job(requester, model, input, options, fingerprint, &terms, max_fee)?;
 		let seats = known.committee.seats.len() as u32;
 		Self::end_at_once(id, job, known);
 		Ok(Some(seats))
 	}
 
-	fn end_at_once(id: JobId, mut job: Job, known: Known) {
+	fn end_at_once(id: JobId, job: Job, known: Known) {
 		let Known { source, agreed: Agreement { value, support, .. }, output, committee } = known;
-		let now = Self::now();
 		Self::deposit_event(Event::AnswerReused { job: id, source });
 		Outputs::<T>::insert(id, output);
 		let decision = Some(Decision { value, round: support.round });
@@ -114,18 +114,11 @@ impl<T: Config> Pallet<T> {
 		let settlement = Self::pay_out(id, &job, part.saturating_mul(paid), parts, &mut ledgers);
 		ledgers.store();
 
-		job.phase = Phase::Ended;
-		job.agreed = Some(Agreement { value, at: now, support });
-		job.outcome = Some(Outcome { verdict: Verdict::Agreed, at: now, settlement });
-		job.reused = Some(source);
-		Jobs::<T>::insert(id, job);
-		Self::retain(id, now);
 		if let Some(output) = Self::output(id) {
 			Self::deposit_event(Event::Agreed { job: id, output_hash: value.output_hash, output, support });
 		}
-		let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
-		let verdict = Verdict::Agreed;
-		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, author_share, protocol_share });
+		let agreed = Some(Agreement { value, at: Self::now(), support });
+		Self::finish(id, Job { agreed, reused: Some(source), ..job }, Verdict::Agreed, settlement);
 	}
 
 	/// What `submit` weighs at most.
@@ -138,6 +131,11 @@ impl<T: Config> Pallet<T> {
 			anew
 		}
 	}
+}
+
+/// Whether an audit has not confirmed the answer, or not yet.
+fn is_doubted(audit: AuditView) -> bool {
+	!matches!(audit, AuditView::None | AuditView::Confirmed)
 }
 
 #[cfg(any(test, feature = "try-runtime"))]

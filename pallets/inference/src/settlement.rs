@@ -69,7 +69,6 @@ impl<T: Config> Pallet<T> {
 		verdict: Verdict,
 		ledgers: &mut Ledgers<T>,
 	) {
-		let now = Self::now();
 		let decision = match verdict {
 			Verdict::Agreed | Verdict::Failed(_) => {
 				job.agreed.map(|agreed| Decision { value: agreed.value, round: agreed.support.round })
@@ -86,7 +85,6 @@ impl<T: Config> Pallet<T> {
 		Self::expect_less(&mut job);
 		Requesters::<T>::mutate(&job.requester, |account| account.open = account.open.saturating_sub(1));
 		OpenJobs::<T>::remove(id);
-		Self::retain(id, now);
 		let is_agreed_by_few = decision.is_some_and(|decision| decision.round == FIRST_ROUND);
 		if is_agreed_by_few && matches!(job.options.seats, sibyl_primitives::job::Seats::Fixed(_)) {
 			Self::note_audit_candidate(id);
@@ -94,12 +92,17 @@ impl<T: Config> Pallet<T> {
 		if let (Verdict::Agreed, Some(agreed)) = (verdict, &job.agreed) {
 			Self::remember_answer(id, &job, agreed);
 		}
-		job.phase = Phase::Ended;
-		job.outcome = Some(Outcome { verdict, at: now, settlement });
-		Jobs::<T>::insert(id, job);
+		Self::finish(id, job, verdict, settlement);
+		Self::queue_result(id);
+	}
+
+	/// Writes down how the job ended, which it can be looked up by from now on until its retention is over.
+	pub(crate) fn finish(id: JobId, job: Job, verdict: Verdict, settlement: SettlementView) {
+		let at = Self::now();
+		Self::retain(id, at);
+		Jobs::<T>::insert(id, Job { phase: Phase::Ended, outcome: Some(Outcome { verdict, at, settlement }), ..job });
 		let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
 		Self::deposit_event(Event::Settled { job: id, verdict, paid, refunded, author_share, protocol_share });
-		Self::queue_result(id);
 	}
 
 	/// Settles an audit: the protocol pays its seats; the first round's were paid when the job ended. The verdict is that of the

@@ -69,10 +69,9 @@ impl<T: Config> Pallet<T> {
 		let open = Requesters::<T>::get(&requester).open;
 		ensure!(open < T::MaxOpenJobsPerAccount::get(), Error::<T>::TooManyJobsOfAccount);
 		let terms = Self::checked_terms(&model, &input, &options)?;
-		let commit_window = Self::commit_window(terms.revision.commit_window);
-		let ends_by = Self::latest_end(Self::now(), &options, commit_window);
-		let (id, job) = Self::new_job(requester, model, input, options, &terms, ends_by, max_fee)?;
-		let expected_time = Self::find_room(&terms, job.fingerprint).map_err(Error::<T>::from)?;
+		let fingerprint = Self::next_fingerprint(&requester, &model, &input, &options);
+		let expected_time = Self::find_room(&terms, fingerprint).map_err(Error::<T>::from)?;
+		let (id, job) = Self::new_job(requester, model, input, options, fingerprint, &terms, max_fee)?;
 
 		Requesters::<T>::mutate(&job.requester, |account| account.open = account.open.saturating_add(1));
 		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_add(expected_time));
@@ -92,42 +91,51 @@ impl<T: Config> Pallet<T> {
 		Ok(terms)
 	}
 
+	/// The fingerprint of the account's next job, if it is this one.
+	pub(crate) fn next_fingerprint(
+		requester: &AccountId,
+		model: &ModelId,
+		input: &Input,
+		options: &JobOptions,
+	) -> Fingerprint {
+		fingerprint(requester, Requesters::<T>::get(requester).submitted, model, input, options)
+	}
+
 	/// Holds the price and gives the job its number. The job waits for nothing yet, and is not written.
 	pub(crate) fn new_job(
 		requester: AccountId,
 		model: ModelId,
 		input: Input,
 		options: JobOptions,
+		fingerprint: Fingerprint,
 		terms: &Terms,
-		ends_by: BlockNumber,
 		max_fee: Balance,
 	) -> Result<(JobId, Job), Error<T>> {
 		let Terms { price, input_units, quote, .. } = *terms;
 		ensure!(quote.total <= max_fee, Error::<T>::FeeAboveLimit);
 		T::Currency::hold(&HoldReason::JobFee.into(), &requester, quote.total)
 			.map_err(|_| Error::<T>::BalanceTooLow)?;
-		let counter = Requesters::<T>::mutate(&requester, |account| {
-			let counter = account.submitted;
-			account.submitted = counter.saturating_add(1);
+		Requesters::<T>::mutate(&requester, |account| {
+			account.submitted = account.submitted.saturating_add(1);
 			account.kept = account.kept.saturating_add(1);
-			counter
 		});
-		let fingerprint = fingerprint(&requester, counter, &model, &input, &options);
 		let id = NextJob::<T>::get();
 		NextJob::<T>::put(id.saturating_add(1));
 		JobIds::<T>::insert(fingerprint, id);
 		Inputs::<T>::insert(id, input);
 		pallet_models::Pallet::<T>::add_job(&model);
+		let now = Self::now();
+		let commit_window = Self::commit_window(terms.revision.commit_window);
+		let ends_by = Self::latest_end(now, &options, commit_window);
 		let event = Event::JobSubmitted { job: id, requester: requester.clone(), model, fingerprint, quote, ends_by };
 		Self::deposit_event(event);
-		let now = Self::now();
 		let job = Job {
 			requester,
 			fingerprint,
 			model,
 			options,
 			input_units,
-			commit_window: Self::commit_window(terms.revision.commit_window),
+			commit_window,
 			price,
 			quote,
 			expected_time: 0,

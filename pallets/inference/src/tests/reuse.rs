@@ -151,6 +151,43 @@ fn of_two_answers_that_differ_neither_is_taken() {
 }
 
 #[test]
+fn what_fewer_seats_say_otherwise_does_no_harm_to_what_more_have_said() {
+	Chain::default().run(|| {
+		let (few, many) = (drawn(reusable(1)), drawn(reusable(3)));
+		for (id, label) in [(many, "eng"), (few, "fra")] {
+			let output = answer(label);
+			say(id, &seated(id).iter().map(|number| (*number, &output)).collect::<Vec<_>>());
+		}
+		next_block();
+		next_block();
+		assert_eq!(ask_again(reusable(1)).1, Some(many));
+	});
+}
+
+#[test]
+fn what_more_seats_say_stands_where_fewer_said_otherwise() {
+	Chain::default().run(|| {
+		agreed(reusable(1), &answer("fra"));
+		let (many, _) = agreed(reusable(3), &answer("eng"));
+		assert_eq!(ask_again(reusable(1)).1, Some(many));
+	});
+}
+
+#[test]
+fn an_answer_that_was_overturned_makes_room_for_the_next_one() {
+	Chain::default().validators(10).run(|| {
+		set_audit_odds(1);
+		let (wrong, _) = agreed(reusable(3), &answer("fra"));
+		set_audit_odds(u32::MAX);
+		let (auditors, right) = (second_round(wrong), answer("eng"));
+		say(wrong, &auditors.iter().map(|number| (*number, &right)).collect::<Vec<_>>());
+		assert!(matches!(job(wrong).audit, AuditView::Overturned { .. }));
+		let (next, _) = agreed(reusable(3), &right);
+		assert_eq!(ask_again(reusable(3)).1, Some(next));
+	});
+}
+
+#[test]
 fn another_question_is_not_answered() {
 	Chain::default().run(|| {
 		let (source, _) = agreed(reusable(3), &answer("eng"));

@@ -12,7 +12,7 @@ use hyper::{
 	header::{HeaderName, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
 	HeaderMap, StatusCode,
 };
-use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Bytes of a body: the longest inputs of as many embeddings as a request may have, escaped.
 const MAX_BODY: usize = 1024 * 1024;
@@ -90,7 +90,6 @@ fn is_this_machine(host: &str) -> bool {
 pub async fn body<B>(headers: &HeaderMap, body: B) -> Result<Bytes, ApiError>
 where
 	B: Body<Data = Bytes>,
-	B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
 	let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
 	let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -104,7 +103,6 @@ where
 async fn collect<B>(body: B, patience: Duration) -> Result<Bytes, ApiError>
 where
 	B: Body<Data = Bytes>,
-	B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
 	let too_large = || {
 		let message = format!("The body has more than {MAX_BODY} bytes");
