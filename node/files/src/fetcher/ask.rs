@@ -9,12 +9,13 @@ use crate::{
 use codec::{DecodeAll, Encode};
 use sc_network::PeerId;
 use std::{io, sync::Arc, time::Duration};
+use substrate_prometheus_endpoint::{Counter, U64};
 use tokio::{task::spawn_blocking, time::timeout};
 
 /// What came of a request for a chunk.
 pub enum Given {
-	/// So many bytes, which were right and are kept.
-	Kept(u64),
+	/// Bytes that were right and are kept.
+	Kept,
 	/// They were right, and the disk fails.
 	NotKept(io::Error),
 	/// The peer wants to be asked again later.
@@ -49,13 +50,14 @@ pub async fn has(network: Arc<dyn Network>, peer: PeerId, file: FileId, patience
 	}
 }
 
-/// Asks for a chunk, checks it and writes it down.
+/// Asks for a chunk, checks it, writes it down and counts its bytes: whoever asked may have gone on meanwhile.
 pub async fn chunk(
 	network: Arc<dyn Network>,
 	peer: PeerId,
 	file: FileId,
 	index: u32,
 	partial: Arc<Partial>,
+	fetched_bytes: Counter<U64>,
 	patience: Duration,
 ) -> Given {
 	let (bytes, proof) = match ask(&*network, peer, Request::Chunk { file, index }, patience).await {
@@ -67,7 +69,10 @@ pub async fn chunk(
 	};
 	let kept = spawn_blocking(move || match verified(&file, index, &bytes, &proof) {
 		Some(hash) => match partial.keep(index, &bytes, hash) {
-			Ok(()) => Given::Kept(bytes.len() as u64),
+			Ok(()) => {
+				fetched_bytes.inc_by(bytes.len() as u64);
+				Given::Kept
+			}
 			Err(error) => Given::NotKept(error),
 		},
 		None => Given::Wrong,

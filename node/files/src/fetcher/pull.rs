@@ -179,7 +179,8 @@ impl<'f> Pull<'f> {
 			self.missing.remove(&index);
 			self.in_flight += 1;
 			let (network, partial) = (self.network.clone(), self.partial.clone());
-			let given = ask::chunk(network, peer, self.file, index, partial, self.patience.answer);
+			let fetched_bytes = self.metrics.fetched_bytes.clone();
+			let given = ask::chunk(network, peer, self.file, index, partial, fetched_bytes, self.patience.answer);
 			self.running.push(async move { Event::Given(peer, index, given.await) }.boxed());
 		}
 	}
@@ -189,9 +190,8 @@ impl<'f> Pull<'f> {
 		self.in_flight -= usize::from(matches!(event, Event::Given(..)));
 		match event {
 			Event::Asked(peer, has) => self.peers.said(&peer, has.unwrap_or_default(), now),
-			Event::Given(peer, _, Given::Kept(bytes)) => {
+			Event::Given(peer, _, Given::Kept) => {
 				self.peers.gave(&peer);
-				self.metrics.fetched_bytes.inc_by(bytes);
 				self.last = Some(now);
 			}
 			Event::Given(_, _, Given::NotKept(error)) => {
