@@ -33,6 +33,11 @@ function* stepsBetween(before, view, text) {
   if (view.agreed && !before?.agreed) yield `agreed, by ${supportOf(view.agreed.support)}`;
   if (view.audit.status === 'open' && before?.audit.status !== 'open') yield 'a second round audits the answer';
   if (view.phase === 'pending' && before?.phase === 'revealing') yield 'no agreement: a second round is to decide';
+  if (view.phase === 'pending' && before?.phase === 'committing') yield 'too few commits: others are drawn for the seats that did not';
+  const [earlier, now] = [before, view].map((of) => of?.committees[0]);
+  if (earlier && now && view.hasSubstitutes && now.drawnAt > earlier.drawnAt) {
+    yield `substitutes drawn: ${now.seats.map(({ validator }) => nameOf(validator)).join(', ')}; commits until #${view.deadline}`;
+  }
   for (const { round, seats } of view.committees.slice(before?.committees.length ?? 0)) {
     yield `${ORDINALS[round]} committee drawn: ${seats.map(({ validator }) => nameOf(validator)).join(', ')}; ` +
       `commits until #${view.deadline}`;

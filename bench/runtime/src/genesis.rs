@@ -202,6 +202,7 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		deadline: FAR,
 		round: FIRST_ROUND,
 		phase: Phase::Committing,
+		has_substitutes: false,
 		agreed: None,
 		audit: sibyl_primitives::api::AuditView::None,
 		outcome: None,

@@ -78,7 +78,9 @@ export function sentenceOf({ phase, isFinal, job, seats }: Step): string {
     case 'lost':
       return 'The job fell off with its fork. It may come back.';
     case 'pending':
-      return 'The job is in a block. The next block draws its committee.';
+      return job?.hasSubstitutes && 3 * seats.committed <= 2 * seats.total
+        ? 'Too few seats committed. The next block draws others for the rest.'
+        : 'The job is in a block. The next block draws its committee.';
     case 'committing':
       return `${secondRound(job)}The committee is drawn, and computes: ${count(seats.committed, seats.total)} have committed.`;
     case 'revealing':

@@ -57,6 +57,7 @@ export function jobOf(raw: RawJobView): JobView {
     deadline: raw.deadline ?? null,
     endsBy: raw.ends_by,
     committees: raw.committees.map(committeeOf),
+    hasSubstitutes: raw.has_substitutes ?? false,
     agreed: agreed === undefined ? null : { outputHash: agreed.output_hash, at: agreed.at, support: agreed.support },
     verdict: phase.type === 'Ended' ? verdictOf(phase.value.verdict) : null,
     endedAt: phase.type === 'Ended' ? phase.value.at : null,

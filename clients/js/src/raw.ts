@@ -66,6 +66,7 @@ export interface RawJobView {
   deadline: number | undefined;
   ends_by: number;
   committees: RawCommittee[];
+  has_substitutes: boolean | undefined;
   agreed: { output_hash: Hex; at: number; support: RawSupport } | undefined;
   audit: RawAudit;
   settlement: RawSettlement | undefined;

@@ -252,6 +252,8 @@ export interface JobView {
   /** The block by which it ends in any case. */
   endsBy: number;
   committees: Committee[];
+  /** Whether too few seats of the first committee committed, and others are drawn, or to be drawn, for the rest. */
+  hasSubstitutes: boolean;
   agreed: { outputHash: Hex; at: number; support: Support } | null;
   verdict: Verdict | null;
   endedAt: number | null;

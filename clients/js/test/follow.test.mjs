@@ -12,6 +12,7 @@ const view = (phase, { number = 1n, votes = [], agreed = null } = {}) => ({
   phase,
   agreed,
   committees: votes.length > 0 ? [{ seats: votes.map((vote) => ({ vote })) }] : [],
+  hasSubstitutes: false,
   audit: { status: 'none' },
 });
 

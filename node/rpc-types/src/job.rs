@@ -46,6 +46,9 @@ pub struct Job {
 	pub ends_by: BlockNumber,
 	/// Its committees, in the order of their rounds.
 	pub committees: Vec<Committee>,
+	/// Whether too few seats of its first committee committed, and others are drawn, or to be drawn, for the rest.
+	#[serde(default)]
+	pub has_substitutes: bool,
 	/// The agreement, once there is one.
 	pub agreed: Option<Agreement>,
 	/// Whether a second round checks, or has checked, the agreement.
@@ -98,7 +101,7 @@ pub struct Quote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-	/// Its committee is to be drawn.
+	/// Its committee, or substitutes for it, are to be drawn.
 	Pending,
 	/// Seats commit.
 	Committing,
@@ -259,6 +262,7 @@ impl From<JobView> for Job {
 			deadline: job.deadline,
 			ends_by: job.ends_by,
 			committees: job.committees.into_iter().map(Into::into).collect(),
+			has_substitutes: job.has_substitutes,
 			agreed: job.agreed.map(Into::into),
 			audit: job.audit.into(),
 			settlement: job.settlement.map(Into::into),

@@ -195,7 +195,8 @@ impl Entries {
 				let Some(seat) = seats.iter().position(|validator| self.ours.contains(validator)) else {
 					return Told::default();
 				};
-				self.seat(job);
+				// A seat that it keeps, where substitutes were drawn for others, commits anew.
+				self.seat(job).has_committed = false;
 				let of = seats.len();
 				Told::step(
 					"drawn",
@@ -368,6 +369,17 @@ mod tests {
 		}
 		assert_eq!(settled(&mut entries).as_deref(), Some("🔮 Job 7: paid 0.001 SIB"));
 		assert_eq!(settled(&mut entries), None, "once");
+	}
+
+	#[test]
+	fn a_seat_that_is_kept_when_substitutes_are_drawn_for_others_is_told_to_miss_where_it_does_not_commit_again() {
+		let mut entries = entries();
+		drawn(&mut entries);
+		committed(&mut entries);
+		drawn(&mut entries);
+		let told = settled_as(&mut entries);
+		assert!(told.is_fault);
+		assert!(told.line.is_some_and(|(_, line)| line.contains("none of its commits")));
 	}
 
 	#[test]

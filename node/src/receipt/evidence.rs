@@ -122,6 +122,7 @@ mod tests {
 			deadline: 30,
 			round: 0,
 			phase: Phase::Ended,
+			has_substitutes: false,
 			agreed: agreed.map(agreement),
 			audit: AuditView::None,
 			outcome: Some(Outcome {

@@ -38,6 +38,9 @@ pub fn progress(job: &Job) -> String {
 	let round = if committee.round > 0 { " of a second committee" } else { "" };
 	let (seats, committed) = (seats.len(), committed.len() + revealed.len());
 	match job.phase {
+		Phase::Pending if job.has_substitutes && 3 * committed <= 2 * seats => {
+			format!("{state}: too few seats committed, and others are drawn next for the rest")
+		}
 		Phase::Pending => format!("{state}: a committee is drawn next"),
 		Phase::Committing => format!("{state}: {committed} of {seats} seats{round} have committed"),
 		Phase::Revealing => format!("{state}: {} of {seats} seats{round} have revealed", revealed.len()),
@@ -135,7 +138,8 @@ pub fn job(job: &Job) -> String {
 	line("state", progress(job) + &settlement(job));
 	for committee in &job.committees {
 		let round = if committee.round == 0 { "committee" } else { "second" };
-		line(round, format!("drawn in #{} of {} that serve the model", committee.drawn_at, committee.serving));
+		let how = if committee.round == 0 && job.has_substitutes { ", with substitutes" } else { "" };
+		line(round, format!("drawn in #{} of {} that serve the model{how}", committee.drawn_at, committee.serving));
 		for seat in &committee.seats {
 			let vote = serde_json::to_value(seat.vote).ok();
 			let vote = vote.as_ref().and_then(|vote| vote["vote"].as_str()).unwrap_or_default().to_string();

@@ -21,7 +21,7 @@ const MAX_PRUNED: u64 = 1_024;
 /// What is to be done about a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub enum Duty {
-	/// Its committee is to be drawn.
+	/// Its committee, or substitutes for it, are to be drawn.
 	Draw,
 	/// Its phase is over.
 	Deadline,
@@ -31,9 +31,10 @@ impl<T: Config> Pallet<T> {
 	/// Blocks by which a draw or a deadline may come late: there are no more entries than open jobs and what these left
 	/// behind, and each block does its share.
 	pub(crate) fn max_delay() -> BlockNumber {
-		// A job has one entry, and leaves up to two behind that it did not wait for.
+		// A job has one entry, and leaves up to four behind that it did not wait for: the ends of three commit windows and of
+		// one for reveals.
 		let jobs = u64::from(T::MaxOpenJobs::get());
-		let left_behind = <T as Config>::WeightInfo::pass_over().saturating_mul(jobs.saturating_mul(2));
+		let left_behind = <T as Config>::WeightInfo::pass_over().saturating_mul(jobs.saturating_mul(4));
 		let blocks = |budget: Weight, each: Weight| {
 			let all = each.saturating_mul(jobs).saturating_add(left_behind);
 			all.ref_time() / budget.ref_time().max(1)
@@ -100,6 +101,7 @@ impl<T: Config> Pallet<T> {
 	fn weight_of_duty(duty: Duty, job: &Job) -> Weight {
 		let seats = job.quote.seats.into();
 		match (duty, job.round) {
+			(Duty::Draw, FIRST_ROUND) if job.has_substitutes => weight_of_substitutes::<T>(seats),
 			(Duty::Draw, FIRST_ROUND) => <T as Config>::WeightInfo::draw(seats),
 			(Duty::Draw, _) => <T as Config>::WeightInfo::draw_again(),
 			(Duty::Deadline, FIRST_ROUND) => weight_of_end_with_charges::<T>(seats),
@@ -109,7 +111,9 @@ impl<T: Config> Pallet<T> {
 
 	/// What a draw weighs at most.
 	fn weight_of_largest_draw() -> Weight {
-		<T as Config>::WeightInfo::draw(MAX_SEATS).max(<T as Config>::WeightInfo::draw_again())
+		<T as Config>::WeightInfo::draw(MAX_SEATS)
+			.max(weight_of_substitutes::<T>(MAX_SEATS))
+			.max(<T as Config>::WeightInfo::draw_again())
 	}
 
 	/// What a job's end weighs at most: two rounds, and everyone in them at fault.
@@ -231,6 +235,11 @@ impl<T: Config> Due<T> {
 		}
 		None
 	}
+}
+
+/// The draw of substitutes, or the end of the job where there are none.
+fn weight_of_substitutes<T: Config>(seats: u32) -> Weight {
+	<T as Config>::WeightInfo::draw_substitutes(seats).max(<T as Config>::WeightInfo::end(seats))
 }
 
 fn weight_of_end_with_charges<T: Config>(seats: u32) -> Weight {

@@ -284,6 +284,37 @@ mod benchmarks {
 		assert_eq!(Committees::<T>::get((id, FIRST_ROUND)).map(|drawn| drawn.seats.len() as u32), Some(s));
 	}
 
+	/// One seat committed. A third of the others has no room.
+	#[benchmark]
+	fn draw_substitutes(s: Linear<1, MAX_SEATS>) {
+		network_with::<T>(open_seats::<T>());
+		let (id, mut asked) = submitted::<T>();
+		asked.quote.seats = s as u16;
+		let mut before = committee::<T>(FIRST_ROUND, 0..s, SeatVote::Missing);
+		if s > 1 {
+			before.seats[0].vote = SeatVote::Committed(Hash::zero());
+		}
+		seat::<T>(id, &mut asked, &before, Phase::Pending);
+		let now = Pallet::<T>::now();
+		(asked.has_substitutes, asked.deadline) = (true, now);
+		for number in MAX_SEATS..MAX_SEATS + (T::MaxValidators::get() - MAX_SEATS) / 3 {
+			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+		}
+		let mut ledgers = read_ledgers::<T>();
+		let mut rosters = super::committee::Rostered::<T>::default();
+		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32])]));
+		leave_out_what_is_shared::<T>();
+
+		#[block]
+		{
+			let _ = Jobs::<T>::get(id);
+			Pallet::<T>::draw(id, asked, now, &mut rosters, &mut ledgers);
+		}
+
+		let drawn = Committees::<T>::get((id, FIRST_ROUND)).expect("there are substitutes");
+		assert_eq!((drawn.seats.len() as u32, drawn.draw == before.draw), (s, false));
+	}
+
 	/// Hardly anyone has room, so that everyone is met.
 	#[benchmark]
 	fn draw_again() {

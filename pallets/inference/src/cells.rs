@@ -22,7 +22,7 @@ pub(crate) struct Cell {
 
 /// What is known of the job that a vote names.
 pub(crate) enum Found {
-	/// This fork has no such job, or its committee is not drawn.
+	/// This fork has no such job, or its committee, or substitutes for it, are not drawn.
 	NotYet,
 	/// It is over, or its present committee is another.
 	Over,

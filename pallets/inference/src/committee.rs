@@ -120,6 +120,32 @@ impl<T: Config> Pallet<T> {
 		Ok(drawn)
 	}
 
+	/// Draws substitutes, by stake, for the seats of a job's first committee that did not commit, of those that had none in
+	/// it. Who committed keeps its seat as long as it serves the model, so that nobody can choose a committee by staying away.
+	/// None where too few others have time and a free bond.
+	fn seat_substitutes(
+		servers: &[Server],
+		seed: Hash,
+		before: &Committee,
+		need: &Need,
+		ledgers: &mut Ledgers<T>,
+	) -> Option<Vec<Seat>> {
+		let kept: Vec<_> = before
+			.seats
+			.iter()
+			.map(|seat| {
+				let server = servers.iter().find(|server| server.validator == seat.validator)?;
+				let Server { authority_index, stake, .. } = *server;
+				let has_committed = matches!(seat.vote, SeatVote::Committed(_));
+				has_committed.then(|| Seat { authority_index, stake, vote: SeatVote::Missing, ..seat.clone() })
+			})
+			.collect();
+		let others: Vec<_> = servers.iter().filter(|server| !before.has_seat(&server.validator)).cloned().collect();
+		let free = kept.iter().filter(|seat| seat.is_none()).count();
+		let mut substitutes = Self::seat_first_round(&others, seed, free, need, ledgers).ok()?.into_iter();
+		kept.into_iter().map(|seat| seat.or_else(|| substitutes.next())).collect()
+	}
+
 	/// Draws a job's second committee: up to 31 seats of validators that did not sit in the first, and of those only where
 	/// few others serve. None where there are fewer than three.
 	fn seat_second_round(
@@ -191,13 +217,16 @@ impl<T: Config> Pallet<T> {
 		if pallet_models::Pallet::<T>::is_suspended(&job.model) {
 			return Self::cancel_job(id, job, ledgers);
 		}
-		let (delay, waiting_since) = match job.round {
-			FIRST_ROUND => (job.options.draw_delay, job.submitted_at),
-			_ => (1, job.deadline.saturating_sub(1)),
+		let is_first_draw = job.round == FIRST_ROUND && !job.has_substitutes;
+		let first = (!is_first_draw).then(|| Committees::<T>::get((id, FIRST_ROUND))).flatten();
+		let (delay, waiting_since) = if is_first_draw {
+			(job.options.draw_delay, job.submitted_at)
+		} else {
+			(1, job.deadline.saturating_sub(1))
 		};
 		let Some(vrfs) = Self::last_vrfs(delay, waiting_since) else {
 			let patience = BlockNumber::from(job.options.draw_delay).saturating_add(DRAW_PATIENCE);
-			if job.round != FIRST_ROUND || now >= job.submitted_at.saturating_add(patience) {
+			if !is_first_draw || now >= job.submitted_at.saturating_add(patience) {
 				return Self::give_up(id, job, ledgers);
 			}
 			job.deadline = Self::enter(Duty::Draw, id, now.saturating_add(1));
@@ -212,9 +241,9 @@ impl<T: Config> Pallet<T> {
 			expected_time: 0,
 			commit_window: job.commit_window,
 		};
-		let first = (job.round != FIRST_ROUND).then(|| Committees::<T>::get((id, FIRST_ROUND))).flatten();
 		let seats = match &first {
 			None => Self::seat_first_round(servers, draw, job.quote.seats.into(), &need, ledgers).ok(),
+			Some(first) if job.round == FIRST_ROUND => Self::seat_substitutes(servers, draw, first, &need, ledgers),
 			Some(first) => {
 				let sat_before = first.seats.iter().map(|seat| &seat.validator).collect();
 				Self::seat_second_round(servers, draw, &sat_before, &need, ledgers)
@@ -231,11 +260,16 @@ impl<T: Config> Pallet<T> {
 			serving: servers.len() as u16,
 			serving_stake: stake_of(servers),
 			charge: need.charge,
-			checks: first.is_some_and(|first| Self::has_claim(id, &first)),
+			checks: first.as_ref().is_some_and(|first| Self::has_claim(id, first)),
 			seats: BoundedVec::<Seat, ConstU32<MAX_SEATS>>::truncate_from(seats),
 		};
 		Self::expect_less(&mut job);
-		for seat in &committee.seats {
+		let before = first.filter(|_| job.round == FIRST_ROUND);
+		if let Some(before) = &before {
+			Self::close_replaced(id, before, &committee, ledgers);
+		}
+		let keeps_seat = |seat: &&Seat| before.as_ref().is_some_and(|before| before.has_seat(&seat.validator));
+		for seat in committee.seats.iter().filter(|seat| !keeps_seat(seat)) {
 			ledgers.open_seat(id, job.round, seat, need.charge);
 		}
 		job.phase = Phase::Committing;
@@ -266,6 +300,14 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn expect_less(job: &mut Job) {
 		let time = core::mem::take(&mut job.expected_time);
 		ExpectedTime::<T>::mutate(|sum| *sum = sum.saturating_sub(time));
+	}
+
+	/// Lets substitutes be drawn at the end of the next block for the seats that did not commit.
+	pub(crate) fn call_substitutes(id: JobId, job: &mut Job, committed: usize) {
+		job.has_substitutes = true;
+		job.phase = Phase::Pending;
+		job.deadline = Self::enter(Duty::Draw, id, Self::now().saturating_add(1));
+		Self::deposit_event(Event::SubstitutesCalled { job: id, committed: committed as u32 });
 	}
 
 	/// Lets the job's second committee be drawn at the end of the next block.

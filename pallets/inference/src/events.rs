@@ -24,7 +24,8 @@ mod events {
 			/// The block by which it ends in any case.
 			ends_by: BlockNumber,
 		},
-		/// A job's committee was drawn; its seats may commit from the next block on.
+		/// A job's committee was drawn; its seats may commit from the next block on. A first one is told of again when substitutes
+		/// are drawn for some of its seats: all commit anew then.
 		CommitteeDrawn {
 			/// The job.
 			job: JobId,
@@ -106,6 +107,14 @@ mod events {
 			output: Output,
 			/// Of how many seats how many agreed, and in which round.
 			support: Support,
+		},
+		/// Too few seats of the first committee committed. Those that did keep theirs; for the others substitutes are drawn from
+		/// the next block's VRF, and all commit anew.
+		SubstitutesCalled {
+			/// The job.
+			job: JobId,
+			/// Seats that committed.
+			committed: u32,
 		},
 		/// The first committee did not agree: a second one is drawn from the next block's VRF.
 		SecondRoundBegan {

@@ -11,7 +11,7 @@ use frame_support::{
 };
 use sibyl_primitives::{
 	committee::is_quorum,
-	job::{FIRST_ROUND, SECOND_ROUND},
+	job::{Seats, FIRST_ROUND, SECOND_ROUND},
 	output::output_hash,
 };
 
@@ -116,15 +116,30 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		match job.phase {
-			Phase::Pending => ensure!(
-				committees.len() == usize::from(job.round),
-				"inference 3: a pending job has the committee that it waits for, or lacks one before"
-			),
+			Phase::Pending => {
+				let waits_for_substitutes = job.has_substitutes && job.round == FIRST_ROUND;
+				ensure!(
+					committees.len() == usize::from(job.round) + usize::from(waits_for_substitutes),
+					"inference 3: a pending job has the committee that it waits for, or lacks one before"
+				);
+				let is_stalled = |committee: &Committee| {
+					let tally = committee.tally();
+					tally.revealed == 0 && !is_quorum(tally.committed, tally.seats)
+				};
+				ensure!(
+					!waits_for_substitutes || committees.iter().all(is_stalled),
+					"inference 3: substitutes are called although a quorum has committed"
+				)
+			}
 			Phase::Committing | Phase::Revealing => {
 				ensure!(committees.len() == usize::from(job.round) + 1, "inference 3: a drawn job has no committee")
 			}
 			Phase::Ended => {}
 		}
+		ensure!(
+			!job.has_substitutes || matches!(job.options.seats, Seats::Fixed(_)),
+			"inference 3: substitutes for all that serve"
+		);
 		for committee in committees {
 			Self::check_committee(job, committee)?;
 		}

@@ -97,18 +97,14 @@ impl<T: Config> Ledgers<T> {
 		}
 	}
 
-	/// Closes the seats of the committee, with what they have done.
-	pub fn close_seats(&mut self, job: JobId, committee: &Committee) {
-		for seat in &committee.seats {
-			let ledger = self.change(&seat.validator);
-			// Those of an audited job's first committee are closed already.
-			let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else {
-				continue;
-			};
-			ledger.open_seats.swap_remove(place);
-			ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
-			ledger.open_time = ledger.open_time.saturating_sub(seat.time);
-		}
+	/// Closes the seat of the committee.
+	pub fn close_seat(&mut self, job: JobId, committee: &Committee, seat: &Seat) {
+		let ledger = self.change(&seat.validator);
+		// Those of an audited job's first committee are closed already.
+		let Some(place) = ledger.open_seats.iter().position(|open| *open == (job, committee.round)) else { return };
+		ledger.open_seats.swap_remove(place);
+		ledger.reserved = ledger.reserved.saturating_sub(committee.charge);
+		ledger.open_time = ledger.open_time.saturating_sub(seat.time);
 	}
 
 	/// Writes what was changed, and pays what is due.

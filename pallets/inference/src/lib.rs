@@ -9,8 +9,8 @@
 //! 2. At the end of the next block its committee is drawn, from that block's VRF: the job is *committing*. It names each
 //!    seat's validator and the session whose keys vote. Part of each seat's service bond covers the seat until the job ends.
 //! 3. Seats commit to an output and to the work that shows that they ran the model, or abstain. When all have, or three
-//!    blocks after the commits reached a quorum, or at the deadline, the job is *revealing*; without a quorum of commits it
-//!    has *expired*.
+//!    blocks after the commits reached a quorum, or at the deadline, the job is *revealing*. Where too few of `Fixed` seats
+//!    commit, *substitutes* are drawn, once, for those that did not; without a quorum of commits then it has *expired*.
 //! 4. Seats reveal. With a quorum on one output and work, and the bytes of that output, the job is *agreed*: its answer is
 //!    final with the block.
 //! 5. When every seat that committed has revealed, or at the deadline, it *ends*: seats are paid, who committed and did not
@@ -34,7 +34,8 @@
 //! 1. For each requester the amount held is the sum of its unsettled jobs' prices; of a settled one, what was paid, refunded
 //!    and shared add up to its price.
 //! 2. Each open job has one entry in the agenda, at its deadline, and that is not after the job's last block.
-//! 3. A job has committees up to its present round, and that of the present round unless it is pending.
+//! 3. A job has committees up to its present round, and that of the present round unless it is pending; it is pending with
+//!    its first committee while it waits for substitutes.
 //! 4. A committee is within its bounds, and no validator has two seats in it. A first one has as many seats as its quote.
 //! 5. Seats have revealed only where the committee is revealing or done.
 //! 6. A job is agreed only where more than two thirds of its deciding committee revealed one output and work, and the stored
@@ -111,7 +112,7 @@ use sp_runtime::traits::UniqueSaturatedInto;
 /// The name of this pallet's log lines.
 pub(crate) const LOG_TARGET: &str = "runtime::inference";
 
-/// Blocks that a job waits for its draw, beyond those it asked for, before it expires. Every block has a VRF, so none is
+/// Blocks that a job waits for its first draw, beyond those it asked for, before it expires. Every block has a VRF, so none is
 /// waited for unless BABE is set up otherwise.
 pub const DRAW_PATIENCE: BlockNumber = 8;
 

@@ -289,7 +289,7 @@ impl Chain {
 		OFFENCES.set(Vec::new());
 		set_audit_odds(u32::MAX);
 		set_active_stake(Perbill::zero());
-		set_vrf(Some([7; 32]));
+		reset_vrf();
 		disable(&[]);
 		be_stubborn(true);
 		let mut externalities: TestExternalities = config.build_storage().expect("the genesis builds").into();

@@ -8,7 +8,7 @@ use frame_support::{defensive, ensure, pallet_prelude::DispatchResult, traits::G
 use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::{is_quorum, quorum},
-	job::{FIRST_ROUND, SECOND_ROUND},
+	job::{Seats, FIRST_ROUND, SECOND_ROUND},
 	output::VersionedOutput,
 };
 
@@ -42,8 +42,10 @@ impl<T: Config> Pallet<T> {
 		let tally = cell.committee.tally();
 		match cell.job.phase {
 			Phase::Committing => {
-				if tally.committed + tally.missing < quorum(tally.seats) {
-					// Nothing can come of it any more: it ends with the next block.
+				let has_time = tally.missing > 0 && cell.may_have_substitutes();
+				if tally.committed + tally.missing < quorum(tally.seats) && !has_time {
+					// Nothing can come of it any more: it ends, or calls substitutes, with the next block. Who has not said
+					// anything keeps its time, or an abstention would take others' seats.
 					Self::wait_until(cell, now.saturating_add(1));
 				} else if tally.missing == 0 {
 					Self::begin_revealing(cell, &tally);
@@ -106,6 +108,10 @@ impl<T: Config> Pallet<T> {
 				Self::begin_second_round(cell.id, &mut cell.job);
 				Committees::<T>::insert((cell.id, FIRST_ROUND), &cell.committee);
 				Jobs::<T>::insert(cell.id, &cell.job);
+			}
+			(FIRST_ROUND, _) if cell.may_have_substitutes() => {
+				Self::call_substitutes(cell.id, &mut cell.job, cell.committee.tally().committed);
+				cell.store::<T>();
 			}
 			(FIRST_ROUND, _) => Self::end(cell, Verdict::Expired, ledgers),
 			_ => Self::end(cell, Verdict::NoQuorum, ledgers),
@@ -204,6 +210,12 @@ impl<T: Config> Pallet<T> {
 }
 
 impl Cell {
+	/// Whether others may come to sit for those of the present committee that do not commit: once, and of the first one.
+	/// `All` seats are all that serve.
+	pub(crate) fn may_have_substitutes(&self) -> bool {
+		self.committee.is_first() && !self.job.has_substitutes && matches!(self.job.options.seats, Seats::Fixed(_))
+	}
+
 	/// Whether its present committee has agreed.
 	fn is_agreed(&self) -> bool {
 		self.job.agreed.is_some_and(|agreed| agreed.support.round == self.job.round)
@@ -220,7 +232,9 @@ impl<T: Config> Pallet<T> {
 		let mut ledgers = Ledgers::<T>::default();
 		for round in [FIRST_ROUND, SECOND_ROUND] {
 			if let Some(committee) = Committees::<T>::take((id, round)) {
-				ledgers.close_seats(id, &committee);
+				for seat in &committee.seats {
+					ledgers.close_seat(id, &committee, seat);
+				}
 			}
 		}
 		ledgers.store();

@@ -346,12 +346,12 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Frees the committees' seats, and notes what their validators have done.
+	/// Frees these seats of the committees, and notes what their validators have done.
 	fn close(id: JobId, committees: &[Committee], judged: &[Judged<'_>], ledgers: &mut Ledgers<T>) {
-		for committee in committees {
-			ledgers.close_seats(id, committee);
-		}
-		for Judged { seat, conduct, .. } in judged {
+		for Judged { round, seat, conduct, .. } in judged {
+			if let Some(committee) = committees.iter().find(|committee| committee.round == *round) {
+				ledgers.close_seat(id, committee, seat);
+			}
 			let ledger = ledgers.change(&seat.validator);
 			ledger.missed_in_a_row = match conduct {
 				Conduct::Missed => ledger.missed_in_a_row.saturating_add(1),
@@ -360,6 +360,14 @@ impl<T: Config> Pallet<T> {
 			};
 			note(&mut ledger.record, *conduct);
 		}
+	}
+
+	/// Frees the seats of a first committee that are others' now, and notes what their validators have done.
+	pub(crate) fn close_replaced(id: JobId, before: &Committee, now: &Committee, ledgers: &mut Ledgers<T>) {
+		let before = core::slice::from_ref(before);
+		let mut judged = judge(before, None, Verdict::Expired);
+		judged.retain(|judged| !now.has_seat(&judged.seat.validator));
+		Self::close(id, before, &judged, ledgers);
 	}
 
 	/// Reports the validators that a second round contradicts.

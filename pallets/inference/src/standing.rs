@@ -168,7 +168,10 @@ impl<T: Config> Pallet<T> {
 			&& seat.authority_index == ballot.authority_index
 			&& seat.validator == member.validator;
 		if !is_its_seat {
-			return Worth::Useless;
+			// The draw may be that of substitutes, which this fork does not have yet.
+			let may_be_to_come = cell.may_have_substitutes() && cell.job.phase == Phase::Committing;
+			let is_of_another_draw = cell.committee.draw != vote.target().draw;
+			return if may_be_to_come && is_of_another_draw { Worth::Early } else { Worth::Useless };
 		}
 		if now > deadline {
 			log::debug!(target: LOG_TARGET, "job {id}: a vote of seat {} is too late: it was due in {deadline}", vote.seat());

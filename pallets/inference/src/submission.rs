@@ -144,6 +144,7 @@ impl<T: Config> Pallet<T> {
 			deadline: now,
 			round: FIRST_ROUND,
 			phase: Phase::Pending,
+			has_substitutes: false,
 			agreed: None,
 			audit: AuditView::None,
 			outcome: None,
@@ -210,12 +211,13 @@ impl<T: Config> Pallet<T> {
 		Ok(time / u64::from(serving.max(1)))
 	}
 
-	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, each as late as the agenda
-	/// may be.
+	/// The block by which a job submitted now ends even if nobody acts: every wait of two rounds, and of substitutes in the
+	/// first, each as late as the agenda may be.
 	pub(crate) fn latest_end(now: BlockNumber, options: &JobOptions, commit_window: BlockNumber) -> BlockNumber {
 		let windows = [commit_window, T::RevealWindow::get()];
 		let first = BlockNumber::from(options.draw_delay).saturating_add(DRAW_PATIENCE);
-		let waits = [first].into_iter().chain(windows).chain([2]).chain(windows);
+		let substitutes = [commit_window, 2];
+		let waits = [first].into_iter().chain(substitutes).chain(windows).chain([2]).chain(windows);
 		waits.fold(now, |end, wait| end.saturating_add(wait).saturating_add(Self::max_delay()))
 	}
 

@@ -47,6 +47,8 @@ pub struct Job {
 	pub round: Round,
 	/// Where that committee stands.
 	pub phase: Phase,
+	/// Whether too few seats of its first committee committed, and others are drawn, or to be drawn, for the rest.
+	pub has_substitutes: bool,
 	/// The output that a quorum gave, once its bytes are here too.
 	pub agreed: Option<Agreement>,
 	/// Whether a second round checks, or has checked, the agreement.
@@ -73,7 +75,7 @@ pub struct Requester {
 /// Where a job's present committee stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Phase {
-	/// It is to be drawn.
+	/// It, or substitutes for it, are to be drawn.
 	Pending,
 	/// Its seats commit.
 	Committing,
@@ -291,6 +293,11 @@ impl Committee {
 	/// Whether it is the job's first one.
 	pub fn is_first(&self) -> bool {
 		self.round == FIRST_ROUND
+	}
+
+	/// Whether the validator is in it.
+	pub fn has_seat(&self, validator: &AccountId) -> bool {
+		self.seats.iter().any(|seat| seat.validator == *validator)
 	}
 
 	/// A count of what its seats have done.

@@ -31,6 +31,7 @@ impl<T: Config> Pallet<T> {
 			deadline: job.is_unsettled().then_some(job.deadline),
 			ends_by: job.ends_by,
 			committees: Self::committees(id, &job).into_iter().map(CommitteeView::from).collect(),
+			has_substitutes: job.has_substitutes,
 			agreed: job.agreed.map(|agreed| agreed.view()),
 			audit: job.audit,
 			settlement: job.outcome.map(|outcome| outcome.settlement),

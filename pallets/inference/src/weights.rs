@@ -29,6 +29,8 @@ pub trait WeightInfo {
 	fn pass_over() -> Weight;
 	/// The draw of a job's first committee, of so many seats.
 	fn draw(seats: u32) -> Weight;
+	/// The draw of substitutes for all seats but one of a job's first committee, which has so many.
+	fn draw_substitutes(seats: u32) -> Weight;
 	/// The draw of a job's second committee.
 	fn draw_again() -> Weight;
 	/// A job's end, with so many seats of all of its committees; their validators' ledgers and charges not counted.
@@ -86,6 +88,9 @@ impl WeightInfo for () {
 		Weight::from_parts(1_000, 0)
 	}
 	fn draw(seats: u32) -> Weight {
+		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
+	}
+	fn draw_substitutes(seats: u32) -> Weight {
 		Weight::from_parts(100_000 + u64::from(seats) * 1_000, 0)
 	}
 	fn draw_again() -> Weight {

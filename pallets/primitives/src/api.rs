@@ -119,7 +119,7 @@ pub struct JobSummary {
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub enum PhaseView {
-	/// Its committee is to be drawn.
+	/// Its committee, or substitutes for it, are to be drawn.
 	Pending,
 	/// Seats commit.
 	Committing,
@@ -159,8 +159,10 @@ pub struct JobView {
 	pub deadline: Option<BlockNumber>,
 	/// The block by which it ends in any case.
 	pub ends_by: BlockNumber,
-	/// Its committees, in the order of their rounds.
+	/// Its committees, in the order of their rounds: those who sit in them now.
 	pub committees: Vec<CommitteeView>,
+	/// Whether too few seats of its first committee committed, and others are drawn, or to be drawn, for the rest.
+	pub has_substitutes: bool,
 	/// The agreement, once there is one.
 	pub agreed: Option<AgreementView>,
 	/// Whether a second round checks, or has checked, the agreement.

@@ -90,6 +90,14 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
+	/// The range of component `s` is `[1, 32]`.
+	fn draw_substitutes(s: u32) -> Weight {
+		// Minimum execution time: 143_444_000 picoseconds.
+		Weight::from_parts(160_631_950, 0)
+			.saturating_add(Weight::from_parts(9_094_748, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(5_u64))
+			.saturating_add(T::DbWeight::get().writes(2_u64))
+	}
 	fn draw_again() -> Weight {
 		// Minimum execution time: 533_395_000 picoseconds.
 		Weight::from_parts(563_681_000, 0)

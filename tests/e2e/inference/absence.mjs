@@ -29,6 +29,25 @@ export function absence(network) {
     assert.ok(refunded.toBigInt() >= view.quote.perSeat.toBigInt());
   });
 
+  it('gives the seat of a stopped validator in a small committee to another, and answers', async () => {
+    const api = await network.api();
+    let substituted;
+    // Of four such jobs one has no seat for dave: of so many, all in none of a thousand networks.
+    for (let round = 0; round < 3 && substituted === undefined; round += 1) {
+      const jobs = await Promise.all([1, 2].map(() => ask(network, TEXT, account('//Eve'), { seats: 3 })));
+      const views = await Promise.all(jobs.map((job) => waitForEnd(api, job)));
+      for (const view of views) assert.ok(view.phase.asEnded.verdict.isAgreed, `job ${view.id}: ${view.phase}`);
+      substituted = views.find(({ hasSubstitutes }) => hasSubstitutes.isTrue);
+    }
+    assert.ok(substituted, 'in none of the jobs the stopped validator was drawn');
+    assert.equal(voteOf(substituted, 'dave'), undefined, 'it has no seat any more');
+    const { seats, agreed } = substituted.agreed.unwrap().support;
+    assert.deepEqual([seats.toNumber(), agreed.toNumber()], [3, 3]);
+    assert.equal(substituted.settlement.unwrap().paid.toBigInt(), 3n * substituted.quote.perSeat.toBigInt());
+    const [called] = eventsNamed(await eventsOfJob(api, substituted), 'SubstitutesCalled');
+    assert.equal(called.data.committed.toNumber(), 2);
+  });
+
   // Finality stops with the second validator, so this looks at best blocks.
   it('lets a job expire with a full refund, in the block that it stated, when two validators are stopped', async () => {
     const api = await network.api();

@@ -9,7 +9,7 @@ use crate::{
 use pallet_inference::{Event, Fault};
 use sibyl_primitives::{
 	api::{AuditView, Support},
-	job::{Fingerprint, JobId, Round, SeatIndex, Verdict, SECOND_ROUND},
+	job::{Fingerprint, JobId, Round, SeatIndex, Verdict, FIRST_ROUND, SECOND_ROUND},
 	AccountId, Balance, BlockNumber, Hash,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,11 @@ pub struct Report {
 	pub agreed: u64,
 	/// Jobs of which too few seats took part.
 	pub expired: u64,
-	/// Of these, jobs that got no committee since validators had no time or bond for them.
+	/// Jobs for which substitutes were called.
+	pub substituted: u64,
+	/// Of these, jobs in calm networks with one byzantine validator, which had a seat and is to deny no answer.
+	pub denied_once: u64,
+	/// Of the expired ones, jobs that got no committee since validators had no time or bond for them.
 	pub undrawn: u64,
 	/// Jobs without a quorum after two rounds.
 	pub no_quorum: u64,
@@ -107,6 +111,8 @@ struct Told {
 	ends_by: BlockNumber,
 	first_bound: BlockNumber,
 	sittings: BTreeMap<Round, Sitting>,
+	/// The first committee as it was before substitutes were drawn.
+	stalled: Option<Sitting>,
 	agreed: Option<(Hash, Support)>,
 	settled: Option<(Verdict, BlockNumber)>,
 	is_audited: bool,
@@ -197,6 +203,7 @@ impl World {
 					ends_by: *ends_by,
 					first_bound: 8 + window + parameters.reveal_window + 2 * delay,
 					sittings: BTreeMap::new(),
+					stalled: None,
 					agreed: None,
 					settled: None,
 					is_audited: false,
@@ -246,6 +253,14 @@ impl World {
 				if let Some(job) = story.jobs.get_mut(job) {
 					job.agreed = Some((*output_hash, *support));
 				}
+			}
+			Event::SubstitutesCalled { job: id, .. } => {
+				let Some(job) = story.jobs.get_mut(id) else { return };
+				if job.stalled.is_some() {
+					story.wrong.push(format!("#{now}: job {id} gets substitutes twice"));
+				}
+				job.stalled =
+					job.sittings.remove(&FIRST_ROUND).map(|sitting| Sitting { over_at: Some(now), ..sitting });
 			}
 			Event::SecondRoundBegan { job, is_audit } => {
 				if let Some(job) = story.jobs.get_mut(job) {
@@ -299,7 +314,7 @@ impl World {
 
 	fn check_ends(&self, story: &Story, report: &mut Report) -> Vec<String> {
 		let mut violations = Vec::new();
-		let is_clean = self.is_clean();
+		let is_clean = self.is_calm() && self.byzantine() == 0;
 		for (id, job) in &story.jobs {
 			report.jobs += 1;
 			let Some((verdict, at)) = job.settled else {
@@ -309,7 +324,8 @@ impl World {
 			if at > job.ends_by {
 				violations.push(format!("job {id} ended in #{at} and not by #{}", job.ends_by));
 			}
-			let is_undrawn = job.sittings.is_empty();
+			let is_undrawn = job.sittings.is_empty() && job.stalled.is_none();
+			report.substituted += u64::from(job.stalled.is_some());
 			match verdict {
 				Verdict::Agreed | Verdict::Failed(_) => report.agreed += 1,
 				Verdict::Expired => report.expired += 1,
@@ -319,6 +335,12 @@ impl World {
 			report.undrawn += u64::from(is_undrawn && verdict == Verdict::Expired);
 			report.second_rounds += u64::from(job.sittings.contains_key(&SECOND_ROUND) && !job.is_audited);
 			report.audits += u64::from(job.audit_over);
+			if self.is_denied_by_one(job) {
+				report.denied_once += 1;
+				if verdict == Verdict::Expired {
+					violations.push(format!("job {id}: one byzantine validator keeps it from an answer"));
+				}
+			}
 			if is_clean && !is_undrawn {
 				let life = at - job.submitted_at;
 				report.longest_life = report.longest_life.max(life.into());
@@ -338,14 +360,23 @@ impl World {
 		violations
 	}
 
-	/// Whether all are honest, nobody is away and the network is good.
-	fn is_clean(&self) -> bool {
+	/// Whether nobody is away and the network is good.
+	fn is_calm(&self) -> bool {
 		let plan = &self.plan;
-		plan.network.is_good()
-			&& plan.network.partitions.is_empty()
-			&& plan.absences.is_empty()
-			&& !plan.has_changes
-			&& (0..plan.validators.len()).all(|number| !plan.is_byzantine(number))
+		plan.network.is_good() && plan.network.partitions.is_empty() && plan.absences.is_empty() && !plan.has_changes
+	}
+
+	/// Whether the only byzantine validator of a calm network sat in a first committee with too few commits, and substitutes
+	/// were drawn.
+	fn is_denied_by_one(&self, job: &Told) -> bool {
+		let is_byzantine =
+			|account: &AccountId| self.plan.number_of(account).is_some_and(|number| self.plan.is_byzantine(number));
+		let sat = job.stalled.as_ref().is_some_and(|stalled| stalled.seats.iter().any(is_byzantine));
+		self.is_calm() && self.byzantine() == 1 && sat && job.sittings.contains_key(&FIRST_ROUND)
+	}
+
+	fn byzantine(&self) -> usize {
+		(0..self.plan.validators.len()).filter(|number| self.plan.is_byzantine(*number)).count()
 	}
 
 	/// An agreement on what is not the truth: in a committee in which byzantine ones have a quorum it is a capture.
@@ -428,7 +459,8 @@ impl World {
 		let mut violations = Vec::new();
 		let mut slow = BTreeMap::<usize, u64>::new();
 		for (id, job) in &story.jobs {
-			for (round, sitting) in &job.sittings {
+			let stalled = job.stalled.iter().map(|sitting| (&FIRST_ROUND, sitting));
+			for (round, sitting) in stalled.chain(&job.sittings) {
 				if matches!(job.settled, Some((Verdict::Cancelled, _))) {
 					continue;
 				}
@@ -511,6 +543,8 @@ impl Report {
 			("jobs", &mut self.jobs),
 			("agreed", &mut self.agreed),
 			("expired", &mut self.expired),
+			("substituted", &mut self.substituted),
+			("deniedOnce", &mut self.denied_once),
 			("undrawn", &mut self.undrawn),
 			("noQuorum", &mut self.no_quorum),
 			("cancelled", &mut self.cancelled),

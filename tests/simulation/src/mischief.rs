@@ -12,11 +12,11 @@ use codec::Encode;
 use pallet_inference::{Committees, Inputs, Jobs, Phase, SeatVote, ServiceLedgers};
 use sibyl_primitives::{
 	commitment::{salt_of, salt_payload, work, Committer},
-	job::{OutputBytes, SeatIndex, SECOND_ROUND},
+	job::{AbstainReason, OutputBytes, SeatIndex, SECOND_ROUND},
 	mailbox::{vote_key, Answered, StoredVote},
 	model::ModelId,
 	output::output_hash,
-	vote::{Ballot, Commit, Reveal, SignedBallot, VersionedBallot, VoteTarget},
+	vote::{Abstention, Ballot, Commit, Reveal, SignedBallot, VersionedBallot, VoteTarget},
 	Hash, SessionIndex,
 };
 use sp_core::Pair;
@@ -140,6 +140,18 @@ impl World {
 		let mischief = self.mischief(number);
 		let SignedBallot { mut ballot, mut outputs, signature } = signed;
 		let before = ballot.clone();
+		for Commit { target, seat, .. } in before.commits.iter().copied() {
+			if self.does(number, "abstain", &target, mischief.abstains) {
+				ballot.commits.retain(|commit| (commit.target, commit.seat) != (target, seat));
+				let _ = ballot.abstentions.try_push(Abstention { target, seat, reason: AbstainReason::Overloaded });
+			}
+		}
+		ballot.commits.retain(|commit| !self.does(number, "silent", &commit.target, mischief.is_silent));
+		if ballot.commits.len() < before.commits.len() {
+			self.note(|| {
+				format!("{number} keeps {} commits back or abstains", before.commits.len() - ballot.commits.len())
+			});
+		}
 		let reveals = ballot.reveals.clone();
 		ballot.reveals.retain(|reveal| !self.does(number, "withhold", &reveal.target, mischief.withholds));
 		if ballot.reveals.len() < reveals.len() {

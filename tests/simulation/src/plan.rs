@@ -35,6 +35,10 @@ pub(crate) struct Mischief {
 	pub lies_in_second_rounds_only: bool,
 	/// Commits to what another one commits to.
 	pub copies: u64,
+	/// Keeps commits back.
+	pub is_silent: u64,
+	/// Abstains without a reason.
+	pub abstains: u64,
 	/// Keeps reveals back.
 	pub withholds: u64,
 	/// Signs two commits of one seat.
@@ -395,7 +399,7 @@ fn parameters(rng: &mut Rng) -> Parameters {
 	// Sessions whose keys vote are longer than any committee, each block in its slot or not.
 	let committee = u64::from(window + reveal_window + 2 * max_delay + 4);
 	let history = (committee / session + 2) as u32;
-	let longest = 16 + 2 * (pallet_models::MAX_COMMIT_WINDOW + reveal_window) + 2 + 6 * max_delay;
+	let longest = 16 + 3 * pallet_models::MAX_COMMIT_WINDOW + 2 * reveal_window + 4 + 8 * max_delay;
 	Parameters {
 		commit_window,
 		grace,
@@ -448,12 +452,15 @@ fn mischief(rng: &mut Rng) -> Mischief {
 	let mut often = |per_mille: u64| if rng.chance(per_mille) { *rng.pick(&[100, 500, 1_000]) } else { 0 };
 	let [garbles, copies, withholds, commits_twice] = [often(500), often(200), often(400), often(300)];
 	let [censors, spoils_blocks, mistimes] = [often(400), often(200), often(200)];
+	let [is_silent, abstains] = [often(300), often(200)];
 	Mischief {
 		garbles,
 		has_right_trace: rng.chance(300),
 		conspires: rng.chance(700),
 		lies_in_second_rounds_only: rng.chance(200),
 		copies,
+		is_silent,
+		abstains,
 		withholds,
 		commits_twice,
 		censors,

@@ -1,10 +1,11 @@
 //! What stands for sessions, stakes, offences and the VRF, as the tests set them.
 
 use super::*;
+use sp_io::hashing::blake2_256;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-	static VRF: RefCell<Option<[u8; 32]>> = const { RefCell::new(None) };
+	static VRF: RefCell<Vrf> = const { RefCell::new(Vrf::OfEachBlock) };
 	pub static SESSION: Cell<SessionIndex> = const { Cell::new(0) };
 	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 	pub static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
@@ -57,7 +58,10 @@ impl Get<Vec<(AccountId, InferenceId)>> for TestNextKeys {
 pub struct TestVrf;
 impl Get<Option<[u8; 32]>> for TestVrf {
 	fn get() -> Option<[u8; 32]> {
-		VRF.with_borrow(|vrf| *vrf)
+		VRF.with_borrow(|vrf| match vrf {
+			Vrf::OfEachBlock => Some(blake2_256(&frame_system::Pallet::<Test>::block_number().encode())),
+			Vrf::Set(vrf) => *vrf,
+		})
 	}
 }
 
@@ -115,7 +119,20 @@ pub fn disable(indices: &[u32]) {
 	DISABLED.set(indices.to_vec());
 }
 
+/// What a block's VRF is.
+enum Vrf {
+	/// Another in each block, as it is in a chain.
+	OfEachBlock,
+	/// What a test wants.
+	Set(Option<[u8; 32]>),
+}
+
+/// Lets each block have a VRF of its own.
+pub fn reset_vrf() {
+	VRF.set(Vrf::OfEachBlock);
+}
+
 /// What the next blocks' VRF is; none lets draws wait.
 pub fn set_vrf(vrf: Option<[u8; 32]>) {
-	VRF.set(vrf);
+	VRF.set(Vrf::Set(vrf));
 }

@@ -71,6 +71,7 @@ fn job() -> Job {
 		deadline: 20,
 		round: 1,
 		phase: Phase::Ended,
+		has_substitutes: true,
 		agreed: Some(Agreement { value: value(), at: 30, support: support() }),
 		audit: AuditView::Overturned { output_hash: hash(7) },
 		outcome: Some(Outcome {
@@ -128,7 +129,7 @@ fn ledger() -> Ledger {
 
 #[test]
 fn jobs_and_committees_are_stored_as_ever() {
-	assert_eq!([digest(job()), digest(committee())], ["458 813883db14b24e24", "418 ed301b77507eab86"]);
+	assert_eq!([digest(job()), digest(committee())], ["459 cb79872cfed4d6aa", "418 ed301b77507eab86"]);
 	assert_eq!(hex(&Requester { submitted: 1, open: 2, kept: 3 }.encode()), "01000000000000000200000003000000");
 	assert_eq!(
 		hex(&[Phase::Pending, Phase::Committing, Phase::Revealing, Phase::Ended].map(|phase| phase.encode()[0])),

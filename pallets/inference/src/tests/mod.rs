@@ -18,5 +18,6 @@ mod rounds;
 mod sessions;
 mod settlement;
 mod submission;
+mod substitutes;
 mod votes;
 mod worker;

@@ -150,6 +150,7 @@ struct Seen {
 	delivered: u32,
 	undelivered: u32,
 	reused: u32,
+	substituted: u32,
 }
 
 fn history(seed: u64, seen: &mut Seen) {
@@ -215,6 +216,7 @@ fn judge(seed: u64, before: &Wealth, seen: &mut Seen) {
 		}
 		seen.agreed += u32::from(verdict == Verdict::Agreed);
 		seen.reused += u32::from(job.reused.is_some());
+		seen.substituted += u32::from(job.has_substitutes && verdict == Verdict::Agreed);
 		seen.expired += u32::from(verdict == Verdict::Expired);
 		seen.second_rounds += u32::from(job.round == 1 && job.audit == AuditView::None);
 		seen.audits += u32::from(job.audit != AuditView::None);
@@ -289,8 +291,20 @@ fn histories(part: u64) {
 	for seed in (0..HISTORIES).filter(|seed| seed % 4 == part) {
 		history(seed, &mut seen);
 	}
-	let Seen { agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered, reused } = seen;
-	let counts = [agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered, reused];
+	let Seen {
+		agreed,
+		second_rounds,
+		audits,
+		overturned,
+		charged,
+		expired,
+		delivered,
+		undelivered,
+		reused,
+		substituted,
+	} = seen;
+	let counts =
+		[agreed, second_rounds, audits, overturned, charged, expired, delivered, undelivered, reused, substituted];
 	assert!(counts.iter().all(|count| *count > 10), "{seen:?}");
 }
 

@@ -358,6 +358,28 @@ fn a_second_round_is_voted_in_with_the_output_that_is_there_already() {
 }
 
 #[test]
+fn who_keeps_its_seat_when_substitutes_are_drawn_commits_again_and_asks_for_nothing() {
+	with_worker(&[0], |validator| {
+		let mut id = drawn(fixed(3));
+		while seat_of(0, id).is_none() {
+			id = drawn(fixed(3));
+		}
+		validator.answers(id, Ok(answer("eng")));
+		let sent = validator.run();
+		let first = ballot(sent.clone()).commits[0];
+		let another = seated(id).into_iter().find(|number| *number != 0).expect("there are three seats");
+		include(sent.into_iter().chain([Votes::of(another).commit(id, &answer("eng")).sign()]));
+		advance_to(job(id).deadline + 1);
+		assert_eq!((job(id).phase, validator.run()), (Phase::Pending, None));
+		next_block();
+		let second = ballot(validator.run()).commits[0];
+		assert_eq!((second.target, second.seat), (target(id), first.seat));
+		assert_ne!(first.commitment, second.commitment);
+		assert!(validator.get::<InferenceRequest>(&request_key(&job(id).fingerprint)).is_none());
+	});
+}
+
+#[test]
 fn nothing_is_said_at_the_first_block_of_all() {
 	with_worker(&[0], |validator| {
 		Rosters::<Test>::remove(model().id());
