@@ -10,7 +10,9 @@ const MEGABYTE: u64 = 1_000_000;
 pub struct FileParams {
 	/// Which models' missing files a validator fetches from other nodes, of those that it may serve: `named` are those that
 	/// --models names, `all` all of the chain's, and `off` none. Conditions are kept to instead where they are given, all of
-	/// them: `max-size=SIZE` for the files of a model, `min-validators=N` for those that serve it already.
+	/// them, separated by commas: `max-size=SIZE` for the files of a model, `min-validators=N` for those that serve it already,
+	/// `min-stake=N%` for what these have of all stake, `min-base=SIB` and `min-unit=SIB` for what a seat is paid for a job and
+	/// for a unit of its input and output.
 	#[arg(long, value_name = "RULE", default_value_t = FetchRule::Named)]
 	pub fetch_models: FetchRule,
 

@@ -19,7 +19,7 @@ mod status;
 mod submission;
 mod validator;
 
-pub use amount::{parse_sib, sib};
+pub use amount::{decimal, parse_sib, sib};
 pub use ask::AskCommand;
 pub use error::{Error, InputError};
 pub use format::FormatOptions;

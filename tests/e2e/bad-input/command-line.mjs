@@ -23,7 +23,7 @@ export const COMMAND_LINE = [
   { ...USAGE, what: 'a negative job', run: 'job -1', says: /'-1' for '<JOB>': expected a whole number/ },
   { ...USAGE, what: 'no job at all', run: 'result', says: /required arguments were not provided: <JOB>: see / },
   { ...USAGE, what: 'a page of no jobs', run: 'jobs --limit 0', says: /'0' for '--limit <N>': 0 is not in 1\.\.=256/ },
-  { ...USAGE, what: 'a rule of fetching that there is not', run: '--fetch-models everything', says: /'everything' is neither off, named nor all, nor a condition as max-size=2GB or min-validators=3/ },
+  { ...USAGE, what: 'a rule of fetching that there is not', run: '--fetch-models everything', says: /'everything' is neither off, named nor all, nor a condition: max-size=2GB, min-validators=3, min-stake=10%, min-base=0.001 or min-unit=0.000001/ },
   { ...USAGE, what: 'a size without a unit that there is', run: '--fetch-models-space 1XB', says: /'1XB' is no size: write a whole number and a unit, as 500MB or 20GB/ },
   { ...USAGE, what: 'more to share than can be', run: '--share-models 99999', says: /99999 is not in 0\.\.=10000/ },
   { ...USAGE, what: 'a way to sync that there is not', run: '--sync sideways', says: /'sideways' for '--sync <SYNC_MODE>' \[possible values: full, .*warp\]/ },
