@@ -20,7 +20,7 @@ const SHARE = 20n;
 const QUESTION = 'Is the sky blue?';
 const TO_SERVE = 10 * MINUTES;
 /** What an operator says once, so that models come by themselves. */
-const FETCHING = ['--fetch-models', 'max-size=1GB'];
+const FETCHING = ['--fetch-models', 'max-size=1GB,min-base=0.001'];
 const INTERVAL = 10;
 
 describe('a model that somebody registers', () => {
