@@ -1,4 +1,5 @@
 mod feeds;
+mod fuzz;
 mod governance;
 mod inference;
 mod staking;
@@ -19,6 +20,11 @@ use sp_staking::EraPayout;
 
 /// The state that the preset starts with.
 fn network(preset: &str) -> TestExternalities {
+	storage(preset).into()
+}
+
+/// The storage that the preset starts with.
+fn storage(preset: &str) -> sp_storage::Storage {
 	let patch = genesis::get_preset(&preset.into()).expect("the preset exists");
 	let patch = serde_json::from_slice(&patch).expect("a preset is JSON");
 	let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).expect("a genesis is JSON");
@@ -27,7 +33,6 @@ fn network(preset: &str) -> TestExternalities {
 		.expect("a preset sets only what there is")
 		.build_storage()
 		.expect("the storage of a preset builds")
-		.into()
 }
 
 /// Puts the patch's values in the place of the config's, object by object.

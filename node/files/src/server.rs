@@ -313,5 +313,8 @@ fn busy(after: Duration) -> Verdict {
 }
 
 #[cfg(test)]
+#[path = "server_fuzz.rs"]
+mod fuzz;
+#[cfg(test)]
 #[path = "server_tests.rs"]
 mod tests;

@@ -233,6 +233,9 @@ impl Unreadable {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
 	use super::*;
 	use crate::inference::mock::{metrics, request, versioned_ballot as ballot, SharedStorage};

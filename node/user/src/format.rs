@@ -49,6 +49,16 @@ impl FormatOptions {
 pub fn parse_range(text: &str) -> Result<Format, String> {
 	let wrong = || "expected two numbers, as in 0..100 or -1.50..1.50".to_string();
 	let (min, max) = text.split_once("..").ok_or_else(wrong)?;
+	// Digits with at most one point among them, and a sign before them: each part is taken apart below.
+	let is_number = |text: &str| {
+		let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+		let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
+		let are_digits = |part: &str| part.bytes().all(|digit| digit.is_ascii_digit());
+		are_digits(whole) && are_digits(rest) && whole.len() + rest.len() > 0
+	};
+	if !is_number(min) || !is_number(max) {
+		return Err(wrong());
+	}
 	let decimals_of = |text: &str| text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
 	let decimals = decimals_of(min).max(decimals_of(max));
 	let scaled = |text: &str| {
@@ -76,6 +86,9 @@ mod tests {
 		assert_eq!(parse_range("-0.25..0.75"), number(-25, 75, 2));
 		for wrong in ["", "5", "1..", "a..b", "1...2.0", "0..99999999999999999999"] {
 			assert!(parse_range(wrong).is_err(), "{wrong}");
+		}
+		for lacks_a_number in ["-1.50..", "..0.5", ".09..+", "0.5..-", "0.0..-.", ".-5..1", "0.5..1.+5"] {
+			assert!(parse_range(lacks_a_number).is_err(), "{lacks_a_number}");
 		}
 		assert!(parse_range("0..99999999999999999999").is_err_and(|error| error.contains("18 digits")));
 	}

@@ -7,6 +7,8 @@ mod connection;
 mod error;
 mod following;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod gateway;
 mod input;
 mod models;

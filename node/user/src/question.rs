@@ -1,8 +1,8 @@
 //! A question as the chain takes it, what it costs, and what came of it.
 
-use crate::{connection::Connection, show::printable, Error};
+use crate::{connection::Connection, show::printable, Error, InputError};
 use jsonrpsee::rpc_params;
-use sibyl_engine::{Format as EngineFormat, Input as EngineInput, Role as EngineRole};
+use sibyl_engine::{Format as EngineFormat, FormatError, Input as EngineInput, Role as EngineRole};
 use sibyl_primitives::{
 	api::MAX_LISTED_MODELS,
 	format::Format,
@@ -129,6 +129,11 @@ pub fn on_chain_format(format: EngineFormat) -> Result<Format, Error> {
 		EngineFormat::Choice(choices) => Format::Choice(texts(choices)?.try_into().map_err(|_| Error::TooMany)?),
 		EngineFormat::Number { min, max, decimals } => Format::Number { min, max, decimals },
 		EngineFormat::Json(schema) => Format::Json(schema.as_str().try_into()?),
+		EngineFormat::Regex(pattern) if pattern.is_empty() => {
+			// An engine would take it, and the chain takes no text of a format that is empty.
+			let reason = "it is empty; give one that matches an answer".into();
+			return Err(InputError::Format(FormatError::Pattern { at: 0, reason }).into());
+		}
 		EngineFormat::Regex(pattern) => Format::Regex(pattern.as_str().try_into()?),
 	})
 }
@@ -149,5 +154,10 @@ mod tests {
 		assert!(on_chain_format(long).expect_err("it is too long").to_string().contains("64 bytes"));
 		let many = EngineFormat::Text { stops: vec!["x".into(); 5] };
 		assert!(matches!(on_chain_format(many), Err(Error::TooMany)));
+		let empty = on_chain_format(EngineFormat::Regex(String::new())).expect_err("the chain refuses it").to_string();
+		assert_eq!(
+			empty,
+			"no answer can have this format: the pattern at byte 0: it is empty; give one that matches an answer"
+		);
 	}
 }

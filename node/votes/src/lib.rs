@@ -66,6 +66,8 @@ mod ballot;
 mod block;
 mod budget;
 mod evidence;
+#[cfg(test)]
+mod fuzz;
 mod judge;
 mod pool;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
 };
 use frame_election_provider_support::{
 	bounds::{ElectionBounds, ElectionBoundsBuilder},
-	onchain, SequentialPhragmen, VoteWeight,
+	onchain, ScoreProvider, SequentialPhragmen, VoteWeight,
 };
 use frame_support::{
 	parameter_types,
@@ -85,10 +85,30 @@ impl pallet_staking::BenchmarkingConfig for StakingBenchmarks {
 	type MaxNominators = MaxElectingVoters;
 }
 
+/// The stake of who votes in elections. Staking's own score is that of everybody who has bonded: by it anybody could put
+/// accounts into the list that neither validate nor nominate, where they take voters' places.
+pub struct VoterScore;
+
+impl ScoreProvider<AccountId> for VoterScore {
+	type Score = VoteWeight;
+
+	fn score(who: &AccountId) -> Option<VoteWeight> {
+		let votes = pallet_staking::Validators::<Runtime>::contains_key(who)
+			|| pallet_staking::Nominators::<Runtime>::contains_key(who);
+		votes.then(|| Staking::score(who)).flatten()
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn set_score_of(who: &AccountId, score: VoteWeight) {
+		pallet_staking::Validators::<Runtime>::insert(who, pallet_staking::ValidatorPrefs::default());
+		Staking::set_score_of(who, score);
+	}
+}
+
 impl pallet_bags_list::Config<pallet_bags_list::Instance1> for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_bags_list::weights::SubstrateWeight<Runtime>;
-	type ScoreProvider = Staking;
+	type ScoreProvider = VoterScore;
 	type BagThresholds = VoterBags;
 	type MaxAutoRebagPerBlock = ConstU32<0>;
 	type Score = VoteWeight;

@@ -35,21 +35,26 @@ use sp_runtime::{
 	Digest, DigestItem, Perquintill,
 };
 
-const FIRST_SLOT: u64 = 1_000;
+pub(super) const FIRST_SLOT: u64 = 1_000;
 
 /// A chain of four validators that all serve the model.
 pub(super) fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
-		let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
-		let model = models::common_lingua().revision.id();
-		let members = pallet_inference::Members::<Runtime>::iter_prefix_values(0).map(|member| member.validator);
-		let attestations = members.map(|validator| {
-			(model, Attested { validator, availability: Availability::Serves(pace), made_at: 0, session: 0 })
-		});
-		pallet_inference::Incoming::<Runtime>::put(BoundedVec::truncate_from(attestations.collect()));
-		Inference::on_finalize(0);
+		serve();
 		test()
 	});
+}
+
+/// Has all validators serve the model.
+pub(super) fn serve() {
+	let pace = Pace { job: 1_000, input_unit: 1, output_unit: 0 };
+	let model = models::common_lingua().revision.id();
+	let members = pallet_inference::Members::<Runtime>::iter_prefix_values(0).map(|member| member.validator);
+	let attestations = members.map(|validator| {
+		(model, Attested { validator, availability: Availability::Serves(pace), made_at: 0, session: 0 })
+	});
+	pallet_inference::Incoming::<Runtime>::put(BoundedVec::truncate_from(attestations.collect()));
+	Inference::on_finalize(0);
 }
 
 pub(super) fn account(who: Sr25519Keyring) -> AccountId {
@@ -57,7 +62,7 @@ pub(super) fn account(who: Sr25519Keyring) -> AccountId {
 }
 
 /// The digest by which the author claims the slot, with its VRF.
-fn claim(author: Sr25519Keyring, slot: Slot) -> DigestItem {
+pub(super) fn claim(author: Sr25519Keyring, slot: Slot) -> DigestItem {
 	let authorities = pallet_babe::Authorities::<Runtime>::get();
 	let place = authorities.iter().position(|(key, _)| key.as_ref() as &[u8] == author.public().as_ref() as &[u8]);
 	let data = make_vrf_sign_data(&pallet_babe::Randomness::<Runtime>::get(), slot, Babe::current_epoch().epoch_index);

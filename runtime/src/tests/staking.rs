@@ -2,9 +2,15 @@
 
 use super::network;
 use crate::configs::staking::{Bounds, MaxElectingVoters};
-use crate::{constants::SIB, AccountId, Balance, Balances, RuntimeOrigin, Staking, VoterList};
+use crate::{
+	constants::SIB, AccountId, AllPalletsWithSystem, Balance, Balances, Runtime, RuntimeOrigin, Staking, System,
+	VoterList,
+};
 use frame_election_provider_support::{ElectionDataProvider, SortedListProvider};
-use frame_support::{assert_ok, traits::fungible::Mutate};
+use frame_support::{
+	assert_noop, assert_ok,
+	traits::{fungible::Mutate, TryState, TryStateSelect},
+};
 use pallet_staking::RewardDestination;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::MultiAddress;
@@ -44,5 +50,21 @@ fn who_has_more_stake_is_read_before_all_that_came_first_with_less() {
 		let order = readers();
 		let place = |account: &AccountId| order.iter().position(|other| other == account);
 		assert!(place(&first[500]) < place(&last), "who bonds more moves ahead at once");
+	});
+}
+
+#[test]
+fn nobody_is_put_among_those_who_vote_that_neither_validates_nor_nominates() {
+	network(sp_genesis_builder::DEV_RUNTIME_PRESET).execute_with(|| {
+		let alice = Sr25519Keyring::Alice.to_account_id();
+		let rebag = || VoterList::rebag(RuntimeOrigin::signed(alice.clone()), MultiAddress::Id(alice.clone()));
+		assert_ok!(rebag());
+		assert_ok!(Staking::chill(RuntimeOrigin::signed(alice.clone())));
+		let unknown = pallet_bags_list::ListError::NodeNotFound;
+		assert_noop!(rebag(), pallet_bags_list::Error::<Runtime, pallet_bags_list::Instance1>::List(unknown));
+		assert_eq!(readers(), []);
+		assert_ok!(Staking::validate(RuntimeOrigin::signed(alice.clone()), Default::default()));
+		assert_eq!(readers(), [alice]);
+		AllPalletsWithSystem::try_state(System::block_number(), TryStateSelect::All).expect("all invariants hold");
 	});
 }

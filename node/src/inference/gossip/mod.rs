@@ -5,6 +5,8 @@
 //! ballots is in [`sibyl_votes`]; here is what ties it to the network and to the chain.
 
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod own;
 mod standings;
 mod validator;

@@ -19,6 +19,9 @@ mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(test)]
+pub(crate) use request::{ChatRequest, EmbeddingsRequest};
+
 use crate::{
 	amount::{parse_sib, sib},
 	question::parse_seats,

@@ -10,6 +10,8 @@ mod retire;
 
 pub use error::ModelsError;
 pub use list::ListOfNetwork;
+#[cfg(test)]
+pub(crate) use manifest::price_in_words;
 pub use manifest::{check_manifest, deposit, parse_share};
 
 use crate::{connection::Connection, question, validator::State, Error};

@@ -1,5 +1,7 @@
 //! The offchain worker against a mailbox and a keystore, with the test in the place of the engine.
 
+mod fuzz;
+
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
