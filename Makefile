@@ -177,6 +177,10 @@ check-features: setup ## Test with runtime-benchmarks and with try-runtime
 fuzz: setup ## Fuzz the readers of model files: make fuzz FUZZ_SECONDS=60 FUZZ_TARGETS='gguf safetensors'
 	scripts/fuzz.sh $(FUZZ_DIR) $(or $(FUZZ_SECONDS),600) $(FUZZ_TARGETS)
 
+.PHONY: fuzz-protocol
+fuzz-protocol: setup ## Have each test of generated inputs go on for so long: make fuzz-protocol FUZZ_SECONDS=60
+	$(CARGO_ENV) SIBYL_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) cargo test --locked --release --workspace --lib fuzz:: -- --nocapture
+
 .PHONY: mutants
 mutants: setup ## Mutate the pallets and the vote path, and list what no test notices: make mutants MUTANTS='--shard 1/20'
 	scripts/mutants.sh $(MUTANTS_DIR) $(MUTANTS)
