@@ -205,6 +205,23 @@ fn seats_are_given_to_others_once() {
 }
 
 #[test]
+fn draws_of_substitutes_weigh_more_than_others_and_leave_room_for_fewer() {
+	// A block has room for eight first draws of three seats, and for six of substitutes.
+	Chain::default().validators(12).run(|| {
+		let jobs: Vec<_> = (0..8).map(|_| submit(fixed(3))).collect();
+		advance_to(3);
+		for id in &jobs {
+			assert_eq!(committee(*id).drawn_at, 2);
+			commit_by(seated(*id)[..2].to_vec(), *id, &answer("eng"));
+		}
+		let called = 2 + COMMIT_WINDOW;
+		advance_to(called + 3);
+		let drawn = |at| jobs.iter().filter(|id| committee(**id).drawn_at == at).count();
+		assert_eq!((drawn(called + 1), drawn(called + 2)), (6, 2));
+	});
+}
+
+#[test]
 fn where_nobody_else_serves_the_model_the_job_ends_with_a_refund() {
 	Chain::default().validators(3).run(|| {
 		let wealth = Wealth::now();
