@@ -158,6 +158,11 @@ pub fn printable(text: &str) -> String {
 	text.chars().map(|sign| if obeys(sign) { '\u{fffd}' } else { sign }).collect()
 }
 
+/// The same as one line.
+pub fn one_line(text: &str) -> String {
+	printable(text).replace(['\n', '\t'], " ")
+}
+
 /// The same within one of several lines, none of which it can begin.
 fn field(text: &str) -> String {
 	printable(text).replace('\n', "\n            ")

@@ -35,9 +35,10 @@ pub enum Retry {
 }
 
 impl ApiError {
-	/// An error of this status and code.
+	/// An error of this status and code. The message is one line, whatever of the request it repeats.
 	pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-		Self { status, code, message: message.into(), param: None, retry: Retry::Usual, job: None }
+		let message = crate::show::one_line(&message.into());
+		Self { status, code, message, param: None, retry: Retry::Usual, job: None }
 	}
 
 	/// A parameter has a value that it can't have.

@@ -1,7 +1,7 @@
 //! Manifests, before they are on a chain.
 
 use super::ModelsError;
-use crate::{sib, submission::named, Error};
+use crate::{show::one_line, sib, submission::named, Error};
 use pallet_models::Pallet as Models;
 use sibyl_primitives::{
 	model::ModelManifest,
@@ -31,7 +31,9 @@ pub fn deposit(manifest: &ModelManifest) -> Balance {
 pub fn read(path: &Path) -> Result<ModelManifest, Error> {
 	let text = std::fs::read(path).map_err(|source| ModelsError::Unreadable { path: path.into(), source })?;
 	let manifest = serde_json::from_slice(&text);
-	Ok(manifest.map_err(|error| ModelsError::NoManifest { path: path.into(), reason: error.to_string() })?)
+	// The reason repeats words of a file that may be somebody else's.
+	let reason = |error: serde_json::Error| one_line(&error.to_string());
+	Ok(manifest.map_err(|error| ModelsError::NoManifest { path: path.into(), reason: reason(error) })?)
 }
 
 /// An author's share, in a hundred.
@@ -85,10 +87,12 @@ mod tests {
 		let manifest = sibyl_runtime::models::minilm();
 		std::fs::write(file.path(), serde_json::to_string(&manifest).expect("it is JSON")).expect("there is room");
 		assert_eq!(read(file.path()).expect("it is one"), manifest);
-		for other in ["", "no JSON", "{}", "[1]"] {
+		let task = serde_json::to_string(&manifest).expect("it is JSON").replace("\"embed\"", "\"\\n\\u001b[2J\"");
+		for other in ["", "no JSON", "{}", "[1]", &task] {
 			std::fs::write(file.path(), other).expect("there is room");
 			let error = read(file.path()).expect_err("it is none").to_string();
 			assert!(error.contains("holds no manifest (") && error.contains("models manifest"), "{error}");
+			assert!(!error.contains(char::is_control), "{error:?}");
 		}
 		let error = read(Path::new("/nowhere/manifest.json")).expect_err("there is none").to_string();
 		assert!(error.contains("/nowhere/manifest.json"), "{error}");

@@ -101,6 +101,14 @@ mod tests {
 	}
 
 	#[test]
+	fn what_a_refusal_repeats_of_a_request_is_within_its_one_line() {
+		let asked = request(json!({ "model": "m", "input": "a", "encoding_format": { "\n\u{1b}[2J": 7 } }));
+		let message = asked.expect_err("there is no such encoding").message;
+		assert!(message.starts_with("'encoding_format' is to be"), "{message:?}");
+		assert!(!message.contains(char::is_control), "{message:?}");
+	}
+
+	#[test]
 	fn what_is_not_served_should_be_refused_by_its_name() {
 		let wrong = [
 			(json!({ "model": "m", "input": [1, 2] }), "input"),
