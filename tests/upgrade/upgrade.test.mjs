@@ -14,7 +14,7 @@ import { DEEDS, forget } from '../lib/byzantine.mjs';
 import { submitAndFinalize, waitForBestBlock, waitForFinalized } from '../lib/chain.mjs';
 import { decide } from '../lib/council.mjs';
 import {
-  ballotsIn, eventsNamed, eventsOfJob, inputOf, isDrawn, jobAt, MODEL, modelId, OPTIONS, seatOf, voteOf, waitForEnd, waitForJob,
+  ballotsIn, eventsNamed, eventsOfJob, inputOf, isDrawn, MODEL, modelId, OPTIONS, seatOf, voteOf, waitForEnd, waitForJob,
   waitUntilCommitsAreSent, waitUntilNoneOpen, waitUntilServedBy,
 } from '../lib/inference.mjs';
 import { classification } from '../lib/mailbox.mjs';
@@ -143,8 +143,10 @@ describe('a network of four validators that is upgraded', () => {
       upgradedIn = { hash, number: number.toNumber() };
       return true;
     });
+    // Not by polkadot.js, which takes the new metadata at this time.
+    const jobThen = (number) => network.node('alice').rpc('inference_getJob', Number(number), upgradedIn.hash.toHex());
     atUpgrade = Object.fromEntries(await Promise.all(Object.entries({ ...jobs, disputed: { number: id } }).map(
-      async ([name, { number }]) => [name, await jobAt(api, upgradedIn.hash, number)])));
+      async ([name, { number }]) => [name, await jobThen(number)])));
     await dave.start();
     daveIsBack = (await api.rpc.chain.getHeader()).number.toNumber();
     await waitForBestBlock(api, 'blocks of the new runtime', ({ number }) => number.toNumber() > upgradedIn.number);
@@ -153,11 +155,9 @@ describe('a network of four validators that is upgraded', () => {
 
   it('is upgraded while jobs are pending, committing, revealing and in a second round', () => {
     const { pending, committing, revealing, disputed: second } = atUpgrade;
-    assert.ok(pending.phase.isPending, `${pending.phase}`);
-    assert.ok(committing.phase.isCommitting, `${committing.phase}`);
-    // Its answer may be there: one of its seats has not revealed.
-    assert.ok(revealing.phase.isRevealing, `${revealing.phase}`);
-    assert.ok(!second.phase.isEnded && second.committees.length > 0 && second.settlement.isNone, `${second.phase}`);
+    // The answer of the one that is revealing may be there: one of its seats has not revealed.
+    assert.deepEqual([pending, committing, revealing].map(({ phase }) => phase), ['pending', 'committing', 'revealing']);
+    assert.ok(second.phase !== 'ended' && second.committees.length > 0 && second.settlement === null, second.phase);
   });
 
   it('runs the new runtime on every node', async () => {
@@ -193,7 +193,8 @@ describe('a network of four validators that is upgraded', () => {
     const { publicKey } = accountNamed('dave');
     const reveal = eventsNamed(events, 'Revealed').find(({ data }) => data.validator.eq(publicKey));
     // It needs two blocks: one to see, and one for its reveal to be in.
-    const wasInTime = voteOf(atUpgrade.revealing, 'dave').isCommitted && daveIsBack + 2 < deadline.toNumber();
+    const { vote } = atUpgrade.revealing.committees[0].seats[seatOf(view, 'dave')];
+    const wasInTime = vote === 'committed' && daveIsBack + 2 < deadline.toNumber();
     const seen = `dave was back in #${daveIsBack}, the deadline was #${deadline}`;
     if (reveal === undefined) {
       assert.ok(!wasInTime, seen);
