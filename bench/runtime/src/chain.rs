@@ -22,7 +22,7 @@ use sibyl_primitives::{
 };
 use sibyl_runtime::{
 	opaque::{Block, UncheckedExtrinsic as Opaque},
-	Runtime, RuntimeApi, RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION,
+	tx_extension, Runtime, RuntimeApi, RuntimeCall, UncheckedExtrinsic, VERSION,
 };
 use sp_consensus::BlockOrigin;
 use sp_consensus_babe::{
@@ -275,18 +275,7 @@ impl Chain {
 			options: JobOptions { seats: Seats::Fixed(self.seats), ..Default::default() },
 			max_fee: u128::MAX,
 		});
-		let extension: TxExtension = (
-			frame_system::CheckNonZeroSender::new(),
-			frame_system::CheckSpecVersion::new(),
-			frame_system::CheckTxVersion::new(),
-			frame_system::CheckGenesis::new(),
-			frame_system::CheckEra::from(Era::Immortal),
-			frame_system::CheckNonce::from(nonce),
-			frame_system::CheckWeight::new(),
-			pallet_transaction_payment::ChargeTransactionPayment::from(0),
-			frame_metadata_hash_extension::CheckMetadataHash::new(false),
-			frame_system::WeightReclaim::new(),
-		);
+		let extension = tx_extension(Era::Immortal, nonce, 0);
 		let (spec, transactions) = (VERSION.spec_version, VERSION.transaction_version);
 		let implicit = ((), spec, transactions, self.genesis, self.genesis, (), (), (), None, ());
 		let payload = SignedPayload::from_raw(call.clone(), extension.clone(), implicit);

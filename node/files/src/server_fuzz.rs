@@ -28,14 +28,7 @@ fn request(random: &mut Random, known: &[FileId]) -> Vec<u8> {
 	let index = if random.one_in(2) { random.below(4) as u32 } else { random.number(32) as u32 };
 	let request = if random.one_in(4) { Request::Has(file) } else { Request::Chunk { file, index } };
 	let mut bytes = VersionedRequest::V1(request).encode();
-	match random.below(6) {
-		0 => {
-			let length = random.below(100);
-			bytes = random.bytes(length);
-		}
-		1 => random.mutate(&mut bytes),
-		_ => {}
-	}
+	random.spoil(&mut bytes, 6);
 	bytes
 }
 

@@ -15,7 +15,7 @@ use nonces::{Nonces, Place};
 use serde::Deserialize;
 use serde_json::Value;
 use sibyl_primitives::{AccountId, Balance, BlockNumber, Hash};
-use sibyl_runtime::{RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION};
+use sibyl_runtime::{tx_extension, RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION};
 use sp_core::Bytes;
 use sp_runtime::{
 	generic::{Era, SignedPayload},
@@ -185,18 +185,7 @@ fn sign(
 	(birth_hash, birth): (Hash, BlockNumber),
 ) -> UncheckedExtrinsic {
 	let era = Era::mortal(MORTAL, birth.into());
-	let extension: TxExtension = (
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(era),
-		frame_system::CheckNonce::from(nonce),
-		frame_system::CheckWeight::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(0),
-		frame_metadata_hash_extension::CheckMetadataHash::new(false),
-		frame_system::WeightReclaim::new(),
-	);
+	let extension = tx_extension(era, nonce, 0);
 	let implicit = ((), VERSION.spec_version, VERSION.transaction_version, genesis, birth_hash, (), (), (), None, ());
 	let payload = SignedPayload::<RuntimeCall, TxExtension>::from_raw(call.clone(), extension.clone(), implicit);
 	let signature = payload.using_encoded(|payload| requester.sign(payload));

@@ -265,14 +265,10 @@ mod benchmarks {
 		let (id, mut asked) = submitted::<T>();
 		asked.quote.seats = s as u16;
 		asked.submitted_at = 0;
-		for number in 0..T::MaxValidators::get() / 3 {
-			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
-		}
+		fill::<T>(0..T::MaxValidators::get() / 3);
 		let mut ledgers = read_ledgers::<T>();
 		let mut rosters = super::committee::Rostered::<T>::default();
-		let now = Pallet::<T>::now();
-		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32]); MAX_DRAW_DELAY.into()]));
-		leave_out_what_is_shared::<T>();
+		let now = ready_to_draw::<T>();
 
 		#[block]
 		{
@@ -297,13 +293,10 @@ mod benchmarks {
 		seat::<T>(id, &mut asked, &before, Phase::Pending);
 		let now = Pallet::<T>::now();
 		(asked.has_substitutes, asked.deadline) = (true, now);
-		for number in MAX_SEATS..MAX_SEATS + (T::MaxValidators::get() - MAX_SEATS) / 3 {
-			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
-		}
+		fill::<T>(MAX_SEATS..MAX_SEATS + (T::MaxValidators::get() - MAX_SEATS) / 3);
 		let mut ledgers = read_ledgers::<T>();
 		let mut rosters = super::committee::Rostered::<T>::default();
-		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32])]));
-		leave_out_what_is_shared::<T>();
+		ready_to_draw::<T>();
 
 		#[block]
 		{
@@ -327,13 +320,10 @@ mod benchmarks {
 		asked.round = SECOND_ROUND;
 		let now = Pallet::<T>::now();
 		asked.deadline = now;
-		for number in MAX_SEATS..validators - MAX_SECOND_ROUND_SEATS + 1 {
-			ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
-		}
+		fill::<T>(MAX_SEATS..validators - MAX_SECOND_ROUND_SEATS + 1);
 		let mut ledgers = read_ledgers::<T>();
 		let mut rosters = super::committee::Rostered::<T>::default();
-		RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32])]));
-		leave_out_what_is_shared::<T>();
+		ready_to_draw::<T>();
 
 		#[block]
 		{

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
 	configs::{governance::CouncilInstance, system::RuntimeBlockWeights},
-	genesis, AccountId, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeOrigin, Session, System, TxExtension,
+	genesis, tx_extension, AccountId, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeOrigin, Session, System,
 	UncheckedExtrinsic,
 };
 use calls::Calls;
@@ -95,18 +95,7 @@ fn pair(who: Sr25519Keyring) -> sr25519::Pair {
 /// The transaction as a wallet signs it.
 fn signed(who: Sr25519Keyring, call: RuntimeCall, tip: u128) -> UncheckedExtrinsic {
 	let nonce = System::account_nonce(account(who));
-	let extension: TxExtension = (
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(Era::Immortal),
-		frame_system::CheckNonce::from(nonce),
-		frame_system::CheckWeight::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(tip),
-		frame_metadata_hash_extension::CheckMetadataHash::new(false),
-		frame_system::WeightReclaim::new(),
-	);
+	let extension = tx_extension(Era::Immortal, nonce, tip);
 	let payload = sp_runtime::generic::SignedPayload::new(call.clone(), extension.clone()).expect("it can be signed");
 	let signature = payload.using_encoded(|bytes| pair(who).sign(bytes));
 	UncheckedExtrinsic::new_signed(call, MultiAddress::Id(account(who)), MultiSignature::Sr25519(signature), extension)

@@ -67,6 +67,18 @@ impl Random {
 		}
 	}
 
+	/// Once in so many times other bytes, and as often bytes that are nearly these.
+	pub fn spoil(&mut self, bytes: &mut Vec<u8>, times: usize) {
+		match self.below(times) {
+			0 => {
+				let length = self.below(100);
+				*bytes = self.bytes(length);
+			}
+			1 => self.mutate(bytes),
+			_ => {}
+		}
+	}
+
 	/// Changes a few bytes, takes some away, or puts some in: what is nearly what it was.
 	pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
 		for _ in 0..1 + self.below(3) {

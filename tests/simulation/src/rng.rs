@@ -1,26 +1,21 @@
 //! Numbers that follow from the seed.
 
-/// A small generator: the same numbers from the same seed, on every machine and in every version.
+use sibyl_fuzzing::Random;
+
+/// The numbers of one part of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Rng(u64);
+pub(crate) struct Rng(Random);
 
 impl Rng {
 	/// One for the seed and the purpose: what one part of a run draws does not shift what another one does.
 	pub fn new(seed: u64, purpose: &str) -> Self {
-		let mut rng = Self(seed);
-		for byte in purpose.bytes() {
-			rng.0 = rng.next() ^ u64::from(byte);
-		}
-		rng
+		let mix = |seed, byte| Random::new(seed).word() ^ u64::from(byte);
+		Self(Random::new(purpose.bytes().fold(seed, mix)))
 	}
 
 	/// The next number.
 	pub fn next(&mut self) -> u64 {
-		self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-		let mut mixed = self.0;
-		mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-		mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-		mixed ^ (mixed >> 31)
+		self.0.word()
 	}
 
 	/// A number below the bound, which is above zero.
@@ -40,7 +35,7 @@ impl Rng {
 
 	/// One of these.
 	pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-		&of[self.below(of.len() as u64) as usize]
+		self.0.pick(of)
 	}
 
 	/// 32 bytes.

@@ -257,6 +257,21 @@ pub fn read_ledgers<T: Config>() -> Ledgers<T> {
 	ledgers
 }
 
+/// Leaves these validators no bond for more seats.
+pub fn fill<T: Config>(validators: core::ops::Range<u32>) {
+	for number in validators {
+		ServiceLedgers::<T>::mutate(validator(number), |entry| entry.reserved = entry.bond);
+	}
+}
+
+/// Gives the block, whose number it returns, as many VRFs as any draw waits for.
+pub fn ready_to_draw<T: Config>() -> BlockNumber {
+	let now = Pallet::<T>::now();
+	RecentVrfs::<T>::put(BoundedVec::truncate_from(vec![(now, [7; 32]); MAX_DRAW_DELAY.into()]));
+	leave_out_what_is_shared::<T>();
+	now
+}
+
 /// A ballot of the first validator.
 pub fn signed<T: Config>(change: impl FnOnce(&mut Ballot)) -> SignedBallot {
 	let Member { key, .. } = Members::<T>::get(T::CurrentSession::get(), 0).expect("the session has validators");

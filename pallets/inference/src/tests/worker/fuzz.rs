@@ -39,14 +39,7 @@ fn value(random: &mut Random, key: &[u8]) -> Vec<u8> {
 		}
 		_ => InferenceResponse::V1(response).encode(),
 	};
-	match random.below(4) {
-		0 => {
-			let length = random.below(90);
-			bytes = random.bytes(length);
-		}
-		1 => random.mutate(&mut bytes),
-		_ => {}
-	}
+	random.spoil(&mut bytes, 4);
 	bytes
 }
 
