@@ -378,6 +378,5 @@ pub(crate) fn truth(plan: &Plan, id: JobId) -> Option<Hash> {
 	let job = pallet_inference::Jobs::<Test>::get(id)?;
 	let input = pallet_inference::Inputs::<Test>::get(id)?;
 	let (_, model) = plan.model(&job.model)?;
-	let (answered, _) = crate::engine::answer(model, &input, job.options.max_output_units, &job.fingerprint.0);
-	Some(sibyl_primitives::output::output_hash(&answered.output))
+	Some(sibyl_primitives::output::output_hash(&crate::engine::answer_to(model, &job, &input).output))
 }

@@ -3,6 +3,7 @@
 use crate::{
 	chain::Block,
 	plan::{self, Tick, TICKS},
+	report::Report,
 	runtime::{Offence, Test},
 	world::World,
 };
@@ -41,53 +42,19 @@ fn check_withheld(story: &Story) -> Vec<String> {
 	violations
 }
 
-/// What a run came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-	/// Blocks of the chain that the honest validators end with.
-	pub blocks: u64,
-	/// Blocks that are on no such chain.
-	pub forked: u64,
-	/// Blocks that were made and are not valid.
-	pub invalid: u64,
-	/// The deepest reorg of a node.
-	pub deepest_reorg: u64,
-	/// Jobs that were submitted.
-	pub jobs: u64,
-	/// Jobs that agreed on an answer or on the model's refusal.
-	pub agreed: u64,
-	/// Jobs of which too few seats took part.
-	pub expired: u64,
-	/// Jobs for which substitutes were called.
-	pub substituted: u64,
-	/// Of these, jobs in calm networks with one byzantine validator, which had a seat and is to deny no answer.
-	pub denied_once: u64,
-	/// Of the expired ones, jobs that got no committee since validators had no time or bond for them.
-	pub undrawn: u64,
-	/// Jobs without a quorum after two rounds.
-	pub no_quorum: u64,
-	/// Jobs that root, or a suspended model, ended.
-	pub cancelled: u64,
-	/// Second rounds of jobs that did not agree.
-	pub second_rounds: u64,
-	/// Audits that came to an end.
-	pub audits: u64,
-	/// Audits that contradicted the answer.
-	pub overturned: u64,
-	/// Equivocations reported.
-	pub equivocations: u64,
-	/// Validators reported for what a second round contradicts.
-	pub contradicted: u64,
-	/// Agreements on a wrong output, by committees in which the byzantine ones had a quorum.
-	pub captures: u64,
-	/// Honest seats charged, where the network was not good enough for them or byzantine ones had a quorum.
-	pub honest_charged: u64,
-	/// Honest seats that were too slow for those that had committed before.
-	pub honest_slow: u64,
-	/// Honest validators found unresponsive, where the network was not good enough or they were slow.
-	pub honest_unresponsive: u64,
-	/// The longest life of a job, in blocks, where the network was good and all were honest.
-	pub longest_life: u64,
+/// A job that takes an answer ends in its own block, draws no committee, and has what the other one's committee agreed on.
+fn check_reused(id: JobId, job: &Told, source: JobId, other: Option<&Told>) -> Vec<String> {
+	let is_at_once = job.settled == Some((Verdict::Agreed, job.submitted_at)) && job.sittings.is_empty();
+	let agreed = |job: &Told| job.agreed.map(|(hash, support)| (hash, support.seats));
+	let is_the_same = other.is_some_and(|other| other.source.is_none() && agreed(other) == agreed(job));
+	let mut violations = Vec::new();
+	if !is_at_once {
+		violations.push(format!("job {id} takes an answer, and comes to {:?}", job.settled));
+	}
+	if !is_the_same {
+		violations.push(format!("job {id} takes an answer that job {source} does not have"));
+	}
+	violations
 }
 
 /// A committee, as events tell of it.
@@ -114,6 +81,8 @@ struct Told {
 	/// The first committee as it was before substitutes were drawn.
 	stalled: Option<Sitting>,
 	agreed: Option<(Hash, Support)>,
+	/// The job whose answer it has.
+	source: Option<JobId>,
 	settled: Option<(Verdict, BlockNumber)>,
 	is_audited: bool,
 	audit_over: bool,
@@ -205,6 +174,7 @@ impl World {
 					sittings: BTreeMap::new(),
 					stalled: None,
 					agreed: None,
+					source: None,
 					settled: None,
 					is_audited: false,
 					audit_over: false,
@@ -244,6 +214,11 @@ impl World {
 			Event::Revealed { job, round, seat, output_hash, .. } => {
 				if let Some(sitting) = story.sitting(*job, *round) {
 					sitting.revealed.insert(*seat, *output_hash);
+				}
+			}
+			Event::AnswerReused { job, source } => {
+				if let Some(job) = story.jobs.get_mut(job) {
+					job.source = Some(*source);
 				}
 			}
 			Event::Agreed { job, output_hash, support, .. } => {
@@ -289,10 +264,12 @@ impl World {
 			}
 			Event::SeatPaid { job, round, seat, validator, amount } if of_coalition(validator) => {
 				let Some(told) = story.jobs.get(job) else { return };
-				let said = told.sittings.get(round).and_then(|sitting| sitting.revealed.get(seat));
+				// Seats are paid for an answer of theirs that is taken again.
+				let answered = told.source.and_then(|source| story.jobs.get(&source)).unwrap_or(told);
+				let said = answered.sittings.get(round).and_then(|sitting| sitting.revealed.get(seat));
 				if told.is_audited && *round == SECOND_ROUND {
 					story.audit_pay += amount;
-				} else if said.is_some() && said.copied() == told.agreed.map(|(hash, _)| hash) {
+				} else if said.is_some() && said.copied() == answered.agreed.map(|(hash, _)| hash) {
 					story.wages += amount;
 				}
 			}
@@ -325,6 +302,10 @@ impl World {
 				violations.push(format!("job {id} ended in #{at} and not by #{}", job.ends_by));
 			}
 			let is_undrawn = job.sittings.is_empty() && job.stalled.is_none();
+			if let Some(source) = job.source {
+				report.reused += 1;
+				violations.extend(check_reused(*id, job, source, story.jobs.get(&source)));
+			}
 			report.substituted += u64::from(job.stalled.is_some());
 			match verdict {
 				Verdict::Agreed | Verdict::Failed(_) => report.agreed += 1,
@@ -385,7 +366,11 @@ impl World {
 			Event::Agreed { job, support, .. } if *job == id => Some(support.round),
 			_ => None,
 		})?;
-		let seats = self.seats_before(id, round, block)?;
+		let source = block.events.iter().find_map(|event| match event {
+			Event::AnswerReused { job, source } if *job == id => Some(*source),
+			_ => None,
+		});
+		let seats = self.seats_before(source.unwrap_or(id), round, block)?;
 		let captured = seats.iter().filter(|validator| self.plan.is_of_coalition(validator)).count();
 		let is_capture = is_quorum(captured, seats.len());
 		(!is_capture).then(|| {
@@ -523,48 +508,5 @@ impl World {
 impl Story {
 	fn sitting(&mut self, job: JobId, round: Round) -> Option<&mut Sitting> {
 		self.jobs.get_mut(&job)?.sittings.get_mut(&round)
-	}
-}
-
-impl Report {
-	/// Adds another run's figures.
-	pub fn add(&mut self, other: &Self) {
-		for (sum, value) in self.figures_mut().into_iter().zip(other.clone().figures_mut()) {
-			*sum.1 += *value.1;
-		}
-		self.deepest_reorg = self.deepest_reorg.max(other.deepest_reorg);
-	}
-
-	fn figures_mut(&mut self) -> Vec<(&'static str, &mut u64)> {
-		vec![
-			("blocks", &mut self.blocks),
-			("forked", &mut self.forked),
-			("invalid", &mut self.invalid),
-			("jobs", &mut self.jobs),
-			("agreed", &mut self.agreed),
-			("expired", &mut self.expired),
-			("substituted", &mut self.substituted),
-			("deniedOnce", &mut self.denied_once),
-			("undrawn", &mut self.undrawn),
-			("noQuorum", &mut self.no_quorum),
-			("cancelled", &mut self.cancelled),
-			("secondRounds", &mut self.second_rounds),
-			("audits", &mut self.audits),
-			("overturned", &mut self.overturned),
-			("equivocations", &mut self.equivocations),
-			("contradicted", &mut self.contradicted),
-			("captures", &mut self.captures),
-			("honestCharged", &mut self.honest_charged),
-			("honestSlow", &mut self.honest_slow),
-			("honestUnresponsive", &mut self.honest_unresponsive),
-		]
-	}
-
-	/// The figures as JSON's members.
-	pub fn members(&self) -> String {
-		let mut figures = self.clone();
-		let figures = figures.figures_mut();
-		let members: Vec<_> = figures.into_iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
-		members.join(", ")
 	}
 }

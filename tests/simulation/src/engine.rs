@@ -1,9 +1,10 @@
 //! What models say: a function of the request, as with the real engine.
 
 use codec::Encode;
+use pallet_inference::Job;
 use sibyl_primitives::{
 	input::Input,
-	job::{OutputBytes, Refusal},
+	job::{OutputBytes, Refusal, Sampling},
 	mailbox::Answered,
 	model::{ModelRevision, Task},
 	output::{Answer, Classification, Finish, Generation, Output, VersionedOutput},
@@ -11,16 +12,32 @@ use sibyl_primitives::{
 };
 use sp_io::hashing::blake2_256;
 
-/// What the model says to the input, and how many units of output that took.
-pub(crate) fn answer(model: &ModelRevision, input: &Input, max_output_units: u32, seed: &[u8; 32]) -> (Answered, u32) {
+/// What the model says to the input, and how many units of output that took. The seed is that of a job which draws tokens by
+/// chance: what draws none says the same to the same input.
+pub(crate) fn answer(
+	model: &ModelRevision,
+	input: &Input,
+	max_output_units: u32,
+	seed: Option<[u8; 32]>,
+) -> (Answered, u32) {
 	let digest = match model.task {
-		// What samples nothing says the same to the same input.
 		Task::Classify | Task::Embed => blake2_256(&(model.id(), input).encode()),
 		Task::Generate => blake2_256(&(model.id(), input, max_output_units, seed).encode()),
 	};
 	let trace = Hash::from(blake2_256(&(b"trace", digest).encode()));
 	let (output, units) = output_of(model, &digest, max_output_units);
 	(Answered { output: encode(output), trace }, units)
+}
+
+/// What starts the drawing of tokens, where they are drawn.
+pub(crate) fn seed_of(sampling: Sampling, seed: [u8; 32]) -> Option<[u8; 32]> {
+	(sampling.temperature > 0).then_some(seed)
+}
+
+/// What the model says to a job.
+pub(crate) fn answer_to(model: &ModelRevision, job: &Job, input: &Input) -> Answered {
+	let seed = seed_of(job.options.sampling, job.options.sampling_seed(&job.fingerprint));
+	answer(model, input, job.options.max_output_units, seed).0
 }
 
 fn output_of(model: &ModelRevision, digest: &[u8; 32], max_output_units: u32) -> (Output, u32) {

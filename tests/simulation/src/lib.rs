@@ -14,6 +14,7 @@
 //! | `state` | a state as a map that is cheap to copy |
 //! | `engine` | what models say |
 //! | `checks` | what must hold of a run |
+//! | `report` | what runs came to, in figures |
 
 mod alarms;
 mod chain;
@@ -23,12 +24,13 @@ mod mailbox;
 mod mischief;
 mod node;
 mod plan;
+mod report;
 mod rng;
 mod runtime;
 mod state;
 mod world;
 
-pub use checks::Report;
+pub use report::Report;
 
 use parking_lot::Mutex;
 use plan::Plan;

@@ -93,7 +93,7 @@ impl World {
 				let Some(committee) = Committees::<Test>::get((id, round)) else { continue };
 				let Some((_, model)) = plan.model(&job.model) else { continue };
 				let input = Inputs::<Test>::get(id).unwrap_or_default();
-				let (truth, _) = engine::answer(model, &input, job.options.max_output_units, &job.fingerprint.0);
+				let truth = engine::answer_to(model, &job, &input);
 				for (place, seat) in (0..).zip(&committee.seats) {
 					let is_open = job.phase == Phase::Committing && seat.vote == SeatVote::Missing;
 					if seat.validator == validator && is_open {

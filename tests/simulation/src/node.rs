@@ -150,10 +150,10 @@ impl Node {
 				let InferenceRequest::V1 { job, .. } = request;
 				self.mailbox.get(&response_key(job)).is_none()
 			});
-		let InferenceRequest::V1 { job, model, input, max_output_units, seed, deadline, .. } =
+		let InferenceRequest::V1 { job, model, input, max_output_units, sampling, seed, deadline, .. } =
 			open.min_by_key(|InferenceRequest::V1 { deadline, job, .. }| (*deadline, *job))?;
 		let (place, revision) = plan.model(&model)?;
-		let (_, units) = engine::answer(revision, &input, max_output_units, &seed);
+		let (_, units) = engine::answer(revision, &input, max_output_units, engine::seed_of(sampling, seed));
 		let time = plan.validators[self.number].paces[place].time(input.units(), units);
 		let ticks = time.div_ceil(TICK_MICROSECONDS).max(1);
 		self.running = Some(job);
@@ -166,14 +166,14 @@ impl Node {
 	pub fn finish(&mut self, plan: &Plan, job: Fingerprint, best: BlockNumber, now: Tick) {
 		self.running = None;
 		let Some(bytes) = self.mailbox.get(&sibyl_primitives::mailbox::request_key(&job)) else { return };
-		let Ok(InferenceRequest::V1 { model, input, max_output_units, seed, deadline, .. }) =
+		let Ok(InferenceRequest::V1 { model, input, max_output_units, sampling, seed, deadline, .. }) =
 			InferenceRequest::decode(&mut &bytes[..])
 		else {
 			return;
 		};
 		let Some((_, revision)) = plan.model(&model) else { return };
 		let response = if best < deadline {
-			let (answered, _) = engine::answer(revision, &input, max_output_units, &seed);
+			let (answered, _) = engine::answer(revision, &input, max_output_units, engine::seed_of(sampling, seed));
 			self.answered.entry(job).or_insert(now);
 			Ok(answered)
 		} else {

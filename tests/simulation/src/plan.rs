@@ -4,7 +4,7 @@ use crate::rng::Rng;
 use sibyl_primitives::{
 	inference_key::InferencePair,
 	input::Input,
-	job::{JobOptions, Seats},
+	job::{JobOptions, Sampling, Seats},
 	model::{Golden, ModelFile, ModelId, ModelLimits, ModelRevision, Pace, Task},
 	price::ModelPrice,
 	AccountId, Balance, Hash, SessionIndex,
@@ -511,6 +511,9 @@ fn absences(rng: &mut Rng, count: usize, slots: u64) -> Vec<Absence> {
 	absences
 }
 
+/// Of a thousand jobs, those whose answers may be taken again.
+const OFTEN_ASKED: u64 = 300;
+
 /// What a requester asks for next.
 pub(crate) fn question(rng: &mut Rng, models: &[ModelRevision]) -> (ModelId, Input, JobOptions) {
 	let model = rng.pick(models);
@@ -533,5 +536,15 @@ pub(crate) fn question(rng: &mut Rng, models: &[ModelRevision]) -> (ModelId, Inp
 		(most, _) => rng.between(1, most.into()) as u32,
 	};
 	let draw_delay = if rng.chance(800) { 1 } else { rng.between(1, 8) as u8 };
-	(model.id(), input, JobOptions { seats, max_output_units, draw_delay, ..Default::default() })
+	// Only tokens that are drawn by chance differ from job to job.
+	let temperature = if model.task == Task::Generate && rng.chance(500) { 700 } else { 0 };
+	let sampling = Sampling { temperature, ..Default::default() };
+	let options = JobOptions { seats, max_output_units, draw_delay, sampling, ..Default::default() };
+	if !rng.chance(OFTEN_ASKED) {
+		return (model.id(), input, options);
+	}
+	// Others are likely to ask the same, and have.
+	let input = Input::Text(vec![b'a' + rng.below(3) as u8]);
+	let (max_output_units, seed) = (model.limits.output_units, Some(rng.below(2)));
+	(model.id(), input, JobOptions { max_output_units, seed, reuse: true, ..options })
 }
