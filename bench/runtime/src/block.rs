@@ -2,7 +2,7 @@
 
 use crate::{
 	chain::{Chain, Made},
-	genesis,
+	genesis::{self, Setting},
 	report::{median, rounded, Took},
 	Error,
 };
@@ -12,9 +12,9 @@ use sibyl_runtime::configs::system::RuntimeBlockWeights;
 use std::time::Duration;
 
 /// Blocks until each has new jobs, draws, commits and reveals.
-const WARM_UP: usize = 5;
+const WARM_UP: u32 = 5;
 /// Blocks that are measured.
-const MEASURED: usize = 5;
+const MEASURED: u32 = 5;
 /// Jobs of which a part of a block is measured.
 const JOBS_OF_A_PART: u32 = 100;
 /// Jobs a block, by which the search for the most goes on.
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 		Some(jobs) => jobs,
 		None => most_jobs(validators, arguments.seats)?,
 	};
-	let (blocks, is_steady) = steady(validators, 0, arguments.seats, most)?;
+	let (blocks, is_steady) = steady(validators, arguments.seats, most)?;
 	let full = summary(&blocks);
 	println!("{validators} validators, {most} jobs a block, steady: {is_steady}\n{full:#}");
 	let mut table = Vec::new();
@@ -80,7 +80,7 @@ fn most_jobs(validators: u32, seats: u16) -> Result<u32, Error> {
 	let (mut most, mut too_many) = (0, MOST);
 	while too_many - most > STEP {
 		let jobs = if most == 0 && too_many == MOST { 300 } else { (most + too_many) / 2 };
-		let (blocks, is_steady) = steady(validators, 0, seats, jobs)?;
+		let (blocks, is_steady) = steady(validators, seats, jobs)?;
 		let settled: Vec<_> = blocks.iter().map(|made| made.settled).collect();
 		println!("{jobs} jobs a block: {settled:?} settle; {}", summary(&blocks));
 		if is_steady {
@@ -92,15 +92,17 @@ fn most_jobs(validators: u32, seats: u16) -> Result<u32, Error> {
 	Ok(most)
 }
 
-/// Blocks of so many jobs each; and whether as many settle in each.
-fn steady(validators: u32, open: u32, seats: u16, jobs: u32) -> Result<(Vec<Made>, bool), Error> {
-	let mut chain = Chain::new(genesis::build(validators, jobs, open, seats)?, seats)?;
+/// Blocks of so many jobs each, which also forget as many whose retention is over; and whether as many settle in each.
+fn steady(validators: u32, seats: u16, jobs: u32) -> Result<(Vec<Made>, bool), Error> {
+	let forgetful = (WARM_UP + MEASURED, jobs);
+	let setting = Setting { validators, requesters: jobs, idle: 0, forgetful, seats };
+	let mut chain = Chain::new(genesis::build(&setting)?, seats)?;
 	let mut blocks = Vec::new();
 	for _ in 0..WARM_UP + MEASURED {
 		blocks.push(chain.block(jobs, true)?);
 	}
-	let blocks = blocks.split_off(WARM_UP);
-	let is_steady = blocks.iter().all(|made| (made.submitted, made.settled) == (jobs, jobs));
+	let blocks = blocks.split_off(WARM_UP as usize);
+	let is_steady = blocks.iter().all(|made| (made.submitted, made.settled, made.forgotten) == (jobs, jobs, jobs));
 	Ok((blocks, is_steady))
 }
 
@@ -133,7 +135,8 @@ fn summary(blocks: &[Made]) -> Value {
 
 /// What each part of a job costs a block, in microseconds a job: each part has a block of its own, beside an empty one.
 fn parts(validators: u32, open: u32, seats: u16) -> Result<Value, Error> {
-	let mut chain = Chain::new(genesis::build(validators, JOBS_OF_A_PART, open, seats)?, seats)?;
+	let setting = Setting { validators, requesters: JOBS_OF_A_PART, idle: open, forgetful: (0, 0), seats };
+	let mut chain = Chain::new(genesis::build(&setting)?, seats)?;
 	let mut rounds = Vec::new();
 	chain.block(0, false)?;
 	for _ in 0..MEASURED {

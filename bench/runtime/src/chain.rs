@@ -59,6 +59,8 @@ pub struct Made {
 	pub submitted: u32,
 	/// Jobs that it settled.
 	pub settled: u32,
+	/// Jobs that it forgot.
+	pub forgotten: u32,
 	/// Bytes of its votes.
 	pub vote_bytes: usize,
 	/// Bytes of all of it.
@@ -148,6 +150,7 @@ impl Chain {
 	pub fn block(&mut self, jobs: u32, with_votes: bool) -> Result<Made, Error> {
 		let parent = self.best();
 		let waiting = self.waiting()?;
+		let forgotten = self.forgotten()?;
 		let ballots =
 			if with_votes { votes::ballots(&self.validators, self.genesis, self.number, &waiting) } else { Vec::new() };
 		let slot = Slot::from(FIRST_SLOT + u64::from(self.number));
@@ -202,6 +205,7 @@ impl Chain {
 		let before = self.settled;
 		self.look_at_jobs()?;
 		made.settled = self.settled - before;
+		made.forgotten = u32::try_from(self.forgotten()? - forgotten)?;
 		Ok(made)
 	}
 
@@ -216,6 +220,12 @@ impl Chain {
 
 	fn next_job_number(&self) -> Result<JobId, Error> {
 		Ok(self.read(pallet_inference::NextJob::<Runtime>::hashed_key().to_vec())?.unwrap_or(0))
+	}
+
+	/// Jobs that the chain knows no more.
+	fn forgotten(&self) -> Result<u64, Error> {
+		let range: Option<(u64, u64)> = self.read(pallet_inference::RetainedRange::<Runtime>::hashed_key().to_vec())?;
+		Ok(range.unwrap_or_default().0)
 	}
 
 	fn look_at_jobs(&mut self) -> Result<(), Error> {

@@ -1,11 +1,13 @@
-//! The state that a benchmark starts with: a session of many validators that all serve one model, and idle jobs.
+//! The state that a benchmark starts with: a session of many validators that all serve one model, idle jobs, and ended ones
+//! that are to be forgotten.
 
 use crate::Error;
 use pallet_inference::{
-	Attested, Committee, Inputs, Job, JobIds, Jobs, Ledger, Members, NextJob, OpenJobs, Phase, Requesters, Rosters,
-	Seat, SeatVote, ServiceLedgers,
+	Agreement, Attested, Committee, Inputs, Job, JobIds, Jobs, Ledger, Members, NextJob, OpenJobs, Outcome, Outputs,
+	Phase, Requesters, Retained, RetainedRange, Rosters, Seat, SeatVote, ServiceLedgers, Value,
 };
 use sibyl_primitives::{
+	api::{AuditView, SettlementView, Support, Verdict},
 	inference_key::InferencePair,
 	input::Input,
 	job::{fingerprint, JobId, JobOptions, Seats, FIRST_ROUND},
@@ -64,8 +66,23 @@ fn account(pair: &sr25519::Pair) -> AccountId {
 	pair.public().into()
 }
 
-/// A chain of so many validators, requesters and idle jobs.
-pub fn build(validators: u32, requesters: u32, idle: u32, seats: u16) -> Result<Genesis, Error> {
+/// What there is in a chain when a benchmark begins.
+pub struct Setting {
+	/// Validators, all of which serve the model.
+	pub validators: u32,
+	/// Accounts that will ask.
+	pub requesters: u32,
+	/// Jobs that are open, and of which nothing is to come for long.
+	pub idle: u32,
+	/// Blocks that each forget ended jobs, from the first one on, and how many.
+	pub forgetful: (u32, u32),
+	/// Seats of each job.
+	pub seats: u16,
+}
+
+/// A chain of that.
+pub fn build(setting: &Setting) -> Result<Genesis, Error> {
+	let &Setting { validators, requesters, idle, forgetful: (blocks, each), seats } = setting;
 	let by_account: BTreeMap<AccountId, u32> = (0..validators)
 		.map(|number| (account(&sr25519::Pair::from_seed(&seed("validator", number))), number))
 		.collect();
@@ -111,6 +128,9 @@ pub fn build(validators: u32, requesters: u32, idle: u32, seats: u16) -> Result<
 		for number in 0..idle {
 			idle_job(number, &members, seats);
 		}
+		for number in 0..blocks * each {
+			ended_job(idle + number, 1 + number / each, &members, seats);
+		}
 		members
 	});
 	let validators = members
@@ -142,12 +162,65 @@ fn serve() -> Vec<AccountId> {
 /// A job whose seats have done nothing yet, and need not for a long time.
 fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 	let id = JobId::from(number);
-	let requester: AccountId = seed("idle", number / 100).into();
+	let requester = seed("idle", number / 100).into();
+	let Some((job, committee)) = job(number, requester, members, seats) else { return };
+	for seat in &committee.seats {
+		ServiceLedgers::<Runtime>::mutate(&seat.validator, |ledger: &mut Ledger| {
+			ledger.reserved += committee.charge;
+			ledger.open_time += seat.time;
+			ledger.open_seats.try_push((id, FIRST_ROUND)).expect("idle jobs are fewer than a validator's places");
+		});
+	}
+	Requesters::<Runtime>::mutate(&job.requester, |account| account.open += 1);
+	OpenJobs::<Runtime>::insert(id, ());
+	keep(id, job, committee);
+}
+
+/// A job of its own requester that has had its answer, and that this block forgets.
+fn ended_job(number: u32, forgotten_at: u32, members: &[AccountId], seats: u16) {
+	let id = JobId::from(number);
+	let requester = seed("past", number).into();
+	let Some((mut job, mut committee)) = job(number, requester, members, seats) else { return };
+	let output = "an answer".as_bytes().to_vec();
+	let value = Value { output_hash: Hash::from(blake2_256(&output)), work: Hash::zero() };
+	for seat in committee.seats.iter_mut() {
+		seat.vote = SeatVote::Revealed(value);
+	}
+	let support = Support { round: FIRST_ROUND, seats, agreed: seats, serving: committee.serving };
+	let paid = job.quote.per_seat * Balance::from(seats);
+	let settlement = SettlementView { paid, refunded: 0, author_share: 0, protocol_share: 0 };
+	job.phase = Phase::Ended;
+	job.agreed = Some(Agreement { value, at: 0, support });
+	job.outcome = Some(Outcome { verdict: Verdict::Agreed, at: 0, settlement });
+	Outputs::<Runtime>::insert(id, BoundedVec::truncate_from(output));
+	RetainedRange::<Runtime>::mutate(|(_, next)| {
+		Retained::<Runtime>::insert(*next, (id, forgotten_at));
+		*next += 1;
+	});
+	keep(id, job, committee);
+}
+
+/// Enters a job as far as open and ended ones are entered alike.
+fn keep(id: JobId, job: Job, committee: Committee) {
+	pallet_inference::Committees::<Runtime>::insert((id, FIRST_ROUND), committee);
+	JobIds::<Runtime>::insert(job.fingerprint, id);
+	NextJob::<Runtime>::put(id + 1);
+	Requesters::<Runtime>::mutate(&job.requester, |account| {
+		account.submitted += 1;
+		account.kept += 1;
+	});
+	pallet_models::Pallet::<Runtime>::add_job(&job.model);
+	Jobs::<Runtime>::insert(id, job);
+}
+
+/// A job in its commits, and its committee, of which nobody has said anything.
+fn job(number: u32, requester: AccountId, members: &[AccountId], seats: u16) -> Option<(Job, Committee)> {
+	let id = JobId::from(number);
 	let options = JobOptions { seats: Seats::Fixed(seats), ..Default::default() };
 	let (model, price) = (model().id(), models::common_lingua().price);
 	let input = Input::from("This one waits.");
 	let fingerprint = fingerprint(&requester, id, &model, &input, &options);
-	let Some(quote) = Quote::new(&price, seats, input.units(), 0, Perbill::from_percent(5)) else { return };
+	let quote = Quote::new(&price, seats, input.units(), 0, Perbill::from_percent(5))?;
 	let charge = quote.per_seat.saturating_mul(seats.into());
 	let places = (0..usize::from(seats)).map(|seat| (number as usize * usize::from(seats) + seat) % members.len());
 	let seats: Vec<_> = places
@@ -159,13 +232,6 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 			vote: SeatVote::Missing,
 		})
 		.collect();
-	for seat in &seats {
-		ServiceLedgers::<Runtime>::mutate(&seat.validator, |ledger: &mut Ledger| {
-			ledger.reserved += charge;
-			ledger.open_time += seat.time;
-			ledger.open_seats.try_push((id, FIRST_ROUND)).expect("idle jobs are fewer than a validator's places");
-		});
-	}
 	let committee = Committee {
 		draw: Hash::zero(),
 		round: FIRST_ROUND,
@@ -177,16 +243,6 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		checks: false,
 		seats: BoundedVec::truncate_from(seats),
 	};
-	pallet_inference::Committees::<Runtime>::insert((id, FIRST_ROUND), committee);
-	Inputs::<Runtime>::insert(id, input.clone());
-	JobIds::<Runtime>::insert(fingerprint, id);
-	OpenJobs::<Runtime>::insert(id, ());
-	NextJob::<Runtime>::put(id + 1);
-	Requesters::<Runtime>::mutate(&requester, |account| {
-		account.submitted += 1;
-		account.open += 1;
-		account.kept += 1;
-	});
 	let job = Job {
 		requester,
 		fingerprint,
@@ -204,9 +260,10 @@ fn idle_job(number: u32, members: &[AccountId], seats: u16) {
 		phase: Phase::Committing,
 		has_substitutes: false,
 		agreed: None,
-		audit: sibyl_primitives::api::AuditView::None,
+		audit: AuditView::None,
 		outcome: None,
 		reused: None,
 	};
-	Jobs::<Runtime>::insert(id, job);
+	Inputs::<Runtime>::insert(id, input);
+	Some((job, committee))
 }
