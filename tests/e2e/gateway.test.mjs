@@ -440,9 +440,19 @@ describe('the gateway with models that generate and embed', GENERATES, () => {
     assert.match(matched.choices[0].message.content, /^\d{4}$/);
   });
 
-  it('says which tokens can be had, and that there are no logprobs of text', async () => {
+  it('tells how likely each token of a text is', async () => {
+    const { choices: [{ message, logprobs }], usage } = await say('What is the capital of France?', { logprobs: true, max_tokens: 12 });
+    assert.equal(logprobs.content.map(({ token }) => token).join(''), message.content);
+    assert.equal(logprobs.content.length, usage.completion_tokens);
+    assert(logprobs.content.every(({ logprob }) => logprob <= 0));
+    // It always takes the likeliest token, of which the model is rather sure here.
+    assert(logprobs.content.some(({ logprob }) => logprob > Math.log(0.9)));
+  });
+
+  it('says which tokens can be had, and that there are logprobs of what is written alone', async () => {
     await assert.rejects(say('Hi', { max_tokens: 100_000 }), isOf(OpenAI.BadRequestError, 'invalid_value', 'max_completion_tokens'));
-    await assert.rejects(say('Hi', { logprobs: true }), isOf(OpenAI.BadRequestError, 'unsupported_parameter', 'logprobs'));
+    await assert.rejects(say('Hi', { logprobs: true, top_logprobs: 3 }), isOf(OpenAI.BadRequestError, 'unsupported_parameter', 'top_logprobs'));
+    await assert.rejects(say('Hi', { logprobs: true, max_tokens: 513 }), isOf(OpenAI.BadRequestError, 'invalid_value', 'max_completion_tokens'));
     await assert.rejects(say('Hi', { model: 'minilm' }), isOf(OpenAI.BadRequestError, 'invalid_value', 'model'));
   });
 

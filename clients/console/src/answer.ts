@@ -40,6 +40,7 @@ function said(answer: Answer, choices: readonly string[]): Shown {
     case 'classification':
       return { answer: answer.label, notes: [], bars: answer.scores.map(({ label, score }) => ({ label, share: score / MILLION })) };
     case 'generation':
+    case 'scoredText':
       return { answer: answer.text, notes: answer.finish === 'length' ? ['It was cut off where the tokens that you pay for ended.'] : [], bars: [] };
     case 'choice':
       return { answer: answer.text, notes: [], bars: answer.probabilities.map((each, at) => ({ label: choices[at] ?? `text ${at + 1}`, share: each / MILLION })) };

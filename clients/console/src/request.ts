@@ -151,6 +151,7 @@ function ordered(input: unknown): unknown {
 
 function formatParts(format: Format = { text: { stops: [] } }): unknown {
   if ('text' in format) return ['text', format.text.stops];
+  if ('scoredText' in format) return ['scoredText', format.scoredText.stops];
   if ('choice' in format) return ['choice', format.choice];
   if ('number' in format) return ['number', `${format.number.min}`, `${format.number.max}`, format.number.decimals ?? 0];
   if ('json' in format) return ['json', format.json];

@@ -131,6 +131,8 @@ function formatOf(format: ChainFormat): Format {
       return { json: textOf(format.value) };
     case 'Regex':
       return { regex: textOf(format.value) };
+    case 'ScoredText':
+      return { scoredText: { stops: format.value.stops.map(textOf) } };
   }
 }
 
@@ -224,6 +226,16 @@ function answerOf(answer: RawAnswer, format: ChainFormat): Answer {
     case 'Generation': {
       const { text, tokens, finish } = answer.value;
       return { type: 'generation', text: textOf(text), tokens, finish: camel<'stop' | 'length'>(finish.type) };
+    }
+    case 'ScoredText': {
+      const { text, tokens, finish } = answer.value;
+      let at = 0;
+      const scored = tokens.map(({ id, bytes, score }) => {
+        const part = text.subarray(at, at + bytes);
+        at += bytes;
+        return { id, text: textOf(part), score };
+      });
+      return { type: 'scoredText', text: textOf(text), tokens: scored, finish: camel<'stop' | 'length'>(finish.type) };
     }
     case 'Embedding':
       return { type: 'embedding', values: answer.value };

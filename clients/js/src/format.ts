@@ -7,6 +7,8 @@ import { bytesOf } from './text.js';
 export type Format =
   /** Whatever the model says; it ends before the first of these texts. */
   | { text: { stops: readonly string[] } }
+  /** The same, and how likely the model found each token. */
+  | { scoredText: { stops: readonly string[] } }
   /** The likeliest of these texts, and how likely each is. */
   | { choice: readonly string[] }
   /** A number from `min` to `max`, both in units of the last of its `decimals`, 0 where these are left out. */
@@ -22,9 +24,10 @@ export type ChainFormat =
   | { type: 'Choice'; value: Uint8Array[] }
   | { type: 'Number'; value: { min: bigint; max: bigint; decimals: number } }
   | { type: 'Json'; value: Uint8Array }
-  | { type: 'Regex'; value: Uint8Array };
+  | { type: 'Regex'; value: Uint8Array }
+  | { type: 'ScoredText'; value: { stops: Uint8Array[] } };
 
-const KINDS = ['text', 'choice', 'number', 'json', 'regex'] as const;
+const KINDS = ['text', 'choice', 'number', 'json', 'regex', 'scoredText'] as const;
 const MAX_DECIMALS = 9;
 
 /** The format as the chain takes it; throws where it is none. Rules on lengths are the chain's to tell. */
@@ -43,9 +46,9 @@ export function toChainFormat(format: Format | undefined): ChainFormat {
   const value = (format as Record<string, unknown>)[kind];
   switch (kind) {
     case 'text':
-      checkObject(value, 'the format text', 'an object with stops');
-      checkNames(value, ['stops'], 'the format text');
-      return { type: 'Text', value: { stops: texts(value.stops ?? [], 'stops') } };
+      return { type: 'Text', value: stopsOf(value, kind) };
+    case 'scoredText':
+      return { type: 'ScoredText', value: stopsOf(value, kind) };
     case 'choice':
       return { type: 'Choice', value: texts(value, 'choice') };
     case 'number':
@@ -64,6 +67,12 @@ export function toChainFormat(format: Format | undefined): ChainFormat {
     case 'regex':
       return { type: 'Regex', value: bytesOf(value, 'the pattern') };
   }
+}
+
+function stopsOf(value: unknown, kind: string): { stops: Uint8Array[] } {
+  checkObject(value, `the format ${kind}`, 'an object with stops');
+  checkNames(value, ['stops'], `the format ${kind}`);
+  return { stops: texts(value.stops ?? [], 'stops') };
 }
 
 function texts(list: unknown, what: string): Uint8Array[] {

@@ -147,7 +147,15 @@ export type RawAnswer =
   /** polkadot-api leaves out a struct that has one part alone. */
   | Variant<'Embedding', number[]>
   | Variant<'Choice', { index: number; probabilities: number[] }>
-  | Variant<'Number', { value: bigint; decimals: number }>;
+  | Variant<'Number', { value: bigint; decimals: number }>
+  | Variant<
+      'ScoredText',
+      {
+        text: Uint8Array;
+        tokens: { id: number; bytes: number; score: number }[];
+        finish: Variant<'Stop'> | Variant<'Length'>;
+      }
+    >;
 
 export type RawResult =
   | Variant<'Open', { phase: RawPhase; deadline: number }>

@@ -115,6 +115,13 @@ export type Answer =
   | { type: 'classification'; label: string; scores: { label: string; score: number }[] }
   /** `finish` is `length` where the job paid for no more tokens. */
   | { type: 'generation'; text: string; tokens: number[]; finish: 'stop' | 'length' }
+  /** The same with how likely the model found each token. Where a token ends within a character, there is U+FFFD. */
+  | {
+      type: 'scoredText';
+      text: string;
+      tokens: { id: number; text: string; score: number }[];
+      finish: 'stop' | 'length';
+    }
   /** Components of which 32,767 stands for 1. */
   | { type: 'embedding'; values: number[] }
   /** `text` is the choice itself, `probabilities` are in the order of the job's choices. */

@@ -110,6 +110,7 @@ describe('formats', () => {
     assert.deepEqual(toChainFormat({ json: '{}' }), { type: 'Json', value: bytes('{}') });
     assert.deepEqual(toChainFormat({ regex: 'a*' }), { type: 'Regex', value: bytes('a*') });
     assert.deepEqual(toChainFormat({ text: { stops: ['\n'] } }), { type: 'Text', value: { stops: [bytes('\n')] } });
+    assert.deepEqual(toChainFormat({ scoredText: { stops: ['a'] } }), { type: 'ScoredText', value: { stops: [bytes('a')] } });
   });
 
   it('refuse what is none', () => {
@@ -118,5 +119,6 @@ describe('formats', () => {
     }
     assert.throws(() => toChainFormat({ Choice: ['yes', 'no'] }), refusedAs('UnknownOption', "'choice'"));
     assert.throws(() => toChainFormat({ number: { min: 0, max: 1, decimal: 1 } }), refusedAs('UnknownOption', "'decimals'"));
+    assert.throws(() => toChainFormat({ scoredText: { stop: ['a'] } }), refusedAs('UnknownOption', "'stops'"));
   });
 });

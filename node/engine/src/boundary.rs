@@ -286,6 +286,15 @@ pub enum Response {
 		/// Why it ends.
 		finish: Finish,
 	},
+	/// A text with its tokens' scores.
+	ScoredText {
+		/// The text, as of one without scores.
+		text: String,
+		/// The tokens, likewise.
+		tokens: Vec<ScoredToken>,
+		/// Why it ends.
+		finish: Finish,
+	},
 	/// A vector of length 1.
 	Embedding {
 		/// Its components, in units of 1 / 32,767.
@@ -305,6 +314,19 @@ pub enum Response {
 		/// As many as were asked for.
 		decimals: u8,
 	},
+}
+
+/// A token of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScoredToken {
+	/// The token.
+	pub id: u32,
+	/// How many bytes of the text are its own: those of all tokens, in order, are the text. A U+FFFD is that of the token which
+	/// ends what became it, and behind a stop text tokens have none.
+	pub bytes: u32,
+	/// Its probability among all tokens, in parts per million, rounded down. It is that of the logits as they are: neither
+	/// temperature nor `top_k` nor `top_p` changes it.
+	pub score: u32,
 }
 
 /// Why a generated text ends.
@@ -397,6 +419,13 @@ impl Response {
 	/// | its decimals | 1 |
 	/// | its value, signed, 64 bits | 8 |
 	///
+	/// | field | bytes |
+	/// |---|---|
+	/// | kind: 6, a text with scores | 1 |
+	/// | why it ends, as of a generation | 1 |
+	/// | how many tokens, then each: the token, how many bytes it writes, its score | 4 + 12 n |
+	/// | the text: its length, then UTF-8 | 4 + n |
+	///
 	/// Other numbers are unsigned, 32 bits; all are little-endian.
 	pub fn canonical_bytes(&self) -> Vec<u8> {
 		let mut bytes = Vec::new();
@@ -429,6 +458,13 @@ impl Response {
 			Self::Number { value, decimals } => {
 				bytes.extend([5, *decimals]);
 				bytes.extend(value.to_le_bytes());
+			}
+			Self::ScoredText { text, tokens, finish } => {
+				bytes.extend([6, u8::from(*finish == Finish::Length)]);
+				put_number(&mut bytes, tokens.len() as u32);
+				let numbers = tokens.iter().flat_map(|token| [token.id, token.bytes, token.score]);
+				numbers.for_each(|number| put_number(&mut bytes, number));
+				put_text(&mut bytes, text);
 			}
 		}
 		bytes
@@ -562,6 +598,10 @@ mod tests {
 		assert_eq!(choice.canonical_bytes(), [4, 1, 2, 0, 0, 0, 1, 0, 0, 0, 0x3f, 0x42, 0x0f, 0]);
 		let number = Response::Number { value: -2, decimals: 3 };
 		assert_eq!(number.canonical_bytes(), [5, 3, 254, 255, 255, 255, 255, 255, 255, 255]);
+		let tokens = vec![ScoredToken { id: 7, bytes: 2, score: SCORE_ONE - 1 }];
+		let scored = Response::ScoredText { text: "é".into(), tokens, finish: Finish::Length };
+		let numbers = [1, 0, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0, 0x3f, 0x42, 0x0f, 0];
+		assert_eq!(scored.canonical_bytes(), [&[6, 1][..], &numbers, &[2, 0, 0, 0, 0xc3, 0xa9]].concat());
 	}
 
 	#[test]

@@ -68,6 +68,11 @@ pub enum Format {
 	Json(String),
 	/// A text that this pattern matches as a whole; a subset of regular expressions, at most [`MAX_PATTERN_BYTES`] bytes.
 	Regex(String),
+	/// Any text, and how likely the model found each token of it.
+	ScoredText {
+		/// As those of a text.
+		stops: Vec<String>,
+	},
 }
 
 impl Default for Format {
@@ -194,7 +199,7 @@ pub fn sample(format: &Format, choices: &[u8]) -> Option<Vec<u8>> {
 /// The automaton of a format, if it has one.
 pub(crate) fn compile(format: &Format) -> Result<Option<Automaton>, FormatError> {
 	let expr = match format {
-		Format::Text { stops } => return check_stops(stops).map(|()| None),
+		Format::Text { stops } | Format::ScoredText { stops } => return check_stops(stops).map(|()| None),
 		Format::Choice(choices) => return check_choices(choices).map(|()| None),
 		Format::Number { min, max, decimals } => number_expr(*min, *max, *decimals)?,
 		Format::Json(schema) => schema::parse(schema)?,

@@ -79,7 +79,7 @@ mod weights;
 
 pub use boundary::{
 	outcome_bytes, Architecture, Engine, Finish, Inference, Input, Limits, ModelDescription, ModelFile, Outcome,
-	Refusal, Request, Response, Score, Stop, Task, SCORE_ONE, TOP_SCORES,
+	Refusal, Request, Response, Score, ScoredToken, Stop, Task, SCORE_ONE, TOP_SCORES,
 };
 pub use chat::Role;
 pub use error::EngineError;

@@ -16,7 +16,7 @@ use sibyl_engine::sampling::Sampling;
 use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{
-	Architecture, CheckedFile, Engine, Finish, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome, Refusal,
+	Architecture, CheckedFile, Engine, Finish, Format, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome, Refusal,
 	Request, Response, SentenceEmbedder, COMMON_LINGUA, COMMON_LINGUA_LANGUAGES,
 };
 use std::fs;
@@ -144,9 +144,10 @@ fn architecture(shape: &Shape) -> Architecture {
 /// An answer in the second implementation's words, but for its logits.
 fn described(Inference { outcome, trace }: Inference) -> Value {
 	match outcome {
-		Ok(Response::Generation { tokens, finish, .. }) => {
+		Ok(Response::ScoredText { tokens, finish, .. }) => {
 			let finish = if finish == Finish::Stop { "stop" } else { "length" };
-			json!({ "tokens": tokens, "finish": finish, "trace": hex(&trace) })
+			let (ids, scores): (Vec<_>, Vec<_>) = tokens.iter().map(|token| (token.id, token.score)).unzip();
+			json!({ "tokens": ids, "scores": scores, "finish": finish, "trace": hex(&trace) })
 		}
 		Err(refusal) => refused(&refusal),
 		other => panic!("no text: {other:?}"),
@@ -173,7 +174,12 @@ fn compare(python: &str, shape: &Shape, questions: &[(usize, u32, Sampling)]) ->
 			"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p,
 		}));
 		let limits = Limits { max_input_bytes: 1000, max_output_units: *max_tokens };
-		let request = Request { sampling: *sampling, seed, ..Request::new(hash, text, limits) };
+		let request = Request {
+			sampling: *sampling,
+			seed,
+			format: Format::ScoredText { stops: Vec::new() },
+			..Request::new(hash, text, limits)
+		};
 		let mut answer = described(engine.infer(&request).expect("an outcome"));
 		if answer.get("refusal").is_none() {
 			let logits = match *max_tokens {
@@ -346,7 +352,8 @@ fn smollm2_should_have_the_same_bits() {
 	let doubtful = actual.pop().unwrap();
 	actual[0].as_object_mut().unwrap().remove("logits");
 	let limits = Limits { max_input_bytes: 1000, max_output_units: 6 };
-	let request = Request::new(SMOLLM2.weights.sha256.0, Input::Raw(text.into()), limits);
+	let format = Format::ScoredText { stops: Vec::new() };
+	let request = Request { format, ..Request::new(SMOLLM2.weights.sha256.0, Input::Raw(text.into()), limits) };
 	assert_eq!(actual, [described(engine.infer(&request).unwrap())], "{doubtful}");
 }
 

@@ -1,7 +1,7 @@
 //! A model's answer as JSON.
 
 use serde::{Deserialize, Serialize};
-use sibyl_primitives::output::{Answer as ChainAnswer, Finish as ChainFinish};
+use sibyl_primitives::output::{Answer as ChainAnswer, Finish as ChainFinish, ScoredToken as ChainToken};
 
 /// What a model says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,15 @@ pub enum Answer {
 		text: String,
 		/// The tokens, as the model numbers them, likewise.
 		tokens: Vec<u32>,
+		/// Why it ends.
+		finish: Finish,
+	},
+	/// A text, and how likely the model found each token of it.
+	ScoredText {
+		/// The text, without the token that ended it.
+		text: String,
+		/// The tokens, likewise.
+		tokens: Vec<ScoredToken>,
 		/// Why it ends.
 		finish: Finish,
 	},
@@ -56,6 +65,17 @@ pub enum Finish {
 	Length,
 }
 
+/// A token of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoredToken {
+	/// The token, as the model numbers it.
+	pub id: u32,
+	/// Its part of the text. Where that begins or ends within a character, there is U+FFFD.
+	pub text: String,
+	/// Its probability among all tokens in millionths.
+	pub score: u32,
+}
+
 /// How well a label fits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelScore {
@@ -63,6 +83,26 @@ pub struct LabelScore {
 	pub label: String,
 	/// Its probability in millionths.
 	pub score: u32,
+}
+
+/// Each token with its part of the text.
+fn scored_tokens(text: &[u8], tokens: &[ChainToken]) -> Vec<ScoredToken> {
+	let mut rest = text;
+	let token = |&ChainToken { id, bytes, score }: &ChainToken| {
+		let (part, behind) = rest.split_at(usize::from(bytes).min(rest.len()));
+		rest = behind;
+		ScoredToken { id, text: String::from_utf8_lossy(part).into_owned(), score }
+	};
+	tokens.iter().map(token).collect()
+}
+
+impl From<ChainFinish> for Finish {
+	fn from(finish: ChainFinish) -> Self {
+		match finish {
+			ChainFinish::Stop => Self::Stop,
+			ChainFinish::Length => Self::Length,
+		}
+	}
 }
 
 impl From<ChainAnswer> for Answer {
@@ -79,10 +119,12 @@ impl From<ChainAnswer> for Answer {
 			ChainAnswer::Generation(generation) => Self::Generation {
 				text: generation.text.to_string_lossy(),
 				tokens: generation.tokens.into_inner(),
-				finish: match generation.finish {
-					ChainFinish::Stop => Finish::Stop,
-					ChainFinish::Length => Finish::Length,
-				},
+				finish: generation.finish.into(),
+			},
+			ChainAnswer::ScoredText(scored) => Self::ScoredText {
+				text: scored.text.to_string_lossy(),
+				tokens: scored_tokens(scored.text.as_bytes(), &scored.tokens),
+				finish: scored.finish.into(),
 			},
 			ChainAnswer::Embedding(embedding) => Self::Embedding { values: embedding.values.into_inner() },
 			ChainAnswer::Choice(choice) => {
@@ -92,5 +134,22 @@ impl From<ChainAnswer> for Answer {
 				Self::Number { value: number.to_string(), units: number.value.to_string(), decimals: number.decimals }
 			}
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn each_token_has_its_part_of_the_text() {
+		let token = |bytes| ChainToken { id: 7, bytes, score: 9 };
+		let parts = |text: &str, bytes: &[u16]| {
+			let tokens: Vec<_> = bytes.iter().copied().map(token).collect();
+			scored_tokens(text.as_bytes(), &tokens).into_iter().map(|token| token.text).collect::<Vec<_>>()
+		};
+		assert_eq!(parts("Paris é", &[3, 2, 3]), ["Par", "is", " é"]);
+		assert_eq!(parts("é", &[1, 1]), ["\u{fffd}", "\u{fffd}"]);
+		assert_eq!(parts("a", &[1, 0, 65_535]), ["a", "", ""], "a chain's answer is read whatever it says");
 	}
 }

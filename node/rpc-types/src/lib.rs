@@ -15,7 +15,7 @@ mod results;
 mod update;
 mod validator;
 
-pub use answer::Answer;
+pub use answer::{Answer, Finish, ScoredToken};
 pub use feed::{Feed, FeedPage, Latest};
 pub use input::Input;
 pub use job::{Agreement, Audit, Committee, Job, Options, Phase, Quote, Seat, Settlement, Support, Verdict, Vote};

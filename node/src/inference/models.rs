@@ -470,7 +470,7 @@ impl Models {
 fn compiling(format: &Format) -> Duration {
 	match format {
 		Format::Json(_) | Format::Regex(_) => Duration::from_millis(200),
-		Format::Text { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
+		Format::Text { .. } | Format::ScoredText { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
 	}
 }
 
@@ -570,9 +570,13 @@ fn engine_input(input: Input) -> EngineInput {
 }
 
 fn engine_format(format: Format) -> EngineFormat {
+	fn texts<const N: u32>(texts: &[Text<N>]) -> Vec<String> {
+		texts.iter().map(Text::to_string_lossy).collect()
+	}
 	match format {
-		Format::Text { stops } => EngineFormat::Text { stops: stops.iter().map(Text::to_string_lossy).collect() },
-		Format::Choice(choices) => EngineFormat::Choice(choices.iter().map(Text::to_string_lossy).collect()),
+		Format::Text { stops } => EngineFormat::Text { stops: texts(&stops) },
+		Format::ScoredText { stops } => EngineFormat::ScoredText { stops: texts(&stops) },
+		Format::Choice(choices) => EngineFormat::Choice(texts(&choices)),
 		Format::Number { min, max, decimals } => EngineFormat::Number { min, max, decimals },
 		Format::Json(schema) => EngineFormat::Json(schema.to_string_lossy()),
 		Format::Regex(pattern) => EngineFormat::Regex(pattern.to_string_lossy()),

@@ -1,11 +1,14 @@
 //! From what the engine says to what the chain reads.
 
 use codec::{DecodeAll, Encode};
-use sibyl_engine::{Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score};
+use sibyl_engine::{
+	Finish as EngineFinish, Outcome, Refusal as EngineRefusal, Response, Score, ScoredToken as EngineToken,
+};
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
 	output::{
-		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, VersionedOutput,
+		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, ScoredText, ScoredToken,
+		VersionedOutput,
 	},
 	Text,
 };
@@ -37,6 +40,10 @@ fn to_output(outcome: &Outcome) -> Option<Output> {
 			Some(generation) => Answer::Generation(generation),
 			None => return Some(TOO_LONG),
 		},
+		Ok(Response::ScoredText { text, tokens, finish }) => match scored_text(text, tokens, *finish) {
+			Some(scored) => Answer::ScoredText(scored),
+			None => return Some(TOO_LONG),
+		},
 		Ok(Response::Choice { index, probabilities }) => {
 			Answer::Choice(Choice { index: *index, probabilities: probabilities.clone().try_into().ok()? })
 		}
@@ -51,6 +58,7 @@ fn to_output(outcome: &Outcome) -> Option<Output> {
 pub fn claimed_text(output: &OutputBytes) -> Vec<u8> {
 	match VersionedOutput::decode_all(&mut &output[..]) {
 		Ok(VersionedOutput::V1(Output::Answer(Answer::Generation(generation)))) => generation.text.as_bytes().to_vec(),
+		Ok(VersionedOutput::V1(Output::Answer(Answer::ScoredText(scored)))) => scored.text.as_bytes().to_vec(),
 		Ok(VersionedOutput::V1(Output::Answer(Answer::Number(number)))) => number.to_string().into(),
 		_ => Vec::new(),
 	}
@@ -58,11 +66,24 @@ pub fn claimed_text(output: &OutputBytes) -> Vec<u8> {
 
 /// None where it is longer than the chain keeps.
 fn generation(text: &str, tokens: &[u32], finish: EngineFinish) -> Option<Generation> {
-	let finish = match finish {
+	let finish = to_finish(finish);
+	Some(Generation { text: text.try_into().ok()?, tokens: tokens.to_vec().try_into().ok()?, finish })
+}
+
+/// None where it is longer than the chain keeps.
+fn scored_text(text: &str, tokens: &[EngineToken], finish: EngineFinish) -> Option<ScoredText> {
+	let token = |&EngineToken { id, bytes, score }: &EngineToken| {
+		Some(ScoredToken { id, bytes: u16::try_from(bytes).ok()?, score })
+	};
+	let tokens: Option<Vec<_>> = tokens.iter().map(token).collect();
+	Some(ScoredText { text: text.try_into().ok()?, tokens: tokens?.try_into().ok()?, finish: to_finish(finish) })
+}
+
+fn to_finish(finish: EngineFinish) -> Finish {
+	match finish {
 		EngineFinish::Stop => Finish::Stop,
 		EngineFinish::Length => Finish::Length,
-	};
-	Some(Generation { text: text.try_into().ok()?, tokens: tokens.to_vec().try_into().ok()?, finish })
+	}
 }
 
 fn label_score(Score { label, score }: &Score) -> Option<LabelScore> {
@@ -95,7 +116,7 @@ mod tests {
 		test_engine::engine_process,
 	};
 	use sibyl_engine::{queue::JobOutcome, Engine};
-	use sibyl_primitives::output::{MAX_LABELS, MAX_TEXT_BYTES, MAX_TOKENS};
+	use sibyl_primitives::output::{MAX_LABELS, MAX_SCORED_TOKENS, MAX_TEXT_BYTES, MAX_TOKENS};
 	use std::{
 		path::PathBuf,
 		sync::Arc,
@@ -145,6 +166,15 @@ mod tests {
 			assert_eq!(output(too_long), TOO_LONG);
 		}
 		assert_eq!(output(text(&"a".repeat(limits.0), vec![1; limits.1])), TOO_LONG, "both together are too long");
+		let scored = |count: u32, bytes| {
+			let tokens = (0..count).map(|id| EngineToken { id, bytes, score: 7 }).collect();
+			output(Ok(Response::ScoredText { text: "Paris.".into(), tokens, finish: EngineFinish::Stop }))
+		};
+		let Output::Answer(Answer::ScoredText(most)) = scored(MAX_SCORED_TOKENS, 65_535) else { panic!("a text") };
+		assert_eq!(most.tokens.last(), Some(&ScoredToken { id: MAX_SCORED_TOKENS - 1, bytes: 65_535, score: 7 }));
+		assert_eq!(Answer::ScoredText(most).output_units(), MAX_SCORED_TOKENS);
+		assert_eq!(scored(MAX_SCORED_TOKENS + 1, 1), TOO_LONG);
+		assert_eq!(scored(1, 65_536), TOO_LONG);
 	}
 
 	#[test]
@@ -176,6 +206,9 @@ mod tests {
 		let claim = |response| claimed_text(&canonical_bytes(&Ok(response)).expect("the chain knows it"));
 		let text = Response::Generation { text: "Paris é".into(), tokens: vec![1], finish: EngineFinish::Stop };
 		assert_eq!(claim(text), "Paris é".as_bytes());
+		let tokens = vec![EngineToken { id: 1, bytes: 5, score: 9 }];
+		let scored = Response::ScoredText { text: "Paris".into(), tokens, finish: EngineFinish::Stop };
+		assert_eq!(claim(scored), b"Paris");
 		assert_eq!(claim(Response::Number { value: -105, decimals: 2 }), b"-1.05");
 		assert_eq!(claim(Response::Choice { index: 1, probabilities: vec![1, 2] }), b"");
 		assert_eq!(claimed_text(&vec![7; 9].try_into().expect("it is short")), b"", "bytes that are no output");

@@ -191,7 +191,7 @@ pub enum Error {
 	Input(#[from] sibyl_user::InputError),
 
 	/// The model has no formats.
-	#[error("{name} generates no text, so its answers have no format: leave out --choices, --number, --json-schema or --regex")]
+	#[error("{name} generates no text, so its answers have no format: leave out --choices, --number, --json-schema, --regex or --scores")]
 	NoFormats {
 		/// What the model was called.
 		name: String,

@@ -5,7 +5,8 @@ use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{
-	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response, SCORE_ONE,
+	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response,
+	ScoredToken, SCORE_ONE,
 };
 use std::fmt::Display;
 use std::io::Write;
@@ -39,11 +40,15 @@ pub fn answer(
 	print(&engine.infer(&request)?.outcome?, &format, out)
 }
 
+fn percent(score: u32) -> String {
+	format!("{:5.1} %", f64::from(score) * 100.0 / f64::from(SCORE_ONE))
+}
+
 fn print(response: &Response, format: &Format, out: &mut impl Write) -> Result<(), Error> {
 	match (response, format) {
 		(Response::Choice { index, probabilities }, Format::Choice(choices)) => {
 			for (choice, probability) in choices.iter().zip(probabilities) {
-				eprintln!("{:5.1} %  {choice}", f64::from(*probability) * 100.0 / f64::from(SCORE_ONE));
+				eprintln!("{}  {choice}", percent(*probability));
 			}
 			writeln!(out, "{}", choices.get(usize::from(*index)).map_or("", String::as_str))?;
 		}
@@ -51,6 +56,16 @@ fn print(response: &Response, format: &Format, out: &mut impl Write) -> Result<(
 			writeln!(out, "{}", sibyl_primitives::output::Number { value: *value, decimals: *decimals })?;
 		}
 		(Response::Generation { text, .. }, _) => writeln!(out, "{text}")?,
+		(Response::ScoredText { text, tokens, .. }, _) => {
+			let mut at = 0;
+			for ScoredToken { id, bytes, score } in tokens {
+				let end = text.len().min(at + *bytes as usize);
+				let part = String::from_utf8_lossy(&text.as_bytes()[at..end]);
+				eprintln!("{}  {id:6}  {part:?}", percent(*score));
+				at = end;
+			}
+			writeln!(out, "{text}")?;
+		}
 		(other, _) => writeln!(out, "{other:?}")?,
 	}
 	Ok(())

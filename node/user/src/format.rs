@@ -23,6 +23,10 @@ pub struct FormatOptions {
 	/// Answer by a text that this pattern matches whole.
 	#[arg(long, value_name = "PATTERN")]
 	regex: Option<String>,
+
+	/// Say how likely the model found each token of the text.
+	#[arg(long)]
+	scores: bool,
 }
 
 impl FormatOptions {
@@ -37,6 +41,8 @@ impl FormatOptions {
 			Format::Json(std::fs::read_to_string(path).map_err(unreadable)?)
 		} else if let Some(pattern) = &self.regex {
 			Format::Regex(pattern.clone())
+		} else if self.scores {
+			Format::ScoredText { stops: Vec::new() }
 		} else {
 			return Ok(None);
 		};

@@ -220,7 +220,14 @@ fn format(random: &mut Random) -> EngineFormat {
 			decimals: random.number(8) as u8,
 		},
 		_ if random.one_in(2) => EngineFormat::Choice((0..random.length()).map(|_| pattern(random)).collect()),
-		_ => EngineFormat::Text { stops: (0..random.below(7)).map(|_| pattern(random)).collect() },
+		_ => {
+			let stops = (0..random.below(7)).map(|_| pattern(random)).collect();
+			if random.one_in(2) {
+				EngineFormat::ScoredText { stops }
+			} else {
+				EngineFormat::Text { stops }
+			}
+		}
 	}
 }
 
@@ -229,6 +236,7 @@ fn back(format: Format) -> EngineFormat {
 	let all = |texts: &[Text<64>]| texts.iter().map(Text::to_string_lossy).collect();
 	match format {
 		Format::Text { stops } => EngineFormat::Text { stops: all(&stops) },
+		Format::ScoredText { stops } => EngineFormat::ScoredText { stops: all(&stops) },
 		Format::Choice(choices) => EngineFormat::Choice(all(&choices)),
 		Format::Number { min, max, decimals } => EngineFormat::Number { min, max, decimals },
 		Format::Json(schema) => EngineFormat::Json(schema.to_string_lossy()),

@@ -126,6 +126,9 @@ fn on_chain(input: EngineInput) -> Input {
 pub fn on_chain_format(format: EngineFormat) -> Result<Format, Error> {
 	Ok(match format {
 		EngineFormat::Text { stops } => Format::Text { stops: texts(stops)?.try_into().map_err(|_| Error::TooMany)? },
+		EngineFormat::ScoredText { stops } => {
+			Format::ScoredText { stops: texts(stops)?.try_into().map_err(|_| Error::TooMany)? }
+		}
 		EngineFormat::Choice(choices) => Format::Choice(texts(choices)?.try_into().map_err(|_| Error::TooMany)?),
 		EngineFormat::Number { min, max, decimals } => Format::Number { min, max, decimals },
 		EngineFormat::Json(schema) => Format::Json(schema.as_str().try_into()?),

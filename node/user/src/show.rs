@@ -2,7 +2,7 @@
 
 use crate::amount::sib;
 use sibyl_primitives::format::Format;
-use sibyl_rpc_types::{Answer, Committee, Input, Job, JobResult, Phase, Status, Verdict};
+use sibyl_rpc_types::{Answer, Committee, Input, Job, JobResult, Phase, ScoredToken, Status, Verdict};
 use std::fmt::Write;
 
 /// What scores and probabilities are parts of.
@@ -88,10 +88,19 @@ pub fn agreement(result: &JobResult) -> String {
 	}
 }
 
+/// Millionths as a share of a hundred.
+fn percent(millionths: u32) -> String {
+	format!("{:.1} %", f64::from(millionths) / MILLION * 100.0)
+}
+
 /// An answer as text.
 pub fn answer(answer: &Answer, format: &Format) -> String {
 	match answer {
 		Answer::Generation { text, .. } => printable(text),
+		Answer::ScoredText { text, tokens, .. } => {
+			let token = |token: &ScoredToken| format!("{:?} {}", printable(&token.text), percent(token.score));
+			format!("{} ({})", printable(text), tokens.iter().map(token).collect::<Vec<_>>().join(", "))
+		}
 		Answer::Number { value, .. } => printable(value),
 		Answer::Choice { index, probabilities } => {
 			let Format::Choice(choices) = format else { return index.to_string() };
@@ -100,12 +109,12 @@ pub fn answer(answer: &Answer, format: &Format) -> String {
 			let shares = probabilities
 				.iter()
 				.enumerate()
-				.map(|(at, share)| format!("{} {:.1} %", named(at), f64::from(*share) / MILLION * 100.0));
+				.map(|(at, share)| format!("{} {}", named(at), percent(*share)));
 			format!("{} ({})", named((*index).into()), shares.collect::<Vec<_>>().join(", "))
 		}
 		Answer::Classification { label, scores } => {
 			let score = scores.first().map_or(0, |score| score.score);
-			format!("{} ({:.1} %)", printable(label), f64::from(score) / MILLION * 100.0)
+			format!("{} ({})", printable(label), percent(score))
 		}
 		Answer::Embedding { values } => format!("{values:?}"),
 	}

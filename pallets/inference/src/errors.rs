@@ -16,7 +16,7 @@ mod errors {
 		InputTooLong,
 		/// The input is not UTF-8. Send texts as the hex of their UTF-8 bytes.
 		InputNotUtf8,
-		/// `maxOutputUnits` is more than the model gives, or the choices take the time of more: its limit is `limits.outputUnits` in `inference_listModels`.
+		/// `maxOutputUnits` is more than the model gives, or the choices take the time of more: its limit is `limits.outputUnits` in `inference_listModels`. With `ScoredText` it is 512 at most.
 		OutputTooLong,
 		/// The model generates text, and `maxOutputUnits` is 0 or less than the format needs: say how many tokens you want at
 		/// most. A number needs one more than its longest text has characters.

@@ -175,7 +175,8 @@ impl<T: Config> Pallet<T> {
 		}
 		let written_units = format.written_units(max_output_units);
 		let most = max_output_units.max(written_units);
-		ensure!(most <= limits.output_units, QuoteError::OutputTooLong { limit: limits.output_units });
+		let limit = limits.output_units.min(format.most_output_units());
+		ensure!(most <= limit, QuoteError::OutputTooLong { limit });
 		let Registration { state, price, .. } =
 			pallet_models::Pallet::<T>::registration(model).ok_or(QuoteError::UnknownModel)?;
 		match state {

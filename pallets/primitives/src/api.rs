@@ -350,9 +350,9 @@ pub enum QuoteError {
 		/// Bytes it takes.
 		limit: u32,
 	},
-	/// The model gives less output.
+	/// The model, or the format, gives less output.
 	OutputTooLong {
-		/// Units it gives.
+		/// Units that it gives.
 		limit: u32,
 	},
 	/// The model generates text, and too little output is asked for: none, or less than the format needs.

@@ -1,6 +1,9 @@
 //! What form a generated answer has, so that a program can use it.
 
-use crate::text::Text;
+use crate::{
+	output::{MAX_SCORED_TOKENS, MAX_TOKENS},
+	text::Text,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,11 @@ pub enum Format {
 	Json(Text<MAX_SCHEMA_BYTES>),
 	/// A text that this pattern matches whole.
 	Regex(Text<MAX_PATTERN_BYTES>),
+	/// Whatever the model says, and how likely it found each token.
+	ScoredText {
+		/// Texts, none empty, before the first of which the answer ends.
+		stops: BoundedVec<Text<MAX_STOP_BYTES>, ConstU32<MAX_STOPS>>,
+	},
 }
 
 impl Default for Format {
@@ -65,7 +73,7 @@ impl Format {
 	pub fn is_valid(&self) -> bool {
 		let is_text = |bytes: &[u8]| !bytes.is_empty() && core::str::from_utf8(bytes).is_ok();
 		match self {
-			Self::Text { stops } => stops.iter().all(|stop| is_text(stop.as_bytes())),
+			Self::Text { stops } | Self::ScoredText { stops } => stops.iter().all(|stop| is_text(stop.as_bytes())),
 			Self::Choice(choices) => {
 				let is_first = |at: usize| choices.iter().position(|other| *other == choices[at]) == Some(at);
 				choices.len() >= MIN_CHOICES as usize
@@ -87,7 +95,7 @@ impl Format {
 	pub fn bytes(&self) -> u32 {
 		let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.fold(0, usize::saturating_add) as u32;
 		match self {
-			Self::Text { stops } => sum(&mut stops.iter().map(|stop| stop.as_bytes().len())),
+			Self::Text { stops } | Self::ScoredText { stops } => sum(&mut stops.iter().map(|stop| stop.as_bytes().len())),
 			Self::Choice(choices) => sum(&mut choices.iter().map(|choice| choice.as_bytes().len())),
 			Self::Number { .. } => 0,
 			Self::Json(schema) => schema.as_bytes().len() as u32,
@@ -105,7 +113,9 @@ impl Format {
 					|choice: &Text<MAX_CHOICE_BYTES>| (choice.as_bytes().len() as u32).div_ceil(BYTES_READ_AT_ONCE);
 				choices.iter().map(units).fold(0, u32::saturating_add)
 			}
-			Self::Text { .. } | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => max_output_units,
+			Self::Text { .. } | Self::ScoredText { .. } | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => {
+				max_output_units
+			}
 		}
 	}
 
@@ -117,7 +127,15 @@ impl Format {
 			Self::Number { min, max, decimals } => {
 				number_length(*min, *decimals).max(number_length(*max, *decimals)).saturating_add(1)
 			}
-			Self::Text { .. } | Self::Json(_) | Self::Regex(_) => 1,
+			Self::Text { .. } | Self::ScoredText { .. } | Self::Json(_) | Self::Regex(_) => 1,
+		}
+	}
+
+	/// The most output units that a job may pay for, whatever the model gives: scores take room on the chain.
+	pub fn most_output_units(&self) -> u32 {
+		match self {
+			Self::ScoredText { .. } => MAX_SCORED_TOKENS,
+			Self::Text { .. } | Self::Choice(_) | Self::Number { .. } | Self::Json(_) | Self::Regex(_) => MAX_TOKENS,
 		}
 	}
 }
@@ -159,8 +177,11 @@ mod tests {
 
 	#[test]
 	fn empty_stops_schemas_and_patterns_are_none() {
-		let stop = |text: &str| Format::Text { stops: vec![text.try_into().expect("short")].try_into().expect("one") };
-		assert!(stop("\n").is_valid() && !stop("").is_valid());
+		let stops = |text: &str| vec![text.try_into().expect("short")].try_into().expect("one");
+		for stop in [|stops| Format::Text { stops }, |stops| Format::ScoredText { stops }] {
+			assert!(stop(stops("\n")).is_valid() && !stop(stops("")).is_valid());
+			assert_eq!(stop(stops("end")).bytes(), 3);
+		}
 		assert!(Format::Json("{}".try_into().expect("short")).is_valid());
 		assert!(!Format::Json("".try_into().expect("short")).is_valid());
 		assert!(Format::Regex("a*".try_into().expect("short")).is_valid());
@@ -213,5 +234,6 @@ mod tests {
 		assert_eq!(encoded(Format::Number { min: 1, max: 2, decimals: 3 }), number);
 		assert_eq!(encoded(Format::Json("{}".try_into().expect("short"))), [3, 8, b'{', b'}']);
 		assert_eq!(encoded(Format::Regex("a".try_into().expect("short"))), [4, 4, b'a']);
+		assert_eq!(encoded(Format::ScoredText { stops: Default::default() }), [5, 0]);
 	}
 }

@@ -23,6 +23,9 @@ pub const MAX_LABELS: u32 = 16;
 /// Tokens that a generated text has at most.
 pub const MAX_TOKENS: u32 = 1024;
 
+/// Tokens that a generated text has at most where each has a score.
+pub const MAX_SCORED_TOKENS: u32 = 512;
+
 /// Bytes that a generated text has at most.
 pub const MAX_TEXT_BYTES: u32 = 6 * 1024;
 
@@ -58,6 +61,8 @@ pub enum Answer {
 	Choice(Choice),
 	/// A number.
 	Number(Number),
+	/// A text whose tokens have scores.
+	ScoredText(ScoredText),
 }
 
 /// A generated text.
@@ -69,6 +74,28 @@ pub struct Generation {
 	pub tokens: BoundedVec<u32, ConstU32<MAX_TOKENS>>,
 	/// Why it ends.
 	pub finish: Finish,
+}
+
+/// A generated text, and how likely the model found each token of it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct ScoredText {
+	/// The text, without the token that ended it.
+	pub text: Text<MAX_TEXT_BYTES>,
+	/// The tokens, likewise.
+	pub tokens: BoundedVec<ScoredToken, ConstU32<MAX_SCORED_TOKENS>>,
+	/// Why it ends.
+	pub finish: Finish,
+}
+
+/// A token of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct ScoredToken {
+	/// The token, as the model numbers it.
+	pub id: u32,
+	/// How many bytes of the text are its own: those of all tokens, in order, are the text.
+	pub bytes: u16,
+	/// Its probability among all tokens in millionths, whatever the sampling.
+	pub score: u32,
 }
 
 /// Why a generated text ends.
@@ -144,6 +171,7 @@ impl Answer {
 			Self::Classification(_) | Self::Embedding(_) | Self::Choice(_) => 0,
 			Self::Number(Number { value, decimals }) => number_length(*value, *decimals),
 			Self::Generation(generation) => generation.tokens.len() as u32,
+			Self::ScoredText(scored) => scored.tokens.len() as u32,
 		}
 	}
 }

@@ -85,7 +85,7 @@ export const MODELS = [
 
   model('a model that there is not', ['run', 'nosuch', 'hi'], /there is no model and no file 'nosuch': name one of common-lingua, smollm2, minilm, a SHA-256 that '.* models list --models-path .*' shows, or a GGUF file$/),
   model('a model that is not installed', ['run', 'smollm2', 'hi'], /smollm2 is not installed in .*: run '.* models install smollm2 --models-path .*'$/),
-  model('a format of a model that generates no text', ['run', 'common-lingua', 'hi', '--choices', 'a,b'], /common-lingua generates no text, so its answers have no format: leave out --choices, --number, --json-schema or --regex$/),
+  model('a format of a model that generates no text', ['run', 'common-lingua', 'hi', '--choices', 'a,b'], /common-lingua generates no text, so its answers have no format: leave out --choices, --number, --json-schema, --regex or --scores$/),
   model('a conversation with a model that reads texts', ['run', 'common-lingua', 'hi', '--system', 'x'], /common-lingua reads a text, no conversation: leave out --system and --messages$/),
   model('a prompt that is longer than the model reads', ['run', 'common-lingua', 'x'.repeat(600)], /the prompt has 600 bytes, and common-lingua reads at most 512: shorten it$/),
   model('a talk with a model that has no template', ['run', FILE, 'hi'], /tiny\.gguf has no chat template that works here \(.*\): with --raw the prompt is continued as it is$/, { files: { 'tiny.gguf': TINY }, beside: /needs about .* of memory/ }),

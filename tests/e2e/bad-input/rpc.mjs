@@ -65,7 +65,7 @@ const CALLS = [
   [10002, 'the price of an unknown model', 'inference_quote', [NO_HASH, 'all', 10, 0], /there is no model 0x0{64}: .*UnknownModel/],
   quote(10003, 'of no input', ['all', 0, 0], /an input needs at least one byte: give the number of its bytes .*InputEmpty/),
   quote(10004, 'of too long an input', ['all', 513, 0], /the model takes at most 512 bytes of input: shorten it .*InputTooLong/),
-  quote(10005, 'of too long an output', ['all', 10, 1], /the model gives at most 0 units of output: ask for no more, nor for more choices .*OutputTooLong/),
+  quote(10005, 'of too long an output', ['all', 10, 1], /the model gives at most 0 units of output in this format: ask for no more, nor for more choices .*OutputTooLong/),
   quote(10006, 'of two seats', [{ fixed: 2 }, 10, 0], /'fixed' takes an odd number of seats from 1 to 15; "all" takes every validator that serves the model .*SeatsInvalid/),
   quote(10006, 'of seventeen seats', [{ fixed: 17 }, 10, 0], /'fixed' takes an odd number of seats from 1 to 15; "all" takes every validator that serves the model .*SeatsInvalid/),
   quote(10007, 'of more seats than there are validators', [{ fixed: 3 }, 10, 0], /only 1 validators serve the model: ask for fewer seats, or wait for more validators .*TooFewValidators/),

@@ -119,7 +119,8 @@ export function languageModel(network, own) {
       const choice = await ask('Is the sky blue? Answer yes or no.', { choice: ['no', 'yes', 'perhaps'] });
       const number = await ask('How many days has a week?', { number: { min: 0, max: 99, decimals: 1 } });
       const pattern = await ask(FRANCE, { regex: '(Lyon|Paris|Nice)!' });
-      for (const { view, answers: [first, ...others] } of [choice, number, pattern]) {
+      const scored = await ask(FRANCE, { scoredText: { stops: [] } });
+      for (const { view, answers: [first, ...others] } of [choice, number, pattern, scored]) {
         assert(view.phase.asEnded.verdict.isAgreed, `${view.phase}`);
         others.forEach((other) => assert.deepEqual(other, first));
       }
@@ -132,6 +133,10 @@ export function languageModel(network, own) {
       assert.equal(Number(value) * 10 ** decimals, Number(units));
       assert(decimals === 1 && Number(value) >= 0 && Number(value) <= 9.9, value);
       assert.match(pattern.answers[0].generation.text, /^(Lyon|Paris|Nice)!$/);
+      const { text, tokens } = scored.answers[0].scoredText;
+      assert.match(text, /Paris/);
+      assert.equal(tokens.map((token) => token.text).join(''), text);
+      assert(tokens.every(({ score }) => score > 0 && score <= 1e6) && tokens.some(({ score }) => score > 9e5), JSON.stringify(tokens));
     });
 
     it('refuses a pattern that is none, all four alike', async () => {

@@ -5,7 +5,7 @@ use crate::LoadError;
 use codec::{Decode, Encode};
 use sibyl_engine::{
 	self as engine, sampling::Sampling, Architecture, EngineError, Finish, Limits, ModelDescription, ModelFile,
-	Refusal, Response, Role, Score, Stop,
+	Refusal, Response, Role, Score, ScoredToken, Stop,
 };
 
 /// A [`sibyl_engine::Request`].
@@ -84,6 +84,7 @@ enum Format {
 	Number { min: i64, max: i64, decimals: u8 },
 	Json(String),
 	Regex(String),
+	ScoredText { stops: Vec<String> },
 }
 
 impl From<engine::Format> for Format {
@@ -94,6 +95,7 @@ impl From<engine::Format> for Format {
 			engine::Format::Number { min, max, decimals } => Self::Number { min, max, decimals },
 			engine::Format::Json(schema) => Self::Json(schema),
 			engine::Format::Regex(pattern) => Self::Regex(pattern),
+			engine::Format::ScoredText { stops } => Self::ScoredText { stops },
 		}
 	}
 }
@@ -106,6 +108,7 @@ impl From<Format> for engine::Format {
 			Format::Number { min, max, decimals } => Self::Number { min, max, decimals },
 			Format::Json(schema) => Self::Json(schema),
 			Format::Regex(pattern) => Self::Regex(pattern),
+			Format::ScoredText { stops } => Self::ScoredText { stops },
 		}
 	}
 }
@@ -147,6 +150,7 @@ enum Outcome {
 	Embedding { values: Vec<i16> },
 	Choice { index: u8, probabilities: Vec<u32> },
 	Number { value: i64, decimals: u8 },
+	ScoredText { text: String, tokens: Vec<(u32, u32, u32)>, is_finished: bool },
 	EmptyInput,
 	InputTooLong { limit: u32 },
 	ContextExceeded { limit: u32 },
@@ -154,6 +158,21 @@ enum Outcome {
 	NotFinite,
 	Template,
 	Format,
+}
+
+fn is_finished(finish: Finish) -> bool {
+	match finish {
+		Finish::Stop => true,
+		Finish::Length => false,
+	}
+}
+
+fn finish(is_finished: bool) -> Finish {
+	if is_finished {
+		Finish::Stop
+	} else {
+		Finish::Length
+	}
 }
 
 impl From<engine::Inference> for Inference {
@@ -164,11 +183,12 @@ impl From<engine::Inference> for Inference {
 				Outcome::Classification { label, scores }
 			}
 			Ok(Response::Generation { text, tokens, finish }) => {
-				let is_finished = match finish {
-					Finish::Stop => true,
-					Finish::Length => false,
-				};
-				Outcome::Generation { text, tokens, is_finished }
+				Outcome::Generation { text, tokens, is_finished: is_finished(finish) }
+			}
+			Ok(Response::ScoredText { text, tokens, finish }) => {
+				let token = |ScoredToken { id, bytes, score }| (id, bytes, score);
+				let tokens = tokens.into_iter().map(token).collect();
+				Outcome::ScoredText { text, tokens, is_finished: is_finished(finish) }
 			}
 			Ok(Response::Embedding { values }) => Outcome::Embedding { values },
 			Ok(Response::Choice { index, probabilities }) => Outcome::Choice { index, probabilities },
@@ -193,8 +213,12 @@ impl From<Inference> for engine::Inference {
 				Ok(Response::Classification { label, scores })
 			}
 			Outcome::Generation { text, tokens, is_finished } => {
-				let finish = if is_finished { Finish::Stop } else { Finish::Length };
-				Ok(Response::Generation { text, tokens, finish })
+				Ok(Response::Generation { text, tokens, finish: finish(is_finished) })
+			}
+			Outcome::ScoredText { text, tokens, is_finished } => {
+				let token = |(id, bytes, score)| ScoredToken { id, bytes, score };
+				let tokens = tokens.into_iter().map(token).collect();
+				Ok(Response::ScoredText { text, tokens, finish: finish(is_finished) })
 			}
 			Outcome::Embedding { values } => Ok(Response::Embedding { values }),
 			Outcome::Choice { index, probabilities } => Ok(Response::Choice { index, probabilities }),
@@ -364,6 +388,7 @@ mod tests {
 				engine::Format::Number { min: -1, max: 2, decimals: 3 },
 				engine::Format::Json("{}".into()),
 				engine::Format::Regex("a".into()),
+				engine::Format::ScoredText { stops: vec!["a".into()] },
 			];
 			for format in formats {
 				request.format = format;
@@ -386,6 +411,8 @@ mod tests {
 	fn every_outcome_should_arrive_whole() {
 		let scores = vec![Score { label: "a".into(), score: 2 }, Score { label: "b".into(), score: 1 }];
 		let generation = |finish| Response::Generation { text: "é".into(), tokens: vec![1, 2], finish };
+		let tokens = [1, 2].map(|id| ScoredToken { id, bytes: id + 2, score: id + 4 });
+		let scored = |finish| Response::ScoredText { text: "é".into(), tokens: tokens.to_vec(), finish };
 		let outcomes = [
 			Ok(Response::Classification { label: "a".into(), scores }),
 			Ok(generation(Finish::Stop)),
@@ -400,6 +427,8 @@ mod tests {
 			Err(Refusal::Format),
 			Ok(Response::Choice { index: 1, probabilities: vec![1, 2] }),
 			Ok(Response::Number { value: -3, decimals: 4 }),
+			Ok(scored(Finish::Stop)),
+			Ok(scored(Finish::Length)),
 		];
 		for outcome in outcomes {
 			let inference = engine::Inference { outcome, trace: [7; 32] };

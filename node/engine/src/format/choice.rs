@@ -1,4 +1,4 @@
-//! How likely each of several texts is, in integers.
+//! How likely tokens and texts are, in integers.
 //!
 //! The probability of a token is `exp(logit − maximum) / Σ exp(logit − maximum)` with this crate's `exp`; its terms are
 //! floats whose bits all engines agree on. From there on, everything is integers.
@@ -10,6 +10,7 @@
 //! | a probability | a mantissa of 64 bits, the highest of them set, times a power of two |
 //! | times a token | the mantissa times the term's, times 2⁶⁴, divided by the sum (normalised likewise), truncated to 64 bits |
 //! | several tokens that do as well | the sum of their terms as 64 bits, as above, in place of the term |
+//! | millionths of one probability | the mantissa times 1,000,000, shifted by the power of two, truncated |
 //! | millionths of several texts | the mantissas shifted to the greatest one's power of two with 32 more bits, truncated; each times 1,000,000, divided by their sum, truncated |
 //!
 //! The millionths add up to 1,000,000 less at most one for each text. Which text is the likeliest is decided by the
@@ -43,6 +44,12 @@ impl Likelihood {
 	pub fn and_any(self, terms: &[f32], tokens: &[u32]) -> Self {
 		let sum = sum(tokens.iter().map(|token| &terms[*token as usize]));
 		self.times(Self::normal(sum.into(), -43), terms)
+	}
+
+	/// The value in millionths, truncated.
+	pub fn millionths(self) -> u32 {
+		let shift = u32::try_from(self.exponent.saturating_neg()).unwrap_or(u32::MAX);
+		(u128::from(self.mantissa) * MILLION).checked_shr(shift).unwrap_or(0) as u32
 	}
 
 	fn times(self, term: Self, terms: &[f32]) -> Self {
@@ -135,6 +142,17 @@ mod tests {
 			assert!((found - logarithm).abs() < 1e-8, "{found} {logarithm}");
 			assert!(likelihood.mantissa >> 63 == 1);
 		}
+	}
+
+	#[test]
+	fn millionths_should_be_those_of_the_value() {
+		let terms = [1.0, 0.5, 0.25, 0.25];
+		assert_eq!(Likelihood::ONE.millionths(), 1_000_000);
+		assert_eq!([0, 1, 2].map(|token| Likelihood::ONE.and(&terms, token).millionths()), [500_000, 250_000, 125_000]);
+		assert_eq!(Likelihood::ONE.and(&[1.0; 3], 0).millionths(), 333_333, "a third, truncated");
+		assert_eq!(Likelihood::ONE.and(&[1.0, f32::MIN_POSITIVE], 1).millionths(), 0);
+		assert_eq!(Likelihood::ONE.and(&[1.0, f32::MIN_POSITIVE], 0).millionths(), 1_000_000);
+		assert_eq!(Likelihood { mantissa: 0, exponent: i64::MIN }.millionths(), 0);
 	}
 
 	#[test]

@@ -2,6 +2,7 @@
 
 mod draft;
 mod grammars;
+mod probabilities;
 mod scorer;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ mod writer;
 
 pub(crate) use draft::Draft;
 pub(crate) use grammars::{Grammars, KEPT_BYTES};
+pub(crate) use probabilities::Probabilities;
 pub(crate) use scorer::Scorer;
 pub(crate) use writer::{Writer, Written};
 

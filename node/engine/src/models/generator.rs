@@ -1,6 +1,6 @@
 //! Texts that a language model generates.
 
-use super::answering::{Answering, Draft, Grammars, Scorer, Writer, Written};
+use super::answering::{Answering, Draft, Grammars, Probabilities, Scorer, Writer, Written};
 use super::batch::{Batch, BatchLimits, Question};
 use super::llama::Llama;
 use super::{settle, Model, Stop};
@@ -76,12 +76,15 @@ impl Generator {
 				let texts = self.prompts.continuations(&prompt, choices)?;
 				let ends = self.prompts.ends(&asked);
 				let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
-				(longest, Answering::Scoring(Scorer::new(texts, ends, kernels)))
+				(longest, Answering::Scoring(Scorer::new(texts, ends, Probabilities::new(kernels))))
 			}
 			_ => {
 				let sampler = Sampler::new(request.sampling, request.seed).on_tier(kernels.tier())?;
 				let writer = Writer::new(sampler, self.prompts.tokenizer.stops(), max_tokens);
-				let writer = writer.held_to(format, grammar, &self.prompts.tokenizer);
+				let mut writer = writer.held_to(format, grammar, &self.prompts.tokenizer);
+				if matches!(format, Format::ScoredText { .. }) {
+					writer = writer.with_scores(Probabilities::new(kernels));
+				}
 				(max_tokens, Answering::Writing(Box::new(writer)))
 			}
 		};
@@ -93,6 +96,9 @@ impl Generator {
 			// The text has only bytes that no token stands for.
 			return match format {
 				Format::Text { .. } => self.text(Vec::new(), Finish::Stop, None),
+				Format::ScoredText { .. } => {
+					Ok(Response::ScoredText { text: String::new(), tokens: Vec::new(), finish: Finish::Stop })
+				}
 				_ => Err(Refusal::Format.into()),
 			};
 		}
@@ -113,7 +119,7 @@ impl Generator {
 	}
 
 	fn response(&self, answering: Answering, format: &Format) -> Result<Response, Stop> {
-		let Written { tokens, finish, text } = match answering {
+		let Written { tokens, finish, text, scores } = match answering {
 			Answering::Scoring(scorer) => return Ok(scorer.response()),
 			Answering::Writing(writer) => writer.written(),
 		};
@@ -123,7 +129,10 @@ impl Generator {
 			let value = value.ok_or_else(|| EngineError::Internal("a number is not complete".into()))?;
 			return Ok(Response::Number { value, decimals: *decimals });
 		}
-		self.text(tokens, finish, text)
+		match (scores, text) {
+			(Some(tokens), Some(text)) => Ok(Response::ScoredText { text, tokens, finish }),
+			(_, text) => self.text(tokens, finish, text),
+		}
 	}
 
 	/// A text, that of the tokens if there is no other.

@@ -3,13 +3,14 @@
     python3 llama.py MODEL.gguf < QUESTIONS.json
 
 QUESTIONS.json is a list of objects: `prompt` and `stops` (lists of tokens), `max_tokens`, `temperature`, `top_k`, `top_p`,
-and `seed` (hex). A line of JSON for each: `tokens`, `finish`, `trace`, and `logits`, the SHA-256 of the logits behind the
+and `seed` (hex). A line of JSON for each: `tokens`, their `scores`, `finish`, `trace`, and `logits`, the SHA-256 of the logits behind the
 prompt as little-endian floats; or `refusal`. At last a line says how many entries of the tables of angles another library
 of functions might round otherwise.
 """
 
 import hashlib
 import json
+import math
 import pathlib
 import struct
 import sys
@@ -30,6 +31,7 @@ from arithmetic import (
     rms_norm,
     rotate,
     silu,
+    softmax,
     tanh_gelu,
     yarn_factors,
 )
@@ -265,11 +267,26 @@ class Sequence:
         return row, bounded(check(model.output.multiply(row)[0] * model.logit_scale), model.logit_bound)
 
 
+def score(logits, token):
+    """How likely the token is by the logits, in millionths."""
+    terms = softmax(logits, 1, len(logits))[0].reshape(-1)
+
+    def normal(value, exponent):
+        shift = value.bit_length() - 64
+        return (value >> shift if shift >= 0 else value << -shift), exponent + shift
+
+    mantissa, exponent = math.frexp(float(terms[token]))
+    term, at = normal(int(mantissa * 2**24), exponent - 24)
+    total, below = normal(sum(int(float(term) * 2**43) for term in terms), -43)
+    likelihood, at = normal((term << 64) // total, at - below - 64)
+    return (likelihood * 1_000_000) >> -at
+
+
 def answer(model, question):
     prompt, most = question["prompt"], question["max_tokens"]
     if len(prompt) + most > model.context:
         raise ContextExceeded(model.context)
-    tokens, trace, logits = [], hashlib.blake2b(digest_size=32), None
+    tokens, scores, trace, logits = [], [], hashlib.blake2b(digest_size=32), None
     draws = chacha20(bytes.fromhex(question["seed"]))
     sequence, unread, finish = Sequence(model), prompt, "stop"
     while prompt:
@@ -283,9 +300,10 @@ def answer(model, question):
         if token in question["stops"]:
             break
         tokens.append(token)
+        scores.append(score(now, token))
         unread = [token]
     digest = "" if logits is None else hashlib.sha256(logits.astype("<f4").tobytes()).hexdigest()
-    return {"tokens": tokens, "finish": finish, "trace": trace.hexdigest(), "logits": digest}
+    return {"tokens": tokens, "scores": scores, "finish": finish, "trace": trace.hexdigest(), "logits": digest}
 
 
 def main():

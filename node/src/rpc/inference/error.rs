@@ -34,7 +34,7 @@ pub enum Error {
 		limit: u32,
 	},
 	/// The model gives less output.
-	#[error("the model gives at most {limit} units of output: ask for no more, nor for more choices")]
+	#[error("the model gives at most {limit} units of output in this format: ask for no more, nor for more choices")]
 	OutputTooLong {
 		/// Units it gives.
 		limit: u32,

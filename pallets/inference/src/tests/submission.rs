@@ -282,6 +282,21 @@ fn each_choice_takes_the_time_of_a_unit_of_output_and_is_bounded_as_one() {
 }
 
 #[test]
+fn scores_are_had_of_so_many_tokens_whatever_the_model_gives() {
+	Chain::default().run(|| {
+		let model = generating_at_most(1_024);
+		let scored = Format::ScoredText { stops: Default::default() };
+		assert_noop!(try_ask(model, b"hello", with_format(scored.clone(), 513)), Error::<Test>::OutputTooLong);
+		assert_ok!(try_ask(model, b"hello", with_format(scored, 512)));
+		assert_ok!(try_ask(model, b"hello", with_format(Format::default(), 513)));
+		assert_noop!(
+			try_ask(generating_at_most(5), b"hello", with_format(Format::default(), 6)),
+			Error::<Test>::OutputTooLong
+		);
+	});
+}
+
+#[test]
 fn another_format_is_another_job() {
 	Chain::default().run(|| {
 		let one = fingerprint_of(with_format(choice(), 1));

@@ -24,7 +24,7 @@ pub(crate) struct Grammars {
 impl Grammars {
 	/// The grammar of a format, if it has one. A refusal if the format, or this model in this format, cannot be served.
 	pub fn of(&self, format: &Format, tokenizer: &BpeTokenizer) -> Found {
-		if matches!(format, Format::Text { .. } | Format::Choice(_)) {
+		if matches!(format, Format::Text { .. } | Format::ScoredText { .. } | Format::Choice(_)) {
 			return compile(format).map(|_| None).map_err(|_| Refusal::Format);
 		}
 		let known = self.take(format);

@@ -5,15 +5,13 @@
 //!
 //! The rows that count are the prompt's last, then those of the first text in order, of the second, and so on.
 
-use super::Next;
+use super::{Next, Probabilities};
 use crate::format::choice::{shares, Likelihood};
-use crate::kernels::Kernels;
-use crate::sampling::LANES;
 use crate::{Refusal, Response};
 
 /// Scores texts as the continuation of a prompt.
 pub(crate) struct Scorer {
-	kernels: Kernels,
+	probabilities: Probabilities,
 	/// The tokens of each, at least one.
 	texts: Vec<Vec<u32>>,
 	/// The tokens that end an answer, if the end counts.
@@ -22,23 +20,18 @@ pub(crate) struct Scorer {
 	/// Which text is being read, and how many of its tokens were; the prompt's last before the first.
 	at: usize,
 	read: usize,
-	terms: Vec<f32>,
 }
 
 impl Scorer {
 	/// Texts, of at least one token each. The tokens that end an answer are scored behind each text, if they are given.
-	pub fn new(texts: Vec<Vec<u32>>, ends: Option<Vec<u32>>, kernels: Kernels) -> Self {
+	pub fn new(texts: Vec<Vec<u32>>, ends: Option<Vec<u32>>, probabilities: Probabilities) -> Self {
 		let likelihoods = vec![Likelihood::ONE; texts.len()];
-		Self { kernels, texts, ends, likelihoods, at: 0, read: 0, terms: Vec::new() }
+		Self { probabilities, texts, ends, likelihoods, at: 0, read: 0 }
 	}
 
 	/// Scores what follows the last token that was read.
 	pub fn take(&mut self, logits: &[f32]) -> Result<Option<Next>, Refusal> {
-		self.terms.clear();
-		self.terms.extend_from_slice(logits);
-		self.terms.resize(logits.len().next_multiple_of(LANES), 0.0);
-		self.kernels.softmax_of(&mut self.terms, logits.len(), 1.0).ok_or(Refusal::NotFinite)?;
-		let terms = &self.terms[..logits.len()];
+		let terms = self.probabilities.of(logits)?;
 		if self.read == 0 {
 			for (likelihood, text) in self.likelihoods.iter_mut().zip(&self.texts) {
 				*likelihood = likelihood.and(terms, text[0]);

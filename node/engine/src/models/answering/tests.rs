@@ -196,7 +196,7 @@ fn logits(read: &[u32]) -> Vec<f32> {
 
 /// Scores texts behind a prompt, as an engine with these logits does; how many tokens were read, too.
 fn score(prompt: &[u32], texts: &[Vec<u32>], ends: Option<&[u32]>, kernels: Kernels) -> (usize, Vec<u32>, usize) {
-	let mut scorer = Scorer::new(texts.to_vec(), ends.map(<[u32]>::to_vec), kernels);
+	let mut scorer = Scorer::new(texts.to_vec(), ends.map(<[u32]>::to_vec), Probabilities::new(kernels));
 	let (mut read, mut count) = (prompt.to_vec(), 0);
 	let mut ahead = scorer.ahead().to_vec();
 	while let Some(Next { forget, token }) = scorer.take(&logits(&read)).unwrap() {
@@ -252,7 +252,7 @@ fn choices_should_have_the_probabilities_of_a_naive_softmax_on_every_tier() {
 
 #[test]
 fn a_logit_that_is_not_finite_should_be_refused() {
-	let mut scorer = Scorer::new(vec![vec![0], vec![1]], None, Kernels::best());
+	let mut scorer = Scorer::new(vec![vec![0], vec![1]], None, Probabilities::new(Kernels::best()));
 	assert_eq!(scorer.take(&[1.0, f32::INFINITY]), Err(Refusal::NotFinite));
 	let mut writer = writer(&Format::Regex("a".into()), Sampling::GREEDY, 4);
 	let mut logits = vec![0.0; 267];

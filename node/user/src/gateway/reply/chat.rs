@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::{json, Value};
 use sibyl_primitives::{format::Format, job::Fingerprint, model::ModelId, BlockNumber};
-use sibyl_rpc_types::{Answer, Job, Phase};
+use sibyl_rpc_types::{Answer, Finish, Job, Phase, ScoredToken};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What logarithms of probabilities below a millionth are told as, as OpenAI tells those that are too small.
@@ -37,6 +37,8 @@ struct Said {
 	written: usize,
 	/// Alternatives and their probabilities in millionths, the likeliest first.
 	likely: Vec<(String, u32)>,
+	/// The tokens of a text with theirs.
+	tokens: Vec<ScoredToken>,
 }
 
 impl ChatReply {
@@ -119,13 +121,21 @@ impl ChatReply {
 		})
 	}
 
-	/// As of one token, which the choice or the label is here.
+	/// Of each token of a text; a choice or a label is one token here.
 	fn logprobs(&self, said: &Said) -> Value {
 		let Some(top) = self.logprobs else { return Value::Null };
 		let told = |(text, share): &(String, u32)| {
 			let logprob = if *share == 0 { IMPOSSIBLE } else { (f64::from(*share) / MILLION).ln() };
 			json!({ "token": text, "logprob": logprob, "bytes": text.as_bytes() })
 		};
+		if !said.tokens.is_empty() {
+			let tokens = said.tokens.iter().map(|token| {
+				let mut told = told(&(token.text.clone(), token.score));
+				told["top_logprobs"] = json!([]);
+				told
+			});
+			return json!({ "content": tokens.collect::<Vec<_>>(), "refusal": null });
+		}
 		let Some(mut chosen) = said.likely.iter().find(|(text, _)| *text == said.text).map(told) else {
 			return Value::Null;
 		};
@@ -139,12 +149,15 @@ impl Said {
 		let Some(answer) = &ended.result.answer else {
 			return Err(unanswered(ended));
 		};
-		let whole = |text: String, written, likely| Self { text, finish: "stop", written, likely };
+		let whole =
+			|text: String, written, likely| Self { text, finish: "stop", written, likely, tokens: Vec::new() };
 		Ok(match answer {
 			Answer::Generation { text, tokens, finish } => {
-				let finish = serde_json::to_value(finish).ok();
-				let finish = if finish == Some(json!("length")) { "length" } else { "stop" };
-				Self { text: text.clone(), finish, written: tokens.len(), likely: Vec::new() }
+				Self { finish: finish_reason(*finish), ..whole(text.clone(), tokens.len(), Vec::new()) }
+			}
+			Answer::ScoredText { text, tokens, finish } => {
+				let said = whole(text.clone(), tokens.len(), Vec::new());
+				Self { finish: finish_reason(*finish), tokens: tokens.clone(), ..said }
 			}
 			Answer::Number { value, .. } => whole(value.clone(), value.len(), Vec::new()),
 			Answer::Choice { index, probabilities } => {
@@ -162,6 +175,13 @@ impl Said {
 			}
 			Answer::Embedding { .. } => return Err(unreadable(ended)),
 		})
+	}
+}
+
+fn finish_reason(finish: Finish) -> &'static str {
+	match finish {
+		Finish::Stop => "stop",
+		Finish::Length => "length",
 	}
 }
 
@@ -229,6 +249,21 @@ mod tests {
 		assert_eq!(reply["usage"]["prompt_tokens"], 2 + 12, "the choices are read, too");
 		let unasked = frame(None).whole(&chosen).expect("it has an answer");
 		assert_eq!(unasked["choices"][0]["logprobs"], Value::Null);
+	}
+
+	#[test]
+	fn a_text_should_have_the_logarithm_of_each_tokens_probability_where_they_are_asked_for() {
+		let tokens = json!([{ "id": 7, "text": "Par", "score": 500_000 }, { "id": 8, "text": "is", "score": 0 }]);
+		let answer = json!({ "scoredText": { "text": "Paris", "tokens": tokens, "finish": "length" } });
+		let reply = frame(Some(0)).whole(&ended(answer, Format::default())).expect("it has an answer");
+		let choice = &reply["choices"][0];
+		assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("Paris"), &json!("length")));
+		assert_eq!(reply["usage"]["completion_tokens"], 2);
+		let told = &choice["logprobs"]["content"];
+		assert_eq!((&told[0]["token"], &told[0]["bytes"]), (&json!("Par"), &json!([80, 97, 114])));
+		assert!((told[0]["logprob"].as_f64().expect("a number") - 0.5_f64.ln()).abs() < 1e-9);
+		let least = json!({ "token": "is", "logprob": -9999.0, "bytes": [105, 115], "top_logprobs": [] });
+		assert_eq!(told[1], least);
 	}
 
 	#[test]

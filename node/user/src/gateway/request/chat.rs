@@ -15,6 +15,7 @@ use sibyl_engine::{Format, Input};
 use sibyl_primitives::{
 	job::{JobOptions, Sampling, Seats},
 	model::Task,
+	output::MAX_SCORED_TOKENS,
 };
 use sibyl_rpc_types::Model;
 
@@ -124,15 +125,16 @@ impl ChatRequest {
 			let message = format!("{} gives vectors: ask it by /v1/embeddings", model.name);
 			return Err(ApiError::invalid("model", message));
 		}
-		// Probabilities are told of choices, of a format or of a classifier.
-		let is_choice = model.task == Task::Classify || matches!(self.format, Format::Choice(_));
-		if self.logprobs.is_some() && !is_choice {
-			return Err(no_logprobs());
-		}
-		let max_output_units = match (model.task, &self.format) {
+		let format = match (model.task, self.logprobs, self.format) {
+			(Task::Generate, Some(0), Format::Text { stops }) => Format::ScoredText { stops },
+			(Task::Generate, Some(1..), Format::Text { .. }) => return Err(no_alternatives()),
+			(_, _, format) => format,
+		};
+		let max_output_units = match (model.task, &format) {
 			(Task::Generate, Format::Choice(_)) | (Task::Classify | Task::Embed, _) => 0,
 			(Task::Generate, format) => {
-				let most = model.limits.output_units;
+				let is_scored = matches!(format, Format::ScoredText { .. });
+				let most = model.limits.output_units.min(if is_scored { MAX_SCORED_TOKENS } else { u32::MAX });
 				let usual = USUAL_TOKENS.max(format.min_output_units()).min(most);
 				let asked = self.max_tokens.unwrap_or(usual);
 				if asked == 0 || asked > most {
@@ -147,7 +149,7 @@ impl ChatRequest {
 			max_output_units,
 			sampling: self.sampling,
 			seed: self.seed,
-			format: on_chain_format(self.format)?,
+			format: on_chain_format(format)?,
 			reuse: self.reuse,
 			..JobOptions::default()
 		};
@@ -158,8 +160,15 @@ impl ChatRequest {
 const TOKENS: &str = "a number of tokens";
 
 fn no_logprobs() -> ApiError {
-	let why = "a chain tells the probabilities of choices alone: give a 'response_format' of the type 'choice'";
+	let why = "the chain tells the probabilities of a text's tokens and of choices: give no 'response_format', or one of the \
+		type 'choice'";
 	ApiError::unsupported("logprobs", why)
+}
+
+fn no_alternatives() -> ApiError {
+	let why = "the chain tells the probabilities of the tokens that a text has, and not of others: leave it out, or give a \
+		'response_format' of the type 'choice'";
+	ApiError::unsupported("top_logprobs", why)
 }
 
 fn sampling(params: &mut Params) -> Result<Sampling, ApiError> {
@@ -257,7 +266,6 @@ mod tests {
 			("modalities", json!(["text", "audio"])),
 			("audio", json!({})),
 			("reasoning_effort", json!("low")),
-			("logprobs", json!(true)),
 			("best_of", json!(3)),
 		];
 		for (name, value) in unsupported {
@@ -295,7 +303,13 @@ mod tests {
 	}
 
 	#[test]
-	fn probabilities_should_be_told_of_choices_and_of_labels() {
+	fn probabilities_should_be_told_of_texts_of_choices_and_of_labels() {
+		let text = options(json!({ "logprobs": true, "stop": "." })).expect("it is served");
+		assert!(matches!(text.format, ChainFormat::ScoredText { stops } if stops.len() == 1));
+		let alternatives = options(json!({ "logprobs": true, "top_logprobs": 1 })).expect_err("the chain has none");
+		assert_eq!(alternatives.param.as_deref(), Some("top_logprobs"));
+		let number = json!({ "logprobs": true, "response_format": { "type": "number", "min": 0, "max": 1 } });
+		assert_eq!(request(number).expect_err("it has none").param.as_deref(), Some("logprobs"));
 		let choice = json!({ "logprobs": true, "top_logprobs": 2, "response_format": { "type": "choice", "choices": ["a", "b"] } });
 		assert_eq!(request(choice).expect("it is served").logprobs, Some(2));
 		let label = request(json!({ "logprobs": true })).expect("it may be of a classifier");

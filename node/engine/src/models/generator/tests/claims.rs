@@ -33,6 +33,7 @@ fn requests() -> Vec<Request> {
 	let drawn = vec![
 		request("ab", 1, 40),
 		in_format(Format::Text { stops: vec!["a".into(), "bc".into()] }, "ab", 2, 60),
+		in_format(Format::ScoredText { stops: vec!["bc".into()] }, "ab", 8, 60),
 		in_format(Format::Regex("( a|b|c){20,30}".into()), "ab", 3, 60),
 		in_format(Format::Regex("(ab|c ?a)*".into()), "b", 4, 45),
 		in_format(Format::Json(schema.into()), "ab", 5, 60),
@@ -50,7 +51,7 @@ fn requests() -> Vec<Request> {
 /// The text of an answer, as one claims it.
 fn text(inference: &Inference) -> String {
 	match &inference.outcome {
-		Ok(Response::Generation { text, .. }) => text.clone(),
+		Ok(Response::Generation { text, .. } | Response::ScoredText { text, .. }) => text.clone(),
 		Ok(Response::Number { value, decimals: 2 }) => {
 			let sign = if *value < 0 { "-" } else { "" };
 			format!("{sign}{}.{:02}", value.unsigned_abs() / 100, value.unsigned_abs() % 100)

@@ -72,6 +72,7 @@ fn requests() -> Vec<Request> {
 		in_format(regex("[abc?]{3}"), "ab", 2, 9),
 		greedy(in_format(regex("(ab|ca)*"), "ba", 0, 7)),
 		in_format(Format::Text { stops: vec!["ab".into(), "?".into()] }, "ab", 3, 20),
+		in_format(Format::ScoredText { stops: vec!["ab".into(), "?".into()] }, "ab", 5, 20),
 		in_format(choice(&["a", "ab", "c?b"]), "ab", 0, 0),
 		in_format(choice(&["ab", "ba"]), raw("cab"), 0, 0),
 		request("ab", 4, 9),
@@ -100,6 +101,30 @@ fn an_answer_in_a_format_should_have_it() {
 		let (found, free) = (answer(&inference), run(&model, &request("ab", seed, 20)));
 		assert!(answer(&free).0.starts_with(found.0));
 	}
+}
+
+#[test]
+fn a_text_with_scores_should_be_the_same_text_with_what_the_models_softmax_says_of_each_token() {
+	let model = model();
+	let mut scored_tokens = 0;
+	for seed in 0..10 {
+		let plain = run(&model, &request("ab", seed, 9));
+		let scored = run(&model, &in_format(Format::ScoredText { stops: Vec::new() }, "ab", seed, 9));
+		assert_eq!(scored.trace, plain.trace);
+		let Ok(Response::ScoredText { text, tokens, finish }) = scored.outcome else { panic!("a text with scores") };
+		let ids: Vec<_> = tokens.iter().map(|token| token.id).collect();
+		assert_eq!(plain.outcome, Ok(Response::Generation { text: text.clone(), tokens: ids, finish }));
+		assert_eq!(tokens.iter().map(|token| token.bytes as usize).sum::<usize>(), text.len());
+		let mut read = vec![2, 0, 0, 1, 3];
+		for ScoredToken { id, score, .. } in tokens {
+			let (logits, _) = behind(&model, &read);
+			let expected = logits[id as usize].exp() / logits.iter().map(|logit| logit.exp()).sum::<f64>();
+			assert!((f64::from(score) / 1e6 - expected).abs() < 1e-5, "{score} {expected}");
+			read.push(id);
+			scored_tokens += 1;
+		}
+	}
+	assert!(scored_tokens > 20);
 }
 
 #[test]
