@@ -18,6 +18,8 @@ pub(crate) struct Cell {
 	pub brought: BTreeMap<Hash, OutputBytes>,
 	/// Whether a vote was taken.
 	pub is_changed: bool,
+	/// Whether the block has reserved what its end may weigh.
+	pub is_end_paid: bool,
 }
 
 /// What is known of the job that a vote names.
@@ -34,7 +36,15 @@ impl Cell {
 	/// The job with its present committee; none where that is not drawn.
 	pub fn load<T: Config>(id: JobId, job: Job) -> Option<Self> {
 		let committee = Committees::<T>::get((id, job.round))?;
-		Some(Self { id, job, committee, stored: None, brought: BTreeMap::new(), is_changed: false })
+		Some(Self {
+			id,
+			job,
+			committee,
+			stored: None,
+			brought: BTreeMap::new(),
+			is_changed: false,
+			is_end_paid: false,
+		})
 	}
 
 	/// The hash of the stored output.
@@ -84,11 +94,6 @@ impl<T: Config> Cells<T> {
 	pub fn find(&mut self, target: &VoteTarget) -> &mut Found {
 		let key = (target.fingerprint, target.round);
 		self.found.entry(key).or_insert_with(|| Self::look_for(target))
-	}
-
-	/// Lets votes for the job, for which a block has no weight, wait for another block.
-	pub fn leave_out(&mut self, target: &VoteTarget) {
-		self.found.insert((target.fingerprint, target.round), Found::Over);
 	}
 
 	/// The jobs for which a vote was taken or an output brought.

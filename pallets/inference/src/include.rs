@@ -2,7 +2,7 @@
 
 use super::*;
 use alloc::collections::BTreeSet;
-use cells::{Cell, Cells, Found};
+use cells::{Cell, Cells};
 use codec::DecodeAll;
 use frame_support::{
 	pallet_prelude::ConstU32,
@@ -36,16 +36,30 @@ impl Spending {
 
 	/// Pays for a ballot's signature, its outputs and the look at its votes; whether there was enough.
 	pub fn pay_for_ballot<T: Config>(&mut self, ballot: &Ballot, outputs: impl Iterator<Item = u32>) -> bool {
-		let votes = count_votes(ballot);
-		let of_votes = <T as Config>::WeightInfo::vote(votes);
-		let of_models = <T as Config>::WeightInfo::attestation().saturating_mul(ballot.attestations.len() as u64);
 		let of_outputs = outputs
 			.fold(Weight::zero(), |sum: Weight, bytes| sum.saturating_add(<T as Config>::WeightInfo::output(bytes)));
-		let all = <T as Config>::WeightInfo::ballot(votes)
-			.saturating_add(of_votes)
-			.saturating_add(of_models)
-			.saturating_add(of_outputs);
+		let all = Self::weight_of_ballot::<T>(ballot, count_votes(ballot)).saturating_add(of_outputs);
 		self.meter.try_consume(all).is_ok()
+	}
+
+	/// Pays for a ballot before any of its votes is looked at; whether there was enough.
+	pub fn pay_for_look<T: Config>(&mut self, ballot: &Ballot) -> bool {
+		self.meter.try_consume(Self::weight_of_ballot::<T>(ballot, 0)).is_ok()
+	}
+
+	/// Pays for the look at one vote more; whether there was enough.
+	pub fn pay_for_vote<T: Config>(&mut self) -> bool {
+		self.meter.try_consume(Self::weight_of_votes::<T>(1).saturating_sub(Self::weight_of_votes::<T>(0))).is_ok()
+	}
+
+	/// A ballot with so many votes and all that it says of models.
+	fn weight_of_ballot<T: Config>(ballot: &Ballot, votes: u32) -> Weight {
+		let of_models = <T as Config>::WeightInfo::attestation().saturating_mul(ballot.attestations.len() as u64);
+		Self::weight_of_votes::<T>(votes).saturating_add(of_models)
+	}
+
+	fn weight_of_votes<T: Config>(votes: u32) -> Weight {
+		<T as Config>::WeightInfo::ballot(votes).saturating_add(<T as Config>::WeightInfo::vote(votes))
 	}
 
 	/// Pays for another use of an output that a ballot has paid for once; whether there was enough.
@@ -53,26 +67,23 @@ impl Spending {
 		self.meter.try_consume(<T as Config>::WeightInfo::output(bytes)).is_ok()
 	}
 
-	/// Pays for the job that a vote is for, when it is met first, and reserves what its end may weigh; whether there was
-	/// enough. Where there was not, the block takes no vote for it.
-	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &mut Cells<T>) -> bool {
-		let target = vote.target();
-		if cells.knows(target) {
+	/// Pays for the job that a vote is for, when it is met first; whether there was enough.
+	pub fn pay_for_job<T: Config>(&mut self, vote: Vote<'_>, cells: &Cells<T>) -> bool {
+		cells.knows(vote.target()) || self.meter.try_consume(<T as Config>::WeightInfo::job()).is_ok()
+	}
+
+	/// Reserves what the end of a job may weigh of which the block takes something, once; whether there was enough. Where
+	/// there was not, the block takes no vote for it.
+	pub fn pay_for_end<T: Config>(&mut self, cell: &mut Cell) -> bool {
+		if cell.is_end_paid {
 			return true;
 		}
-		if self.meter.try_consume(<T as Config>::WeightInfo::job()).is_err() {
-			return false;
+		let end = Self::weight_of_end::<T>(cell);
+		cell.is_end_paid = self.meter.try_consume(end).is_ok();
+		if cell.is_end_paid {
+			self.reserved = self.reserved.saturating_add(end);
 		}
-		let end = match cells.find(target) {
-			Found::Cell(cell) => Self::weight_of_end::<T>(cell),
-			Found::NotYet | Found::Over => Weight::zero(),
-		};
-		if self.meter.try_consume(end).is_err() {
-			cells.leave_out(target);
-			return false;
-		}
-		self.reserved = self.reserved.saturating_add(end);
-		true
+		cell.is_end_paid
 	}
 
 	/// What the job's end may weigh, where votes can end it: only reveals do, but that a suspended model's jobs end too.
@@ -165,10 +176,13 @@ impl<T: Config> Pallet<T> {
 			}
 			let (worth, cell) = Self::worth(ballot, member, vote, now, cells);
 			let Some(cell) = cell else { continue };
+			if !matches!(worth, Worth::Taken | Worth::OnlyItsOutput) || !spending.pay_for_end::<T>(cell) {
+				continue;
+			}
 			if worth == Worth::Taken {
 				Self::apply(cell, member, vote);
 			}
-			if let (Worth::Taken | Worth::OnlyItsOutput, Vote::Reveal(reveal)) = (worth, vote) {
+			if let Vote::Reveal(reveal) = vote {
 				if let Some((hash, output)) = outputs.iter().find(|(hash, _)| *hash == reveal.output_hash) {
 					let is_paid = used.insert(*hash) || spending.pay_for_output::<T>(output.len() as u32);
 					if is_paid {

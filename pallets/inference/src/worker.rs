@@ -141,8 +141,9 @@ impl<T: Config> Pallet<T> {
 		for (model, availability) in statuses {
 			let attestation = Attestation { model, availability };
 			for (_, out) in outgoing.iter_mut().filter(|((session, _), _)| *session == current) {
-				if Self::is_news(&out.member.validator, &attestation, out.ballot.at_block) {
-					// What does not fit is news at the next block, too.
+				// What has no room is news at the next block, too.
+				let has_room = out.ballot.attestations.len() < selection::MAX_PADDING;
+				if has_room && Self::is_news(&out.member.validator, &attestation, out.ballot.at_block) {
 					let _ = out.ballot.attestations.try_push(attestation);
 				}
 			}

@@ -1,7 +1,7 @@
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
 use frame_support::{assert_noop, assert_ok, pallet_prelude::ProvideInherent, BoundedVec};
-use sibyl_primitives::vote::MAX_VOTES;
+use sibyl_primitives::vote::{MAX_ATTESTATIONS, MAX_VOTES};
 use sp_inherents::InherentData;
 use sp_runtime::DispatchError;
 
@@ -223,16 +223,20 @@ fn a_ballot_over_its_bounds_does_not_decode() {
 
 /// As full a ballot as can be, properly signed, for jobs that nobody has submitted.
 fn junk(number: u8, of: u8) -> VersionedBallot {
-	Votes::of(number)
-		.change(|ballot| {
-			for job in 0..MAX_VOTES {
-				let fingerprint = sp_io::hashing::blake2_256(&(number, of, job).encode()).into();
-				let target = sibyl_primitives::vote::VoteTarget { fingerprint, draw: Hash::zero(), round: 0 };
-				let commit = sibyl_primitives::vote::Commit { target, seat: 0, commitment: Hash::zero() };
-				ballot.commits.try_push(commit).expect("the ballot has room");
-			}
-		})
-		.sign()
+	pad(Votes::of(number), of, MAX_VOTES as usize).sign()
+}
+
+/// Adds so many commits for jobs that nobody has submitted.
+fn pad(votes: Votes, of: u8, count: usize) -> Votes {
+	votes.change(|ballot| {
+		let index = ballot.authority_index;
+		for job in 0..count {
+			let fingerprint = sp_io::hashing::blake2_256(&(index, of, job as u32).encode()).into();
+			let target = sibyl_primitives::vote::VoteTarget { fingerprint, draw: Hash::zero(), round: 0 };
+			let commit = sibyl_primitives::vote::Commit { target, seat: 0, commitment: Hash::zero() };
+			ballot.commits.try_push(commit).expect("the ballot has room");
+		}
+	})
 }
 
 #[test]
@@ -262,6 +266,105 @@ fn junk_of_one_validator_leaves_no_honest_vote_out_where_everybody_comes_in_turn
 		assert_eq!(chosen.len(), 3);
 		include(chosen);
 		assert_eq!(committee(id).tally().committed, 3);
+	});
+}
+
+/// Twenty seats commit, of which these many fill their ballots with the padding and come first: how many commits a block of
+/// an honest author has.
+fn committed_beside(liars: u8, pad: impl Fn(Votes, JobId) -> Votes) -> (usize, usize) {
+	let mut committed = (0, 0);
+	Chain::default().validators(20).run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let other = drawn(all_seats());
+		let padded = (0..liars).map(|number| pad(Votes::of(number).commit(id, &output), other).sign());
+		let honest = (liars..20).map(|number| Votes::of(number).commit(id, &output).sign());
+		let chosen = inherent_of(padded.chain(honest).collect()).expect("all are wanted");
+		include(chosen);
+		let has_committed = |number: &u8| {
+			let seat = usize::from(seat_of(*number, id).expect("all sit"));
+			committee(id).seats[seat].vote != SeatVote::Missing
+		};
+		committed = ((0..liars).filter(has_committed).count(), (liars..20).filter(has_committed).count());
+	});
+	committed
+}
+
+#[test]
+fn ballots_that_are_padded_with_jobs_that_there_are_not_leave_no_honest_vote_out() {
+	let invented = |votes, _| pad(votes, 0, MAX_VOTES as usize - 1);
+	assert_eq!(committed_beside(3, invented), (3, 17));
+	// A padded ballot costs a seventh of what there is.
+	let (liars, honest) = committed_beside(8, invented);
+	assert!(honest == 12 && liars < 8, "{liars} {honest}");
+	let (liars, _) = committed_beside(20, invented);
+	assert!((1..20).contains(&liars), "{liars}");
+}
+
+#[test]
+fn ballots_padded_with_whatever_come_last_and_those_with_little_padding_in_their_turn() {
+	use sibyl_primitives::{model::Availability, vote::Commit};
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let (id, other) = (drawn(all_seats()), drawn(all_seats()));
+		let commit = || Votes::of(0).commit(id, &output);
+		let with_commits = |more: &dyn Fn(&Commit) -> Commit, count: usize| {
+			commit().change(|ballot| {
+				let more = more(&ballot.commits[0]);
+				(0..count).for_each(|_| ballot.commits.try_push(more).expect("the ballot has room"));
+			})
+		};
+		let of_an_others_seat =
+			|first: &Commit| Commit { target: target(other), seat: seat_of(1, other).expect("all sit"), ..*first };
+		let of_models = |count: usize| {
+			let withdrawn = |votes: Votes, model| votes.attest_of(Hash::repeat_byte(model), Availability::Withdrawn);
+			(0..count as u8).fold(commit(), withdrawn)
+		};
+		let kinds: [&dyn Fn(usize) -> Votes; 4] = [
+			&|count| pad(commit(), 0, count),
+			&|count| with_commits(&of_an_others_seat, count),
+			&|count| with_commits(&|first| *first, count),
+			&of_models,
+		];
+		let plain = Votes::of(1).commit(id, &output).sign();
+		for padded in kinds {
+			let little = padded(selection::MAX_PADDING).sign();
+			assert_eq!(inherent_of(vec![plain.clone(), little.clone()]), Some(vec![little, plain.clone()]));
+			let much = padded(selection::MAX_PADDING + 1).sign();
+			assert_eq!(inherent_of(vec![much.clone(), plain.clone()]), Some(vec![plain.clone(), much]));
+		}
+	});
+}
+
+#[test]
+fn what_others_say_beside_their_first_ballots_comes_after_everybodys_first_whatever_it_is() {
+	use sibyl_primitives::model::Availability;
+	Chain::default().serving(3).run(|| {
+		let output = answer("eng");
+		let jobs = [drawn(all_seats()), drawn(all_seats())];
+		let of_models = Votes::of(3).attest(Availability::Serves(PACE)).sign();
+		let votes = jobs.map(|id| Votes::of(0).commit(id, &output).sign());
+		let [first, second] = votes.clone();
+		let offered = votes.into_iter().chain([of_models.clone()]).collect();
+		assert_eq!(inherent_of(offered), Some(vec![first, of_models, second]));
+	});
+}
+
+#[test]
+fn a_vote_that_is_not_taken_reserves_no_jobs_end() {
+	Chain::default().run(|| {
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let in_vain = Votes::of(0).reveal(id, &answer("fra")).sign();
+		let taken = Votes::of(0).reveal(id, &output).sign();
+		let member = Members::<Test>::get(0, 0).expect("it is there");
+		let mut spending = include::Spending::new::<Test>();
+		let mut cells = cells::Cells::<Test>::default();
+		for (ballot, is_taken) in [(in_vain, false), (taken, true)] {
+			let VersionedBallot::V1(signed) = ballot;
+			Inference::take_ballot(&signed, &member, Inference::now(), &mut spending, &mut cells);
+			let cells::Found::Cell(cell) = cells.find(&target(id)) else { panic!("the job is open") };
+			assert_eq!(cell.is_end_paid, is_taken);
+		}
 	});
 }
 
