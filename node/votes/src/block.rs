@@ -51,14 +51,15 @@ impl Pool {
 	///
 	/// These are those that the runtime wants. Each validator's most urgent one comes first, then everyone's second, so that
 	/// nobody crowds others out; of two that are equally urgent the newer, which says all that the chain lacked when it was
-	/// made. A newer one never takes an older one's place: it may be of another fork. After them come those that have not
-	/// been judged at this block, and last those that speak of models alone.
+	/// made. A newer one never takes an older one's place: it may be of another fork. Among firsts, and then among all others,
+	/// those that have not been judged at this block come after those that are wanted, and last those that speak of models
+	/// alone. Who is longer than an equal share of the bytes comes after those of its kind that are not, so that these fit.
 	///
 	/// Outputs come when all ballots are in: those that the chain lacks, and each once, whoever brings it.
 	pub fn for_block(&self, max_bytes: usize) -> Vec<SignedBallot> {
 		let mut left = max_bytes;
 		let mut chosen = Vec::new();
-		for pooled in self.candidates() {
+		for pooled in self.candidates(max_bytes) {
 			let bytes = pooled.ballot.bare_bytes();
 			if bytes <= left {
 				left -= bytes;
@@ -84,7 +85,7 @@ impl Pool {
 		ballots
 	}
 
-	fn candidates(&self) -> Vec<&Pooled> {
+	fn candidates(&self, max_bytes: usize) -> Vec<&Pooled> {
 		let mut candidates: Vec<_> =
 			self.all().filter_map(|pooled| Class::of(pooled).map(|class| (class, pooled))).collect();
 		let urgency = |class: Class, pooled: &Pooled| (class, Reverse(pooled.age));
@@ -96,7 +97,10 @@ impl Pool {
 			*place += 1;
 			placed.push((*place, class, pooled));
 		}
-		placed.sort_by_key(|(place, class, pooled)| (class.rank(), *place, urgency(*class, pooled)));
+		let share = max_bytes / places.len().max(1);
+		placed.sort_by_key(|(place, class, pooled)| {
+			(*place > 1, class.rank(), *place, pooled.ballot.bare_bytes() > share, urgency(*class, pooled))
+		});
 		placed.into_iter().map(|(_, _, pooled)| pooled).collect()
 	}
 }

@@ -12,7 +12,12 @@ fn all(pool: &Pool) -> Vec<SignedBallot> {
 
 /// The validators and heights of the ballots for a block.
 fn order(pool: &Pool) -> Vec<(u32, BlockNumber)> {
-	all(pool).iter().map(|signed| (signed.ballot.authority_index, signed.ballot.at_block)).collect()
+	order_within(pool, usize::MAX)
+}
+
+fn order_within(pool: &Pool, max_bytes: usize) -> Vec<(u32, BlockNumber)> {
+	let offered = pool.for_block(max_bytes);
+	offered.iter().map(|signed| (signed.ballot.authority_index, signed.ballot.at_block)).collect()
 }
 
 #[test]
@@ -57,6 +62,21 @@ fn a_block_gets_everyones_most_urgent_ballot_before_anyones_second() {
 }
 
 #[test]
+fn who_fills_its_ballot_takes_no_bytes_that_others_need_for_theirs() {
+	let mut pool = pool();
+	let full: Vec<_> = (0..200).map(commit).collect();
+	for liar in 0..3 {
+		insert_judged(&mut pool, with_commits(liar, 9, &full), wanted(40));
+	}
+	for honest in 3..8 {
+		insert_judged(&mut pool, ballot(honest, 5), wanted(50));
+	}
+	let room = 3 * HashedBallot::new(with_commits(0, 9, &full)).bare_bytes();
+	let offered: Vec<_> = order_within(&pool, room).into_iter().map(|(validator, _)| validator).collect();
+	assert_eq!(offered, [7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[test]
 fn the_places_of_an_accounts_sessions_are_the_accounts() {
 	let mut pool = pool();
 	for session in [SESSION - 1, SESSION] {
@@ -88,6 +108,16 @@ fn what_has_not_been_judged_comes_after_votes_that_are_wanted_and_before_models(
 	insert(&mut pool, ballot(1, 9));
 	insert_judged(&mut pool, ballot(2, 5), wanted(50));
 	assert_eq!(order(&pool), [(2, 5), (1, 9), (0, 9)]);
+}
+
+#[test]
+fn somebodys_first_comes_before_anybodys_second_though_it_has_not_been_judged() {
+	let mut pool = pool();
+	for at_block in [8, 9] {
+		insert_judged(&mut pool, ballot(0, at_block), wanted(50));
+	}
+	insert(&mut pool, ballot(1, 9));
+	assert_eq!(order(&pool), [(0, 9), (1, 9), (0, 8)]);
 }
 
 #[test]
