@@ -1,6 +1,6 @@
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
-use frame_support::{assert_noop, assert_ok, pallet_prelude::ProvideInherent, BoundedVec};
+use frame_support::{assert_noop, assert_ok, pallet_prelude::ProvideInherent, weights::Weight, BoundedVec};
 use sibyl_primitives::vote::{MAX_ATTESTATIONS, MAX_VOTES};
 use sp_inherents::InherentData;
 use sp_runtime::DispatchError;
@@ -366,6 +366,38 @@ fn a_vote_that_is_not_taken_reserves_no_jobs_end() {
 			assert_eq!(cell.is_end_paid, is_taken);
 		}
 	});
+}
+
+#[test]
+fn what_an_author_looks_through_ends_at_what_a_block_may_weigh() {
+	Chain::default().validators(20).run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let full = |number| pad(Votes::of(number).commit(id, &output), 0, MAX_VOTES as usize - 1).sign();
+		let chosen = inherent_of((0..20).map(full).collect()).expect("they are wanted").len();
+		// Each costs a seventh of it, and was looked at once before.
+		assert_eq!(chosen, 6);
+	});
+}
+
+#[test]
+fn an_output_that_a_ballot_brings_once_is_paid_for_by_each_job_that_takes_it() {
+	let weight = |brings_it: bool| {
+		let mut weight = Weight::zero();
+		Chain::default().run(|| {
+			let output = answer("eng");
+			let jobs: Vec<_> = (0..MAX_OPEN_PER_ACCOUNT).map(|_| submit(all_seats())).collect();
+			advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(DUE_PER_BLOCK));
+			let all = |number: u8| jobs.iter().fold(Votes::of(number), |votes, id| votes.commit(*id, &output));
+			include((0..4).map(|number| all(number).sign()));
+			next_block();
+			let reveals = jobs.iter().fold(Votes::of(0), |votes, id| votes.reveal_without_output(*id, &output));
+			weight = include([if brings_it { reveals.output(output.clone()) } else { reveals }.sign()]);
+			assert_eq!(jobs.iter().filter(|id| Outputs::<Test>::contains_key(id)).count(), jobs.len() * usize::from(brings_it));
+		});
+		weight
+	};
+	let of_outputs = <() as WeightInfo>::output(0).saturating_mul(MAX_OPEN_PER_ACCOUNT.into());
+	assert_eq!(weight(true), weight(false).saturating_add(of_outputs));
 }
 
 #[test]
