@@ -514,7 +514,7 @@ pub mod pallet {
 		/// Give an account back what was held for a job that can't be read any more, as after a faulty upgrade. Its model is
 		/// named, so that it can be forgotten when its author has taken it back. Origin: root.
 		#[pallet::call_index(7)]
-		#[pallet::weight(<T as Config>::WeightInfo::cancel())]
+		#[pallet::weight(Pallet::<T>::weight_of_reclaim())]
 		pub fn reclaim(
 			origin: OriginFor<T>,
 			#[pallet::compact] job: JobId,

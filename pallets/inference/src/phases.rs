@@ -4,7 +4,7 @@ use super::*;
 use agenda::Duty;
 use cells::Cell;
 use codec::Decode;
-use frame_support::{defensive, ensure, pallet_prelude::DispatchResult, traits::Get};
+use frame_support::{defensive, ensure, pallet_prelude::DispatchResult, traits::Get, weights::Weight};
 use ledgers::Ledgers;
 use sibyl_primitives::{
 	committee::{is_quorum, quorum},
@@ -223,6 +223,20 @@ impl Cell {
 }
 
 impl<T: Config> Pallet<T> {
+	/// What all open jobs are expected to take, of which some may not be readable: counted anew.
+	fn recount_expected_time() -> u64 {
+		let jobs = OpenJobs::<T>::iter_keys().filter_map(Jobs::<T>::get);
+		jobs.fold(0, |sum: u64, job| sum.saturating_add(job.expected_time))
+	}
+
+	/// The weight of giving back what was held for a job, and of looking at all open ones.
+	pub(crate) fn weight_of_reclaim() -> Weight {
+		let jobs = u64::from(T::MaxOpenJobs::get());
+		let looks = <T as Config>::WeightInfo::pass_over().saturating_mul(jobs);
+		let keys = <T as frame_system::Config>::DbWeight::get().reads(jobs);
+		<T as Config>::WeightInfo::cancel().saturating_add(looks).saturating_add(keys)
+	}
+
 	/// Gives back what was held for a job that does not decode, and forgets the job.
 	pub(crate) fn do_reclaim(id: JobId, requester: AccountId, model: &ModelId, amount: Balance) -> DispatchResult {
 		use frame_support::traits::{fungible::MutateHold, tokens::Precision};
@@ -242,6 +256,7 @@ impl<T: Config> Pallet<T> {
 		Outputs::<T>::remove(id);
 		Jobs::<T>::remove(id);
 		OpenJobs::<T>::remove(id);
+		ExpectedTime::<T>::put(Self::recount_expected_time());
 		Self::forget_request(id);
 		pallet_models::Pallet::<T>::remove_job(model);
 		Requesters::<T>::mutate_exists(&requester, |account| {

@@ -47,7 +47,7 @@ pub trait WeightInfo {
 	fn unbond_service() -> Weight;
 	/// `report_equivocation`, of the largest ballots.
 	fn report_equivocation() -> Weight;
-	/// `cancel`, and `reclaim`, which does less.
+	/// `cancel`, and what `reclaim` does with its job, which is less.
 	fn cancel() -> Weight;
 	/// A pallet's request with an input of so many bytes.
 	fn request(bytes: u32) -> Weight;
