@@ -46,6 +46,7 @@ impl<T: Config> Pallet<T> {
 			recount.add(id, &job, &committees);
 		}
 		Self::check_recount(&recount)?;
+		Self::check_leftovers()?;
 		Self::check_agenda()?;
 		Self::check_rosters()?;
 		Self::check_requests()?;
@@ -108,7 +109,12 @@ impl<T: Config> Pallet<T> {
 			job.outcome.is_none() || !job.is_open() || job.audit == AuditView::Open,
 			"inference 10: a settled job is open and not audited"
 		);
-		if let Some(Outcome { settlement, .. }) = job.outcome {
+		if let Some(Outcome { settlement, verdict, .. }) = job.outcome {
+			let has_answer = matches!(verdict, Verdict::Agreed | Verdict::Failed(_));
+			ensure!(
+				verdict == Verdict::Cancelled || has_answer == job.agreed.is_some(),
+				"inference 6: a job ended as agreed without an agreement, or otherwise with one"
+			);
 			let SettlementView { paid, refunded, author_share, protocol_share } = settlement;
 			ensure!(
 				paid + refunded + author_share + protocol_share == job.quote.total,
@@ -203,6 +209,20 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	fn check_leftovers() -> Result<(), &'static str> {
+		ensure!(
+			Inputs::<T>::iter_keys().chain(Outputs::<T>::iter_keys()).all(Jobs::<T>::contains_key)
+				&& Committees::<T>::iter_keys().all(|(id, _)| Jobs::<T>::contains_key(id)),
+			"inference 15: an input, an output or a committee outlived its job"
+		);
+		let (first, next) = RetainedRange::<T>::get();
+		ensure!(
+			Retained::<T>::iter_keys().count() as u64 == next - first,
+			"inference 15: the queue of ended jobs is longer or shorter than it says"
+		);
+		Ok(())
+	}
+
 	fn check_agenda() -> Result<(), &'static str> {
 		let mut due = BTreeMap::<JobId, u32>::new();
 		for (duty, block, jobs) in Agenda::<T>::iter() {
@@ -250,8 +270,8 @@ impl<T: Config> Pallet<T> {
 			"inference 8: keys outlived their sessions"
 		);
 		ensure!(
-			voting.first().is_some_and(|session| Members::<T>::contains_key(session, 0)),
-			"inference 8: the current session has no keys"
+			voting.iter().all(|session| Members::<T>::contains_key(session, 0)),
+			"inference 8: a session whose votes are taken has no keys"
 		);
 		for session in voting {
 			for (index, member) in (0..).zip(Self::members(session)) {

@@ -8,6 +8,7 @@ mod deliveries;
 mod encoding;
 mod equivocation;
 mod include;
+mod invariants;
 mod phases;
 mod random;
 mod registered;
