@@ -202,18 +202,26 @@ impl World {
 				if matches!(event, Event::Committed { .. }) {
 					sitting.committed.insert(*seat);
 				}
+				let is_late = sitting.commits_until.is_some();
 				if sitting.votes.insert(*seat, now).is_some() {
 					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes twice"));
 				}
+				if is_late {
+					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes after commits are over"));
+				}
 			}
 			Event::RevealingBegan { job, round, .. } => {
-				if let Some(sitting) = story.sitting(*job, *round) {
-					sitting.commits_until = Some(now);
+				if story.sitting(*job, *round).is_some_and(|sitting| sitting.commits_until.replace(now).is_some()) {
+					story.wrong.push(format!("#{now}: job {job} begins to reveal in round {round} twice"));
 				}
 			}
 			Event::Revealed { job, round, seat, output_hash, .. } => {
-				if let Some(sitting) = story.sitting(*job, *round) {
-					sitting.revealed.insert(*seat, *output_hash);
+				let Some(sitting) = story.sitting(*job, *round) else { return };
+				let is_right = sitting.commits_until.is_some() && sitting.committed.contains(seat);
+				if sitting.revealed.insert(*seat, *output_hash).is_some() || !is_right {
+					story.wrong.push(format!(
+						"#{now}: seat {seat} of job {job} and round {round} reveals twice, too early or what it has not committed to"
+					));
 				}
 			}
 			Event::AnswerReused { job, source } => {
