@@ -70,6 +70,20 @@ fn a_quorum_of_commits_gives_the_rest_three_blocks_of_grace() {
 }
 
 #[test]
+fn a_commit_within_the_grace_does_not_put_its_end_off() {
+	Chain::default().validators(7).run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		commit_by(0..5, id, &output);
+		let grace_ends = System::block_number() as u32 + GRACE;
+		assert_eq!(job(id).deadline, grace_ends);
+		next_block();
+		commit_by(5..6, id, &output);
+		assert_eq!((job(id).phase, job(id).deadline), (Phase::Committing, grace_ends));
+		assert_eq!(committee(id).tally().committed, 6);
+	});
+}
+
+#[test]
 fn a_commit_in_the_last_block_of_grace_still_counts() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
