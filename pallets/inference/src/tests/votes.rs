@@ -83,6 +83,21 @@ fn a_second_commit_of_a_seat_changes_nothing() {
 }
 
 #[test]
+fn who_has_committed_can_not_abstain_and_who_has_abstained_can_not_commit() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		include([Votes::of(0).commit(id, &output).sign(), Votes::of(1).abstain(id).sign()]);
+		let first = committee(id);
+		next_block();
+		for second in [Votes::of(0).abstain(id).sign(), Votes::of(1).commit(id, &output).sign()] {
+			assert_eq!(standing(&second), BallotStanding::Useless);
+			include([second]);
+			assert_eq!(committee(id), first);
+		}
+	});
+}
+
+#[test]
 fn no_commit_is_taken_once_a_reveal_can_be_seen() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
