@@ -37,6 +37,17 @@ struct Written {
 	sent: Vec<VersionedBallot>,
 	/// The entries that it has not cleared.
 	keys: BTreeSet<Vec<u8>>,
+	/// The keys of all writes, in their order.
+	order: Vec<Vec<u8>>,
+	/// An entry that another run writes just before this one would.
+	rival: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Written {
+	fn note(&mut self, key: &[u8]) {
+		self.keys.insert(key.to_vec());
+		self.order.push(key.to_vec());
+	}
 }
 
 /// The storage, with a look at what is written.
@@ -51,7 +62,7 @@ impl DbExternalities for Watched {
 		if key == OUTBOX {
 			written.sent.push(VersionedBallot::decode(&mut &value[..]).expect("the worker sends what decodes"));
 		}
-		written.keys.insert(key.to_vec());
+		written.note(key);
 		self.storage.local_storage_set(kind, key, value);
 	}
 
@@ -61,7 +72,12 @@ impl DbExternalities for Watched {
 	}
 
 	fn local_storage_compare_and_set(&mut self, kind: StorageKind, key: &[u8], old: Option<&[u8]>, new: &[u8]) -> bool {
-		self.written.lock().keys.insert(key.to_vec());
+		let mut written = self.written.lock();
+		written.note(key);
+		if let Some((_, value)) = written.rival.take_if(|(of, _)| of.as_slice() == key) {
+			self.storage.local_storage_set(kind, key, &value);
+			return false;
+		}
 		self.storage.local_storage_compare_and_set(kind, key, old, new)
 	}
 
@@ -128,6 +144,11 @@ impl Validator {
 		std::mem::take(&mut self.written.lock().sent)
 	}
 
+	/// Lets another run be quicker with this entry.
+	fn is_outrun(&self, key: Vec<u8>, value: impl Encode) {
+		self.written.lock().rival = Some((key, value.encode()));
+	}
+
 	fn answers(&self, id: JobId, response: Result<OutputBytes, AbstainReason>) {
 		let response = response.map(|output| Answered { trace: trace_of(&output), output });
 		self.set(&response_key(&job(id).fingerprint), InferenceResponse::V1(response));
@@ -187,6 +208,37 @@ fn another_answer_after_a_restart_does_not_make_a_second_commit() {
 		next_block();
 		next_block();
 		assert_eq!(ballot(validator.run()).commits, first);
+	});
+}
+
+#[test]
+fn a_run_that_is_outrun_says_what_the_other_one_has_stored() {
+	with_worker(&[0], |validator| {
+		let (id, theirs) = (drawn(all_seats()), answer("fra"));
+		let key = request_key(&job(id).fingerprint);
+		let asked = |deadline| {
+			InferenceRequest::V1 {
+				job: job(id).fingerprint,
+				model: model().id(),
+				input: "hello".into(),
+				max_output_units: 0,
+				sampling: Default::default(),
+				format: Default::default(),
+				claimed: None,
+				seed: [0; 32],
+				deadline,
+			}
+		};
+		validator.is_outrun(key.clone(), asked(77));
+		assert_eq!(validator.run(), None);
+		assert_eq!(validator.get::<InferenceRequest>(&key), Some(asked(77)));
+
+		validator.answers(id, Ok(answer("eng")));
+		let commitment = Hash::repeat_byte(9);
+		let stored = StoredVote::V1 { commitment, output: theirs, work: Hash::zero() };
+		validator.is_outrun(vote_key(&target(id), own_seat(id)), stored);
+		assert_eq!(ballot(validator.run()).commits[0].commitment, commitment);
+		assert!(validator.written.lock().rival.is_none());
 	});
 }
 
