@@ -65,15 +65,20 @@ impl<T: Config> Pallet<T> {
 		}
 		let started = sp_io::offchain::timestamp();
 		Self::attest_models(&mut outgoing);
-		let mut to_clear = Vec::new();
 		let open_seats = Self::our_open_seats(&outgoing);
 		let looked_at = open_seats.len();
-		for (id, round) in open_seats {
-			let Some(job) = Jobs::<T>::get(id).filter(|job| job.round == round && now < job.deadline) else { continue };
-			let Some(mut cell) = Cell::load::<T>(id, job) else { continue };
-			Self::act_in(&mut cell, &mut outgoing, &mut to_clear);
+		let mut cells: Vec<_> = open_seats
+			.into_iter()
+			.filter_map(|(id, round)| {
+				let job = Jobs::<T>::get(id).filter(|job| job.round == round && now < job.deadline)?;
+				Cell::load::<T>(id, job)
+			})
+			.collect();
+		// Before any is written, or what a run that is killed has written would stay for ever.
+		Self::keep_entries(cells.iter().flat_map(|cell| Self::entries(cell, &outgoing)).collect(), now);
+		for cell in &mut cells {
+			Self::act_in(cell, &mut outgoing);
 		}
-		Self::keep_entries(to_clear, now);
 		Self::send(outgoing.into_values().collect(), now);
 		let took = sp_io::offchain::timestamp().diff(&started).millis();
 		log::debug!(target: LOG_TARGET, "the worker looked at {looked_at} open seats in {took} ms");
@@ -100,36 +105,39 @@ impl<T: Config> Pallet<T> {
 		validators.into_iter().flat_map(|validator| ServiceLedgers::<T>::get(validator).open_seats).collect()
 	}
 
+	/// What our seats in the job's present committee may come to write into the mailbox.
+	fn entries(cell: &Cell, outgoing: &BTreeMap<Place, Outgoing>) -> Vec<ClearAt> {
+		let Cell { job, committee, .. } = cell;
+		let (target, block) =
+			(committee.target(job.fingerprint), job.ends_by.max(job.deadline).saturating_add(ENTRIES_OUTLIVE_JOB));
+		let writes = |seat: &Seat| {
+			outgoing.contains_key(&(committee.session, seat.authority_index))
+				&& matches!(
+					(job.phase, seat.vote),
+					(Phase::Committing, SeatVote::Missing) | (Phase::Revealing, SeatVote::Committed(_))
+				)
+		};
+		let ours = (0..).zip(&committee.seats).filter(|(_, seat)| writes(seat));
+		ours.map(|(seat, _)| ClearAt { target, seat, block }).collect()
+	}
+
 	/// Does what our seats in the job's present committee have to do.
-	fn act_in(cell: &mut Cell, outgoing: &mut BTreeMap<Place, Outgoing>, to_clear: &mut Vec<ClearAt>) {
+	fn act_in(cell: &mut Cell, outgoing: &mut BTreeMap<Place, Outgoing>) {
 		let winner = cell.committee.tally().winner();
 		let stored = cell.stored_output::<T>();
 		let Cell { id, job, committee, .. } = &*cell;
 		let target = committee.target(job.fingerprint);
-		for (seat, place) in committee.seats.iter().zip(0..) {
+		for (place, seat) in (0..).zip(&committee.seats) {
 			let Some(out) = outgoing.get_mut(&(committee.session, seat.authority_index)) else { continue };
 			let key = out.member.key.clone();
 			let ours = OurSeat { id: *id, job, target, place, seat, key: &key };
 			// The author may have left the output out: the reveal brings it again.
 			let lacks_ours = |value: Value| winner == Some(value) && stored != Some(value.output_hash);
-			let acted = match (job.phase, seat.vote) {
-				(Phase::Committing, SeatVote::Missing) => {
-					Self::commit(&ours, out);
-					true
-				}
-				(Phase::Revealing, SeatVote::Committed(_)) => {
-					Self::reveal(&ours, stored, out);
-					true
-				}
-				(Phase::Revealing, SeatVote::Revealed(value)) if lacks_ours(value) => {
-					Self::reveal(&ours, stored, out);
-					false
-				}
-				_ => false,
-			};
-			if acted {
-				let block = job.ends_by.max(job.deadline).saturating_add(ENTRIES_OUTLIVE_JOB);
-				to_clear.push(ClearAt { target, seat: place, block });
+			match (job.phase, seat.vote) {
+				(Phase::Committing, SeatVote::Missing) => Self::commit(&ours, out),
+				(Phase::Revealing, SeatVote::Committed(_)) => Self::reveal(&ours, stored, out),
+				(Phase::Revealing, SeatVote::Revealed(value)) if lacks_ours(value) => Self::reveal(&ours, stored, out),
+				_ => {}
 			}
 		}
 	}

@@ -344,6 +344,21 @@ fn mailbox_entries_are_cleared_some_blocks_after_the_job_can_have_ended() {
 }
 
 #[test]
+fn an_entry_is_listed_to_be_cleared_before_it_is_written() {
+	use sibyl_primitives::mailbox::CLEARING;
+	with_worker(&[0], |validator| {
+		let id = drawn(all_seats());
+		let first_write = |key: &[u8]| validator.written.lock().order.iter().position(|of| of == key);
+		validator.run();
+		let listed = first_write(CLEARING).expect("there is something to clear");
+		assert!(listed < first_write(&request_key(&job(id).fingerprint)).expect("it asks"));
+		validator.answers(id, Ok(answer("eng")));
+		validator.run();
+		assert!(first_write(&vote_key(&target(id), own_seat(id))).is_some());
+	});
+}
+
+#[test]
 fn an_answer_for_another_fork_s_draw_is_committed_to_anew() {
 	with_worker(&[0], |validator| {
 		let id = drawn(all_seats());
