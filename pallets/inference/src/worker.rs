@@ -160,12 +160,9 @@ impl<T: Config> Pallet<T> {
 
 	/// Commits to the output and the work, abstains, or asks for the output.
 	fn commit(seat: &OurSeat<'_>, out: &mut Outgoing) {
-		if out.ballot.commits.is_full() || out.ballot.abstentions.is_full() {
-			return;
-		}
 		let Some(stored) = Self::stored_vote(seat) else { return };
 		let (target, place) = (seat.target, seat.place);
-		// There is room for either.
+		// What has no room is stored, and said at the next run.
 		match stored {
 			StoredVote::V1 { commitment, .. } => {
 				let _ = out.ballot.commits.try_push(Commit { target, seat: place, commitment });
