@@ -6,6 +6,7 @@ use alloc::{
 	vec::Vec,
 };
 use frame_support::{
+	defensive,
 	traits::{Get, OneSessionHandler},
 	BoundedVec,
 };
@@ -54,7 +55,10 @@ impl<T: Config> Pallet<T> {
 		let electors: Vec<_> = electors.collect();
 		let accounts: BTreeSet<_> = electors.iter().map(|elector| &elector.validator).collect();
 		Unresponsive::<T>::mutate(|unresponsive| unresponsive.retain(|validator, _| accounts.contains(validator)));
-		Electorate::<T>::put(BoundedVec::truncate_from(electors));
+		Electorate::<T>::put(BoundedVec::try_from(electors).unwrap_or_else(|electors| {
+			defensive!("inference: a session has more validators than are drawn from", session);
+			BoundedVec::truncate_from(electors)
+		}));
 	}
 
 	fn forget_session(session: SessionIndex) {

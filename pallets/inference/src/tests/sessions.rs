@@ -103,3 +103,9 @@ fn a_seat_of_a_validator_that_has_left_keeps_its_bond_until_the_job_ends() {
 		assert_eq!((verdict(id), unbond(BOND)), (Some(Verdict::Expired), Ok(())));
 	});
 }
+
+#[test]
+#[should_panic(expected = "more validators than are drawn from")]
+fn a_session_of_more_validators_than_the_runtime_says_is_told_of() {
+	Chain::default().run(|| begin_session(1, &(0..101).map(|number| (number, number)).collect::<Vec<_>>()));
+}
