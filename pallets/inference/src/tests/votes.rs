@@ -83,6 +83,15 @@ fn a_second_commit_of_a_seat_changes_nothing() {
 }
 
 #[test]
+fn a_call_judges_as_many_ballots_as_it_says_and_no_more() {
+	use sibyl_primitives::{api::MAX_JUDGED_BALLOTS, vote::Ballot};
+	Chain::default().run(|| {
+		let ballots = vec![Ballot::new(0, 0, 1); MAX_JUDGED_BALLOTS as usize + 1];
+		assert_eq!(Inference::ballot_standings(ballots).len(), MAX_JUDGED_BALLOTS as usize);
+	});
+}
+
+#[test]
 fn who_has_committed_can_not_abstain_and_who_has_abstained_can_not_commit() {
 	Chain::default().run(|| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
