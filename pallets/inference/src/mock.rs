@@ -127,8 +127,8 @@ impl pallet_inference::Config for Test {
 	type ProtocolShare = TestShare;
 	type BlockTime = ConstU64<BLOCK_TIME>;
 	type CommitWindow = ConstU32<COMMIT_WINDOW>;
-	type CommitGrace = ConstU32<GRACE>;
-	type RevealWindow = ConstU32<REVEAL_WINDOW>;
+	type CommitGrace = TestGrace;
+	type RevealWindow = TestRevealWindow;
 	type ActiveStake = TestActiveStake;
 	type AuditOdds = TestAuditOdds;
 	type ReuseShare = TestReuseShare;
@@ -288,6 +288,7 @@ impl Chain {
 		STAKES.set(self.stakes);
 		OFFENCES.set(Vec::new());
 		set_audit_odds(u32::MAX);
+		set_phases(GRACE, REVEAL_WINDOW);
 		set_active_stake(Perbill::zero());
 		reset_vrf();
 		disable(&[]);

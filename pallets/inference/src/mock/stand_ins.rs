@@ -10,6 +10,7 @@ thread_local! {
 	static DISABLED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 	pub static STAKES: RefCell<Vec<(u8, Balance)>> = const { RefCell::new(Vec::new()) };
 	static AUDIT_ODDS: Cell<u32> = const { Cell::new(u32::MAX) };
+	static PHASES: Cell<(BlockNumber, BlockNumber)> = const { Cell::new((GRACE, REVEAL_WINDOW)) };
 	static ACTIVE_STAKE: Cell<Perbill> = const { Cell::new(Perbill::zero()) };
 	pub static OFFENCES: RefCell<Vec<Offence>> = const { RefCell::new(Vec::new()) };
 }
@@ -90,6 +91,25 @@ impl Get<u32> for TestAuditOdds {
 /// Audits one of so many agreed jobs; none, unless a test wants that.
 pub fn set_audit_odds(odds: u32) {
 	AUDIT_ODDS.set(odds);
+}
+
+pub struct TestGrace;
+impl Get<BlockNumber> for TestGrace {
+	fn get() -> BlockNumber {
+		PHASES.get().0
+	}
+}
+
+pub struct TestRevealWindow;
+impl Get<BlockNumber> for TestRevealWindow {
+	fn get() -> BlockNumber {
+		PHASES.get().1
+	}
+}
+
+/// Sets the blocks of grace and those for reveals.
+pub fn set_phases(grace: BlockNumber, reveals: BlockNumber) {
+	PHASES.set((grace, reveals));
 }
 
 pub struct TestActiveStake;

@@ -157,6 +157,33 @@ fn the_parameters_of_the_mock_fit_together() {
 	});
 }
 
+/// Checks the parameters of a pallet with so many blocks of grace and for reveals.
+fn check_phases(grace: u32, reveals: u32) {
+	use frame_support::traits::Hooks;
+	Chain::default().run(|| {
+		set_phases(grace, reveals);
+		Inference::integrity_test();
+	});
+}
+
+#[test]
+#[should_panic(expected = "a phase would have no block")]
+fn no_block_of_grace_is_no_parameter() {
+	check_phases(0, REVEAL_WINDOW);
+}
+
+#[test]
+#[should_panic(expected = "a phase would have no block")]
+fn no_block_for_reveals_is_no_parameter() {
+	check_phases(GRACE, 0);
+}
+
+#[test]
+#[should_panic(expected = "commits would be over before their grace")]
+fn a_grace_as_long_as_the_window_is_no_parameter() {
+	check_phases(COMMIT_WINDOW, REVEAL_WINDOW);
+}
+
 #[test]
 fn a_cancelled_jobs_seats_are_remembered_for_what_they_did_alone() {
 	Chain::default().run(|| {
