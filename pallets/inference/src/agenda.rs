@@ -30,7 +30,7 @@ pub enum Duty {
 impl<T: Config> Pallet<T> {
 	/// Blocks by which a draw or a deadline may come late: there are no more entries than open jobs and what these left
 	/// behind, and each block does its share.
-	pub(crate) fn max_delay() -> BlockNumber {
+	pub fn max_delay() -> BlockNumber {
 		// A job has one entry, and leaves up to four behind that it did not wait for: the ends of three commit windows and of
 		// one for reveals.
 		let jobs = u64::from(T::MaxOpenJobs::get());

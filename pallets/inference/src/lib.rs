@@ -207,7 +207,8 @@ pub mod pallet {
 		/// Validators of a session.
 		#[pallet::constant]
 		type MaxValidators: Get<u32>;
-		/// Sessions before the current one whose keys still vote. Together they must be longer than any job.
+		/// Sessions before the current one whose keys still vote. Together they must be longer than a round, from its draw to
+		/// the last reveal; where the agenda is late, that is longer. Seats whose keys are gone can't vote, and are charged.
 		#[pallet::constant]
 		type KeySetHistory: Get<SessionIndex>;
 		/// What `include` may weigh at most.

@@ -44,7 +44,9 @@ parameter_types! {
 	pub const MaxOpenJobs: u32 = 6_000;
 	/// Open jobs of one account.
 	pub const MaxOpenJobsPerAccount: u32 = 512;
-	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions.
+	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions, which is
+	/// longer than a round while the agenda is less than some 130 blocks late, and 1,600 on the test network, where it always
+	/// is.
 	pub const KeySetHistory: u32 = 8;
 	/// What a block's votes may weigh: 300 jobs' commits and as many jobs' reveals and ends, of five seats each.
 	pub const MaxIncludeWeight: Weight = share_of_block(45);

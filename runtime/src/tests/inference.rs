@@ -3,7 +3,7 @@
 use super::network;
 use crate::{
 	configs::{
-		inference::{MaxIncludeWeight, MaxOpenJobs, ReportedOffences},
+		inference::{KeySetHistory, MaxIncludeWeight, MaxOpenJobs, ReportedOffences, RevealWindow},
 		payment::TargetBlockFullness,
 		system::RuntimeBlockWeights,
 	},
@@ -151,6 +151,17 @@ fn a_third_session_still_takes_the_votes_of_the_first() {
 		for voting in 0..=session {
 			assert!(pallet_inference::Members::<Runtime>::contains_key(voting, 0), "{voting}");
 		}
+	});
+}
+
+#[test]
+fn on_the_test_network_keys_vote_longer_than_a_round_takes_however_late_the_agenda_is() {
+	network(genesis::TESTNET).execute_with(|| {
+		let slots = KeySetHistory::get() * Babe::current_epoch().duration as BlockNumber;
+		let round = pallet_models::MAX_COMMIT_WINDOW + RevealWindow::get();
+		let late = Inference::max_delay();
+		println!("{slots} slots; a round of {round} blocks, by {late} late for each of its ends");
+		assert!(slots > round + 2 * late);
 	});
 }
 
