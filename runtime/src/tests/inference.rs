@@ -7,14 +7,14 @@ use crate::{
 		payment::TargetBlockFullness,
 		system::RuntimeBlockWeights,
 	},
-	genesis, models, AccountId, Babe, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
+	genesis, models, AccountId, AllPalletsWithSystem, Babe, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
 	RuntimeOrigin, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
 use frame_support::{
 	assert_ok,
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::Hooks,
+	traits::{Hooks, TryState, TryStateSelect},
 	BoundedVec,
 };
 use pallet_inference::{Attested, Offences as _};
@@ -37,11 +37,12 @@ use sp_runtime::{
 
 pub(super) const FIRST_SLOT: u64 = 1_000;
 
-/// A chain of four validators that all serve the model.
+/// A chain of four validators that all serve the model. At the test's end the state of all pallets is checked.
 pub(super) fn chain(test: impl FnOnce()) {
 	network(genesis::LOCAL_TESTNET).execute_with(|| {
 		serve();
-		test()
+		test();
+		AllPalletsWithSystem::try_state(System::block_number(), TryStateSelect::All).expect("all invariants hold");
 	});
 }
 
