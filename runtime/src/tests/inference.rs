@@ -7,14 +7,17 @@ use crate::{
 		payment::TargetBlockFullness,
 		system::RuntimeBlockWeights,
 	},
-	genesis, models, AccountId, AllPalletsWithSystem, Babe, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
+	genesis, models, AccountId, AllPalletsWithSystem, Babe, Balances, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
 	RuntimeOrigin, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
 use frame_support::{
-	assert_ok,
+	assert_noop, assert_ok,
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::{Hooks, TryState, TryStateSelect},
+	traits::{
+		fungible::{Inspect, Mutate},
+		Hooks, TryState, TryStateSelect,
+	},
 	BoundedVec,
 };
 use pallet_inference::{Attested, Offences as _};
@@ -32,7 +35,7 @@ use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
 	traits::{Dispatchable, Header as _},
 	transaction_validity::InvalidTransaction,
-	Digest, DigestItem, Perquintill,
+	Digest, DigestItem, Perquintill, TokenError,
 };
 
 pub(super) const FIRST_SLOT: u64 = 1_000;
@@ -286,5 +289,14 @@ fn ballots_beyond_their_bounds_and_bytes_that_are_none_do_not_decode_as_an_extri
 
 #[test]
 fn the_protocols_account_can_take_a_share_below_the_existential_deposit() {
-	chain(|| assert!(System::account_exists(&Inference::protocol_account())));
+	use frame_support::traits::tokens::Preservation::Preserve;
+	chain(|| {
+		let protocol = Inference::protocol_account();
+		let before = Balances::balance(&protocol);
+		let give = |to: &AccountId| Balances::transfer(&account(Sr25519Keyring::Ferdie), to, 1, Preserve);
+		assert_ok!(give(&protocol));
+		assert_eq!(Balances::balance(&protocol), before + 1);
+		// Nobody else gets so little who has nothing.
+		assert_noop!(give(&AccountId::new([77; 32])), TokenError::BelowMinimum);
+	});
 }
