@@ -8,7 +8,7 @@ mod upgrade;
 use crate::{
 	configs::staking::FixedInflation,
 	constants::{MILLIS_PER_YEAR, SIB},
-	genesis, AllPalletsWithSystem, Authorship, Balances, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys,
+	genesis, AllPalletsWithSystem, Authorship, Balances, Inference, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys,
 	System, TxExtension, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
@@ -215,20 +215,40 @@ fn a_year_of_eras_mints_the_yearly_inflation_and_no_era_more() {
 	assert_eq!(FixedInflation::era_payout(SIB, issuance, u64::MAX).0, issuance / 20);
 }
 
+/// Bob pays a SIB of fees.
+fn pay_fees() {
+	let fees = Balances::withdraw(
+		&Sr25519Keyring::Bob.to_account_id(),
+		SIB,
+		frame_support::traits::tokens::Precision::Exact,
+		frame_support::traits::tokens::Preservation::Preserve,
+		frame_support::traits::tokens::Fortitude::Polite,
+	)
+	.expect("Bob has a SIB");
+	crate::configs::payment::ToAuthorAndProtocol::on_unbalanced(fees);
+}
+
 #[test]
 fn fees_without_an_author_are_burnt_and_nothing_else_is_lost() {
 	network(genesis::DEVELOPMENT).execute_with(|| {
 		assert_eq!(Authorship::author(), None);
 		let before = Balances::total_issuance();
-		let fees = Balances::withdraw(
-			&Sr25519Keyring::Bob.to_account_id(),
-			SIB,
-			frame_support::traits::tokens::Precision::Exact,
-			frame_support::traits::tokens::Preservation::Preserve,
-			frame_support::traits::tokens::Fortitude::Polite,
-		)
-		.expect("Bob has a SIB");
-		crate::configs::payment::ToAuthorAndProtocol::on_unbalanced(fees);
+		pay_fees();
 		assert_eq!(Balances::total_issuance(), before - SIB);
+	});
+}
+
+#[test]
+fn a_fifth_of_fees_is_the_protocols_and_the_rest_the_authors() {
+	inference::chain(|| {
+		inference::block(1, Sr25519Keyring::Alice, || {
+			assert_eq!(Authorship::author(), Some(Sr25519Keyring::Alice.to_account_id()));
+			let of = |account: crate::AccountId| move || Balances::free_balance(&account);
+			let (author, protocol) = (of(Sr25519Keyring::Alice.to_account_id()), of(Inference::protocol_account()));
+			let before = (Balances::total_issuance(), author(), protocol());
+			pay_fees();
+			let after = (Balances::total_issuance(), author(), protocol());
+			assert_eq!(after, (before.0, before.1 + SIB / 5 * 4, before.2 + SIB / 5));
+		});
 	});
 }
