@@ -149,25 +149,6 @@ fn a_block_full_of_junk_stays_within_the_weight_that_include_may_have() {
 }
 
 #[test]
-fn more_work_than_a_block_has_room_for_is_left_to_the_next_one() {
-	Chain::default().run(|| {
-		let output = answer("eng");
-		let jobs: Vec<_> = (0..MAX_OPEN_PER_ACCOUNT).map(|_| submit(all_seats())).collect();
-		advance_to(2 + MAX_OPEN_PER_ACCOUNT.div_ceil(DUE_PER_BLOCK) + 1);
-		let votes = |number: u8| jobs.iter().fold(Votes::of(number), |votes, id| votes.commit(*id, &output)).sign();
-		let weight_of_job = <() as WeightInfo>::end(MAX_SEATS);
-		let mut blocks = 0;
-		while jobs.iter().any(|id| job(*id).phase == Phase::Committing) {
-			let chosen = inherent_of((0..4).map(votes).collect()).expect("votes are wanted");
-			assert!(include(chosen).all_lte(MaxIncludeWeight::get()));
-			next_block();
-			blocks += 1;
-			assert!(blocks < 10, "the jobs get nowhere, {weight_of_job:?} each");
-		}
-	});
-}
-
-#[test]
 fn an_older_ballot_that_says_nothing_more_than_a_newer_one_is_left_out() {
 	Chain::default().run(|| {
 		let output = answer("eng");
