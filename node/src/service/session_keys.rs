@@ -27,7 +27,9 @@ pub fn log_session_keys(client: &FullClient, keystore: &dyn Keystore, is_validat
 	let mut signs = true;
 	for (name, key_type, in_session) in authorities {
 		let ours = keystore.keys(key_type).unwrap_or_default();
-		log::info!(target: LOG_TARGET, "🔑 {}", describe(name, key_type, &ours, &in_session));
+		// A validator can't do its part without it.
+		let level = if is_validator && ours.is_empty() { log::Level::Warn } else { log::Level::Info };
+		log::log!(target: LOG_TARGET, level, "🔑 {}", describe(name, key_type, &ours, &in_session));
 		signs &= ours.iter().any(|key| in_session.contains(key));
 	}
 	let part = match (is_validator, signs) {
