@@ -9,6 +9,8 @@ use std::{
 	os::unix::fs::PermissionsExt,
 	path::Path,
 	process::{Command, Stdio},
+	sync::mpsc,
+	time::Duration,
 };
 
 /// Arguments of a development node that gets in no other's way.
@@ -25,15 +27,28 @@ fn dev_node(base_path: &Path) -> Command {
 	command
 }
 
+/// Kills this process after a minute, unless what is returned is dropped before: then a test that reads what it writes ends,
+/// and says what it lacks.
+fn ended_in_a_minute(process: u32) -> mpsc::Sender<()> {
+	let (over, is_over) = mpsc::channel();
+	std::thread::spawn(move || {
+		if is_over.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+			let _ = Command::new("sh").args(["-c", &format!("kill -9 {process}")]).status();
+		}
+	});
+	over
+}
+
 /// Runs a development node until it has imported so many blocks at least, then ends it. A killed one might not have written
 /// the last ones.
 fn make_blocks(base_path: &Path, count: u32) {
 	let mut node = dev_node(base_path).stderr(Stdio::piped()).spawn().expect("the node starts");
+	let in_time = ended_in_a_minute(node.id());
 	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
 	let last = format!("Imported #{count} ");
 	let mut lines = log.lines().map_while(Result::ok);
 	let seen = lines.by_ref().any(|line| line.contains(&last));
-	assert!(seen, "the node ended before block {count}");
+	assert!(seen, "the node ended, or had no block {count} in a minute");
 	fails_saying(
 		sibyl().args(["chain-info", "--chain", "dev", "--base-path"]).arg(base_path),
 		&["in use", "--base-path"],
@@ -44,6 +59,7 @@ fn make_blocks(base_path: &Path, count: u32) {
 	assert!(last.iter().any(|line| line.contains("Stopping, since SIGTERM")), "it says why it stops: {last:#?}");
 	assert!(!last.iter().any(|line| line.contains("Essential task")), "nothing fails: {last:#?}");
 	assert!(node.wait().expect("the node ends").success(), "the node ends well when asked to");
+	drop(in_time);
 }
 
 #[test]
