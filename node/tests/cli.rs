@@ -260,6 +260,27 @@ fn the_test_networks_committed_spec_is_what_its_name_loads() {
 	assert_eq!(parsed(&exported), parsed(committed));
 }
 
+/// The state of a genesis, without the runtime's code.
+fn genesis_without_code(spec: &str) -> serde_json::Value {
+	let mut spec: serde_json::Value = serde_json::from_str(spec.trim()).expect("a spec is JSON");
+	let state = spec["genesis"]["raw"]["top"].as_object_mut().expect("a raw spec has a state");
+	// `:code`.
+	assert!(state.remove("0x3a636f6465").is_some(), "a runtime is there");
+	spec["genesis"]["raw"].take()
+}
+
+#[test]
+fn the_test_networks_committed_state_is_what_the_programs_runtime_makes_of_its_configuration() {
+	let made = succeeds(sibyl().args(["export-chain-spec", "--chain", "testnet-staging", "--raw"]));
+	let committed = include_str!("../../chain-specs/testnet.raw.json");
+	let (made, committed) = (genesis_without_code(&made), genesis_without_code(committed));
+	let [made_top, committed_top] = [&made, &committed].map(|state| state["top"].as_object().expect("a state"));
+	let differ: Vec<_> =
+		made_top.keys().chain(committed_top.keys()).filter(|key| made_top.get(*key) != committed_top.get(*key)).collect();
+	assert!(differ.is_empty(), "`make chain-specs` is to be run: {differ:?}");
+	assert_eq!(made, committed);
+}
+
 #[test]
 fn blocks_are_exported_imported_checked_reverted_and_purged() {
 	let (folder, other) = (folder(), folder());
