@@ -74,6 +74,9 @@ pub struct Deps {
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, warp_proofs, is_syncing, started, executor } =
 		deps;
+	let sync_state =
+		SyncState::new(chain_spec, client.clone(), grandpa.authority_set.clone(), babe.worker.clone())
+			.map_err(|error| sc_service::Error::Other(error.to_string()))?;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;
@@ -88,23 +91,19 @@ pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 		module.merge(results.into_rpc())?;
 		module.merge(InferenceProofs::new(client.clone(), warp_proofs, is_syncing.clone()).into_rpc())?;
 		module.merge(InferenceNode::new(client.clone(), is_syncing, started).into_rpc())?;
-		module.merge(Babe::new(client.clone(), babe.worker.clone(), babe.keystore, select_chain).into_rpc())?;
+		module.merge(Babe::new(client, babe.worker, babe.keystore, select_chain).into_rpc())?;
 		module.merge(
 			Grandpa::new(
 				executor,
-				grandpa.authority_set.clone(),
+				grandpa.authority_set,
 				grandpa.voter_state,
 				grandpa.justifications,
 				grandpa.finality_proofs,
 			)
 			.into_rpc(),
-		)
+		)?;
+		module.merge(sync_state.into_rpc())
 	})();
 	merged.map_err(|error| sc_service::Error::Other(format!("two JSON-RPC methods have one name: {error}")))?;
-	let sync_state = SyncState::new(chain_spec, client, grandpa.authority_set, babe.worker)
-		.map_err(|error| sc_service::Error::Other(error.to_string()))?;
-	module
-		.merge(sync_state.into_rpc())
-		.map_err(|error| sc_service::Error::Other(format!("two JSON-RPC methods have one name: {error}")))?;
 	Ok(module)
 }

@@ -93,7 +93,7 @@ impl<T: Config> Ledgers<T> {
 		ledger.open_time = ledger.open_time.saturating_add(seat.time);
 		ledger.record.drawn = ledger.record.drawn.saturating_add(1);
 		if ledger.open_seats.try_push((job, round)).is_err() {
-			defensive!("inference: a validator got a seat without room for it");
+			defensive!("inference: a validator got a seat without room for it", seat.validator);
 		}
 	}
 
@@ -117,7 +117,7 @@ impl<T: Config> Ledgers<T> {
 				let protocol = Pallet::<T>::protocol_account();
 				// A validator with a bond has an account, so this can't fail; it would be the protocol's then.
 				if T::Currency::transfer(&protocol, &validator, due, Preservation::Preserve).is_err() {
-					defensive!("inference: a seat could not be paid");
+					defensive!("inference: a seat could not be paid", validator);
 				}
 			}
 			if ledger.missed_in_a_row >= MAX_MISSED_IN_A_ROW {

@@ -289,7 +289,7 @@ impl<T: Config> Pallet<T> {
 			Fortitude::Force,
 		);
 		taken.unwrap_or_else(|_| {
-			defensive!("inference: a model's author could not be paid");
+			defensive!("inference: a model's author could not be paid", job.fingerprint);
 			0
 		})
 	}
@@ -326,7 +326,7 @@ impl<T: Config> Pallet<T> {
 		match taken {
 			Ok(_) => (paid, share),
 			Err(_) => {
-				defensive!("inference: a job's price was not held");
+				defensive!("inference: a job's price was not held", requester);
 				(0, 0)
 			}
 		}

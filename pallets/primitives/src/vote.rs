@@ -57,7 +57,7 @@ pub struct Commit {
 	pub target: VoteTarget,
 	/// The seat.
 	pub seat: SeatIndex,
-	/// See [`crate::commitment::commitment`].
+	/// See [`crate::commitment::Committer::commitment`].
 	pub commitment: Hash,
 }
 
