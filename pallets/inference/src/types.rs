@@ -360,10 +360,4 @@ impl Tally {
 	pub fn saying(&self, output_hash: &Hash) -> usize {
 		self.values.iter().filter(|(value, _)| value.output_hash == *output_hash).map(|(_, votes)| votes).sum()
 	}
-
-	/// Whether some value may still come to have a quorum.
-	pub fn can_agree(&self) -> bool {
-		let most = self.values.iter().map(|(_, votes)| *votes).max().unwrap_or(0);
-		sibyl_primitives::committee::is_quorum(most + self.committed, self.seats)
-	}
 }
