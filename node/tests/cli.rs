@@ -275,8 +275,11 @@ fn the_test_networks_committed_state_is_what_the_programs_runtime_makes_of_its_c
 	let committed = include_str!("../../chain-specs/testnet.raw.json");
 	let (made, committed) = (genesis_without_code(&made), genesis_without_code(committed));
 	let [made_top, committed_top] = [&made, &committed].map(|state| state["top"].as_object().expect("a state"));
-	let differ: Vec<_> =
-		made_top.keys().chain(committed_top.keys()).filter(|key| made_top.get(*key) != committed_top.get(*key)).collect();
+	let differ: Vec<_> = made_top
+		.keys()
+		.chain(committed_top.keys())
+		.filter(|key| made_top.get(*key) != committed_top.get(*key))
+		.collect();
 	assert!(differ.is_empty(), "`make chain-specs` is to be run: {differ:?}");
 	assert_eq!(made, committed);
 }

@@ -2,14 +2,15 @@ mod feeds;
 mod fuzz;
 mod governance;
 mod inference;
+mod padding;
 mod staking;
 mod upgrade;
 
 use crate::{
 	configs::staking::FixedInflation,
 	constants::{MILLIS_PER_YEAR, SIB},
-	genesis, AllPalletsWithSystem, Authorship, Balances, Inference, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys,
-	System, TxExtension, UncheckedExtrinsic,
+	genesis, AllPalletsWithSystem, Authorship, Balances, Inference, Runtime, RuntimeCall, RuntimeGenesisConfig,
+	SessionKeys, System, TxExtension, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
 use frame_support::traits::{fungible::Balanced, Get, OnUnbalanced, PalletsInfoAccess, TryState, TryStateSelect};

@@ -74,9 +74,8 @@ pub struct Deps {
 pub fn module(deps: Deps) -> Result<RpcModule<()>, sc_service::Error> {
 	let Deps { client, pool, select_chain, chain_spec, babe, grandpa, warp_proofs, is_syncing, started, executor } =
 		deps;
-	let sync_state =
-		SyncState::new(chain_spec, client.clone(), grandpa.authority_set.clone(), babe.worker.clone())
-			.map_err(|error| sc_service::Error::Other(error.to_string()))?;
+	let sync_state = SyncState::new(chain_spec, client.clone(), grandpa.authority_set.clone(), babe.worker.clone())
+		.map_err(|error| sc_service::Error::Other(error.to_string()))?;
 	let mut module = RpcModule::new(());
 	let merged = (|| {
 		module.merge(System::new(client.clone(), pool).into_rpc())?;

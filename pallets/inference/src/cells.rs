@@ -36,15 +36,7 @@ impl Cell {
 	/// The job with its present committee; none where that is not drawn.
 	pub fn load<T: Config>(id: JobId, job: Job) -> Option<Self> {
 		let committee = Committees::<T>::get((id, job.round))?;
-		Some(Self {
-			id,
-			job,
-			committee,
-			stored: None,
-			brought: BTreeMap::new(),
-			is_changed: false,
-			is_end_paid: false,
-		})
+		Some(Self { id, job, committee, stored: None, brought: BTreeMap::new(), is_changed: false, is_end_paid: false })
 	}
 
 	/// The hash of the stored output.

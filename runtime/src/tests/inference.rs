@@ -7,8 +7,8 @@ use crate::{
 		payment::TargetBlockFullness,
 		system::RuntimeBlockWeights,
 	},
-	genesis, models, AccountId, AllPalletsWithSystem, Babe, Balances, BlockNumber, Executive, Hash, Header, Inference, Runtime, RuntimeCall,
-	RuntimeOrigin, System, UncheckedExtrinsic,
+	genesis, models, AccountId, AllPalletsWithSystem, Babe, Balances, BlockNumber, Executive, Hash, Header, Inference,
+	Runtime, RuntimeCall, RuntimeOrigin, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
 use frame_support::{

@@ -207,7 +207,9 @@ impl World {
 					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes twice"));
 				}
 				if is_late {
-					story.wrong.push(format!("#{now}: seat {seat} of job {job} and round {round} votes after commits are over"));
+					story.wrong.push(format!(
+						"#{now}: seat {seat} of job {job} and round {round} votes after commits are over"
+					));
 				}
 			}
 			Event::RevealingBegan { job, round, .. } => {

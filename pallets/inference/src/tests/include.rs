@@ -373,7 +373,10 @@ fn an_output_that_a_ballot_brings_once_is_paid_for_by_each_job_that_takes_it() {
 			next_block();
 			let reveals = jobs.iter().fold(Votes::of(0), |votes, id| votes.reveal_without_output(*id, &output));
 			weight = include([if brings_it { reveals.output(output.clone()) } else { reveals }.sign()]);
-			assert_eq!(jobs.iter().filter(|id| Outputs::<Test>::contains_key(id)).count(), jobs.len() * usize::from(brings_it));
+			assert_eq!(
+				jobs.iter().filter(|id| Outputs::<Test>::contains_key(id)).count(),
+				jobs.len() * usize::from(brings_it)
+			);
 		});
 		weight
 	};

@@ -216,18 +216,16 @@ fn a_run_that_is_outrun_says_what_the_other_one_has_stored() {
 	with_worker(&[0], |validator| {
 		let (id, theirs) = (drawn(all_seats()), answer("fra"));
 		let key = request_key(&job(id).fingerprint);
-		let asked = |deadline| {
-			InferenceRequest::V1 {
-				job: job(id).fingerprint,
-				model: model().id(),
-				input: "hello".into(),
-				max_output_units: 0,
-				sampling: Default::default(),
-				format: Default::default(),
-				claimed: None,
-				seed: [0; 32],
-				deadline,
-			}
+		let asked = |deadline| InferenceRequest::V1 {
+			job: job(id).fingerprint,
+			model: model().id(),
+			input: "hello".into(),
+			max_output_units: 0,
+			sampling: Default::default(),
+			format: Default::default(),
+			claimed: None,
+			seed: [0; 32],
+			deadline,
 		};
 		validator.is_outrun(key.clone(), asked(77));
 		assert_eq!(validator.run(), None);
@@ -318,6 +316,22 @@ fn a_model_that_the_engine_has_is_attested_and_withdrawn_when_it_is_gone() {
 		next_block();
 		assert_eq!(serving(), 4);
 		assert_eq!(Inference::serving(&model().id())[0].pace.job, 2_000);
+		assert_eq!(validator.run(), None);
+	});
+}
+
+#[test]
+fn many_models_are_spoken_of_in_many_ballots_so_that_none_is_padded() {
+	with_worker(&[0], |validator| {
+		let models: Vec<_> = (0..selection::MAX_PADDING + 2).map(|_| add_model(model(), PRICE)).collect();
+		let withdrawn = models.into_iter().map(|model| (model, Availability::Withdrawn));
+		validator.set(MODELS, ModelStatuses::V1(withdrawn.collect()));
+		for said in [selection::MAX_PADDING, 2] {
+			let words = validator.run();
+			assert_eq!(ballot(words.clone()).attestations.len(), said);
+			include(words);
+			next_block();
+		}
 		assert_eq!(validator.run(), None);
 	});
 }
