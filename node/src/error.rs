@@ -1,5 +1,6 @@
 //! What can keep the node from running, each said in one line with what to do about it.
 
+use sibyl_user::show::printable;
 use std::{fmt::Display, net::SocketAddr, path::PathBuf};
 
 /// Why the node, or one of its sub-commands, ended.
@@ -240,9 +241,10 @@ const DATABASE_IN_USE: &str = "Database file is in use";
 /// What it says before what is wrong with its files.
 const DATABASE_DAMAGED: &str = "Corruption: ";
 
-/// The error's text without line breaks: some of the SDK's messages are paragraphs.
+/// The error's text without line breaks, as some of the SDK's messages are paragraphs, and without what a terminal obeys, as a
+/// model's file may have it say.
 pub fn in_one_line(error: &impl Display) -> String {
-	error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+	printable(&error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -285,5 +287,11 @@ mod tests {
 	fn a_message_of_several_lines_becomes_one() {
 		let error = Error::Service(sc_service::Error::Other("no key.\n\t\t\n  Make one".into()));
 		assert_eq!(in_one_line(&error), "Other: no key. Make one");
+	}
+
+	#[test]
+	fn a_message_moves_no_cursor() {
+		let error = Error::Service(sc_service::Error::Other("the file says \u{1b}[2J\u{9b}1m".into()));
+		assert_eq!(in_one_line(&error), "Other: the file says \u{fffd}[2J\u{fffd}1m");
 	}
 }

@@ -7,6 +7,7 @@ use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{
 	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response, SCORE_ONE,
 };
+use sibyl_user::show::printable;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -50,7 +51,7 @@ fn print(response: &Response, format: &Format, out: &mut impl Write) -> Result<(
 		(Response::Number { value, decimals }, _) => {
 			writeln!(out, "{}", sibyl_primitives::output::Number { value: *value, decimals: *decimals })?;
 		}
-		(Response::Generation { text, .. }, _) => writeln!(out, "{text}")?,
+		(Response::Generation { text, .. }, _) => writeln!(out, "{}", printable(text))?,
 		(other, _) => writeln!(out, "{other:?}")?,
 	}
 	Ok(())
