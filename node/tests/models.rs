@@ -281,6 +281,8 @@ fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
 	}
 	let raw = ["--raw", "--max-tokens", "8", "--prompt", "One, two, three, four,"];
 	assert!(stdout(&mut ask("smollm2", &raw)).starts_with(" five"));
+	let said = succeeds(&mut ask("smollm2", &["--raw", "--max-tokens", "1", "--prompt", "<|im_start|>"]));
+	assert!(said.contains("prompt ") && !said.contains("prompt 1 tokens"), "a control token's name is letters: {said}");
 	let system = ["--system", "Answer in French.", "--max-tokens", "8"];
 	stdout(&mut ask("smollm2", &[&question[..], &system].concat()));
 
