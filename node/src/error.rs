@@ -75,6 +75,13 @@ pub enum Error {
 		source: std::io::Error,
 	},
 
+	/// JSON-RPC of a validator is its operator's.
+	#[error(
+		"--rpc-external is not for a validator: let a full node answer others, and reach this one by 'ssh -L \
+		 9944:127.0.0.1:9944 HOST'"
+	)]
+	RpcExternal,
+
 	/// What is to be logged can't be read.
 	#[error("what to log can't be read ({0}): give --log, or RUST_LOG, as info,inference=debug")]
 	Log(String),
@@ -214,6 +221,7 @@ impl Error {
 			Self::Cli(sc_cli::Error::GlobalLoggerError(_)) => Self::Log(text),
 			Self::Cli(sc_cli::Error::Input(input)) => match input.strip_prefix(NODE_KEY) {
 				Some(reason) => Self::NodeKey(reason.into()),
+				None if input.starts_with(RPC_EXTERNAL) => Self::RpcExternal,
 				None => sc_cli::Error::Input(input).into(),
 			},
 			_ if is_sdks => genesis_fault(&text).map_or(self, Self::Genesis),
@@ -224,6 +232,9 @@ impl Error {
 
 /// What the SDK's command line says before the reason why a node key is none.
 const NODE_KEY: &str = "Invalid node key: ";
+
+/// What it says first where a validator is to answer everybody; it goes on with the options that allow it.
+const RPC_EXTERNAL: &str = "--rpc-external option";
 
 /// Why a genesis can't be built, where that is what the SDK's text says. It may go on with the whole genesis.
 fn genesis_fault(text: &str) -> Option<String> {
@@ -274,6 +285,13 @@ mod tests {
 		let input = |text: &str| Error::from(sc_cli::Error::Input(text.into())).explained().to_string();
 		assert!(input("Invalid node key: Invalid input length").starts_with("--node-key can't be read"));
 		assert_eq!(input("anything else"), "Invalid input: anything else");
+	}
+
+	#[test]
+	fn a_validator_that_is_to_answer_everybody_is_told_another_way_and_no_unsafe_one() {
+		let sdks = "--rpc-external option shouldn't be used. Use `--unsafe-rpc-external` if you understand the risks.";
+		let error = Error::from(sc_cli::Error::Input(sdks.into())).explained().to_string();
+		assert!(error.contains("ssh -L") && !error.contains("unsafe"), "{error}");
 	}
 
 	#[test]
