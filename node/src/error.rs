@@ -190,7 +190,7 @@ pub enum Error {
 	User(#[from] sibyl_user::Error),
 
 	/// The disk is nearly full.
-	#[error(transparent)]
+	#[error("{0}: free some space, choose another disk with --base-path, or ask for less with --db-storage-threshold")]
 	Storage(#[from] sc_storage_monitor::Error),
 
 	/// The SDK's service.
