@@ -47,6 +47,20 @@ fn make_blocks(base_path: &Path, count: u32) {
 }
 
 #[test]
+fn a_folder_of_models_that_is_not_there_is_named_with_the_command_that_makes_it() {
+	let folder = folder();
+	let nowhere = folder.path().join("nowhere").display().to_string();
+	let mut node = dev_node(folder.path());
+	let mut node = node.args(["--models-path", &nowhere]).stderr(Stdio::piped()).spawn().expect("the node starts");
+	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
+	let until_it_runs = log.lines().map_while(Result::ok).take_while(|line| !line.contains("Imported #1 "));
+	let said: Vec<_> = until_it_runs.filter(|line| line.contains(&nowhere)).collect();
+	node.kill().and_then(|()| node.wait()).expect("the node can be killed");
+	let [line] = &said[..] else { panic!("one line names it: {said:#?}") };
+	assert!(line.contains(&format!("models install all --models-path {nowhere}'")), "{line}");
+}
+
+#[test]
 fn an_unknown_chain_is_refused_with_the_names_of_the_known_ones() {
 	fails_saying(sibyl().args(["--chain", "mainnet"]), &["'mainnet'", "dev, local and testnet"]);
 	fails_saying(sibyl().args(["export-chain-spec", "--chain", "mainnet"]), &["'mainnet'", "dev, local and testnet"]);
