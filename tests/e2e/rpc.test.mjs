@@ -21,8 +21,8 @@ const EXPECTED = {
   chainSpec_v1: ['chainName', 'genesisHash', 'properties'],
   grandpa: ['proveFinality', 'roundState', 'subscribeJustifications'],
   inference: [
-    'feed', 'getJob', 'getModel', 'getResult', 'getResultProof', 'listFeeds', 'listJobs', 'listModels', 'quote', 'subscribeJob',
-    'unsubscribeJob', 'validator',
+    'drain', 'feed', 'getJob', 'getModel', 'getReceipt', 'getResult', 'getResultProof', 'listFeeds', 'listJobs', 'listModels',
+    'nodeStatus', 'quote', 'subscribeJob', 'subscribeResults', 'unsubscribeJob', 'unsubscribeResults', 'validator',
   ],
   offchain: ['localStorageClear', 'localStorageGet', 'localStorageSet'],
   payment: ['queryFeeDetails', 'queryInfo'],
