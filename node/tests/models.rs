@@ -244,7 +244,11 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	let english = said("The quick brown fox jumps over the lazy dog.");
 	assert!(english.starts_with("eng\n0.7"), "{english}");
 	assert_eq!(english.lines().count(), 6);
-	assert!(said("Der schnelle braune Fuchs springt über den faulen Hund.").starts_with("deu\n"));
+	let german = "Der schnelle braune Fuchs springt über den faulen Hund.";
+	assert!(said(german).starts_with("deu\n"));
+	let prompt = fs::File::open(write(&folder.path().join("prompt"), german)).expect("it was just written");
+	let mut piped = models(&["run", "common-lingua", "--prompt-file", "-"], folder.path());
+	assert!(stdout(piped.stdin(prompt)).starts_with("deu\n"));
 	fails_saying(&mut ask("common-lingua", &"x".repeat(600), folder.path()), &["600 bytes", "at most 512"]);
 	fails_saying(&mut ask("common-lingua", "", folder.path()), &["empty", "--prompt"]);
 	assert!(!folder.path().join("models").exists(), "no store is needed");
