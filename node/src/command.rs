@@ -197,9 +197,21 @@ fn run_node(cli: &Cli, start: Start) -> Result<(), Error> {
 	let (inference, storage_monitor) = (cli.inference.clone(), cli.storage_monitor.clone());
 	let models = models_folder(cli.inference.models_path.as_deref(), params.base_path.as_deref());
 	service::check_files(runner.config(), &models)?;
+	if cli.inference.models_path.is_some() && !models.exists() {
+		log::warn!("{}", no_models_in(&models));
+	}
 	runner.run_node_until_exit(|config| async move {
 		start(service::assemble(config, &inference, models, storage_monitor)?)
 	})
+}
+
+/// What is said of a folder that was named and is not there: a node starts without it, and may fetch models into it.
+fn no_models_in(folder: &Path) -> String {
+	let (folder, program) = (folder.display(), Cli::executable_name());
+	format!(
+		"There is no folder {folder}, so this node has no models but those that are compiled in: '{program} models install \
+		 all --models-path {folder}' brings some, also while the node runs"
+	)
 }
 
 /// Runs what waits for a node, until it ends or Ctrl-C.

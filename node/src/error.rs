@@ -1,5 +1,6 @@
 //! What can keep the node from running, each said in one line with what to do about it.
 
+use sibyl_user::show::printable;
 use std::{fmt::Display, net::SocketAddr, path::PathBuf};
 
 /// Why the node, or one of its sub-commands, ended.
@@ -73,6 +74,13 @@ pub enum Error {
 		/// What the system said.
 		source: std::io::Error,
 	},
+
+	/// JSON-RPC of a validator is its operator's.
+	#[error(
+		"--rpc-external is not for a validator: let a full node answer others, and reach this one by 'ssh -L \
+		 9944:127.0.0.1:9944 HOST'"
+	)]
+	RpcExternal,
 
 	/// What is to be logged can't be read.
 	#[error("what to log can't be read ({0}): give --log, or RUST_LOG, as info,inference=debug")]
@@ -182,7 +190,7 @@ pub enum Error {
 	User(#[from] sibyl_user::Error),
 
 	/// The disk is nearly full.
-	#[error(transparent)]
+	#[error("{0}: free some space, choose another disk with --base-path, or ask for less with --db-storage-threshold")]
 	Storage(#[from] sc_storage_monitor::Error),
 
 	/// The SDK's service.
@@ -213,6 +221,7 @@ impl Error {
 			Self::Cli(sc_cli::Error::GlobalLoggerError(_)) => Self::Log(text),
 			Self::Cli(sc_cli::Error::Input(input)) => match input.strip_prefix(NODE_KEY) {
 				Some(reason) => Self::NodeKey(reason.into()),
+				None if input.starts_with(RPC_EXTERNAL) => Self::RpcExternal,
 				None => sc_cli::Error::Input(input).into(),
 			},
 			_ if is_sdks => genesis_fault(&text).map_or(self, Self::Genesis),
@@ -223,6 +232,9 @@ impl Error {
 
 /// What the SDK's command line says before the reason why a node key is none.
 const NODE_KEY: &str = "Invalid node key: ";
+
+/// What it says first where a validator is to answer everybody; it goes on with the options that allow it.
+const RPC_EXTERNAL: &str = "--rpc-external option";
 
 /// Why a genesis can't be built, where that is what the SDK's text says. It may go on with the whole genesis.
 fn genesis_fault(text: &str) -> Option<String> {
@@ -240,9 +252,10 @@ const DATABASE_IN_USE: &str = "Database file is in use";
 /// What it says before what is wrong with its files.
 const DATABASE_DAMAGED: &str = "Corruption: ";
 
-/// The error's text without line breaks: some of the SDK's messages are paragraphs.
+/// The error's text without line breaks, as some of the SDK's messages are paragraphs, and without what a terminal obeys, as a
+/// model's file may have it say.
 pub fn in_one_line(error: &impl Display) -> String {
-	error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+	printable(&error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -275,6 +288,13 @@ mod tests {
 	}
 
 	#[test]
+	fn a_validator_that_is_to_answer_everybody_is_told_another_way_and_no_unsafe_one() {
+		let sdks = "--rpc-external option shouldn't be used. Use `--unsafe-rpc-external` if you understand the risks.";
+		let error = Error::from(sc_cli::Error::Input(sdks.into())).explained().to_string();
+		assert!(error.contains("ssh -L") && !error.contains("unsafe"), "{error}");
+	}
+
+	#[test]
 	fn a_damaged_database_is_said_with_what_to_do() {
 		let sdks = sp_blockchain::Error::Backend("Corruption: Bad removed ref 7 out of 7".into());
 		let error = Error::from(sdks).explained().to_string();
@@ -285,5 +305,11 @@ mod tests {
 	fn a_message_of_several_lines_becomes_one() {
 		let error = Error::Service(sc_service::Error::Other("no key.\n\t\t\n  Make one".into()));
 		assert_eq!(in_one_line(&error), "Other: no key. Make one");
+	}
+
+	#[test]
+	fn a_message_moves_no_cursor() {
+		let error = Error::Service(sc_service::Error::Other("the file says \u{1b}[2J\u{9b}1m".into()));
+		assert_eq!(in_one_line(&error), "Other: the file says \u{fffd}[2J\u{fffd}1m");
 	}
 }

@@ -29,6 +29,15 @@ const WORDS: [(&str, &str); 5] = [
 	),
 ];
 
+/// What is said here of the SDK's options whose defaults it does not tell, by how its own words begin.
+const WITH_DEFAULTS: [(&str, &str); 5] = [
+	("Specify custom base path", "The folder of database, keys and models [default: ~/.local/share/sibyl-node]"),
+	("Specify custom keystore path", "The folder of the session keys [default: chains/ID/keystore in the base path]"),
+	("Specify p2p protocol TCP port", "The port for other nodes [default: 30333]"),
+	("Specify JSON-RPC server TCP port", "The port for JSON-RPC [default: 9944]"),
+	("Specify Prometheus exporter TCP", "The port for Prometheus [default: 9615]"),
+];
+
 /// Requests of one JSON-RPC batch, if nothing else is said: more than clients send at a time.
 const MAX_BATCH: &str = "100";
 
@@ -37,6 +46,13 @@ pub fn in_own_words(command: Command) -> Command {
 	let command = command.mut_args(|arg| match WORDS.iter().find(|(name, _)| arg.get_long() == Some(name)) {
 		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
 		None => arg,
+	});
+	let command = command.mut_args(|arg| {
+		let sdks = arg.get_help().map(ToString::to_string).unwrap_or_default();
+		match WITH_DEFAULTS.iter().find(|(begin, _)| sdks.starts_with(begin)) {
+			Some((_, words)) => arg.help(*words).long_help(*words),
+			None => arg,
+		}
 	});
 	// A negative number is then a wrong value of the option before it, and not said to be an option that there is not.
 	let command = command.mut_args(|arg| match arg.get_action().takes_values() {
@@ -76,6 +92,16 @@ mod tests {
 			{
 				assert!(!text.contains(other), "{name} speaks of {other}");
 			}
+		}
+	}
+
+	#[test]
+	fn a_nodes_help_should_have_our_options_first_and_the_defaults_of_ports_and_folders() {
+		let help = Cli::setup_command(Cli::command()).render_long_help().to_string();
+		let at = |heading: &str| help.find(heading).expect("the help has this heading");
+		assert!(at("\nInference:\n") < at("\nOptions:\n"));
+		for default in ["30333", "9944", "9615", "~/.local/share/sibyl-node", "chains/ID/keystore in the base path"] {
+			assert!(help.contains(&format!("[default: {default}]")), "{default}");
 		}
 	}
 }

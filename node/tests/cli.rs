@@ -53,6 +53,7 @@ fn make_blocks(base_path: &Path, count: u32) {
 		sibyl().args(["chain-info", "--chain", "dev", "--base-path"]).arg(base_path),
 		&["in use", "--base-path"],
 	);
+	fails_saying(&mut dev_node(base_path), &["in use", "--base-path"]);
 	let asked = Command::new("sh").args(["-c", &format!("kill {}", node.id())]).status().expect("there is a shell");
 	assert!(asked.success(), "the node can be asked to end");
 	let last: Vec<_> = lines.collect();
@@ -60,6 +61,20 @@ fn make_blocks(base_path: &Path, count: u32) {
 	assert!(!last.iter().any(|line| line.contains("Essential task")), "nothing fails: {last:#?}");
 	assert!(node.wait().expect("the node ends").success(), "the node ends well when asked to");
 	drop(in_time);
+}
+
+#[test]
+fn a_folder_of_models_that_is_not_there_is_named_with_the_command_that_makes_it() {
+	let folder = folder();
+	let nowhere = folder.path().join("nowhere").display().to_string();
+	let mut node = dev_node(folder.path());
+	let mut node = node.args(["--models-path", &nowhere]).stderr(Stdio::piped()).spawn().expect("the node starts");
+	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
+	let until_it_runs = log.lines().map_while(Result::ok).take_while(|line| !line.contains("Imported #1 "));
+	let said: Vec<_> = until_it_runs.filter(|line| line.contains(&nowhere)).collect();
+	node.kill().and_then(|()| node.wait()).expect("the node can be killed");
+	let [line] = &said[..] else { panic!("one line names it: {said:#?}") };
+	assert!(line.contains(&format!("models install all --models-path {nowhere}'")), "{line}");
 }
 
 #[test]

@@ -244,7 +244,11 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	let english = said("The quick brown fox jumps over the lazy dog.");
 	assert!(english.starts_with("eng\n0.7"), "{english}");
 	assert_eq!(english.lines().count(), 6);
-	assert!(said("Der schnelle braune Fuchs springt über den faulen Hund.").starts_with("deu\n"));
+	let german = "Der schnelle braune Fuchs springt über den faulen Hund.";
+	assert!(said(german).starts_with("deu\n"));
+	let prompt = fs::File::open(write(&folder.path().join("prompt"), german)).expect("it was just written");
+	let mut piped = models(&["run", "common-lingua", "--prompt-file", "-"], folder.path());
+	assert!(stdout(piped.stdin(prompt)).starts_with("deu\n"));
 	fails_saying(&mut ask("common-lingua", &"x".repeat(600), folder.path()), &["600 bytes", "at most 512"]);
 	fails_saying(&mut ask("common-lingua", "", folder.path()), &["empty", "--prompt"]);
 	assert!(!folder.path().join("models").exists(), "no store is needed");
@@ -281,6 +285,8 @@ fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
 	}
 	let raw = ["--raw", "--max-tokens", "8", "--prompt", "One, two, three, four,"];
 	assert!(stdout(&mut ask("smollm2", &raw)).starts_with(" five"));
+	let said = succeeds(&mut ask("smollm2", &["--raw", "--max-tokens", "1", "--prompt", "<|im_start|>"]));
+	assert!(said.contains("prompt ") && !said.contains("prompt 1 tokens"), "a control token's name is letters: {said}");
 	let system = ["--system", "Answer in French.", "--max-tokens", "8"];
 	stdout(&mut ask("smollm2", &[&question[..], &system].concat()));
 

@@ -7,7 +7,7 @@ import { AT_A_NODE, COMMAND_LINE } from './bad-input/command-line.mjs';
 import { refusedCalls } from './bad-input/extrinsics.mjs';
 import { FILES } from './bad-input/files.mjs';
 import { gatewayRefusals, GATEWAY } from './bad-input/gateway.mjs';
-import { MODELS } from './bad-input/models.mjs';
+import { MODELS, noise } from './bad-input/models.mjs';
 import { QUESTIONS } from './bad-input/questions.mjs';
 import { refusedRequests } from './bad-input/rpc.mjs';
 import { commands } from './bad-input/run.mjs';
@@ -29,6 +29,7 @@ describe('bad input', () => {
   commands('in files and folders', FILES, node);
   commands('as a secret or a key', SECRETS, node);
   commands('as a model', MODELS, node);
+  noise();
   commands('as a question or a format', QUESTIONS);
   commands('to a node, from the command line', AT_A_NODE, node);
   commands('to a gateway that is started', GATEWAY, node);

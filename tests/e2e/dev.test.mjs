@@ -10,7 +10,8 @@ import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized, waitForFinalizedBlock } from '../lib/chain.mjs';
 import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import {
-  alertExpressions, dashboardExpressions, declaredMetrics, documentedMetrics, isOfGateway, isSeriesOf, seriesOf, shownMetrics,
+  alertExpressions, dashboardExpressions, declaredMetrics, documentedMetrics, documentedRefusals, isOfGateway, isSeriesOf, refusals,
+  seriesOf, shownMetrics,
 } from '../lib/metrics.mjs';
 import { devNode } from '../lib/node.mjs';
 import { scratch } from '../lib/scratch.mjs';
@@ -63,6 +64,11 @@ describe('sibyl-node --dev', () => {
     }
     const ofOthers = ['inference_ballots_received_total', 'inference_equivocation_reports_total', 'sibyl_files_requests_total'];
     assert.deepEqual([...own].filter((name) => !shown.has(name) && !ofOthers.includes(name) && !isOfGateway(name)), [], 'the node does not show them');
+  });
+
+  it('has the verdicts on ballots that docs/metrics.md lists, and no others', () => {
+    assert.ok(refusals().length > 0);
+    assert.deepEqual(documentedRefusals().sort(), refusals().sort());
   });
 
   describe('asked from the command line', () => {

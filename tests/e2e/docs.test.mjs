@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { runInNewContext } from 'node:vm';
 
 import { u8aToHex } from '@polkadot/util';
 import { signerFromSecret } from '@sibyl/client';
@@ -109,7 +110,7 @@ const PRINTS = {
   },
   'docs/rpc.md': {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"label":"deu"/ },
-    "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d*\n$/ },
+    "import { ApiPromise, WsProvider } from '@polkadot/api';": { prints: /^1069950000 [1-9]\d* [1-9]\d*\n$/ },
   },
   'docs/upgrades.md': {
     "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"result":"0x[0-9a-f]{64}"/ },
@@ -229,6 +230,16 @@ describe('the documentation', () => {
       if (first.startsWith('curl ')) replies.set(file, stdout);
     });
   }
+
+  it('docs/rpc.md: defines for polkadot.js each of the methods that a node has', async () => {
+    const { text } = all.find(({ file, language }) => file === 'docs/rpc.md' && language === 'js');
+    const [, definitions] = text.match(/^const rpc = (\{\n[^]*?\n\});$/m);
+    const { inference } = runInNewContext(`(${definitions})`);
+    const defined = Object.entries(inference).flatMap(([name, { pubsub }]) => pubsub?.slice(1) ?? [name]);
+    const { methods } = await node.rpc('rpc_methods');
+    const offered = methods.filter((method) => method.startsWith('inference_'));
+    assert.deepEqual(defined.map((name) => `inference_${name}`).sort(), offered.sort());
+  });
 
   it('README.md (js): tells in one line what the chain refuses, and ends', async () => {
     const { text } = all.find(({ file, language }) => file === 'README.md' && language === 'js');

@@ -18,6 +18,15 @@ export const documentedMetrics = () => new Map(
   [...read('docs/metrics.md').matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(([, name, type]) => [name, type]),
 );
 
+/** The verdicts that docs/metrics.md lists as refusals of ballots. */
+export const documentedRefusals = () => {
+  const [, list] = read('docs/metrics.md').match(/^Verdicts that refuse: ([^]*?)\.\s/m);
+  return [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+};
+
+/** Those that the program has. */
+export const refusals = () => [...read('node/votes/src/judge.rs').matchAll(/^\s+Self::\w+ => "(\w+)",$/gm)].map(([, name]) => name);
+
 /** Whether a metric is the gateway's, which a node does not show. */
 export const isOfGateway = (name) => name.startsWith('sibyl_gateway_');
 

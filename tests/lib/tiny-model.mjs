@@ -16,8 +16,9 @@ const KV_HEADS = 1;
  * Writes a GGUF file of architecture llama whose tokens are the bytes.
  * @param {string} path
  * @param {number} [seed] another one is another model
+ * @param {string} [template] how it reads a conversation; none where it is absent
  */
-export function writeTinyModel(path, seed = 1) {
+export function writeTinyModel(path, seed = 1, template = undefined) {
   const tokens = [...byteTokens(), '<s>'];
   const keys = [
     ['general.architecture', string('llama')],
@@ -41,6 +42,7 @@ export function writeTinyModel(path, seed = 1) {
     ['tokenizer.ggml.merges', array('string', [])],
     ['tokenizer.ggml.bos_token_id', u32(256)],
     ['tokenizer.ggml.eos_token_id', u32(256)],
+    ...(template === undefined ? [] : [['tokenizer.chat_template', string(template)]]),
   ];
   const [query, kv] = [HEADS * HEAD, KV_HEADS * HEAD];
   const layers = Array.from({ length: LAYERS }, (_, layer) => [

@@ -188,7 +188,7 @@ mod tests {
 	use crate::inference::mock::{account, key_set, MockChain};
 	use codec::Encode;
 	use sc_client_api::HeaderBackend;
-	use sp_core::{crypto::UncheckedFrom, ed25519, sr25519};
+	use sp_core::{crypto::UncheckedFrom, ed25519, sr25519, Pair};
 	use sp_keystore::testing::MemoryKeystore;
 	use std::sync::Arc;
 
@@ -205,6 +205,11 @@ mod tests {
 			authority_discovery: sr25519::Public::unchecked_from([n; 32]).into(),
 			inference: ed25519::Public::unchecked_from([n; 32]).into(),
 		}
+	}
+
+	/// The public key of //Alice.
+	fn public<P: Pair>() -> Vec<u8> {
+		P::from_string("//Alice", None).expect("it is a path").public().as_ref().to_vec()
 	}
 
 	impl Test {
@@ -302,6 +307,17 @@ mod tests {
 		let [validator] = &test.own().validators[..] else { panic!("three of its keys are here") };
 		assert_eq!(validator.current_keys.as_ref().map(|keys| keys.missing.clone()), Some(vec!["grandpa".into()]));
 		assert!(validator.is_disabled && validator.set_keys.is_none());
+	}
+
+	#[test]
+	fn a_key_of_another_scheme_counts_as_missing_though_the_keystore_takes_it() {
+		let test = Test::new();
+		let [right, wrong] = [public::<ed25519::Pair>(), public::<sr25519::Pair>()];
+		test.keystore.insert(key_types::GRANDPA, "//Alice", &wrong).expect("it takes any");
+		let grandpa = ed25519::Public::try_from(&right[..]).expect("it is one").into();
+		test.set_keys(1, &SessionKeys { grandpa, ..test.ours.clone() });
+		let [validator] = &test.own().validators[..] else { panic!("three of its keys are here") };
+		assert_eq!(validator.set_keys.as_ref().map(|keys| keys.missing.clone()), Some(vec!["grandpa".into()]));
 	}
 
 	#[test]

@@ -2,6 +2,7 @@
 
 use super::loaded::{Loaded, Writing};
 use super::Error;
+use crate::error::in_one_line;
 use sibyl_engine::{Context, Input, Role};
 use std::io::{BufRead, Write};
 
@@ -54,7 +55,7 @@ impl<'a> Chat<'a> {
 				text => match self.answer(text, out) {
 					// The conversation can go on without the line that can't be answered.
 					Err(error @ (Error::PromptTooLong { .. } | Error::Refused(_))) => {
-						writeln!(out, "{error}; or {COMMANDS}")?
+						writeln!(out, "{}; or {COMMANDS}", in_one_line(&error))?
 					}
 					answered => answered?,
 				},

@@ -8,6 +8,7 @@ use sibyl_engine::{
 	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response,
 	ScoredToken, SCORE_ONE,
 };
+use sibyl_user::show::printable;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -55,7 +56,7 @@ fn print(response: &Response, format: &Format, out: &mut impl Write) -> Result<(
 		(Response::Number { value, decimals }, _) => {
 			writeln!(out, "{}", sibyl_primitives::output::Number { value: *value, decimals: *decimals })?;
 		}
-		(Response::Generation { text, .. }, _) => writeln!(out, "{text}")?,
+		(Response::Generation { text, .. }, _) => writeln!(out, "{}", printable(text))?,
 		(Response::ScoredText { text, tokens, .. }, _) => {
 			let mut at = 0;
 			for ScoredToken { id, bytes, score } in tokens {
@@ -64,7 +65,7 @@ fn print(response: &Response, format: &Format, out: &mut impl Write) -> Result<(
 				eprintln!("{}  {id:6}  {part:?}", percent(*score));
 				at = end;
 			}
-			writeln!(out, "{text}")?;
+			writeln!(out, "{}", printable(text))?;
 		}
 		(other, _) => writeln!(out, "{other:?}")?,
 	}

@@ -8,6 +8,7 @@ use sibyl_engine::sampling::{Sampler, Sampling};
 use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{Context, EngineError, Input, LanguageModel, Role};
+use sibyl_user::show::printable;
 use std::fmt::Display;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -103,7 +104,7 @@ impl Loaded {
 		template.encode(&self.tokenizer, &messages).map_err(|error| no_chat(error.to_string()))
 	}
 
-	/// Reads these tokens, and writes the answer as it comes.
+	/// Reads these tokens, and writes the answer as it comes, without what a terminal obeys.
 	pub fn write(
 		&self,
 		context: &mut Context,
@@ -124,7 +125,7 @@ impl Loaded {
 				break "ended by the model";
 			}
 			let piece = stream.push(token).map_err(|error| EngineError::Internal(error.to_string()))?;
-			write!(out, "{piece}")?;
+			write!(out, "{}", printable(&piece))?;
 			out.flush()?;
 			text += &piece;
 			tokens += 1;
@@ -139,7 +140,7 @@ impl Loaded {
 		};
 		let writing = start.elapsed();
 		let rest = stream.finish();
-		writeln!(out, "{rest}")?;
+		writeln!(out, "{}", printable(&rest))?;
 		Ok(Written { text: text + &rest, read, tokens, reading, writing, end })
 	}
 }

@@ -9,7 +9,7 @@ use sibyl_primitives::{
 	input::{Input, Message, Role},
 	job::{JobId, JobOptions, MAX_FIXED_SEATS},
 	model::Task,
-	Balance, Text,
+	Balance, Hash, Text,
 };
 use sibyl_rpc_types::{JobResult, Model, Quote};
 use sibyl_runtime::RuntimeCall;
@@ -73,12 +73,12 @@ pub fn parse_seats(text: &str) -> Result<u16, String> {
 	seats.ok_or_else(|| format!("expected an odd number from 1 to {MAX_FIXED_SEATS}"))
 }
 
-/// The models that the network has.
-pub async fn models(node: &Connection) -> Result<Vec<Model>, Error> {
+/// The models that the network has, at the best block where none is given.
+pub async fn models(node: &Connection, at: Option<Hash>) -> Result<Vec<Model>, Error> {
 	let mut models: Vec<Model> = Vec::new();
 	loop {
 		let after = models.last().map(|model| model.id);
-		let page: Vec<Model> = node.call("inference_listModels", rpc_params![after, MAX_LISTED_MODELS]).await?;
+		let page: Vec<Model> = node.call("inference_listModels", rpc_params![after, MAX_LISTED_MODELS, at]).await?;
 		// A node that answers whatever it is asked would be listened to for ever.
 		if page.is_empty() || page.iter().any(|model| models.iter().any(|known| known.id == model.id)) {
 			return Ok(models);
@@ -91,7 +91,7 @@ pub async fn models(node: &Connection) -> Result<Vec<Model>, Error> {
 pub async fn model(node: &Connection, name: &str) -> Result<Model, Error> {
 	match node.call("inference_getModel", rpc_params![name]).await {
 		Err(Error::Refused { name: Some(refusal), .. }) if refusal == UNKNOWN_MODEL => {
-			let models = models(node).await?;
+			let models = models(node, None).await?;
 			let active = models.iter().filter(|model| model.is_active).take(MOST_NAMES);
 			let known = active.map(|model| printable(&model.name)).collect::<Vec<_>>().join(", ");
 			Err(Error::NoSuchModel { name: name.into(), known })

@@ -176,11 +176,14 @@ impl<T: Config> Pallet<T> {
 			}
 			let (worth, cell) = Self::worth(ballot, member, vote, now, cells);
 			let Some(cell) = cell else { continue };
-			if !matches!(worth, Worth::Taken | Worth::OnlyItsOutput) || !spending.pay_for_end::<T>(cell) {
-				continue;
-			}
-			if worth == Worth::Taken {
-				Self::apply(cell, member, vote);
+			match worth {
+				Worth::Taken | Worth::OnlyItsOutput if !spending.pay_for_end::<T>(cell) => continue,
+				Worth::Taken => Self::apply(cell, member, vote),
+				Worth::OnlyItsOutput => {}
+				Worth::Early | Worth::Useless => {
+					Self::log_nothing(cell, ballot, member, vote, now);
+					continue;
+				}
 			}
 			if let Vote::Reveal(reveal) = vote {
 				if let Some((hash, output)) = outputs.iter().find(|(hash, _)| *hash == reveal.output_hash) {
@@ -196,6 +199,19 @@ impl<T: Config> Pallet<T> {
 				Self::attest(&member.validator, attestation, ballot.at_block);
 			}
 		}
+	}
+
+	fn log_nothing(cell: &Cell, ballot: &Ballot, member: &Member, vote: Vote<'_>, now: BlockNumber) {
+		let Some(why) = Self::why_nothing(cell, ballot, member, vote, now) else { return };
+		log::debug!(
+			target: LOG_TARGET,
+			"job {}: the {} of seat {} comes to nothing in block {now}: {why} ({:?} until {})",
+			cell.id,
+			vote.kind(),
+			vote.seat(),
+			cell.job.phase,
+			cell.job.deadline,
+		);
 	}
 
 	fn apply(cell: &mut Cell, member: &Member, vote: Vote<'_>) {

@@ -59,6 +59,14 @@ impl Vote<'_> {
 	pub fn is_reveal(&self) -> bool {
 		matches!(self, Self::Reveal(_))
 	}
+
+	pub fn kind(&self) -> &'static str {
+		match self {
+			Self::Commit(_) => "commit",
+			Self::Abstention(_) => "abstention",
+			Self::Reveal(_) => "reveal",
+		}
+	}
 }
 
 /// A ballot's votes.
@@ -158,60 +166,40 @@ impl<T: Config> Pallet<T> {
 		(Self::worth_to(cell, ballot, member, vote, now), Some(cell))
 	}
 
-	/// What the vote is worth to the job. The log says why it is worth nothing.
+	/// What the vote is worth to the job.
 	fn worth_to(cell: &mut Cell, ballot: &Ballot, member: &Member, vote: Vote<'_>, now: BlockNumber) -> Worth {
-		let Cell { id, job, committee, .. } = cell;
-		let (id, deadline) = (*id, job.deadline);
-		let Some(seat) = committee.seats.get(usize::from(vote.seat())) else { return Worth::Useless };
-		let is_its_seat = committee.target(job.fingerprint) == *vote.target()
-			&& committee.session == ballot.session
-			&& seat.authority_index == ballot.authority_index
-			&& seat.validator == member.validator;
-		if !is_its_seat {
+		if usize::from(vote.seat()) >= cell.committee.seats.len() {
+			return Worth::Useless;
+		}
+		let Some(seat) = Self::seat_of(cell, ballot, member, vote) else {
 			// The draw may be that of substitutes, which this fork does not have yet.
 			let may_be_to_come = cell.may_have_substitutes() && cell.job.phase == Phase::Committing;
 			let is_of_another_draw = cell.committee.draw != vote.target().draw;
 			return if may_be_to_come && is_of_another_draw { Worth::Early } else { Worth::Useless };
-		}
-		if now > deadline {
-			log::debug!(target: LOG_TARGET, "job {id}: a vote of seat {} is too late: it was due in {deadline}", vote.seat());
+		};
+		if now > cell.job.deadline {
 			return Worth::Useless;
 		}
-		match (vote, job.phase, seat.vote) {
+		match (vote, cell.job.phase, seat.vote) {
 			(Vote::Commit(_) | Vote::Abstention(_), Phase::Committing, SeatVote::Missing) => Worth::Taken,
-			(Vote::Commit(_) | Vote::Abstention(_), Phase::Revealing, SeatVote::Missing) => {
-				log::debug!(
-					target: LOG_TARGET,
-					"job {id}: the commit of seat {} is too late: it is block {now}, and commits are over",
-					vote.seat(),
-				);
-				Worth::Useless
-			}
-			(Vote::Reveal(_), Phase::Committing, SeatVote::Missing | SeatVote::Committed(_)) => {
-				log::debug!(
-					target: LOG_TARGET,
-					"job {id}: the reveal of seat {} is too early: it is block {now}, and seats commit until {deadline}",
-					vote.seat(),
-				);
-				Worth::Early
-			}
+			(Vote::Reveal(_), Phase::Committing, SeatVote::Missing | SeatVote::Committed(_)) => Worth::Early,
 			(Vote::Reveal(reveal), Phase::Revealing, SeatVote::Committed(commitment)) => {
 				let committer = Committer {
 					genesis: Self::genesis(),
 					target: reveal.target,
 					seat: reveal.seat,
 					validator: &member.validator,
-					model: job.model,
+					model: cell.job.model,
 				};
 				if committer.commitment(&reveal.output_hash, &reveal.work, &reveal.salt) == commitment {
-					return Worth::Taken;
+					Worth::Taken
+				} else {
+					Worth::Useless
 				}
-				log::debug!(target: LOG_TARGET, "job {id}: the reveal of seat {} is not of its commit", reveal.seat);
-				Worth::Useless
 			}
 			(Vote::Reveal(reveal), Phase::Revealing, SeatVote::Revealed(value)) => {
 				let is_wanted = reveal.output_hash == value.output_hash
-					&& committee.tally().winner() == Some(value)
+					&& cell.committee.tally().winner() == Some(value)
 					&& cell.stored_output::<T>() != Some(value.output_hash);
 				if is_wanted {
 					Worth::OnlyItsOutput
@@ -220,6 +208,45 @@ impl<T: Config> Pallet<T> {
 				}
 			}
 			_ => Worth::Useless,
+		}
+	}
+
+	/// The seat that the vote is of, where the ballot's validator has it.
+	fn seat_of<'a>(cell: &'a Cell, ballot: &Ballot, member: &Member, vote: Vote<'_>) -> Option<&'a Seat> {
+		let Cell { job, committee, .. } = cell;
+		let seat = committee.seats.get(usize::from(vote.seat()))?;
+		let is_its_seat = committee.target(job.fingerprint) == *vote.target()
+			&& committee.session == ballot.session
+			&& seat.authority_index == ballot.authority_index
+			&& seat.validator == member.validator;
+		is_its_seat.then_some(seat)
+	}
+
+	/// Why a vote in a block comes to nothing; none where the chain has it already.
+	pub(crate) fn why_nothing(
+		cell: &Cell,
+		ballot: &Ballot,
+		member: &Member,
+		vote: Vote<'_>,
+		now: BlockNumber,
+	) -> Option<&'static str> {
+		let Some(seat) = Self::seat_of(cell, ballot, member, vote) else {
+			return Some("the seat of the present draw is not the voter's");
+		};
+		match (vote, cell.job.phase, seat.vote) {
+			(Vote::Commit(commit), _, SeatVote::Committed(commitment)) if commit.commitment == commitment => None,
+			(Vote::Commit(_), _, SeatVote::Revealed(_)) | (Vote::Abstention(_), _, SeatVote::Abstained(_)) => None,
+			(Vote::Reveal(reveal), _, SeatVote::Revealed(value)) if reveal.output_hash == value.output_hash => None,
+			_ if now > cell.job.deadline => Some("it is too late"),
+			(Vote::Commit(_) | Vote::Abstention(_), Phase::Revealing, SeatVote::Missing) => {
+				Some("it is too late, since commits are over")
+			}
+			(Vote::Reveal(_), Phase::Committing, SeatVote::Missing | SeatVote::Committed(_)) => {
+				Some("it is too early, since seats still commit")
+			}
+			(Vote::Reveal(_), Phase::Revealing, SeatVote::Committed(_)) => Some("it does not open the seat's commit"),
+			(Vote::Reveal(_), Phase::Revealing, SeatVote::Missing) => Some("the seat has no commit that it could open"),
+			_ => Some("the seat has said something else before"),
 		}
 	}
 }

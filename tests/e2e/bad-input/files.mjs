@@ -47,6 +47,8 @@ export const FILES = [
   starting('a folder of models that is a file', ['--models-path', '{dir}/file'], /\/file is no folder, so no models can be in it: choose another with --models-path$/, { files: { file: 'mine' } }),
   starting('a keystore that is a file', ['--keystore-path', '{dir}/file'], /the keystore .*\/file can't be used \(File exists .*\): change its permissions, or choose another folder with --keystore-path$/, { files: { file: 'mine' } }),
   starting('a password in a file that is not there', ['--password-filename', '{dir}/nowhere'], /can't use the file .*\/nowhere \(No such file .*\): name another one/),
+  starting('a validator that is to answer everybody', ['--validator', '--unsafe-force-node-key-generation', '--rpc-external'], /--rpc-external is not for a validator: let a full node answer others, and reach this one by 'ssh -L 9944:127\.0\.0\.1:9944 HOST'$/),
+  starting('more free space than any disk has', ['--db-storage-threshold', '99999999'], /Out of storage space: available \d+MiB, required 99999999MiB: free some space, choose another disk with --base-path, or ask for less with --db-storage-threshold$/),
   starting('two servers at one port', ['--rpc-port', '{rpc}', '--prometheus-port', '{rpc}'], /--prometheus-port and --rpc-port are both \d+: give one of them another port$/),
   starting('an address of another machine', ['--listen-addr', '/ip4/203.0.113.7/tcp/0'], /this machine has no address 203\.0\.113\.7, so nothing can listen on it: give one of its own with --listen-addr$/),
   starting('a port for other nodes that is in use', ['--listen-addr', '/ip4/127.0.0.1/tcp/{p2p}'], /can't listen on 127\.0\.0\.1:\d+ \(Address already in use .*\): stop the program that uses it or choose another port with --port$/),

@@ -1,11 +1,17 @@
 // Files of models, the store, manifests. The model that they are made from is a good one: see tests/lib/tiny-model.mjs.
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { it } from 'node:test';
 
+import { sibyl } from '../../lib/binary.mjs';
 import { scratch } from '../../lib/scratch.mjs';
 import { writeTinyModel } from '../../lib/tiny-model.mjs';
+import { OBEYED } from './run.mjs';
 
-const TINY = readFileSync(writeTinyModel(join(scratch('tiny'), 'tiny.gguf')));
+const TINY_FILE = writeTinyModel(join(scratch('tiny'), 'tiny.gguf'));
+const TINY = readFileSync(TINY_FILE);
+const REFUSING = readFileSync(writeTinyModel(join(scratch('refusing'), 'tiny.gguf'), 1, "{{ raise_exception('No\u001b[2J') }}"));
 const [VERSION, TENSORS, KEYS, FIRST_KEY] = [4, 8, 16, 24];
 const STORE = ['--models-path', '{home}/models'];
 const FILE = '{dir}/tiny.gguf';
@@ -89,6 +95,7 @@ export const MODELS = [
   model('a conversation with a model that reads texts', ['run', 'common-lingua', 'hi', '--system', 'x'], /common-lingua reads a text, no conversation: leave out --system and --messages$/),
   model('a prompt that is longer than the model reads', ['run', 'common-lingua', 'x'.repeat(600)], /the prompt has 600 bytes, and common-lingua reads at most 512: shorten it$/),
   model('a talk with a model that has no template', ['run', FILE, 'hi'], /tiny\.gguf has no chat template that works here \(.*\): with --raw the prompt is continued as it is$/, { files: { 'tiny.gguf': TINY }, beside: /needs about .* of memory/ }),
+  model('a talk with a model that refuses it and would clear the screen', ['run', FILE, 'hi'], /tiny\.gguf has no chat template that works here \(the chat template refuses the conversation: No\ufffd\[2J\): with --raw /, { files: { 'tiny.gguf': REFUSING }, beside: /needs about .* of memory/ }),
   model('a share above one', ['run', FILE, 'hi', '--temperature', '1', '--top-p', '2'], /'2' for '--top-p <P>': expected a number from 0 to 1/, { code: 2 }),
   model('a seed without a temperature', ['run', FILE, 'hi', '--seed', '5'], /required arguments were not provided: --temperature <T>/, { code: 2 }),
   model('a file to add that is no model', ['add', '{dir}/x'], /\/x is not a model's file: it is neither GGUF, nor safetensors, nor JSON: name a GGUF file, or a model's safetensors file or tokenizer$/, { files: { x: 'no model' } }),
@@ -128,3 +135,13 @@ export const MODELS = [
   register('for too large a share', manifestWith((_, price) => { price.authorShare = 21; }), /models\.PriceInvalid: /),
   { what: 'a manifest that is not there', run: 'models register {dir}/nowhere.json --suri //Eve --yes --url {url}', says: /can't read .*nowhere\.json \(No such file .*\): name a file that 'sibyl-node models manifest' has written$/ },
 ];
+
+/** A made-up model says any bytes. */
+export function noise() {
+  it('writes nothing that a terminal obeys, whatever a model says', async () => {
+    const { code, stdout, stderr } = await sibyl('models', 'run', TINY_FILE, 'hi', '--raw', '--max-tokens', '128', '--temperature', '100');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /\ufffd/);
+    assert.doesNotMatch(stdout + stderr, OBEYED);
+  });
+}

@@ -16,6 +16,8 @@ const AT_ONCE = 3;
 const LOG_LINE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/;
 /** What a line for people has not: what Rust prints of a value, or of itself where it fails. */
 const INTERNAL = /panicked|backtrace|thread '|Some\(|None\b|\bErr\(|[A-Z]\w+Error\b|[A-Z][a-z]+[A-Z]\w*\(|\([A-Z][a-z]+[A-Z]\w*\)|[A-Z]\w+ \{ \w+: |\\n|\\u\{/;
+/** What a terminal obeys: in a line of ours somebody else's text has put it there. */
+export const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 /** A line that is longer shows something in place of saying it. */
 const LONGEST = 700;
 
@@ -72,6 +74,7 @@ async function check({ run, says, code = 1, files = {}, modes = {}, beside, make
 export function assertClear(line, says) {
   assert.match(line, says);
   assert.doesNotMatch(line, INTERNAL);
+  assert.doesNotMatch(line, OBEYED);
   assert.ok(!line.includes('\n'), `it is more than one line: ${line}`);
   assert.ok(line.length <= LONGEST, `it has ${line.length} characters: ${line}`);
 }

@@ -63,5 +63,6 @@ export const SECRETS = [
   { what: 'a node key to inspect that is no hex', run: 'key inspect-node-key --file {dir}/key', files: { key: PHRASE }, says: NODE_KEY },
   { what: 'a node key to inspect that is not there', run: 'key inspect-node-key --file {dir}/nowhere', says: /can't use the file .*\/nowhere \(No such file/ },
   { what: 'a node key in the place of one that is there', run: 'key generate-node-key --base-path {dir} --chain local', files: { 'chains/sibyl_local/network/secret_ed25519': '1'.repeat(64) }, beside: /^Skip generation, a key already exists in /, says: /A network key already exists in path .*secret_ed25519$/ },
+  { what: 'a node key in a base path that can only be read', run: 'key generate-node-key --base-path /proc/sys --chain local', says: /can't use the file \/proc\/sys \(.+\): name another one, or change its permissions$/ },
   { what: 'a node key in a folder that there is not', run: 'key generate-node-key --file {dir}/nowhere/key', says: /can't use the file .*\/nowhere\/key \(No such file or directory/ },
 ];

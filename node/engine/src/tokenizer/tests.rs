@@ -388,6 +388,11 @@ fn minilm_should_tokenise_as_the_reference_does() {
 	}
 	assert_eq!(tokenizer.decode(&tokenizer.encode("Hello, world!").unwrap()).unwrap(), "hello, world!");
 	assert_eq!(tokenizer.decode(&[30_522]), Err(TokenizerError::NoSuchId(30_522)));
+	// As docs/faq.md says.
+	let encode = |text: &str| tokenizer.encode(text).unwrap();
+	assert_eq!(encode("🦀"), encode("🚀🚀"));
+	assert_eq!(encode(&"a".repeat(101)), encode(&"b".repeat(101)));
+	assert_ne!(encode(&"a".repeat(100)), encode(&"b".repeat(100)));
 }
 
 const WORD_PIECE: &str = r###"{"version":"1.0",

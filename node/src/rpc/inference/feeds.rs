@@ -88,6 +88,10 @@ where
 	fn list_feeds(&self, cursor: Option<FeedId>, limit: Option<u32>, at: Option<Hash>) -> RpcResult<FeedPage> {
 		let limit = self::limit(limit)?;
 		let (block, height) = self.block(at)?;
+		// An old block would lack some without a word.
+		if at.is_none() && (self.is_syncing)() {
+			return Err(Error::Syncing { at: height }.into());
+		}
 		let page = self.client.runtime_api().feeds(block, cursor.unwrap_or_default(), limit);
 		let page = page.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(FeedPage::new(page, height))
@@ -217,7 +221,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_feed_that_there_is_not_is_told_as_such_unless_the_node_syncs() {
+	fn a_feed_that_there_is_not_is_told_as_such_unless_the_node_syncs_which_lists_none() {
 		let nowhere = json!([3, Hash::repeat_byte(0xee)]);
 		let test = Test::new(false);
 		assert_eq!(test.error("feed", json!([3])), (10026, "UnknownFeed".into()));
@@ -226,6 +230,9 @@ mod tests {
 		for params in [json!([3]), nowhere] {
 			assert_eq!(syncing.error("feed", params), (10018, "Syncing".into()));
 		}
+		assert_eq!(syncing.error("listFeeds", json!([])), (10018, "Syncing".into()));
+		let block = syncing.chain.hash(8).expect("the mock always answers").expect("the chain is long enough");
+		assert!(syncing.call("listFeeds", json!([null, null, block])).is_ok(), "what a block has it tells");
 		test.chain.state().fails = true;
 		assert_eq!(test.error("feed", json!([3])), (10011, "RuntimeFailed".into()));
 		assert_eq!(test.error("listFeeds", json!([])), (10011, "RuntimeFailed".into()));

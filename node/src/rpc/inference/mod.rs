@@ -129,6 +129,16 @@ impl<Client: HeaderBackend<Block>> Inference<Client> {
 		}
 	}
 
+	/// The block that is asked for all that there is, or for what an account has: an old one would lack some of it without a
+	/// word.
+	fn block_of_all(&self, at: Option<Hash>) -> Result<Hash, Error> {
+		let block = self.block(at)?;
+		match at.is_none() && (self.is_syncing)() {
+			true => Err(Error::Syncing { at: self.client.info().best_number }),
+			false => Ok(block),
+		}
+	}
+
 	/// The block of this height on the chain of `head`. Its hash is not known where a warp sync has left it out.
 	fn result_block(&self, head: Hash, height: BlockNumber) -> Result<ResultBlock, Error> {
 		let mut hash = head;
@@ -215,7 +225,7 @@ where
 		at: Option<Hash>,
 	) -> RpcResult<Page> {
 		let filter = filter.unwrap_or_default().on_chain()?;
-		let block = self.block(at)?;
+		let block = self.block_of_all(at)?;
 		let before = before.map(|Number(before)| before);
 		let page = self.client.runtime_api().jobs(block, filter, before, listing::limit(limit, MAX_LISTED_JOBS)?);
 		let page = page.map_err(|error| self.unless_syncing(error.into()))?;
@@ -229,7 +239,7 @@ where
 	}
 
 	fn list_models(&self, after: Option<ModelId>, limit: Option<u32>, at: Option<Hash>) -> RpcResult<Vec<Model>> {
-		let block = self.block(at)?;
+		let block = self.block_of_all(at)?;
 		let models = self.client.runtime_api().models(block, after, listing::limit(limit, MAX_LISTED_MODELS)?);
 		let models = models.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(models.into_iter().map(Into::into).collect())
@@ -254,7 +264,7 @@ where
 
 	fn validator(&self, account: String, at: Option<Hash>) -> RpcResult<Validator> {
 		let account = self::account("account", &account)?;
-		let block = self.block(at)?;
+		let block = self.block_of_all(at)?;
 		let validator = self.client.runtime_api().validator(block, account.clone());
 		let validator = validator.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(Validator::new(&account, validator))

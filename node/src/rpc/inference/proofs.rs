@@ -129,3 +129,70 @@ where
 		})
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::{
+		inference::mock::MockChain,
+		rpc::inference::tests::{call, error},
+	};
+	use sc_client_api::{ChildInfo, CompactProof, StorageProof};
+	use sc_network_sync::strategy::warp::{EncodedProof, Verifier, WarpSyncProvider};
+	use serde_json::json;
+	use sp_blockchain::Result;
+	use sp_state_machine::{KeyValueStates, KeyValueStorageLevel};
+
+	const NOT_ASKED: &str = "nothing is proven while the node syncs";
+
+	impl ProofProvider<Block> for MockChain {
+		fn read_proof(&self, _: Hash, _: &mut dyn Iterator<Item = &[u8]>) -> Result<StorageProof> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn read_child_proof(&self, _: Hash, _: &ChildInfo, _: &mut dyn Iterator<Item = &[u8]>) -> Result<StorageProof> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn execution_proof(&self, _: Hash, _: &str, _: &[u8]) -> Result<(Vec<u8>, StorageProof)> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn read_proof_collection(&self, _: Hash, _: &[Vec<u8>], _: usize) -> Result<(CompactProof, u32)> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn storage_collection(&self, _: Hash, _: &[Vec<u8>], _: usize) -> Result<Vec<(KeyValueStorageLevel, bool)>> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn verify_range_proof(&self, _: Hash, _: CompactProof, _: &[Vec<u8>]) -> Result<(KeyValueStates, usize)> {
+			unreachable!("{NOT_ASKED}")
+		}
+	}
+
+	struct NoProofs;
+
+	impl WarpSyncProvider<Block> for NoProofs {
+		fn generate(&self, _: Hash) -> core::result::Result<EncodedProof, Box<dyn std::error::Error + Send + Sync>> {
+			unreachable!("{NOT_ASKED}")
+		}
+
+		fn create_verifier(&self) -> Box<dyn Verifier<Block>> {
+			unreachable!("{NOT_ASKED}")
+		}
+	}
+
+	#[test]
+	fn nothing_is_proven_while_the_node_syncs_also_of_a_block_that_it_has() {
+		let chain = Arc::new(MockChain::new());
+		chain.extend_silently(10);
+		let block = chain.hash(7).expect("the mock always answers").expect("the chain is long enough");
+		let module = InferenceProofs::new(chain, Arc::new(NoProofs), Arc::new(|| true)).into_rpc();
+		for (method, params) in
+			[("getResultProof", json!([7])), ("getResultProof", json!([7, block])), ("getReceipt", json!([7]))]
+		{
+			assert_eq!(error(call(&module, method, params)), (10018, "Syncing".into()), "{method}");
+		}
+	}
+}

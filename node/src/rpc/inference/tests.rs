@@ -218,6 +218,10 @@ fn a_node_that_syncs_says_so_and_not_that_there_is_none() {
 		("getResult", json!([ID])),
 		("getJob", json!([ID, Hash::repeat_byte(9)])),
 		("quote", json!([Hash::zero(), "all", 5, 0])),
+		("getModel", json!(["nosuch"])),
+		("listJobs", json!([])),
+		("listModels", json!([])),
+		("validator", json!([address(1)])),
 	] {
 		assert_eq!(test.error(method, params), syncing, "{method}");
 	}
@@ -225,8 +229,11 @@ fn a_node_that_syncs_says_so_and_not_that_there_is_none() {
 	assert!(test.call("getJob", json!([ID])).is_ok(), "what it knows it tells");
 	test.chain.state().jobs.insert(ID, Lookup::Pruned);
 	assert_eq!(test.error("getJob", json!([ID])).1, "PrunedJob", "that is sure");
+	let block = test.hash(10);
+	assert!(test.call("listJobs", json!([null, null, null, block])).is_ok(), "what a block has it tells");
+	assert!(test.call("listModels", json!([null, null, block])).is_ok(), "what a block has it tells");
 	test.chain.state().fails = true;
-	assert_eq!(test.error("listModels", json!([])), syncing);
+	assert_eq!(test.error("listModels", json!([null, null, block])), syncing);
 }
 
 #[test]

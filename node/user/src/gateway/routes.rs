@@ -148,7 +148,7 @@ impl Gateway {
 		entry.key = Some(holder.name.clone());
 		let whole = |body: Value| Served::Whole(http::json(StatusCode::OK, HeaderMap::new(), &body));
 		match route {
-			Route::Models => Ok(whole(reply::models(&question::models(&*self.desk.node().await?).await?))),
+			Route::Models => Ok(whole(reply::models(&question::models(&*self.desk.node().await?, None).await?))),
 			Route::Model(name) => Ok(whole(reply::model(&question::model(&*self.desk.node().await?, name).await?))),
 			Route::Receipt(job) => Ok(whole(receipt::receipt(&self.desk, job).await?)),
 			Route::Spending => self.spending(&holder).await.map(whole),

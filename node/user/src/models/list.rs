@@ -27,7 +27,7 @@ impl ListOfNetwork {
 	/// Prints the network's models.
 	pub async fn run(&self, out: &mut impl Write) -> Result<(), Error> {
 		let node = Connection::open(self.url.as_deref().unwrap_or(HERE)).await?;
-		let models = models(&node).await?;
+		let models = models(&node, None).await?;
 		match self.json {
 			true => writeln!(out, "{:#}", json!(models))?,
 			false => write!(out, "{}", table(&models))?,

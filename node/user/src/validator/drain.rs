@@ -1,11 +1,11 @@
 //! `validator drain`
 
 use super::{ready, ValidatorError};
-use crate::{connection::Connection, Error, NodeOptions};
+use crate::{connection::Connection, question::models, Error, NodeOptions};
 use futures_timer::Delay;
 use jsonrpsee::rpc_params;
 use sibyl_primitives::Hash;
-use sibyl_rpc_types::{Drain, Model, NodeStatus, Validator};
+use sibyl_rpc_types::{Drain, NodeStatus, Validator};
 use std::time::Duration;
 
 /// How often it is looked what is open: about twice in a block.
@@ -73,7 +73,7 @@ impl Open {
 		let finalized: Hash = node.call("chain_getFinalizedHead", rpc_params![]).await?;
 		let mut open = Self::default();
 		for block in [best, finalized] {
-			let models: Vec<Model> = node.call("inference_listModels", rpc_params![block]).await?;
+			let models = models(node, Some(block)).await?;
 			let mut seats = 0u32;
 			for own in &status.validators {
 				let account = &own.service.account;
@@ -117,6 +117,41 @@ fn are(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::gateway::testing::model;
+	use jsonrpsee::server::{RpcModule, Server};
+	use serde_json::{json, Value};
+
+	#[tokio::test]
+	async fn a_model_is_served_until_neither_the_best_block_nor_the_final_one_says_so() {
+		let mut status: Value = serde_json::from_str(include_str!("../status/example.json")).expect("it is JSON");
+		status["validators"][0]["service"]["openSeats"] = json!(0);
+		let status: NodeStatus = serde_json::from_value(status).expect("it is a status");
+		let [best, finalized] = [Hash::repeat_byte(0xfe), Hash::repeat_byte(0xff)];
+		let server = Server::builder().build("127.0.0.1:0").await.expect("a port is free");
+		let address = server.local_addr().expect("it has one");
+		let mut module = RpcModule::new(status.validators[0].service.clone());
+		for (name, hash) in [("chain_getBlockHash", best), ("chain_getFinalizedHead", finalized)] {
+			module.register_method(name, move |_, _, _| Some(hash)).expect("no other has the name");
+		}
+		let listed = move |params: jsonrpsee::types::Params<'_>, service: &Validator, _: &_| {
+			let (after, _, at): (Option<Hash>, Option<u32>, Option<Hash>) = params.parse().expect("it is a list");
+			let mut served = model("generate");
+			served.served_by = vec![service.account.clone()];
+			// The model's id is the lowest.
+			if at == Some(finalized) && after.is_none() {
+				vec![served]
+			} else {
+				Vec::new()
+			}
+		};
+		module.register_method("inference_listModels", listed).expect("no other has the name");
+		let record = |_: jsonrpsee::types::Params<'_>, service: &Validator, _: &_| Some(service.clone());
+		module.register_method("inference_validator", record).expect("no other has the name");
+		let _server = server.start(module);
+		let node = Connection::open(&format!("ws://{address}")).await.expect("it listens");
+		let open = Open::now(&node, &status).await.expect("the node answers");
+		assert_eq!(open, Open { seats: 0, serves: vec!["m".into()] });
+	}
 
 	#[test]
 	fn what_keeps_a_node_from_being_stopped_is_said() {

@@ -1,5 +1,12 @@
-use crate::{mock::*, *};
-use sibyl_primitives::{api::BallotStanding, vote::BALLOT_LONGEVITY};
+use crate::{
+	cells::{Cells, Found},
+	mock::*,
+	*,
+};
+use sibyl_primitives::{
+	api::BallotStanding,
+	vote::{SignedBallot, BALLOT_LONGEVITY},
+};
 
 fn committed(id: JobId) -> usize {
 	committee(id).tally().committed
@@ -203,6 +210,43 @@ fn votes_for_an_ended_or_pruned_job_do_no_harm() {
 		advance_to(4 + RETENTION + 2);
 		include(again);
 		next_block();
+	});
+}
+
+/// Why the ballot's vote would come to nothing in this block.
+fn why_nothing(votes: Votes) -> Option<&'static str> {
+	let VersionedBallot::V1(SignedBallot { ballot, .. }) = votes.sign();
+	let now = System::block_number() as u32;
+	let member = Inference::look_at(&ballot, now).expect("the ballot is in order");
+	let vote = standing::votes(&ballot).next().expect("it has a vote");
+	match Cells::<Test>::default().find(vote.target()) {
+		Found::Cell(cell) => Inference::why_nothing(cell, &ballot, &member, vote, now),
+		_ => panic!("the job is open"),
+	}
+}
+
+#[test]
+fn a_vote_that_comes_to_nothing_has_a_reason_unless_the_chain_has_it() {
+	Chain::default().run(|| {
+		let (id, output, other) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		let commit = |number: u8, output| Votes::of(number).commit(id, output);
+		let reveal = |number: u8, output| Votes::of(number).reveal(id, output);
+		commit_by(0..3, id, &output);
+		let has_another = Some("the seat has said something else before");
+		assert_eq!(why_nothing(commit(0, &output)), None);
+		assert_eq!(why_nothing(commit(0, &other)), has_another);
+		assert_eq!(why_nothing(reveal(0, &output)), Some("it is too early, since seats still commit"));
+		let foreign = commit(1, &output).change(|ballot| ballot.commits[0].seat ^= 1);
+		assert_eq!(why_nothing(foreign), Some("the seat of the present draw is not the voter's"));
+		advance_to(job(id).deadline + 1);
+		assert_eq!(job(id).phase, Phase::Revealing);
+		assert_eq!(why_nothing(commit(3, &output)), Some("it is too late, since commits are over"));
+		assert_eq!(why_nothing(reveal(3, &output)), Some("the seat has no commit that it could open"));
+		assert_eq!(why_nothing(reveal(0, &other)), Some("it does not open the seat's commit"));
+		reveal_by(0..1, id, &output);
+		assert_eq!(why_nothing(commit(0, &output)), None);
+		assert_eq!(why_nothing(reveal(0, &output)), None);
+		assert_eq!(why_nothing(reveal(0, &other)), has_another);
 	});
 }
 

@@ -94,21 +94,32 @@ fn the_trace_should_be_of_the_row_that_the_classifier_is_multiplied_with() {
 	assert_eq!(hex(expected), "8e3adb8ece21bb8f6c14ddd7f5d3708b5bd5fc22132d1404209e46275f27f204");
 }
 
+/// A text's label, and the greatest score.
+fn classified(model: &CommonLingua, text: &str) -> (String, u32) {
+	let request = Request::new([0; 32], text, Limits { max_input_bytes: 512, max_output_units: 0 });
+	match model.run(&request, Kernels::best(), 1).unwrap().outcome {
+		Ok(Response::Classification { label, scores }) => {
+			assert_eq!(scores.len(), 5);
+			assert!(scores.iter().all(|score| LANGUAGES.contains(&score.label.as_str())));
+			assert!(label == UNDETERMINED || label == scores[0].label);
+			(label, scores[0].score)
+		}
+		other => panic!("{other:?}"),
+	}
+}
+
+#[test]
+fn texts_of_no_language_should_have_the_labels_that_the_docs_say() {
+	let model = model();
+	let (label, score) = classified(&model, "你好");
+	assert_eq!((label.as_str(), (score + 500) / 1_000), ("swe", 798), "docs/faq.md");
+	assert_eq!(classified(&model, "1234567890").0, "est", "docs/faq.md");
+}
+
 #[test]
 fn a_text_in_none_of_the_languages_should_be_undetermined() {
 	let model = model();
-	let label = |text: &str| {
-		let request = Request::new([0; 32], text, Limits { max_input_bytes: 512, max_output_units: 0 });
-		match model.run(&request, Kernels::best(), 1).unwrap().outcome {
-			Ok(Response::Classification { label, scores }) => {
-				assert_eq!(scores.len(), 5);
-				assert!(scores.iter().all(|score| LANGUAGES.contains(&score.label.as_str())));
-				assert!(label == UNDETERMINED || label == scores[0].label);
-				label
-			}
-			other => panic!("{other:?}"),
-		}
-	};
+	let label = |text: &str| classified(&model, text).0;
 	// Irish, Afrikaans, Basque, Kyrgyz, Welsh and Esperanto, which are labels of the model but no answers.
 	for text in [
 		"Tá an aimsir go maith inniu agus táimid ag dul go dtí an pháirc",

@@ -29,6 +29,7 @@ fn a_question_should_stand_in_the_models_template_and_a_raw_text_alone() {
 	let model = load("{{ bos_token }}a{{ messages[0].content }}c").unwrap();
 	assert_eq!(model.prompts.of(&Texts::Text("<s>b")).unwrap(), [2, 0, 1, 3], "no token stands for s, < and >");
 	assert_eq!(model.prompts.of(&Texts::Raw("ab")).unwrap(), [0, 1]);
+	assert_eq!(model.prompts.of(&Texts::Raw("<s>b")).unwrap(), [1], "nor is it the control token of that name");
 }
 
 #[test]
