@@ -1,7 +1,7 @@
 //! The engine that nodes run, in a real process: its answers are those of the same engine in this one.
 
 use sibyl_engine::{
-	store::{known, ModelStore},
+	store::{known, ModelStore, VerifiedFile},
 	Architecture, CheckedFile, Engine, EngineError, Limits, LocalEngine, Request, COMMON_LINGUA,
 };
 use sibyl_engine_process::{
@@ -24,6 +24,10 @@ fn child() {
 }
 
 fn engine(memory: Option<u64>) -> EngineProcess {
+	engine_with(|settings| settings.memory = memory)
+}
+
+fn engine_with(change: impl FnOnce(&mut Settings)) -> EngineProcess {
 	let mut settings = Settings::this_program(&["--exact", "child", "--nocapture"]);
 	let program = settings.program;
 	settings.program = Box::new(move || {
@@ -31,7 +35,8 @@ fn engine(memory: Option<u64>) -> EngineProcess {
 		command.env(IN_CHILD, "1");
 		command
 	});
-	EngineProcess::new(Settings { memory, ..settings }).expect("its thread starts")
+	change(&mut settings);
+	EngineProcess::new(settings).expect("its thread starts")
 }
 
 fn question(model: [u8; 32], input: &str) -> Request {
@@ -127,4 +132,25 @@ fn a_damaged_file_and_one_that_does_not_fit_should_be_refused() {
 	let refused = engine.load(&smollm2).expect_err("it takes more than the process may");
 	assert!(matches!(refused, LoadError::Memory { available, .. } if available < 96 << 20), "{refused}");
 	engine.infer(&question(COMMON_LINGUA, "a")).expect("it has not died of that");
+}
+
+#[test]
+fn memory_should_be_counted_for_all_that_may_run_at_once() {
+	// A model of some kilobytes, which lacks a tokenizer: what it needs is for the tokens of its requests.
+	let path = fs::canonicalize("../engine/fuzz/seeds/language_model/llama-q4_0").expect("it is committed");
+	let file = VerifiedFile::open(&path, &mut |_, _| ()).expect("it can be read");
+	let files = vec![NamedFile { path, sha256: file.sha256().0 }];
+	let model = ModelFiles { name: "tiny".into(), architecture: Architecture::Llama, files, context: CONTEXT };
+	let refused = |memory, places| {
+		let engine = engine_with(|settings| (settings.memory, settings.places) = (Some(memory), places));
+		engine.load(&model).expect_err("it does not fit, or is no model")
+	};
+	let needed = |places| match refused(400 << 20, places) {
+		LoadError::Memory { needed, .. } => needed,
+		other => panic!("{other}"),
+	};
+	assert!(needed(1) > 512 << 20, "what requests keep of their tokens together");
+	assert!(needed(64) > needed(1), "each chooses among the tokens");
+	let refused = refused(1 << 30, 1);
+	assert!(matches!(refused, LoadError::Engine(EngineError::InvalidModel(_))), "{refused}");
 }
