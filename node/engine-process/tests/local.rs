@@ -8,7 +8,12 @@ use sibyl_engine_process::{
 	child::{self, LocalHost},
 	EngineProcess, LoadError, ModelFiles, NamedFile, Settings,
 };
-use std::{fs, path::PathBuf, thread};
+use std::{
+	fs::{self, DirEntry},
+	io,
+	path::PathBuf,
+	thread,
+};
 
 /// Set in a child.
 const IN_CHILD: &str = "SIBYL_TEST_LOCAL_CHILD";
@@ -153,4 +158,20 @@ fn memory_should_be_counted_for_all_that_may_run_at_once() {
 	assert!(needed(64) > needed(1), "each chooses among the tokens");
 	let refused = refused(1 << 30, 1);
 	assert!(matches!(refused, LoadError::Engine(EngineError::InvalidModel(_))), "{refused}");
+}
+
+#[test]
+fn the_number_of_threads_should_reach_the_engine() {
+	let Some(smollm2) = installed("smollm2", Architecture::Llama) else { return };
+	let engine = engine_with(|settings| settings.threads = 3);
+	engine.load(&smollm2).expect("it is loaded");
+	engine.infer(&question(smollm2.files[0].sha256, "Hi")).expect("it is answered");
+	let tasks = format!("/proc/{}/task", engine.pid().expect("there is a child"));
+	let name = |task: io::Result<DirEntry>| {
+		// A thread may end meanwhile.
+		fs::read_to_string(task.expect("it can be listed").path().join("comm")).unwrap_or_default()
+	};
+	let names: Vec<_> = fs::read_dir(tasks).expect("it can be listed").map(name).collect();
+	let workers = names.iter().filter(|name| name.trim() == "sibyl-engine").count();
+	assert_eq!(workers, 2, "beside the one that leads: {names:?}");
 }
