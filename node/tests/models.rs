@@ -3,6 +3,7 @@
 mod common;
 
 use common::{fails_saying, folder, run, sibyl, succeeds};
+use sibyl_engine::Tier;
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -63,9 +64,15 @@ fn what_this_machine_serves_should_be_measured_as_a_node_does() {
 		command
 	};
 	let said = stdout(&mut bench("common-lingua"));
-	for part in
-		["threads: 1; jobs at once: up to 16", "goldens", "16 at once", "jobs/s", "promise", "verdict    served"]
-	{
+	for part in [
+		"threads: 1; jobs at once: up to 16",
+		"kernels: ",
+		"goldens",
+		"16 at once",
+		"jobs/s",
+		"promise",
+		"verdict    served",
+	] {
 		assert!(said.contains(part), "'{part}' is missing in: {said}");
 	}
 	fails_saying(&mut bench("gpt-5"), &["have no model 'gpt-5'", "common-lingua, smollm2, minilm"]);
@@ -80,7 +87,11 @@ fn an_added_file_should_be_listed_verified_and_found_damaged_when_it_is() {
 	assert_eq!(stdout(&mut models(&["add", &file], &base_path)), format!("{}\n", FILE.1));
 	assert_eq!(entries(&base_path.join("models")), [FILE.1]);
 
-	let list = stdout(&mut models(&["list"], &base_path));
+	let list = run(&mut models(&["list"], &base_path));
+	let first = format!("models in {}; kernels: {}\n", base_path.join("models").display(), Tier::best().name());
+	let told = String::from_utf8_lossy(&list.stderr).into_owned();
+	assert!(list.status.success() && told.contains(&first), "{told}");
+	let list = String::from_utf8(list.stdout).expect("the program writes UTF-8");
 	let row = |name: &str| list.lines().find(|line| line.starts_with(name)).expect("the list has it").to_string();
 	assert!(row("- ").contains(FILE.1) && row("- ").ends_with("added by hand"), "{list}");
 	assert!(row("common-lingua").ends_with("compiled in"), "{list}");

@@ -82,6 +82,7 @@ fn the_compiled_in_model_should_be_there_and_say_the_same() {
 		assert_eq!(engine.infer(&question), here.infer(&question), "{text}");
 	}
 	assert_eq!(engine.models(), here.models());
+	assert_eq!(engine.status().tier, Some(here.tier()));
 }
 
 #[test]

@@ -106,6 +106,19 @@ impl Tier {
 			Self::NeonDot => "neon-dot",
 		}
 	}
+
+	/// The tier of this name.
+	pub fn find(name: &str) -> Option<Self> {
+		Self::ALL.into_iter().find(|tier| tier.name() == name)
+	}
+
+	/// What is to be said where this is the fastest tier that a CPU has; nothing where it has kernels of its own.
+	pub fn warning(self) -> Option<&'static str> {
+		(self == Self::Scalar).then_some(
+			"this CPU lacks the instructions that there are kernels for (AVX2, FMA and F16C of x86-64, or AArch64's NEON), so \
+			 inferences take some thirty times as long, and it will be too slow for most models",
+		)
+	}
 }
 
 /// Something to compute, compiled once per tier.

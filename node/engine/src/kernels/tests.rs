@@ -471,3 +471,12 @@ fn a_value_that_is_not_finite_should_be_found() {
 		}
 	}
 }
+
+#[test]
+fn tiers_should_be_found_by_their_names_and_the_one_without_kernels_be_warned_of() {
+	for tier in Tier::ALL {
+		assert_eq!(Tier::find(tier.name()), Some(tier));
+		assert_eq!(tier.warning().is_some(), tier == Tier::Scalar, "{}", tier.name());
+	}
+	assert_eq!(Tier::find("sse2"), None);
+}
