@@ -274,17 +274,39 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	assert!(!folder.path().join("models").exists(), "no store is needed");
 }
 
-#[test]
-fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
+/// The folder that SmolLM2 is installed in; none, with a word about it, where it is not.
+fn store_of_smollm2() -> Option<PathBuf> {
 	let store = env::var_os("SIBYL_MODELS").map(PathBuf::from).or_else(|| {
 		let home = env::var_os("HOME")?;
 		Some(PathBuf::from(home).join(".cache/sibyl/models"))
 	});
-	let Some(store) = store.filter(|store| store.join(SMOLLM2).is_file()) else {
+	let store = store.filter(|store| store.join(SMOLLM2).is_file());
+	if store.is_none() {
 		assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "smollm2 is not installed: make models");
 		println!("smollm2: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
-		return;
-	};
+	}
+	store
+}
+
+#[test]
+fn a_model_that_a_limit_on_the_process_has_no_room_for_should_be_refused_with_what_it_needs() {
+	let Some(store) = store_of_smollm2() else { return };
+	let mut command = Command::new("sh");
+	command.args([
+		"-c",
+		"ulimit -v 400000; exec \"$0\" \"$@\"",
+		env!("CARGO_BIN_EXE_sibyl-node"),
+		"models",
+		"run",
+		"smollm2",
+	]);
+	command.args(["--prompt", "Hi", "--max-tokens", "8000", "--models-path"]).arg(&store);
+	fails_saying(&mut command, &["smollm2 needs about", "are available", "limits of this process"]);
+}
+
+#[test]
+fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
+	let Some(store) = store_of_smollm2() else { return };
 	let ask = |model: &str, arguments: &[&str]| {
 		let mut command = sibyl();
 		command.args(["models", "run", model, "--models-path"]).arg(&store).args(arguments);

@@ -31,7 +31,7 @@ pub(crate) use cells::{Bf16Lanes, Cell};
 pub(crate) use float_env::check as check_float_environment;
 pub(crate) use gemm::TILE_PANELS;
 pub(crate) use half::HalfLanes;
-pub(crate) use memory::WeightMemory;
+pub(crate) use memory::{NoMemory, WeightMemory};
 pub(crate) use panels::{PackedMatrix, Panels, StoredMatrix};
 
 use lanes::{Lanes, Scalar};
