@@ -193,6 +193,19 @@ fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_seque
 	}
 }
 
+/// An answer of several hundred tokens, which no golden has, is read so.
+#[test]
+fn hundreds_of_tokens_should_be_read_one_by_one_as_at_once() {
+	let pool = Pool::new(2).unwrap();
+	let tokens: Vec<u32> = (0..600).map(|at| (at * 31 + 7) % VOCABULARY as u32).collect();
+	for (family, dtype) in [("llama", GgufDtype::Q4_1), ("gemma3", GgufDtype::F32)] {
+		// Later queries do not see the first block of positions.
+		let model = load(&Shape { window: 150, ..shape(family, dtype) }.file_for(600)).unwrap();
+		let at_once = read_in_parts(&model, Kernels::best(), &pool, &tokens, 600);
+		assert!(read_in_parts(&model, Kernels::best(), &pool, &tokens, 1) == at_once, "{family}");
+	}
+}
+
 #[test]
 fn a_cache_should_be_cut_back_and_reused() {
 	let model = load(&made_up("llama", GgufDtype::Q5_1)).unwrap();
