@@ -96,7 +96,10 @@ impl WeightMemory {
 		let size = count.checked_mul(size_of::<T>()).ok_or(NoMemory(u64::MAX))?;
 		let mut current = self.current.borrow_mut();
 		let (stretch, first) = match current.take() {
-			Some((stretch, used)) if stretch.len() - used >= size => (stretch, used),
+			// A stretch may end unaligned, and no value at all has room there.
+			Some((stretch, used)) if stretch.len() - used >= size && used.is_multiple_of(align_of::<T>()) => {
+				(stretch, used)
+			}
 			_ => (Arc::new(reserve(size.max(self.next.replace(STRETCH)))?), 0),
 		};
 		let used = (first + size).next_multiple_of(ALIGNMENT).min(stretch.len());
@@ -196,6 +199,13 @@ mod tests {
 		let more = memory.take::<u8>(1_000).unwrap().finish();
 		assert_eq!(more.stretch.len(), STRETCH, "what was not expected");
 	}
+	#[test]
+	fn no_values_at_all_should_lie_aligned_too() {
+		let memory = WeightMemory::of(101);
+		assert_eq!(memory.take::<u8>(101).unwrap().len(), 101);
+		assert!(memory.take::<u32>(0).unwrap().as_ptr().is_aligned());
+	}
+
 	#[test]
 	fn what_the_system_does_not_give_should_be_an_error_that_says_how_much_it_is() {
 		let memory = WeightMemory::of(1 << 60);
