@@ -1,7 +1,7 @@
 use super::*;
 use crate::gguf::GgufDtype;
 use crate::kernels::Tier;
-use crate::tests::{installed, Gguf, Item};
+use crate::tests::{bits, installed, tiers, Gguf, Item};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -89,16 +89,6 @@ pub(in crate::models) fn refusing((norm, weight): (&str, f32)) -> Vec<u8> {
 	}
 	set(norm, 0, weight);
 	bytes
-}
-
-fn bits(logits: &[f32]) -> Vec<u32> {
-	logits.iter().map(|logit| logit.to_bits()).collect()
-}
-
-pub(in crate::models) fn tiers() -> Vec<Kernels> {
-	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
-	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
-	there.into_iter().filter_map(Kernels::new).collect()
 }
 
 /// The bits of the logits behind the tokens, and of the hidden row that they are of.
