@@ -1,6 +1,7 @@
 use super::*;
 use crate::gguf::GgufDtype;
 use crate::kernels::Tier;
+use crate::sampling::greedy;
 use crate::tests::{bits, installed, tiers, Gguf, Item};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -367,10 +368,4 @@ fn files_that_do_not_fit_should_be_refused() {
 	assert!(invalid(&with("llama.embedding_length", Item::U32(u32::MAX))));
 	let bytes = made_up("llama", GgufDtype::F32);
 	assert!(invalid(&with_float(bytes, "output_norm.weight", 0, f32::NAN)));
-}
-
-#[test]
-fn the_lowest_of_the_likeliest_should_be_taken() {
-	assert_eq!(greedy(&[0.0, 2.0, 1.0, 2.0]), 1);
-	assert_eq!(greedy(&[-0.0, 0.0]), 0);
 }
