@@ -5,6 +5,7 @@ use crate::gguf::GgufFile;
 use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installed, Gguf, Item};
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
@@ -308,12 +309,15 @@ fn parts(tokenizer: &BpeTokenizer, text: &str) -> Vec<String> {
 #[test]
 fn texts_should_be_split_as_the_packages_of_their_makers_do() {
 	let cases: Value = serde_json::from_str(include_str!("../../tests/data/pre_tokenizers.json")).unwrap();
+	let mut compared = BTreeSet::new();
 	for case in cases.as_array().unwrap() {
 		let (pre, text) = (case["pre"].as_str().unwrap(), case["text"].as_str().unwrap());
+		compared.insert(pre);
 		let tokenizer = from_file(&bytes_tokenizer_file(pre)).unwrap();
 		let expected: Vec<&str> = case["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
 		assert_eq!(parts(&tokenizer, text), expected, "{pre}: {text:?}");
 	}
+	assert!(compared.into_iter().eq(["gpt-2", "gpt-4o", "llama-bpe", "qwen2", "smollm", "tekken"]));
 }
 
 #[test]
