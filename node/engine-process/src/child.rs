@@ -15,7 +15,7 @@ use crate::{
 	sandbox, LoadError, LoadOrder,
 };
 use rustix::net::sockopt::socket_type;
-use sibyl_engine::{Architecture, Engine, EngineError, ModelDescription, Stop};
+use sibyl_engine::{Architecture, Engine, EngineError, ModelDescription, Stop, Tier};
 use std::{
 	any::Any,
 	collections::BTreeMap,
@@ -84,7 +84,7 @@ pub fn run<H: Host + 'static>(make: impl FnOnce(Resources) -> Result<H, EngineEr
 	let answers = Answers(Mutex::new(socket.try_clone()?));
 	let host = host.inspect_err(|error| answers.give(&FromChild::Failed(error.to_string())))?;
 	let models = host.models().into_iter().map(Description::from).collect();
-	answers.give(&FromChild::Ready { models, missing });
+	answers.give(&FromChild::Ready { models, missing, tier: Tier::best().name().into() });
 	let desk = Arc::new(Desk { host, answers, running: Mutex::default(), workers: Workers::default() });
 	while let Some((question, files)) = receive_with_files(&socket)? {
 		desk.take(question, files)?;

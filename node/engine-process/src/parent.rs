@@ -13,8 +13,8 @@ pub use settings::{Patience, Settings};
 pub use status::{ProcessState, ProcessStatus};
 
 use crate::{LoadError, ModelFiles};
-use connection::Connection;
-use sibyl_engine::{Engine, EngineError, Inference, ModelDescription, Request, Stop};
+use connection::{Connection, First};
+use sibyl_engine::{Engine, EngineError, Inference, ModelDescription, Request, Stop, Tier};
 use std::{
 	io,
 	sync::{mpsc::RecvTimeoutError, Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -61,6 +61,8 @@ struct State {
 	/// Children that have ended before the engine was dropped.
 	ends: u32,
 	pid: Option<u32>,
+	/// What the last child that was ready computes on.
+	tier: Option<Tier>,
 }
 
 enum Phase {
@@ -168,6 +170,7 @@ impl EngineProcess {
 			last_end: None,
 			ends: 0,
 			pid: None,
+			tier: None,
 		};
 		let shared = Arc::new(Shared { settings, state: Mutex::new(state), bell: Condvar::new() });
 		let of_supervisor = shared.clone();

@@ -74,6 +74,8 @@ pub enum FromChild {
 		models: Vec<Description>,
 		/// What the system lacks that it would be confined by, in words.
 		missing: Vec<String>,
+		/// The name of the tier that it computes on.
+		tier: String,
 	},
 	/// It can't begin, and ends.
 	Failed(String),

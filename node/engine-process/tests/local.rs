@@ -1,14 +1,19 @@
 //! The engine that nodes run, in a real process: its answers are those of the same engine in this one.
 
 use sibyl_engine::{
-	store::{known, ModelStore},
+	store::{known, ModelStore, VerifiedFile},
 	Architecture, CheckedFile, Engine, EngineError, Limits, LocalEngine, Request, COMMON_LINGUA,
 };
 use sibyl_engine_process::{
 	child::{self, LocalHost},
 	EngineProcess, LoadError, ModelFiles, NamedFile, Settings,
 };
-use std::{fs, path::PathBuf, thread};
+use std::{
+	fs::{self, DirEntry},
+	io,
+	path::PathBuf,
+	thread,
+};
 
 /// Set in a child.
 const IN_CHILD: &str = "SIBYL_TEST_LOCAL_CHILD";
@@ -24,6 +29,10 @@ fn child() {
 }
 
 fn engine(memory: Option<u64>) -> EngineProcess {
+	engine_with(|settings| settings.memory = memory)
+}
+
+fn engine_with(change: impl FnOnce(&mut Settings)) -> EngineProcess {
 	let mut settings = Settings::this_program(&["--exact", "child", "--nocapture"]);
 	let program = settings.program;
 	settings.program = Box::new(move || {
@@ -31,7 +40,8 @@ fn engine(memory: Option<u64>) -> EngineProcess {
 		command.env(IN_CHILD, "1");
 		command
 	});
-	EngineProcess::new(Settings { memory, ..settings }).expect("its thread starts")
+	change(&mut settings);
+	EngineProcess::new(settings).expect("its thread starts")
 }
 
 fn question(model: [u8; 32], input: &str) -> Request {
@@ -72,6 +82,7 @@ fn the_compiled_in_model_should_be_there_and_say_the_same() {
 		assert_eq!(engine.infer(&question), here.infer(&question), "{text}");
 	}
 	assert_eq!(engine.models(), here.models());
+	assert_eq!(engine.status().tier, Some(here.tier()));
 }
 
 #[test]
@@ -127,4 +138,41 @@ fn a_damaged_file_and_one_that_does_not_fit_should_be_refused() {
 	let refused = engine.load(&smollm2).expect_err("it takes more than the process may");
 	assert!(matches!(refused, LoadError::Memory { available, .. } if available < 96 << 20), "{refused}");
 	engine.infer(&question(COMMON_LINGUA, "a")).expect("it has not died of that");
+}
+
+#[test]
+fn memory_should_be_counted_for_all_that_may_run_at_once() {
+	// A model of some kilobytes, which lacks a tokenizer: what it needs is for the tokens of its requests.
+	let path = fs::canonicalize("../engine/fuzz/seeds/language_model/llama-q4_0").expect("it is committed");
+	let file = VerifiedFile::open(&path, &mut |_, _| ()).expect("it can be read");
+	let files = vec![NamedFile { path, sha256: file.sha256().0 }];
+	let model = ModelFiles { name: "tiny".into(), architecture: Architecture::Llama, files, context: CONTEXT };
+	let refused = |memory, places| {
+		let engine = engine_with(|settings| (settings.memory, settings.places) = (Some(memory), places));
+		engine.load(&model).expect_err("it does not fit, or is no model")
+	};
+	let needed = |places| match refused(400 << 20, places) {
+		LoadError::Memory { needed, .. } => needed,
+		other => panic!("{other}"),
+	};
+	assert!(needed(1) > 512 << 20, "what requests keep of their tokens together");
+	assert!(needed(64) > needed(1), "each chooses among the tokens");
+	let refused = refused(1 << 30, 1);
+	assert!(matches!(refused, LoadError::Engine(EngineError::InvalidModel(_))), "{refused}");
+}
+
+#[test]
+fn the_number_of_threads_should_reach_the_engine() {
+	let Some(smollm2) = installed("smollm2", Architecture::Llama) else { return };
+	let engine = engine_with(|settings| settings.threads = 3);
+	engine.load(&smollm2).expect("it is loaded");
+	engine.infer(&question(smollm2.files[0].sha256, "Hi")).expect("it is answered");
+	let tasks = format!("/proc/{}/task", engine.pid().expect("there is a child"));
+	let name = |task: io::Result<DirEntry>| {
+		// A thread may end meanwhile.
+		fs::read_to_string(task.expect("it can be listed").path().join("comm")).unwrap_or_default()
+	};
+	let names: Vec<_> = fs::read_dir(tasks).expect("it can be listed").map(name).collect();
+	let workers = names.iter().filter(|name| name.trim() == "sibyl-engine").count();
+	assert_eq!(workers, 2, "beside the one that leads: {names:?}");
 }

@@ -12,6 +12,7 @@
 //! ```
 
 use crate::gguf::{GgufDtype, TensorData, TensorView};
+use crate::kernels::lanes::WIDTH;
 use crate::kernels::packing::Packing;
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
@@ -175,7 +176,7 @@ pub struct Rope {
 impl Rope {
 	/// For so many positions, from 0 on, and rows of this length: pair i turns by `position / base^(2i / dimension)`.
 	pub fn new(positions: usize, dimension: usize, base: f64) -> std::result::Result<Self, EngineError> {
-		match dimension > 0 && dimension.is_multiple_of(2 * LANES) {
+		match dimension > 0 && dimension.is_multiple_of(2 * WIDTH) {
 			true => Ok(Self { tables: RopeTables::new(positions, dimension, base), positions, dimension, first: 0 }),
 			false => Err(EngineError::InvalidModel(format!("rows of {dimension} values are no multiple of 32"))),
 		}
@@ -238,13 +239,10 @@ impl CustomOp2 for GateUp {
 			bail!("shapes {:?} and {:?} differ", gate_layout.shape(), up_layout.shape());
 		}
 		let mut up = floats(up, up_layout)?.to_vec();
-		up.resize(up.len().next_multiple_of(LANES), 0.0);
+		up.resize(up.len().next_multiple_of(WIDTH), 0.0);
 		by_padded(gate, gate_layout, |kernels, values| kernels.gate_up(values, &up))
 	}
 }
-
-/// How many floats a kernel takes at once.
-const LANES: usize = 16;
 
 /// The values of a contiguous tensor of f32.
 fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -267,8 +265,8 @@ fn by_row(
 ) -> Result<(CpuStorage, Shape)> {
 	let mut values = floats(storage, layout)?.to_vec();
 	let (_, width) = last(layout)?;
-	if !width.is_multiple_of(LANES) {
-		bail!("rows of {width} values are no multiple of {LANES}");
+	if !width.is_multiple_of(WIDTH) {
+		bail!("rows of {width} values are no multiple of {WIDTH}");
 	}
 	values.chunks_exact_mut(width).for_each(|row| compute(Kernels::best(), row));
 	Ok((CpuStorage::F32(values), layout.shape().clone()))
@@ -290,7 +288,7 @@ fn by_padded(
 ) -> Result<(CpuStorage, Shape)> {
 	let mut values = floats(storage, layout)?.to_vec();
 	let length = values.len();
-	values.resize(length.next_multiple_of(LANES), 0.0);
+	values.resize(length.next_multiple_of(WIDTH), 0.0);
 	compute(Kernels::best(), &mut values);
 	values.truncate(length);
 	Ok((CpuStorage::F32(values), layout.shape().clone()))

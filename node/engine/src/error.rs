@@ -1,3 +1,4 @@
+use crate::kernels::NoMemory;
 use std::fmt;
 
 /// Why this engine cannot compute an outcome. Other engines may be able to.
@@ -37,8 +38,11 @@ pub enum EngineError {
 	/// Something in this process has changed the rounding mode or the treatment of denormals.
 	#[error("the floating-point environment of this thread is not the default one")]
 	FloatEnvironment,
-	/// The system has no more memory for what the model keeps of its requests' tokens.
-	#[error("the system gives no memory for the {bytes} bytes that a request's tokens take: let the engine run fewer at once")]
+	/// The system has no more memory for a model's weights, or for what it keeps of its requests' tokens.
+	#[error(
+		"the system gives no memory for the {bytes} bytes that weights or a request's tokens take: let the engine run fewer \
+		 requests at once, or a smaller model"
+	)]
 	NoMemory {
 		/// The bytes that were asked for.
 		bytes: u64,
@@ -55,6 +59,12 @@ pub enum EngineError {
 	/// A fault of the engine's.
 	#[error("internal error: {0}")]
 	Internal(String),
+}
+
+impl From<NoMemory> for EngineError {
+	fn from(NoMemory(bytes): NoMemory) -> Self {
+		Self::NoMemory { bytes }
+	}
 }
 
 struct Hex<'a>(&'a [u8]);

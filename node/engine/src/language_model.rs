@@ -3,8 +3,9 @@
 use crate::gguf::GgufFile;
 use crate::kernels::attention::KvCache;
 use crate::kernels::{pool::Pool, Kernels};
-use crate::models::llama::{greedy, memory_needed, Llama, Sequence, Workspace};
+use crate::models::llama::{memory_needed, Llama, Sequence, Workspace};
 use crate::models::Stop;
+use crate::sampling::greedy;
 use crate::store::Progress;
 use crate::{EngineError, Refusal, Tier};
 use std::fmt;
@@ -188,7 +189,7 @@ impl LanguageModel {
 	/// which is left out, or `max_new` are there.
 	pub fn generate(&self, prompt: &[u32], max_new: usize, stop: &[u32]) -> Result<Vec<u32>, ModelStop> {
 		self.generate_with(&mut self.context(), prompt, max_new, |logits| {
-			Some(greedy(logits)).filter(|token| !stop.contains(token))
+			greedy(logits).filter(|token| !stop.contains(token))
 		})
 	}
 }

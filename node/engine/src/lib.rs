@@ -54,6 +54,9 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("sizes of models are counted in 64 bits");
+
 mod boundary;
 pub mod candle_ops;
 pub mod chat;

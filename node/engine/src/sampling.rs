@@ -18,6 +18,7 @@
 mod chacha;
 
 use crate::format::vocabulary::TokenSet;
+use crate::kernels::lanes::WIDTH;
 use crate::kernels::{all_finite, Kernels};
 use crate::{EngineError, Refusal, Tier};
 use chacha::KeyStream;
@@ -30,7 +31,7 @@ pub const SHARE_ONE: u32 = 1_000_000;
 /// 2³⁰: the weight of the likeliest token.
 const WEIGHT_ONE: f32 = (1_u32 << 30) as f32;
 /// How many floats a kernel takes at once.
-pub(crate) const LANES: usize = 16;
+pub(crate) const LANES: usize = WIDTH;
 /// How many of the likeliest tokens are looked at first.
 const FEW: usize = 128;
 

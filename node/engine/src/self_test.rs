@@ -61,6 +61,10 @@ const PARTS: [Part; 4] = [
 /// otherwise says which differ. Takes a fraction of a second the first time in a process. An engine does it before it
 /// loads a model.
 pub fn self_test() -> Result<(), EngineError> {
+	#[cfg(test)]
+	if tests::DIFFERS.get() {
+		return Err(EngineError::SelfTest("on purpose"));
+	}
 	static RESULT: OnceLock<Option<&'static str>> = OnceLock::new();
 	match RESULT.get_or_init(|| first_that_differs(&PARTS)) {
 		None => Ok(()),
@@ -169,7 +173,15 @@ fn functions(hasher: &mut Sha256) -> Result<(), tokenizers::Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::tests::hex;
+	use crate::gguf::GgufFile;
+	use crate::tests::{hex, Gguf};
+	use crate::{Architecture, CheckedFile, LocalEngine, SentenceEmbedder};
+	use std::cell::Cell;
+
+	thread_local! {
+		/// Whether this build is to be one that differs, in this thread.
+		pub(super) static DIFFERS: Cell<bool> = const { Cell::new(false) };
+	}
 
 	#[test]
 	fn every_part_should_have_its_hash() {
@@ -192,5 +204,24 @@ mod tests {
 		assert_eq!(first_that_differs(&[failing]), Some("what fails"));
 		let error = EngineError::SelfTest(name).to_string();
 		assert!(error.contains(name) && error.contains("Cargo.lock"), "{error}");
+	}
+	#[test]
+	fn a_build_that_differs_should_load_nothing() {
+		let engine = LocalEngine::new(1);
+		let bytes = Gguf::new().bytes();
+		let file = GgufFile::parse(&bytes).unwrap();
+		let load = |architecture| engine.load("x", architecture, &[CheckedFile::of(&bytes)]).err();
+		DIFFERS.set(true);
+		let errors = [
+			load(Architecture::CommonLingua),
+			load(Architecture::Bert),
+			load(Architecture::Llama),
+			LocalEngine::embedded(1).err(),
+			SentenceEmbedder::load(&bytes, b"{}", 1).err(),
+			SentenceEmbedder::from_gguf(&file, 1).err(),
+		];
+		DIFFERS.set(false);
+		assert_eq!(errors, [(); 6].map(|()| Some(EngineError::SelfTest("on purpose"))));
+		assert!(matches!(load(Architecture::Llama), Some(EngineError::InvalidModel(_))));
 	}
 }

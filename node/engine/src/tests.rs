@@ -5,7 +5,9 @@ mod seeds;
 pub(crate) use seeds::{tiny_model, tiny_model_of};
 
 use crate::gguf::{GgufDtype, GgufFile};
+use crate::kernels::Kernels;
 use crate::tokenizer::BpeTokenizer;
+use crate::Tier;
 use std::env;
 use std::path::PathBuf;
 
@@ -22,6 +24,37 @@ pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
 	assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "{name} is not installed: make models");
 	println!("{name}: SKIPPED, not installed in {}", store.display());
 	None
+}
+
+/// The kernels of every tier that this CPU has, the plain ones first. Says which it lacks, and fails where
+/// `SIBYL_REQUIRE_TIERS` names one of these, as `avx512,avx512-vnni`.
+pub(crate) fn tiers() -> Vec<Kernels> {
+	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
+	let required = env::var("SIBYL_REQUIRE_TIERS").unwrap_or_default();
+	assert_eq!(required_of(&required, &missing), [], "SIBYL_REQUIRE_TIERS names tiers that this CPU lacks");
+	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
+	there.into_iter().filter_map(Kernels::new).collect()
+}
+
+/// Those of some tiers that are required, by their names with commas between.
+fn required_of(required: &str, tiers: &[Tier]) -> Vec<Tier> {
+	let names = required.split(',').map(str::trim).filter(|name| !name.is_empty());
+	let required = names.map(|name| Tier::find(name).unwrap_or_else(|| panic!("there is no tier {name}")));
+	required.filter(|tier| tiers.contains(tier)).collect()
+}
+
+#[test]
+fn tiers_should_be_required_by_their_names() {
+	let missing = [Tier::AvxVnni, Tier::Avx512, Tier::Neon];
+	assert_eq!(required_of("", &missing), []);
+	assert_eq!(required_of("scalar,avx2", &missing), []);
+	assert_eq!(required_of("avx2, avx512,neon", &missing), [Tier::Avx512, Tier::Neon]);
+	assert!(std::panic::catch_unwind(|| required_of("avx-512", &missing)).is_err(), "a name of none");
+}
+
+/// The bits of floats. Those of a NaN are not defined; such a value never leaves the engine.
+pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
+	values.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
 }
 
 /// A digest as text.

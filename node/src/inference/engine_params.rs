@@ -42,14 +42,31 @@ impl EngineParams {
 
 	/// The engine. No process is started before a model is to be loaded, so a node that is no validator has none.
 	pub fn engine(&self, longest_run: Duration) -> io::Result<Arc<EngineProcess>> {
-		let settings = Settings {
+		EngineProcess::new(self.settings(longest_run)).map(Arc::new)
+	}
+
+	fn settings(&self, longest_run: Duration) -> Settings {
+		Settings {
 			threads: self.threads(),
 			places: self.inference_places.into(),
 			memory: self.inference_memory.map(|mib| mib * MIB).or_else(memory::share),
 			available: memory::available,
 			patience: Patience { longest_run: longest_run.max(LEAST_LONGEST_RUN), ..Patience::default() },
 			..Settings::this_program(&[ENGINE_PROCESS])
-		};
-		EngineProcess::new(settings).map(Arc::new)
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_the_operator_says_of_the_engine_should_be_its_settings() {
+		let params = EngineParams { inference_threads: Some(3), inference_places: 5, inference_memory: Some(300) };
+		let Settings { threads, places, memory, patience, .. } = params.settings(Duration::from_secs(500));
+		assert_eq!((threads, places, memory), (3, 5, Some(300 << 20)));
+		assert_eq!(patience.longest_run, Duration::from_secs(500));
+		assert_eq!(params.settings(Duration::ZERO).patience.longest_run, LEAST_LONGEST_RUN);
 	}
 }

@@ -102,7 +102,7 @@ impl Insight {
 
 	/// How the engine's process is.
 	pub fn engine(&self) -> Engine {
-		let Some(ProcessStatus { state, pid, ends, last_end }) = self.status() else { return Engine::default() };
+		let Some(ProcessStatus { state, pid, ends, last_end, .. }) = self.status() else { return Engine::default() };
 		let state = match state {
 			ProcessState::Idle => EngineState::Idle,
 			ProcessState::Starting => EngineState::Starting,

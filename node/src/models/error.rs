@@ -1,8 +1,9 @@
 //! What can go wrong with models, each said in one line with what to do about it.
 
+use indicatif::DecimalBytes;
 use sibyl_engine::store::known::KnownWheel;
 use sibyl_engine::store::{Sha256Hash, StoreError};
-use sibyl_engine::{ModelStop, Refusal};
+use sibyl_engine::{EngineError, ModelStop, Refusal};
 use std::{io, path::PathBuf};
 
 /// Why `sibyl-node models` did not do as it was told.
@@ -287,13 +288,33 @@ pub enum Error {
 	#[error("the model gives no answer to this prompt ({0}): try another one")]
 	Refused(#[from] Refusal),
 
+	/// The system gives the engine no memory, where there seemed to be enough.
+	#[error(
+		"the system gives no memory for {} that the model needs: stop other programs, raise the limits of this process, or \
+		 take a smaller model or fewer tokens",
+		DecimalBytes(*bytes)
+	)]
+	NoMemory {
+		/// The bytes that were asked for.
+		bytes: u64,
+	},
+
 	/// The engine failed.
 	#[error("the engine failed ({0}): try fewer --threads, and report it if that does not help")]
-	Engine(#[from] sibyl_engine::EngineError),
+	Engine(EngineError),
 
 	/// Standard output can't be written to.
 	#[error("the output can't be written ({0}): look at where it goes to")]
 	Output(#[from] io::Error),
+}
+
+impl From<EngineError> for Error {
+	fn from(error: EngineError) -> Self {
+		match error {
+			EngineError::NoMemory { bytes } => Self::NoMemory { bytes },
+			error => Self::Engine(error),
+		}
+	}
 }
 
 impl From<ModelStop> for Error {

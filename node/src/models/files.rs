@@ -6,7 +6,7 @@ use super::{Error, Location};
 use indicatif::DecimalBytes;
 use sibyl_engine::store::known::{self, KnownModel};
 use sibyl_engine::store::{ModelStore, Sha256Hash, StoreError, StoredFile};
-use sibyl_engine::{Engine, LocalEngine};
+use sibyl_engine::{Engine, LocalEngine, Tier};
 use std::io::Write;
 use std::path::Path;
 
@@ -59,7 +59,10 @@ pub fn list(location: &Location, out: &mut impl Write) -> Result<(), Error> {
 		sha256: file.sha256,
 		state: "added by hand".into(),
 	}));
-	eprintln!("models in {}", location.folder().display());
+	eprintln!("models in {}; kernels: {}", location.folder().display(), Tier::best().name());
+	if let Some(warning) = Tier::best().warning() {
+		eprintln!("warning: {warning}");
+	}
 	writeln!(out, "{:<18}{:<11}{:<66}STATE", "NAME", "SIZE", "SHA-256")?;
 	for Row { name, size, sha256, state } in rows {
 		let size = size.map_or_else(|| "-".into(), |size| DecimalBytes(size).to_string());

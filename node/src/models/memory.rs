@@ -9,8 +9,8 @@ use std::{
 /// There is not as much memory as a model needs.
 #[derive(Debug, thiserror::Error)]
 #[error(
-	"{name} needs about {} of memory, and {} are available: stop other programs, or take a smaller model or \
-	 fewer tokens",
+	"{name} needs about {} of memory, and {} are available: stop other programs, raise the limits of this process, or take a \
+	 smaller model or fewer tokens",
 	DecimalBytes(*needed), DecimalBytes(*available)
 )]
 pub struct OutOfMemory {
@@ -22,9 +22,9 @@ pub struct OutOfMemory {
 	available: u64,
 }
 
-/// Says how much memory a model needs, and refuses if there is less.
+/// Says how much memory a model needs that is to be in this process, and refuses if there is less.
 pub fn announce(name: &str, needed: u64) -> Result<(), OutOfMemory> {
-	let available = available();
+	let available = available_here();
 	let found = match available {
 		Some(available) => format!("{} are available", DecimalBytes(available)),
 		None => "this system does not say how much is available".into(),
@@ -33,9 +33,9 @@ pub fn announce(name: &str, needed: u64) -> Result<(), OutOfMemory> {
 	fits(name, needed, available)
 }
 
-/// Refuses if there is less memory than is needed, in bytes.
+/// Refuses if this process can have less memory than is needed, in bytes.
 pub fn check(name: &str, needed: u64) -> Result<(), OutOfMemory> {
-	fits(name, needed, available())
+	fits(name, needed, available_here())
 }
 
 fn fits(name: &str, needed: u64, available: Option<u64>) -> Result<(), OutOfMemory> {
@@ -52,9 +52,7 @@ pub fn lacking(name: &str, needed: u64, available: u64) -> OutOfMemory {
 
 /// How many bytes of memory a process has, where the system tells.
 pub fn resident(process: u32) -> Option<u64> {
-	let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-	let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-	line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+	kibibytes(&fs::read_to_string(format!("/proc/{process}/status")).ok()?, "VmRSS:")
 }
 
 /// What the engine's process may take where the operator does not say: the rest is for the chain, and for what comes.
@@ -62,17 +60,32 @@ pub fn share() -> Option<u64> {
 	available().map(|available| available / 4 * 3)
 }
 
+/// [`available`], and no more than is left of the limit on this process's own addresses.
+fn available_here() -> Option<u64> {
+	let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).ok();
+	let addresses = read("limits").zip(read("status")).and_then(|(limits, status)| left_of_addresses(&limits, &status));
+	available().into_iter().chain(addresses).min()
+}
+
+/// What is left of a limit that `ulimit -v` sets, given a process's `limits` and `status`; none where it is not limited.
+fn left_of_addresses(limits: &str, status: &str) -> Option<u64> {
+	let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+	let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
+	Some(limit.saturating_sub(kibibytes(status, "VmSize:")?))
+}
+
 /// How many bytes this process can have without swapping, where the kernel is Linux: what the machine has left, or what
 /// is left of the limits of the process's groups, which is what a container has.
 pub fn available() -> Option<u64> {
-	let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| parse_available(&meminfo));
+	let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| kibibytes(&meminfo, "MemAvailable:"));
 	let groups = fs::read_to_string("/proc/self/cgroup").ok();
 	let groups = groups.and_then(|groups| left_of_groups(Path::new("/sys/fs/cgroup"), &groups));
 	machine.into_iter().chain(groups).min()
 }
 
-fn parse_available(meminfo: &str) -> Option<u64> {
-	let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// A figure of the kernel's in bytes, by the word that its line begins with.
+fn kibibytes(lines: &str, name: &str) -> Option<u64> {
+	let line = lines.lines().find_map(|line| line.strip_prefix(name))?;
 	let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
 	kibibytes.checked_mul(1024)
 }
@@ -138,10 +151,28 @@ mod tests {
 	fn available_memory_should_be_read_as_linux_writes_it() {
 		let meminfo =
 			"MemTotal:       24630772 kB\nMemFree:         1 kB\nMemAvailable:   23110844 kB\nBuffers: 2 kB\n";
-		assert_eq!(parse_available(meminfo), Some(23_110_844 * 1024));
+		let available = |meminfo: &str| kibibytes(meminfo, "MemAvailable:");
+		assert_eq!(available(meminfo), Some(23_110_844 * 1024));
 		for other in ["", "MemAvailable:", "MemAvailable: x kB", "MemAvailable: 1 MB", "MemFree: 1 kB"] {
-			assert_eq!(parse_available(other), None, "{other}");
+			assert_eq!(available(other), None, "{other}");
 		}
+	}
+
+	#[test]
+	fn what_a_process_has_of_its_limit_on_addresses_should_be_missing_from_it() {
+		let limits = |of_addresses: &str| {
+			format!(
+				"Limit                     Soft Limit           Hard Limit           Units     \n\
+				 Max stack size            8388608              unlimited            bytes     \n\
+				 Max address space         {of_addresses:<20} unlimited            bytes     \n"
+			)
+		};
+		let status = "Name:\tsibyl-node\nVmPeak:\t  300 kB\nVmSize:\t  200 kB\n";
+		assert_eq!(left_of_addresses(&limits("307200"), status), Some(102_400));
+		assert_eq!(left_of_addresses(&limits("1024"), status), Some(0));
+		assert_eq!(left_of_addresses(&limits("unlimited"), status), None);
+		assert_eq!(left_of_addresses("", status), None);
+		assert_eq!(left_of_addresses(&limits("307200"), ""), None);
 	}
 
 	#[test]

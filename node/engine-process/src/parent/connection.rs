@@ -5,7 +5,7 @@ use crate::{
 	protocol::{receive, send, FrameError, FromChild, Id, Request as WireRequest, Setup, ToChild},
 	LoadError, ModelFiles,
 };
-use sibyl_engine::{EngineError, Inference, ModelDescription, Request};
+use sibyl_engine::{EngineError, Inference, ModelDescription, Request, Tier};
 use std::{
 	collections::BTreeMap,
 	fs::{self, File},
@@ -23,8 +23,18 @@ use std::{
 type Loaded = Result<ModelDescription, LoadError>;
 type Answer = Result<Inference, EngineError>;
 
-/// What a child has said first.
-pub(super) type Begun = Result<(Vec<ModelDescription>, Vec<String>), String>;
+/// What a child has said first; why it can't begin where that was it.
+pub(super) type Begun = Result<First, String>;
+
+/// What a child says that is ready.
+pub(super) struct First {
+	/// The models that it has from the start.
+	pub(super) models: Vec<ModelDescription>,
+	/// What the system lacks that it would be confined by.
+	pub(super) missing: Vec<String>,
+	/// What it computes on.
+	pub(super) tier: Tier,
+}
 
 /// A child's end of the line is another process's: nothing it says is trusted to be well formed.
 pub(super) struct Connection {
@@ -186,11 +196,13 @@ impl Connection {
 	fn hear(&self, message: FromChild, begun: &SyncSender<Begun>) -> Result<(), String> {
 		*lock(&self.heard) = Instant::now();
 		match message {
-			FromChild::Ready { models, missing } => {
+			FromChild::Ready { models, missing, tier } => {
 				let models = models.into_iter().map(|model| model.into_engine().ok_or_else(unknown_architecture));
-				// One that comes again finds nobody who waits for it.
+				let models = models.collect::<Result<_, _>>()?;
 				let missing = missing.iter().map(|what| cleaned(what)).collect();
-				let _ = begun.try_send(Ok((models.collect::<Result<_, _>>()?, missing)));
+				let tier = Tier::find(&tier).ok_or("a tier that nobody knows")?;
+				// One that comes again finds nobody who waits for it.
+				let _ = begun.try_send(Ok(First { models, missing, tier }));
 				Ok(())
 			}
 			FromChild::Failed(why) => {

@@ -1,6 +1,7 @@
 //! How the child is, for people.
 
 use super::{Phase, State};
+use sibyl_engine::Tier;
 
 /// How the child is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ProcessStatus {
 	pub ends: u32,
 	/// What the last of them did in the end.
 	pub last_end: Option<String>,
+	/// The kernels that it computes with, once one was ready.
+	pub tier: Option<Tier>,
 }
 
 /// Where the child stands.
@@ -36,6 +39,6 @@ impl State {
 			Phase::Up(_) => ProcessState::Running,
 			Phase::Pausing(_) => ProcessState::Pausing,
 		};
-		ProcessStatus { state, pid: self.pid, ends: self.ends, last_end: self.last_end.clone() }
+		ProcessStatus { state, pid: self.pid, ends: self.ends, last_end: self.last_end.clone(), tier: self.tier }
 	}
 }

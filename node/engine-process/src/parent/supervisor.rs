@@ -1,8 +1,8 @@
 //! The thread that starts children, looks after the one that runs and ends it.
 
-use super::{running::Running, Connection, Kept, Patience, Phase, Shared, State, LOG_TARGET};
+use super::{running::Running, Connection, First, Kept, Patience, Phase, Shared, State, LOG_TARGET};
 use crate::LoadError;
-use sibyl_engine::EngineError;
+use sibyl_engine::{EngineError, Tier};
 use std::{
 	sync::{Arc, MutexGuard},
 	thread,
@@ -17,7 +17,7 @@ const DEADLY: u32 = 3;
 
 /// Runs children until the engine is dropped.
 pub(super) fn run(shared: &Arc<Shared>) {
-	let mut told_missing = None;
+	let mut told = None;
 	let mut deaths = 0;
 	let mut state = shared.state();
 	while matches!(state.phase, Phase::Idle) && !state.is_closing {
@@ -27,7 +27,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
 		state.phase = Phase::Starting;
 		drop(state);
 		let end = match Running::start(shared) {
-			Ok(running) => look_after(shared, running, &mut told_missing),
+			Ok(running) => look_after(shared, running, &mut told),
 			Err(error) => Some(End { reason: format!("can't be started: {error}"), inferences: 0, was_useful: false }),
 		};
 		state = shared.state();
@@ -83,16 +83,16 @@ fn wait_out<'a>(
 }
 
 /// Looks after a child until its end; none where the engine is dropped.
-fn look_after(shared: &Arc<Shared>, running: Running, told_missing: &mut Option<()>) -> Option<End> {
+fn look_after(shared: &Arc<Shared>, running: Running, told: &mut Option<()>) -> Option<End> {
 	shared.state().pid = Some(running.pid());
 	let connection = running.connection.clone();
-	let Some(missing) = begin(shared, &running) else {
+	let Some(first) = begin(shared, &running) else {
 		running.close(shared.settings.patience.end);
 		return None;
 	};
-	if let Some(missing) = missing {
-		if told_missing.replace(()).is_none() {
-			tell_of_start(running.pid(), &missing);
+	if let Some((tier, missing)) = first {
+		if told.replace(()).is_none() {
+			tell_of_start(running.pid(), tier, &missing);
 		}
 	}
 	let reloading = (!connection.is_over()).then(|| {
@@ -126,15 +126,17 @@ fn look_after(shared: &Arc<Shared>, running: Running, told_missing: &mut Option<
 	end
 }
 
-/// Waits for a child to be ready, and returns what it lacks; nothing of one that has failed. None where the engine is dropped.
-fn begin(shared: &Shared, running: &Running) -> Option<Option<Vec<String>>> {
+/// Waits for a child to be ready, and returns what it computes on and what it lacks; nothing of one that has failed. None where
+/// the engine is dropped.
+fn begin(shared: &Shared, running: &Running) -> Option<Option<(Tier, Vec<String>)>> {
 	let patience = shared.settings.patience.start;
 	let since = Instant::now();
 	loop {
 		match running.begun(LOOK) {
-			Some(Some(Ok((models, missing)))) => {
-				shared.state().own_models = models;
-				return Some(Some(missing));
+			Some(Some(Ok(First { models, missing, tier }))) => {
+				let mut state = shared.state();
+				(state.own_models, state.tier) = (models, Some(tier));
+				return Some(Some((tier, missing)));
 			}
 			Some(Some(Err(why))) => {
 				running.connection.condemn(format!("could not begin: {why}"));
@@ -151,8 +153,11 @@ fn begin(shared: &Shared, running: &Running) -> Option<Option<Vec<String>>> {
 	}
 }
 
-fn tell_of_start(pid: u32, missing: &[String]) {
-	log::info!(target: LOG_TARGET, "🔮 The engine runs in a process of its own, {pid}");
+fn tell_of_start(pid: u32, tier: Tier, missing: &[String]) {
+	log::info!(target: LOG_TARGET, "🔮 The engine runs in a process of its own, {pid}; kernels: {}", tier.name());
+	if let Some(warning) = tier.warning() {
+		log::warn!(target: LOG_TARGET, "The engine is slow here: {warning}");
+	}
 	if !missing.is_empty() {
 		log::warn!(
 			target: LOG_TARGET,

@@ -12,7 +12,6 @@ use super::lanes::WIDTH;
 use super::quant::{Factors, Halves, Line};
 use memmap2::{MmapMut, MmapRaw};
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -46,6 +45,11 @@ unsafe impl Plain for Halves {}
 unsafe impl Plain for Line {}
 // SAFETY: sixteen integers.
 unsafe impl Plain for Factors {}
+
+/// The system gives no memory for so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no memory for {0} bytes")]
+pub(crate) struct NoMemory(pub u64);
 
 /// Where a model's matrices are put while it is loaded.
 pub(crate) struct WeightMemory {
@@ -87,12 +91,15 @@ impl WeightMemory {
 	}
 
 	/// Takes memory for some values, which are zeros.
-	pub fn take<T: Plain>(&self, count: usize) -> io::Result<Fresh<T>> {
+	pub fn take<T: Plain>(&self, count: usize) -> Result<Fresh<T>, NoMemory> {
 		assert!(align_of::<T>() <= ALIGNMENT);
-		let size = count.checked_mul(size_of::<T>()).ok_or(io::ErrorKind::OutOfMemory)?;
+		let size = count.checked_mul(size_of::<T>()).ok_or(NoMemory(u64::MAX))?;
 		let mut current = self.current.borrow_mut();
 		let (stretch, first) = match current.take() {
-			Some((stretch, used)) if stretch.len() - used >= size => (stretch, used),
+			// A stretch may end unaligned, and no value at all has room there.
+			Some((stretch, used)) if stretch.len() - used >= size && used.is_multiple_of(align_of::<T>()) => {
+				(stretch, used)
+			}
 			_ => (Arc::new(reserve(size.max(self.next.replace(STRETCH)))?), 0),
 		};
 		let used = (first + size).next_multiple_of(ALIGNMENT).min(stretch.len());
@@ -107,7 +114,7 @@ impl WeightMemory {
 	}
 
 	/// Copies values to their place.
-	pub fn store<T: Plain>(&self, values: &[T]) -> io::Result<Stored<T>> {
+	pub fn store<T: Plain>(&self, values: &[T]) -> Result<Stored<T>, NoMemory> {
 		let mut fresh = self.take(values.len())?;
 		fresh.copy_from_slice(values);
 		Ok(fresh.finish())
@@ -139,8 +146,8 @@ impl<T> DerefMut for Fresh<T> {
 	}
 }
 
-fn reserve(size: usize) -> io::Result<MmapRaw> {
-	let memory = MmapRaw::from(MmapMut::map_anon(size)?);
+fn reserve(size: usize) -> Result<MmapRaw, NoMemory> {
+	let memory = MmapRaw::from(MmapMut::map_anon(size).map_err(|_| NoMemory(size as u64))?);
 	// A wish: without huge pages, results are the same.
 	#[cfg(target_os = "linux")]
 	let _ = memory.advise(memmap2::Advice::HugePage);
@@ -191,5 +198,18 @@ mod tests {
 		assert_eq!(stored[0].stretch.len() as u64, bytes);
 		let more = memory.take::<u8>(1_000).unwrap().finish();
 		assert_eq!(more.stretch.len(), STRETCH, "what was not expected");
+	}
+	#[test]
+	fn no_values_at_all_should_lie_aligned_too() {
+		let memory = WeightMemory::of(101);
+		assert_eq!(memory.take::<u8>(101).unwrap().len(), 101);
+		assert!(memory.take::<u32>(0).unwrap().as_ptr().is_aligned());
+	}
+
+	#[test]
+	fn what_the_system_does_not_give_should_be_an_error_that_says_how_much_it_is() {
+		let memory = WeightMemory::of(1 << 60);
+		assert_eq!(memory.take::<u8>(1).err(), Some(NoMemory(1 << 60)));
+		assert_eq!(memory.take::<u32>(usize::MAX).err(), Some(NoMemory(u64::MAX)));
 	}
 }

@@ -31,7 +31,7 @@ pub(crate) use cells::{Bf16Lanes, Cell};
 pub(crate) use float_env::check as check_float_environment;
 pub(crate) use gemm::TILE_PANELS;
 pub(crate) use half::HalfLanes;
-pub(crate) use memory::WeightMemory;
+pub(crate) use memory::{NoMemory, WeightMemory};
 pub(crate) use panels::{PackedMatrix, Panels, StoredMatrix};
 
 use lanes::{Lanes, Scalar};
@@ -105,6 +105,19 @@ impl Tier {
 			Self::Neon => "neon",
 			Self::NeonDot => "neon-dot",
 		}
+	}
+
+	/// The tier of this name.
+	pub fn find(name: &str) -> Option<Self> {
+		Self::ALL.into_iter().find(|tier| tier.name() == name)
+	}
+
+	/// What is to be said where this is the fastest tier that a CPU has; nothing where it has kernels of its own.
+	pub fn warning(self) -> Option<&'static str> {
+		(self == Self::Scalar).then_some(
+			"this CPU lacks the instructions that there are kernels for (AVX2, FMA and F16C of x86-64, or AArch64's NEON), so \
+			 inferences take some thirty times as long, and it will be too slow for most models",
+		)
 	}
 }
 

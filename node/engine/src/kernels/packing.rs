@@ -4,7 +4,7 @@
 //! twice in memory but what the threads have in hand.
 
 use super::lanes::WIDTH;
-use super::memory::WeightMemory;
+use super::memory::{NoMemory, WeightMemory};
 use super::pool::Pool;
 use crate::store::StoreError;
 use std::ops::Range;
@@ -32,8 +32,8 @@ pub(crate) enum MatrixError {
 	#[error("it has a value that is not finite")]
 	Value,
 	/// The system gives no memory.
-	#[error("no memory for it: {0}")]
-	Memory(#[from] std::io::Error),
+	#[error(transparent)]
+	Memory(#[from] NoMemory),
 	/// The file cannot be read, or is not any more what it was.
 	#[error(transparent)]
 	Read(#[from] StoreError),

@@ -2,9 +2,8 @@
 
 use super::cells::Cell;
 use super::lanes::WIDTH;
-use super::memory::{Stored, WeightMemory};
+use super::memory::{NoMemory, Stored, WeightMemory};
 use super::packing::{divide, FileColumns, MatrixError, Packing};
-use std::io;
 
 /// A matrix `[depth][columns]` as panels of sixteen columns, each `[depth][16]`; the last one padded with zeros.
 #[derive(Clone, Debug)]
@@ -49,7 +48,7 @@ impl PackedMatrix {
 	}
 
 	/// The matrix as a model's weights, beside its others.
-	pub fn store(&self, memory: &WeightMemory) -> io::Result<StoredMatrix> {
+	pub fn store(&self, memory: &WeightMemory) -> Result<StoredMatrix, NoMemory> {
 		let columns = self.data.len() / self.depth.max(1) * WIDTH;
 		Ok(StoredMatrix { depth: self.depth, columns, data: memory.store(&self.data)? })
 	}

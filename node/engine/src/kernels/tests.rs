@@ -2,7 +2,7 @@ use super::half::HalfLanes;
 use super::lanes::{soft_fma, WIDTH};
 use super::quant::columns::half_to_f32;
 use super::*;
-use crate::tests::Noise;
+use crate::tests::{bits, tiers, Noise};
 
 impl Noise {
 	/// Any float but NaN.
@@ -29,20 +29,8 @@ fn adversarial() -> Vec<f32> {
 	values
 }
 
-pub(super) fn other_tiers() -> Vec<Kernels> {
-	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().skip(1).partition(|tier| tier.is_available());
-	missing.iter().for_each(|tier| println!("skipped: this CPU has no {}", tier.name()));
-	there.iter().for_each(|tier| println!("compared with scalar: {}", tier.name()));
-	there.into_iter().filter_map(Kernels::new).collect()
-}
-
 pub(super) fn scalar() -> Kernels {
 	Kernels::new(Tier::Scalar).unwrap()
-}
-
-pub(super) fn bits(values: &[f32]) -> Vec<u32> {
-	// The bits of a NaN are not defined; such a value never leaves the engine.
-	values.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +127,7 @@ fn apply(kernels: Kernels, op: Op, x: f32) -> f32 {
 fn every_operation_should_have_the_same_bits_on_every_tier() {
 	let special = adversarial();
 	let mut noise = Noise(1);
-	let tiers = other_tiers();
+	let tiers = tiers();
 	for round in 0..20_000_usize {
 		let mut draw = |mode: usize| match mode % 3 {
 			0 => noise.any(),
@@ -174,10 +162,11 @@ impl Pass for Widen {
 
 #[test]
 fn every_half_should_be_widened_to_the_same_bits_on_every_tier() {
+	let tiers = tiers();
 	for first in (0..=u16::MAX).step_by(WIDTH) {
 		let halves = HalfLanes(std::array::from_fn(|lane| first + lane as u16));
 		let expected = bits(&halves.0.map(half_to_f32));
-		for kernels in other_tiers().into_iter().chain([scalar()]) {
+		for kernels in &tiers {
 			assert_eq!(bits(&kernels.run(Widen(halves))), expected, "{:?} from {first:#x}", kernels.tier());
 		}
 	}
@@ -200,7 +189,7 @@ fn every_bf16_should_be_the_upper_half_of_a_float_on_every_tier() {
 		let values = Bf16Lanes(std::array::from_fn(|lane| first + lane as u16));
 		let expected = bits(&values.0.map(|value| f32::from_bits(u32::from(value) << 16)));
 		assert_eq!(bits(&values.values()), expected);
-		for kernels in other_tiers().into_iter().chain([scalar()]) {
+		for kernels in tiers() {
 			assert_eq!(bits(&kernels.run(WidenBf16(values))), expected, "{:?} from {first:#x}", kernels.tier());
 		}
 		assert_eq!(values.is_finite(), values.values().iter().all(|value| value.is_finite()));
@@ -214,7 +203,7 @@ fn assert_same_products<W: Cell>(weights: &[W], rows: usize, depth: usize, noise
 	let a = noisy(noise, rows * depth);
 	let floats: Vec<[f32; WIDTH]> = weights.iter().map(Cell::values).collect();
 	let width = weights.len() / depth * WIDTH;
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		let [mut actual, mut expected] = [(); 2].map(|_| vec![f32::NAN; rows * width]);
 		kernels.gemm(&a, depth, Panels { depth, data: weights }, &mut actual, rows);
 		kernels.gemm(&a, depth, Panels { depth, data: &floats }, &mut expected, rows);
@@ -350,7 +339,7 @@ fn a_matrix_product_should_be_chains_of_256_fused_steps_whatever_the_shape() {
 				expected[row * columns + column] = chains.reduce(|total, chain| total + chain).unwrap();
 			}
 		}
-		for kernels in other_tiers().into_iter().chain([scalar()]) {
+		for kernels in tiers() {
 			let mut actual = vec![f32::NAN; rows * columns];
 			kernels.gemm(&a, depth, packed.panels(), &mut actual, rows);
 			assert_eq!(bits(&actual), bits(&expected), "{rows}×{columns}×{depth} on {:?}", kernels.tier());
@@ -394,14 +383,14 @@ fn norms_lengths_and_softmax_sums_should_be_128_lanes_and_a_tree() {
 			let mut terms: Vec<f32> = x[..seen].iter().map(|x| exp(x * 8.0 - maximum)).collect();
 			let sum = lanes_and_tree(seen, &|i, sum| sum + terms[i]);
 			terms.resize(width, 0.0);
-			for kernels in other_tiers().into_iter().chain([scalar()]) {
+			for kernels in tiers() {
 				let mut row = x.clone();
 				row[seen..].fill(f32::NAN);
 				assert_eq!(kernels.softmax_of(&mut row, seen, 8.0).map(f32::to_bits), Some(sum.to_bits()));
 				assert_eq!(bits(&row), bits(&terms), "{seen} of {width} on {:?}", kernels.tier());
 			}
 		}
-		for kernels in other_tiers().into_iter().chain([scalar()]) {
+		for kernels in tiers() {
 			let mut out = vec![0.0; width];
 			assert!(kernels.norm(&x, &mut out, &weight, &bias, 1e-5));
 			assert_eq!(bits(&out), bits(&layer), "{width} on {:?}", kernels.tier());
@@ -416,7 +405,7 @@ fn norms_lengths_and_softmax_sums_should_be_128_lanes_and_a_tree() {
 
 #[test]
 fn sums_of_squares_that_are_not_finite_should_be_found_and_leave_no_number() {
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		for value in [3e19, f32::MAX, f32::INFINITY, f32::NAN] {
 			for at in [0, 15, 16, 143] {
 				let mut x = vec![1.0; 144];
@@ -433,7 +422,7 @@ fn sums_of_squares_that_are_not_finite_should_be_found_and_leave_no_number() {
 
 #[test]
 fn scores_that_are_not_finite_should_be_found() {
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		for (value, scale) in [(f32::NAN, 0.1), (f32::INFINITY, 0.1), (f32::NEG_INFINITY, 0.1), (f32::MAX, 2.0)] {
 			let mut row = [0.0; 32];
 			row[17] = value;
@@ -449,7 +438,7 @@ fn rows_should_not_depend_on_the_rows_beside_them() {
 	let (rows, width) = (29, 64);
 	let a = noisy(&mut noise, rows * width);
 	let packed = PackedMatrix::from_rows(&noisy(&mut noise, 96 * width), width);
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		let mut together = vec![0.0; rows * 96];
 		kernels.gemm(&a, width, packed.panels(), &mut together, rows);
 		for row in 0..rows {
@@ -470,4 +459,13 @@ fn a_value_that_is_not_finite_should_be_found() {
 			assert!(!all_finite(&values));
 		}
 	}
+}
+
+#[test]
+fn tiers_should_be_found_by_their_names_and_the_one_without_kernels_be_warned_of() {
+	for tier in Tier::ALL {
+		assert_eq!(Tier::find(tier.name()), Some(tier));
+		assert_eq!(tier.warning().is_some(), tier == Tier::Scalar, "{}", tier.name());
+	}
+	assert_eq!(Tier::find("sse2"), None);
 }

@@ -20,7 +20,7 @@ pub(super) mod tests;
 use super::linear::Matrix;
 use super::{settle, Model, Stop};
 use crate::boundary::check_text;
-use crate::kernels::lanes::WIDTH;
+use crate::kernels::lanes::{MAGIC, WIDTH};
 use crate::kernels::pool::Pool;
 use crate::kernels::quant::Quantised;
 use crate::kernels::{check_float_environment, Kernels, PackedMatrix};
@@ -358,8 +358,6 @@ fn ensure_finite(finite: bool) -> Result<(), Stop> {
 /// An embedding as integers: the f32 products of its values and 32767, rounded, ties to even. Values beyond ±1, which
 /// rounding may cause, count as ±1.
 pub fn fixed_point(embedding: &[f32]) -> Vec<i16> {
-	// 1.5 · 2²³: a float added to it loses its fraction by round-ties-even, and the integer stands in the low bits.
-	const MAGIC: f32 = 12_582_912.0;
 	let scaled = embedding.iter().map(|value| value.clamp(-1.0, 1.0) * f32::from(i16::MAX));
 	scaled.map(|scaled| (scaled + MAGIC).to_bits() as u16 as i16).collect()
 }

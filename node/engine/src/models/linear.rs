@@ -139,7 +139,7 @@ impl Matrix {
 			(None, _) => StoredMatrix::read(on, &file, shape, order).map(Self::Floats),
 		};
 		matrix.map_err(|error| match error {
-			MatrixError::Memory(error) => EngineError::Internal(format!("no memory for {}: {error}", tensor.name)),
+			MatrixError::Memory(error) => error.into(),
 			MatrixError::Read(error) => unreadable(tensor, &error),
 			error => invalid(format!("tensor {}: {error}", tensor.name)),
 		})

@@ -554,14 +554,3 @@ impl Workspace<'_> {
 fn no_tokens() -> EngineError {
 	EngineError::Internal("no tokens to read".into())
 }
-
-/// The lowest of the tokens with the largest logit.
-pub(crate) fn greedy(logits: &[f32]) -> u32 {
-	let mut best = 0;
-	for (token, logit) in logits.iter().enumerate() {
-		if *logit > logits[best] {
-			best = token;
-		}
-	}
-	best as u32
-}

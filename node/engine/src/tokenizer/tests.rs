@@ -5,6 +5,7 @@ use crate::gguf::GgufFile;
 use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installed, Gguf, Item};
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
@@ -308,12 +309,15 @@ fn parts(tokenizer: &BpeTokenizer, text: &str) -> Vec<String> {
 #[test]
 fn texts_should_be_split_as_the_packages_of_their_makers_do() {
 	let cases: Value = serde_json::from_str(include_str!("../../tests/data/pre_tokenizers.json")).unwrap();
+	let mut compared = BTreeSet::new();
 	for case in cases.as_array().unwrap() {
 		let (pre, text) = (case["pre"].as_str().unwrap(), case["text"].as_str().unwrap());
+		compared.insert(pre);
 		let tokenizer = from_file(&bytes_tokenizer_file(pre)).unwrap();
 		let expected: Vec<&str> = case["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
 		assert_eq!(parts(&tokenizer, text), expected, "{pre}: {text:?}");
 	}
+	assert!(compared.into_iter().eq(["gpt-2", "gpt-4o", "llama-bpe", "qwen2", "smollm", "tekken"]));
 }
 
 #[test]
@@ -331,13 +335,15 @@ fn each_pre_tokenizer_should_split_as_its_model_does() {
 }
 
 #[test]
-fn long_texts_of_one_kind_should_take_no_more_than_moments() {
-	let tokenizer = bytes_tokenizer();
-	for part in [" ", "a", "1", "\n", "hell", "é", "!", " \n", "'"] {
-		let text = part.repeat(65_536 / part.len());
-		assert_eq!(tokenizer.decode(&ids(&tokenizer, &text)).unwrap(), text);
-		let spaced = format!("{text}x");
-		assert_eq!(tokenizer.decode(&ids(&tokenizer, &spaced)).unwrap(), spaced);
+fn long_texts_of_one_kind_should_take_no_more_than_moments_with_every_pre_tokenizer() {
+	for pre in ["gpt-2", "smollm", "llama-bpe", "smaug-bpe", "gpt-4o", "tekken", "qwen2"] {
+		let tokenizer = from_file(&bytes_tokenizer_file(pre)).unwrap();
+		for part in [" ", "a", "1", "\n", "hell", "é", "!", " \n", "'", "A", "/", "aA", "\u{301}"] {
+			let text = part.repeat(65_536 / part.len());
+			assert_eq!(tokenizer.decode(&ids(&tokenizer, &text)).unwrap(), text, "{pre}: {part:?}");
+			let spaced = format!("{text}x");
+			assert_eq!(tokenizer.decode(&ids(&tokenizer, &spaced)).unwrap(), spaced, "{pre}: {part:?}");
+		}
 	}
 }
 

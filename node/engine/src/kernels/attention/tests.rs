@@ -1,9 +1,9 @@
 use super::super::lanes::soft_fma;
 use super::super::pool::Pool;
 use super::super::quant::columns::half_to_f32;
-use super::super::tests::{bits, exp, lanes_and_tree, noisy, other_tiers, scalar, tanh};
+use super::super::tests::{exp, lanes_and_tree, noisy, scalar, tanh};
 use super::*;
-use crate::tests::Noise;
+use crate::tests::{bits, tiers, Noise};
 
 const KV_HEADS: usize = 2;
 const GROUP: usize = 3;
@@ -112,7 +112,7 @@ fn mixed_values_should_be_chains_of_256_positions_of_halves() {
 				.flat_map(|position| (0..HEADS).map(move |head| (position, head)))
 				.flat_map(|(position, head)| made.by_hand(position, head))
 				.collect();
-			for kernels in other_tiers().into_iter().chain([scalar()]) {
+			for kernels in tiers() {
 				let actual = made.mixed(kernels, &cache, range.clone()).unwrap();
 				assert!(bits(&actual) == bits(&expected), "{dimension}, {range:?} on {:?}", kernels.tier());
 			}
@@ -131,7 +131,7 @@ fn a_window_and_a_bound_should_be_those_of_the_plain_formula() {
 				.flat_map(|position| (0..HEADS).map(move |head| (position, head)))
 				.flat_map(|(position, head)| made.by_hand(position, head))
 				.collect();
-			for kernels in other_tiers().into_iter().chain([scalar()]) {
+			for kernels in tiers() {
 				let actual = made.mixed(kernels, &cache, range.clone()).unwrap();
 				assert!(bits(&actual) == bits(&expected), "{window}, {bound:?}, {range:?} on {:?}", kernels.tier());
 			}
@@ -144,7 +144,7 @@ fn a_score_that_is_not_finite_should_be_found_in_spite_of_a_bound_but_not_outsid
 	let mut made = Made { window: 5, bound: Some(50.0), ..Made::new(40, 32) };
 	made.keys[20 * KV_HEADS * 32 + 5] = 65_520.0;
 	let cache = made.cache();
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		let is_found = |position| made.mixed(kernels, &cache, position..position + 1).is_none();
 		assert_eq!([19, 20, 24, 25, 39].map(is_found), [false, true, true, false, false], "{:?}", kernels.tier());
 	}
@@ -155,7 +155,7 @@ fn a_key_that_is_too_large_for_a_half_should_be_found_by_who_sees_it() {
 	let mut made = Made::new(40, 32);
 	made.keys[20 * KV_HEADS * 32 + 5] = 65_520.0;
 	let cache = made.cache();
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		assert!(made.mixed(kernels, &cache, 12..20).is_some());
 		for position in [20, 21, 39] {
 			assert!(made.mixed(kernels, &cache, position..position + 1).is_none(), "{:?}", kernels.tier());
@@ -168,7 +168,7 @@ fn a_value_that_is_too_large_for_a_half_should_stay_infinite() {
 	let mut made = Made::new(40, 32);
 	made.values[20 * KV_HEADS * 32 + 5] = -65_520.0;
 	let cache = made.cache();
-	for kernels in other_tiers().into_iter().chain([scalar()]) {
+	for kernels in tiers() {
 		let finite = |position| made.mixed(kernels, &cache, position..position + 1).unwrap()[5].is_finite();
 		assert_eq!([19, 20, 39].map(finite), [true, false, false], "{:?}", kernels.tier());
 	}

@@ -5,14 +5,7 @@ use crate::kernels::lanes::{soft_fma, Scalar};
 use crate::kernels::packing::{InMemory, MatrixError, Packing};
 use crate::kernels::pool::Pool;
 use crate::kernels::Tier;
-use crate::tests::Noise;
-
-fn tiers() -> Vec<Kernels> {
-	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
-	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
-	there.iter().for_each(|tier| println!("run: {}", tier.name()));
-	there.into_iter().filter_map(Kernels::new).collect()
-}
+use crate::tests::{bits, tiers, Noise};
 
 /// How many half-precision floats a block has.
 fn halves_of(format: Format) -> usize {
@@ -243,7 +236,7 @@ fn multiply(kernels: Kernels, pool: &Pool, matrix: &QuantMatrix, x: &[f32], coun
 	let width = matrix.tiles() * WIDTH;
 	let mut out = vec![f32::NAN; count * width];
 	pool.blocks(&mut out, width, [count, 32], |block| kernels.quant_gemm(&input, matrix, block, 0));
-	out.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
+	bits(&out)
 }
 
 #[test]

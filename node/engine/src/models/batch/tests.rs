@@ -1,10 +1,10 @@
 use super::*;
 use crate::gguf::GgufDtype;
 use crate::models::answering::{Writer, Written};
-use crate::models::llama::tests::{load, made_up, refusing, tiers, OVERFLOWS, REFUSED};
+use crate::models::llama::tests::{load, made_up, refusing, OVERFLOWS, REFUSED};
 use crate::models::llama::Workspace;
 use crate::sampling::{Sampler, Sampling};
-use crate::tests::Noise;
+use crate::tests::{tiers, Noise};
 use crate::{Finish, Refusal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -112,8 +112,7 @@ impl Tensors<'_> {
 			weights.extend(self.floats(&format!("{name}.weight"), &[columns, depth])?);
 			bias.extend(self.floats(&format!("{name}.bias"), &[columns])?);
 		}
-		let weights = PackedMatrix::from_rows(&weights, depth).store(&self.memory);
-		let weights = weights.map_err(|error| EngineError::Internal(format!("no memory for {names:?}: {error}")))?;
+		let weights = PackedMatrix::from_rows(&weights, depth).store(&self.memory)?;
 		Ok(Linear { weights: Weights::Floats(weights), bias })
 	}
 

@@ -5,7 +5,7 @@ pub(in crate::models) mod gguf;
 
 use super::*;
 use crate::kernels::Tier;
-use crate::tests::{hex, installed};
+use crate::tests::{bits, hex, installed, tiers};
 use crate::trace::blake2b_256;
 use crate::{Limits, ModelStop, SentenceEmbedder};
 use serde_json::{json, Map, Value};
@@ -115,16 +115,6 @@ fn made_up() -> File {
 
 fn load(file: &File) -> Result<Bert, EngineError> {
 	Bert::load(&file.bytes(), SMALL_TOKENIZER.as_bytes(), None)
-}
-
-fn tiers() -> Vec<Kernels> {
-	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
-	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
-	there.into_iter().filter_map(Kernels::new).collect()
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-	values.iter().map(|value| value.to_bits()).collect()
 }
 
 fn hash(values: &[f32]) -> String {

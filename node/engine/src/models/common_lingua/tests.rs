@@ -1,15 +1,11 @@
 use super::*;
 use crate::kernels::rope::RopeTables;
-use crate::tests::hex;
+use crate::tests::{bits, hex};
 use crate::trace::blake2b_256;
 use crate::{Limits, Tier};
 
 fn model() -> CommonLingua {
 	CommonLingua::load(common_lingua::WEIGHTS).unwrap()
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-	values.iter().map(|value| value.to_bits()).collect()
 }
 
 /// What the classifier is multiplied with, and the logits.

@@ -1,6 +1,6 @@
-use crate::gguf::{GgufDtype, GgufFile};
+use super::*;
 use crate::tests::tiny_model;
-use crate::{EngineError, LanguageModel};
+use crate::LanguageModel;
 
 const NAN: [u8; 2] = [0, 0x7e];
 const INFINITY: [u8; 2] = [0, 0x7c];
@@ -55,4 +55,15 @@ fn floats_that_are_not_finite_should_be_refused() {
 	for value in [NAN, INFINITY] {
 		assert_not_finite(load(GgufDtype::F16, "blk.0.ffn_gate.weight", 8, &value), "16 bits");
 	}
+}
+
+#[test]
+fn weights_that_the_system_gives_no_memory_for_should_be_an_error_that_says_so() {
+	let bytes = tiny_model("llama", GgufDtype::Q4_0).bytes();
+	let file = GgufFile::parse(&bytes).unwrap();
+	let pool = Pool::new(1).unwrap();
+	let without_memory = Packing::into(WeightMemory::of(1 << 60), &pool);
+	let tensor = file.tensor("blk.0.ffn_up.weight").unwrap();
+	let matrix = Matrix::new(&without_memory, tensor, [0, 32], 32, |column| column);
+	assert_eq!(matrix.err(), Some(EngineError::NoMemory { bytes: 1 << 60 }));
 }

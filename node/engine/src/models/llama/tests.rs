@@ -1,7 +1,8 @@
 use super::*;
 use crate::gguf::GgufDtype;
 use crate::kernels::Tier;
-use crate::tests::{installed, Gguf, Item};
+use crate::sampling::greedy;
+use crate::tests::{bits, installed, tiers, Gguf, Item};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -89,16 +90,6 @@ pub(in crate::models) fn refusing((norm, weight): (&str, f32)) -> Vec<u8> {
 	}
 	set(norm, 0, weight);
 	bytes
-}
-
-fn bits(logits: &[f32]) -> Vec<u32> {
-	logits.iter().map(|logit| logit.to_bits()).collect()
-}
-
-pub(in crate::models) fn tiers() -> Vec<Kernels> {
-	let (there, missing): (Vec<_>, Vec<_>) = Tier::ALL.into_iter().partition(|tier| tier.is_available());
-	missing.iter().for_each(|tier| println!("SKIPPED: this CPU has no {}", tier.name()));
-	there.into_iter().filter_map(Kernels::new).collect()
 }
 
 /// The bits of the logits behind the tokens, and of the hidden row that they are of.
@@ -190,6 +181,19 @@ fn logits_and_hidden_rows_should_not_depend_on_tier_threads_parts_or_other_seque
 	}
 	for family in Family::ALL.into_iter().skip(1) {
 		check(&load(&made_up(family.name(), GgufDtype::Q4_1)).unwrap(), &tokens, true);
+	}
+}
+
+/// An answer of several hundred tokens, which no golden has, is read so.
+#[test]
+fn hundreds_of_tokens_should_be_read_one_by_one_as_at_once() {
+	let pool = Pool::new(2).unwrap();
+	let tokens: Vec<u32> = (0..600).map(|at| (at * 31 + 7) % VOCABULARY as u32).collect();
+	for (family, dtype) in [("llama", GgufDtype::Q4_1), ("gemma3", GgufDtype::F32)] {
+		// Later queries do not see the first block of positions.
+		let model = load(&Shape { window: 150, ..shape(family, dtype) }.file_for(600)).unwrap();
+		let at_once = read_in_parts(&model, Kernels::best(), &pool, &tokens, 600);
+		assert!(read_in_parts(&model, Kernels::best(), &pool, &tokens, 1) == at_once, "{family}");
 	}
 }
 
@@ -364,10 +368,4 @@ fn files_that_do_not_fit_should_be_refused() {
 	assert!(invalid(&with("llama.embedding_length", Item::U32(u32::MAX))));
 	let bytes = made_up("llama", GgufDtype::F32);
 	assert!(invalid(&with_float(bytes, "output_norm.weight", 0, f32::NAN)));
-}
-
-#[test]
-fn the_lowest_of_the_likeliest_should_be_taken() {
-	assert_eq!(greedy(&[0.0, 2.0, 1.0, 2.0]), 1);
-	assert_eq!(greedy(&[-0.0, 0.0]), 0);
 }

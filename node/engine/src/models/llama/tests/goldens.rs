@@ -70,7 +70,7 @@ fn conversation(model: &Llama, kernels: Kernels, pool: &Pool) -> String {
 	let mut logits = model.forward(&mut on, &prompt, &mut cache).unwrap();
 	for _ in 0..ANSWER {
 		take(&on, &logits);
-		logits = model.forward(&mut on, &[greedy(&logits)], &mut cache).unwrap();
+		logits = model.forward(&mut on, &[greedy(&logits).unwrap()], &mut cache).unwrap();
 	}
 	cache.set_length(PROMPT + CONTINUED);
 	let more: Vec<u32> = (cache.length()..POSITIONS).map(|at| ((at * 17 + 3) % VOCABULARY) as u32).collect();
