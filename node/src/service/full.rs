@@ -7,7 +7,9 @@ use super::{
 	inference::{self, EnginePlan, VoteProtocol, Votes},
 	inherents, lonely,
 	partial::{new_partial, Partial, JUSTIFICATION_PERIOD},
-	session_keys, BabeBlockImport, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
+	session_keys,
+	warp::WarpSync,
+	BabeBlockImport, FullBackend, FullClient, FullPool, FullSelectChain, GrandpaLink,
 };
 use crate::{
 	cli::InferenceParams,
@@ -228,11 +230,7 @@ fn assemble_on<Network: NetworkBackend<Block, Hash>>(
 	let vote_protocol = VoteProtocol::add_to(&mut network_config, &config, &genesis, metrics.clone());
 	let file_protocol = FileProtocol::add_to(&mut network_config, &config, &genesis);
 	let votes = Votes::new(registry.as_ref())?;
-	let warp_proofs: WarpProofs = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
-		backend.clone(),
-		grandpa_link.shared_authority_set().clone(),
-		Vec::new(),
-	));
+	let warp_proofs: WarpProofs = Arc::new(WarpSync::new(backend.clone(), grandpa_link.shared_authority_set().clone()));
 	let (network, system_rpc_tx, tx_handler_controller, sync, _bitswap) =
 		sc_service::build_network(sc_service::BuildNetworkParams {
 			config: &config,

@@ -12,6 +12,7 @@ mod partial;
 mod preflight;
 mod session_keys;
 mod spawner;
+mod warp;
 
 pub use full::{assemble, Assembly, Node, UsualEnvironment};
 pub use partial::{first_block_hash, new_partial, revert_consensus};
