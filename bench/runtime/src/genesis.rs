@@ -7,17 +7,17 @@ use pallet_inference::{
 	Phase, Requesters, Retained, RetainedRange, Rosters, Seat, SeatVote, ServiceLedgers, Value,
 };
 use sibyl_primitives::{
-	api::{AuditView, SettlementView, Support, Verdict},
+	api::{AuditView, SettlementView, Support},
 	inference_key::InferencePair,
 	input::Input,
-	job::{fingerprint, JobId, JobOptions, Seats, FIRST_ROUND},
+	job::{fingerprint, JobId, JobOptions, Seats, Verdict, FIRST_ROUND},
 	model::{Availability, ModelRevision, Pace},
 	price::Quote,
 	AccountId, Balance, Hash,
 };
 use sibyl_runtime::{
 	configs::babe::EPOCH_CONFIGURATION, constants::SIB, models, BabeConfig, BalancesConfig, Inference, InferenceConfig,
-	ModelsConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, TimingConfig,
+	Models, ModelsConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig, TimingConfig,
 };
 use sp_core::{crypto::Pair, ed25519, sr25519, storage::Storage};
 use sp_io::hashing::blake2_256;
@@ -209,7 +209,7 @@ fn keep(id: JobId, job: Job, committee: Committee) {
 		account.submitted += 1;
 		account.kept += 1;
 	});
-	pallet_models::Pallet::<Runtime>::add_job(&job.model);
+	Models::add_job(&job.model);
 	Jobs::<Runtime>::insert(id, job);
 }
 

@@ -17,8 +17,8 @@ use sibyl_engine::sampling::Sampling;
 use sibyl_engine::store::{known::SMOLLM2, ModelStore};
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{
-	Architecture, CheckedFile, Engine, Finish, Format, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome, Refusal,
-	Request, Response, SentenceEmbedder, COMMON_LINGUA, COMMON_LINGUA_LANGUAGES,
+	Architecture, CheckedFile, Engine, Finish, Format, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome,
+	Refusal, Request, Response, SentenceEmbedder, COMMON_LINGUA, COMMON_LINGUA_LANGUAGES,
 };
 use std::fs;
 use std::io::Write;

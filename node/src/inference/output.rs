@@ -7,8 +7,8 @@ use sibyl_engine::{
 use sibyl_primitives::{
 	job::{AbstainReason, OutputBytes, Refusal},
 	output::{
-		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, ScoredText, ScoredToken,
-		VersionedOutput,
+		Answer, Choice, Classification, Embedding, Finish, Generation, LabelScore, Number, Output, ScoredText,
+		ScoredToken, VersionedOutput,
 	},
 	Text,
 };

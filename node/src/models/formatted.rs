@@ -5,8 +5,8 @@ use super::{memory, Error};
 use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
 use sibyl_engine::{
-	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response,
-	ScoredToken, SCORE_ONE,
+	Architecture, Engine, Format, LanguageModel, Limits, LocalEngine, ModelDescription, Request, Response, ScoredToken,
+	SCORE_ONE,
 };
 use sibyl_user::show::printable;
 use std::fmt::Display;

@@ -106,10 +106,8 @@ pub fn answer(answer: &Answer, format: &Format) -> String {
 			let Format::Choice(choices) = format else { return index.to_string() };
 			let named =
 				|at: usize| choices.get(at).map_or_else(String::new, |choice| printable(&choice.to_string_lossy()));
-			let shares = probabilities
-				.iter()
-				.enumerate()
-				.map(|(at, share)| format!("{} {}", named(at), percent(*share)));
+			let shares =
+				probabilities.iter().enumerate().map(|(at, share)| format!("{} {}", named(at), percent(*share)));
 			format!("{} ({})", named((*index).into()), shares.collect::<Vec<_>>().join(", "))
 		}
 		Answer::Classification { label, scores } => {

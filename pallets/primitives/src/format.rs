@@ -95,7 +95,9 @@ impl Format {
 	pub fn bytes(&self) -> u32 {
 		let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.fold(0, usize::saturating_add) as u32;
 		match self {
-			Self::Text { stops } | Self::ScoredText { stops } => sum(&mut stops.iter().map(|stop| stop.as_bytes().len())),
+			Self::Text { stops } | Self::ScoredText { stops } => {
+				sum(&mut stops.iter().map(|stop| stop.as_bytes().len()))
+			}
 			Self::Choice(choices) => sum(&mut choices.iter().map(|choice| choice.as_bytes().len())),
 			Self::Number { .. } => 0,
 			Self::Json(schema) => schema.as_bytes().len() as u32,

@@ -1,7 +1,7 @@
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
 use frame_support::{assert_noop, assert_ok, pallet_prelude::ProvideInherent, weights::Weight, BoundedVec};
-use sibyl_primitives::vote::{MAX_ATTESTATIONS, MAX_VOTES};
+use sibyl_primitives::vote::MAX_VOTES;
 use sp_inherents::InherentData;
 use sp_runtime::DispatchError;
 

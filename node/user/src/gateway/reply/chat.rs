@@ -149,8 +149,7 @@ impl Said {
 		let Some(answer) = &ended.result.answer else {
 			return Err(unanswered(ended));
 		};
-		let whole =
-			|text: String, written, likely| Self { text, finish: "stop", written, likely, tokens: Vec::new() };
+		let whole = |text: String, written, likely| Self { text, finish: "stop", written, likely, tokens: Vec::new() };
 		Ok(match answer {
 			Answer::Generation { text, tokens, finish } => {
 				Self { finish: finish_reason(*finish), ..whole(text.clone(), tokens.len(), Vec::new()) }

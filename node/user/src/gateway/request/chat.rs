@@ -166,7 +166,8 @@ fn no_logprobs() -> ApiError {
 }
 
 fn no_alternatives() -> ApiError {
-	let why = "the chain tells the probabilities of the tokens that a text has, and not of others: leave it out, or give a \
+	let why =
+		"the chain tells the probabilities of the tokens that a text has, and not of others: leave it out, or give a \
 		'response_format' of the type 'choice'";
 	ApiError::unsupported("top_logprobs", why)
 }
