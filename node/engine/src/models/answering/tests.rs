@@ -59,7 +59,7 @@ fn a_text_should_be_the_tokenizers_whatever_its_bytes() {
 	let tokenizer = bytes_tokenizer();
 	for _ in 0..50 {
 		let written = write(writer(&stops(&["never"]), SAMPLED, 40), &mut noise, &[0, 1, END]).unwrap();
-		let Written { text, tokens, finish } = written;
+		let Written { text, tokens, finish, .. } = written;
 		assert_eq!(text, Some(tokenizer.decode(&tokens).unwrap()));
 		assert_eq!(finish == Finish::Length, tokens.len() == 40);
 	}

@@ -6,7 +6,7 @@ use crate::models::llama::Workspace;
 use crate::sampling::Sampling;
 use crate::tests::{hex, tiny_model, Item};
 use crate::trace::blake2b_256;
-use crate::{Input, Limits, NO_ROWS};
+use crate::{Input, Limits, ScoredToken, NO_ROWS};
 use std::collections::BTreeSet;
 
 /// A small model with a tokenizer and this template.

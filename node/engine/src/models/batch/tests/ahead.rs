@@ -1,7 +1,7 @@
 //! Tokens that are read before the rows are taken that decide on them.
 
 use super::*;
-use crate::models::answering::{Draft, Next, Scorer};
+use crate::models::answering::{Draft, Next, Probabilities, Scorer};
 use crate::Response;
 
 /// Texts, one of which is to be chosen behind a prompt; the tokens that end an answer, if the end counts.
@@ -14,7 +14,7 @@ struct Choice {
 
 impl Choice {
 	fn scorer(&self) -> Scorer {
-		Scorer::new(self.texts.clone(), self.ends.clone(), Kernels::best())
+		Scorer::new(self.texts.clone(), self.ends.clone(), Probabilities::new(Kernels::best()))
 	}
 
 	fn question(&self) -> Question {
