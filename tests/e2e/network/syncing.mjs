@@ -66,19 +66,20 @@ export function syncing(network) {
  * stays the newest final one.
  */
 async function haltAfterAChange(network, halted) {
-  const api = await network.api();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const apis = await Promise.all(network.validators.map((each) => each.api()));
     let isAfterAChange = false;
-    const head = await waitForFinalizedBlock(api, 'a block right after a change of the validators', (next) => {
+    const head = await waitForFinalizedBlock(apis[0], 'a block right after a change of the validators', (next) => {
       const isIt = isAfterAChange;
       isAfterAChange = changesValidators(next);
       return isIt;
     }, 4 * MINUTES);
     const target = head.number.toNumber();
+    // Each has a proof of it to give.
+    await Promise.all(apis.map((api) => waitForFinalized(api, target)));
     await restart(halted, '--no-grandpa');
     await sleep(SETTLED);
-    const apis = await Promise.all(network.validators.map((each) => each.api()));
-    const newest = await Promise.all(apis.map(finalizedNumber));
+    const newest = await Promise.all(network.validators.map(async (each) => finalizedNumber(await each.api())));
     if (newest.every((number) => number === target)) return target;
     await restart(halted);
   }
