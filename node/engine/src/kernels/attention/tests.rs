@@ -1,7 +1,7 @@
 use super::super::lanes::soft_fma;
 use super::super::pool::Pool;
 use super::super::quant::columns::half_to_f32;
-use super::super::tests::{exp, lanes_and_tree, noisy, scalar, tanh};
+use super::super::tests::{exp, lanes_and_tree, noisy, tanh};
 use super::*;
 use crate::tests::{bits, tiers, Noise};
 
