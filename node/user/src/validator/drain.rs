@@ -120,6 +120,7 @@ mod tests {
 	use crate::gateway::testing::model;
 	use jsonrpsee::server::{RpcModule, Server};
 	use serde_json::{json, Value};
+	use sibyl_rpc_types::Model;
 
 	#[tokio::test]
 	async fn a_model_is_served_until_neither_the_best_block_nor_the_final_one_says_so() {
@@ -133,20 +134,16 @@ mod tests {
 		for (name, hash) in [("chain_getBlockHash", best), ("chain_getFinalizedHead", finalized)] {
 			module.register_method(name, move |_, _, _| Some(hash)).expect("no other has the name");
 		}
-		let listed = move |params: jsonrpsee::types::Params<'_>, service: &Validator, _: &_| {
+		let listed = module.register_method("inference_listModels", move |params, service, _| {
 			let (after, _, at): (Option<Hash>, Option<u32>, Option<Hash>) = params.parse().expect("it is a list");
-			let mut served = model("generate");
-			served.served_by = vec![service.account.clone()];
 			// The model's id is the lowest.
-			if at == Some(finalized) && after.is_none() {
-				vec![served]
-			} else {
-				Vec::new()
-			}
-		};
-		module.register_method("inference_listModels", listed).expect("no other has the name");
-		let record = |_: jsonrpsee::types::Params<'_>, service: &Validator, _: &_| Some(service.clone());
-		module.register_method("inference_validator", record).expect("no other has the name");
+			let is_told = at == Some(finalized) && after.is_none();
+			let served = || Model { served_by: vec![service.account.clone()], ..model("generate") };
+			is_told.then(served).into_iter().collect::<Vec<_>>()
+		});
+		listed.expect("no other has the name");
+		let told = module.register_method("inference_validator", |_, service, _| Some(service.clone()));
+		told.expect("no other has the name");
 		let _server = server.start(module);
 		let node = Connection::open(&format!("ws://{address}")).await.expect("it listens");
 		let open = Open::now(&node, &status).await.expect("the node answers");
