@@ -239,8 +239,10 @@ fn the_first_block_of_a_new_runtime_migrates_and_the_next_does_not() {
 fn a_job_that_can_not_be_read_any_more_fails_the_checks_of_an_upgrade() {
 	with_jobs_in_every_phase(|| {
 		let bytes = job(DISPUTED).encode();
-		sp_io::storage::set(&Jobs::<Runtime>::hashed_key_for(DISPUTED), &bytes[..bytes.len() - 1]);
+		let key = Jobs::<Runtime>::hashed_key_for(DISPUTED);
+		sp_io::storage::set(&key, &bytes[..bytes.len() - 1]);
 		upgrade().expect_err("a job is cut short");
+		sp_io::storage::set(&key, &bytes);
 	});
 }
 
