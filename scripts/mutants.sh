@@ -21,7 +21,8 @@ fi
 # themselves are no subject: what they get wrong no test of behaviour can see.
 export CARGO_TARGET_DIR=$folder/build SKIP_WASM_BUILD=1
 "$tool" mutants --output "$folder" --no-shuffle --timeout 300 \
-	--package pallet-feeds --package pallet-inference --package pallet-models --package sibyl-primitives --package sibyl-votes \
-	--exclude 'pallets/inference/src/benchmarking.rs' --exclude 'pallets/inference/src/weights.rs' \
-	--exclude 'pallets/inference/src/invariants.rs' \
+	--package pallet-feeds --package pallet-inference --package pallet-models --package pallet-timelock --package pallet-timing \
+	--package sibyl-primitives --package sibyl-votes \
+	--exclude 'pallets/*/src/benchmarking.rs' --exclude 'pallets/*/src/benchmarking/**' \
+	--exclude 'pallets/*/src/weights.rs' --exclude 'pallets/*/src/invariants.rs' \
 	--cargo-arg=--release --cargo-arg=--locked "$@"
