@@ -213,7 +213,8 @@ impl World {
 				}
 			}
 			Event::RevealingBegan { job, round, .. } => {
-				if story.sitting(*job, *round).is_some_and(|sitting| sitting.commits_until.replace(now).is_some()) {
+				let Some(sitting) = story.sitting(*job, *round) else { return };
+				if sitting.commits_until.replace(now).is_some() {
 					story.wrong.push(format!("#{now}: job {job} begins to reveal in round {round} twice"));
 				}
 			}
