@@ -138,6 +138,21 @@ describe('a model that somebody registers', () => {
     assert.equal(await balanceAt(api, await api.rpc.chain.getFinalizedHead(), eve) - before, authorShare.toBigInt());
   });
 
+  it('says how likely it finds each token of a text, all alike, and what is proven says the same', async () => {
+    const { code, stdout, stderr } = await sibyl('ask', QUESTION, '--scores', '--max-tokens', '12', '--model', NAME, '--suri', '//Ferdie', '--yes', '--url', url);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /\(".*" \d+\.\d %(, ".*" \d+\.\d %)*\)\n$/s);
+    const number = Number(/^job (\d+) /m.exec(stderr)[1]);
+    const results = await Promise.all(VALIDATORS.map((name) => network.node(name).rpc('inference_getResult', number)));
+    const [{ answer: { scoredText } }] = results;
+    assert.equal(scoredText.tokens.length, 12);
+    assert(scoredText.tokens.every(({ score }) => score > 0 && score <= 1e6), JSON.stringify(scoredText));
+    for (const { answer } of results) assert.deepEqual(answer, { scoredText });
+    const job = await (await network.client()).job(number);
+    const { answer } = await job.verify();
+    assert.deepEqual(answer, { type: 'scoredText', ...scoredText });
+  });
+
   it('costs what its author says from the next job on, and nobody else may say so', async () => {
     const price = ['models', 'price', NAME, '--base', '0.002', '--url', url, '--yes'];
     await assertRefused(sibyl(...price, '--suri', '//Ferdie'), /is not the author of tiny/);
