@@ -196,6 +196,7 @@ packaging() {
 	have dpkg-shlibdeps || missing+=(dpkg-dev)
 	have mmdebstrap || missing+=(mmdebstrap)
 	have systemd-nspawn || missing+=(systemd-container)
+	have buildah || missing+=(buildah)
 	have python3 || missing+=(python3)
 	[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 	have promtool || promtool_alone

@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# Tries the packages of a built node: that they can be made again byte for byte, and in a fresh Debian, which it boots, what an
-# operator does: install, start, stop, upgrade, remove, purge. `scripts/setup.sh --packaging` installs what it needs.
+# Tries the packages of a built node: that they can be made again byte for byte, that the image is built of them and runs, and in
+# a fresh Debian, which it boots, what an operator does: install, start, stop, upgrade, remove, purge.
+# `scripts/setup.sh --packaging` installs what it needs.
 #
-#   scripts/test-package.sh NODE   NODE is the program sibyl-node; DEBIAN_ROOT=FILE.tar is a root of mmdebstrap's to begin with
+#   scripts/test-package.sh NODE   NODE is the program sibyl-node; DEBIAN_ROOT=FILE.tar is the smallest root of mmdebstrap's
 set -euo pipefail
 
 readonly SERVICE=sibyl-node.service
 # What the booted Debian has beside the smallest one. The package must bring all that the node needs.
-readonly SYSTEM=systemd,systemd-sysv,dbus
+readonly SYSTEM='systemd systemd-sysv dbus'
 # Ten times the exposure that `systemd-analyze security` may find, of 100.
 readonly MOST_EXPOSED=11
 # Nobody's network: no peer, one validator.
 readonly ALONE='--dev --no-telemetry'
+# Its own filter of system calls would keep the engine from confining itself.
+readonly CONTAINER=(systemd-nspawn --quiet --register=no --keep-unit --private-network
+	--system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self')
 
 say() { printf 'test-package: %s\n' "$*" >&2; }
 die() {
@@ -25,6 +29,7 @@ die() {
 node=$(realpath "$1")
 cd "$(dirname "$0")/.."
 work=$(mktemp -d /var/tmp/sibyl-package.XXXXXX)
+debian=${DEBIAN_ROOT:-$work/debian.tar}
 root=$work/root
 container=
 
@@ -56,22 +61,81 @@ tarball_is_whole() {
 	say 'the tarball has the program, the documents, the unit and the specifications'
 }
 
+smallest_debian() {
+	[ -n "${DEBIAN_ROOT-}" ] || mmdebstrap --quiet --variant=minbase bookworm "$debian"
+}
+
+# Images and containers of its own, and no daemon.
+buildah() { command buildah --root "$work/images" --runroot "$work/images.run" --storage-driver vfs "$@"; }
+
+image_is_built() {
+	local base
+	base=$(buildah from scratch)
+	buildah add --quiet "$base" "$debian" / >/dev/null
+	buildah commit --quiet "$base" docker.io/library/debian:bookworm-slim >/dev/null
+	# The other format has no health check.
+	buildah build --isolation=chroot --pull=never --format=docker --tag=sibyl-node "$work/first" >"$work/build" 2>&1 ||
+		{ cat "$work/build" >&2; die 'the image is not built'; }
+	readarray -t entrypoint < <(configured '{{range .Entrypoint}}{{println .}}{{end}}')
+	readarray -t arguments < <(configured '{{range .Cmd}}{{println .}}{{end}}')
+	# The first word is CMD.
+	readarray -t health < <(configured '{{range slice .Healthcheck.Test 1}}{{println .}}{{end}}')
+	user=$(configured '{{.User}}')
+	folder=$(configured '{{.WorkingDir}}')
+	volume=$(configured '{{range $path, $_ := .Volumes}}{{$path}}{{end}}')
+	image=$(buildah mount "$(buildah from --pull=never sibyl-node)")
+	say 'the image is built'
+}
+configured() { buildah inspect --type=image --format="{{with .Docker.Config}}$1{{end}}" sibyl-node; }
+
+image_is_closed() {
+	[ "$user" = sibyl ] || die "the image's user is '$user'"
+	[ "$(writable)" = "/run/lock /tmp $volume /var/tmp" ] || die "in the image sibyl may write to: $(writable)"
+	say 'in the image sibyl writes to the volume and where all may'
+}
+writable() { chroot "$image" runuser -u "$user" -- find / -xdev -type d,f -writable 2>/dev/null | sort | xargs; }
+
+# As Docker runs it: as its user, with the volume, which is new and takes after the image's folder, and nothing else to write to.
+image_runs() {
+	cp --archive "$image$volume" "$work/volume"
+	in_image=("${CONTAINER[@]}" --directory="$image" --read-only --bind="$work/volume:$volume" --user="$user" --chdir="$folder")
+	[[ $(tells --version) == 'sibyl-node '[0-9]* ]] || die 'the image does not tell its version'
+	[[ $(tells "${arguments[@]}") == *Usage:* ]] || die 'the image alone does not tell what it takes'
+	[ ${#health[@]} -gt 0 ] || die 'the image has no health check'
+	if "${in_image[@]}" "${health[@]}" >/dev/null 2>&1 </dev/null; then die 'the image is healthy without a node'; fi
+	# shellcheck disable=SC2086
+	"${in_image[@]}" "${entrypoint[@]}" --base-path "$volume" $ALONE >"$work/journal" 2>&1 </dev/null &
+	container=$!
+	wait_for 120 'the node in the image is healthy' is_healthy
+	wait_for 120 'its blocks become final' is_final 2
+	wait_for 60 'its engine has a process' has_engine
+	[ -d "$work/volume/chains/sibyl_dev/paritydb" ] || die 'the volume has no database'
+	kill "$(leader)"
+	wait_for 60 'the node in the image stops' is_gone
+	wait "$container" || die 'in the image it does not stop in good order'
+	container=
+	say 'the image runs, is healthy, finalises and stops in good order'
+}
+tells() { timeout 60 "${in_image[@]}" "${entrypoint[@]}" "$@" 2>"$work/journal" </dev/null; }
+is_gone() { ! kill -0 "$container"; }
+
+# The same Debian, as one that boots.
 fresh_debian() {
 	mkdir "$root"
-	if [ -n "${DEBIAN_ROOT-}" ]; then
-		tar --extract --directory "$root" --file "$DEBIAN_ROOT"
-	else
-		mmdebstrap --quiet --variant=minbase "--include=$SYSTEM" bookworm "$root"
-	fi
+	tar --extract --directory "$root" --file "$debian"
 	install -d "$root/package"
 	cp "$work/first/"*.deb "$root/package/sibyl-node.deb"
+	chroot "$root" apt-get update -qq
+	# shellcheck disable=SC2086
+	in_root apt-get install --yes --no-install-recommends $SYSTEM >"$work/install" 2>&1 ||
+		{ cat "$work/install" >&2; die 'there is no systemd'; }
 }
+in_root() { chroot "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 
 # By the network of this machine, before the boot: the booted one has none.
 install_package() {
-	chroot "$root" apt-get update -qq
-	chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /package/sibyl-node.deb \
-		>"$work/install" 2>&1 || { cat "$work/install" >&2; die 'apt-get does not install it'; }
+	in_root apt-get install --yes --no-install-recommends /package/sibyl-node.deb >"$work/install" 2>&1 ||
+		{ cat "$work/install" >&2; die 'apt-get does not install it'; }
 	grep -q '^sibyl-node: nothing runs yet: set SIBYL_OPTIONS' "$work/install" || die 'it does not say what to do next'
 	[ "$(chroot "$root" stat --format='%U:%G %a' /var/lib/sibyl)" = 'sibyl:sibyl 750' ] || die '/var/lib/sibyl is open or of another user'
 	[ "$(chroot "$root" systemctl is-enabled "$SERVICE")" = disabled ] || die 'the service is enabled by itself'
@@ -79,20 +143,19 @@ install_package() {
 }
 
 boot() {
-	# Its own filter of system calls would keep the engine from confining itself.
-	systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
-		--system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self' >"$work/boot" 2>&1 </dev/null &
+	"${CONTAINER[@]}" --directory="$root" --boot >"$work/boot" 2>&1 </dev/null &
 	container=$!
 	wait_for 60 'the Debian boots' booted
 	[[ $(inside sibyl-node --version) == 'sibyl-node '[0-9]* ]] || die 'the program does not tell its version'
 }
-booted() { leader=$(pgrep --parent "$container") && inside systemctl is-active --quiet multi-user.target; }
+booted() { inside systemctl is-active --quiet multi-user.target; }
+leader() { pgrep --parent "$container"; }
 inside() {
-	nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup \
+	nsenter --target "$(leader)" --mount --uts --ipc --net --pid --cgroup \
 		env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 power_off() {
-	inside journalctl --unit="$SERVICE" --no-pager >"$work/journal" 2>/dev/null || true
+	inside journalctl --unit="$SERVICE" --no-pager >>"$work/journal" 2>/dev/null || true
 	kill "$container" 2>/dev/null || true
 	wait "$container" || true
 	container=
@@ -194,24 +257,12 @@ goes_and_leaves_the_keys() {
 	say 'removed, it keeps its state; purged, its keys'
 }
 
-image() {
-	if ! docker info >/dev/null 2>&1; then
-		say 'no docker daemon answers, so the image is SKIPPED'
-		return
-	fi
-	local tag=sibyl-node:trial
-	docker build --quiet --tag "$tag" "$work/first" >/dev/null
-	[[ $(docker run --rm "$tag" --version) == 'sibyl-node '[0-9]* ]] || die 'the image does not tell its version'
-	docker rmi "$tag" >/dev/null
-	say 'the image is built and tells its version'
-}
-
-# The image's health check, tried here on the service, since both have the same ports.
-readarray -t health < <(sed -n 's/^\tCMD \(\[.*\]\)$/\1/p' packaging/docker/Dockerfile | python3 -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")')
-[ ${#health[@]} -eq 3 ] || die 'the Dockerfile has no health check of three words'
-
 same_bytes_twice
 tarball_is_whole
+smallest_debian
+image_is_built
+image_is_closed
+image_runs
 fresh_debian
 install_package
 boot
@@ -222,5 +273,4 @@ survives_its_engine
 upgrades
 stops
 goes_and_leaves_the_keys
-image
 say 'all is well'

@@ -58,7 +58,7 @@ const NOT_RUN = {
     'apt-get install ./sibyl-node_*_amd64.deb': PACKAGED,
     'runuser -u sibyl -- sibyl-node key generate-node-key --base-path /var/lib/sibyl --chain testnet': PACKAGED,
     'install -m 0755 sibyl-node /usr/bin/': 'needs root, and changes the system: `make test-package` looks whether the tarball has these files',
-    'docker build --tag sibyl-node target/package': 'builds an image: `make test-package` does, where docker is there',
+    'docker build --tag sibyl-node target/package': 'builds an image: `make test-package` does, by buildah',
     'make build': BUILDS,
     'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: see testnet.test.mjs',
     'sibyl-node models install all --base-path ~/sibyl     # or smollm2, or minilm': FETCHES,
