@@ -2,15 +2,13 @@
 
 mod common;
 
-use common::{fails_saying, folder, run, sibyl, succeeds};
+use common::{ended_in_time, fails_saying, folder, run, sibyl, succeeds};
 use std::{
 	io::{BufRead, BufReader},
 	net::{Ipv4Addr, TcpListener},
 	os::unix::fs::PermissionsExt,
 	path::Path,
 	process::{Command, Stdio},
-	sync::mpsc,
-	time::Duration,
 };
 
 /// Arguments of a development node that gets in no other's way.
@@ -27,28 +25,16 @@ fn dev_node(base_path: &Path) -> Command {
 	command
 }
 
-/// Kills this process after a minute, unless what is returned is dropped before: then a test that reads what it writes ends,
-/// and says what it lacks.
-fn ended_in_a_minute(process: u32) -> mpsc::Sender<()> {
-	let (over, is_over) = mpsc::channel();
-	std::thread::spawn(move || {
-		if is_over.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-			let _ = Command::new("sh").args(["-c", &format!("kill -9 {process}")]).status();
-		}
-	});
-	over
-}
-
 /// Runs a development node until it has imported so many blocks at least, then ends it. A killed one might not have written
 /// the last ones.
 fn make_blocks(base_path: &Path, count: u32) {
 	let mut node = dev_node(base_path).stderr(Stdio::piped()).spawn().expect("the node starts");
-	let in_time = ended_in_a_minute(node.id());
+	let in_time = ended_in_time(node.id());
 	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
 	let last = format!("Imported #{count} ");
 	let mut lines = log.lines().map_while(Result::ok);
 	let seen = lines.by_ref().any(|line| line.contains(&last));
-	assert!(seen, "the node ended, or had no block {count} in a minute");
+	assert!(seen, "the node ended, or had no block {count} in time");
 	fails_saying(
 		sibyl().args(["chain-info", "--chain", "dev", "--base-path"]).arg(base_path),
 		&["in use", "--base-path"],

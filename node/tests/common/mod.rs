@@ -1,7 +1,14 @@
 //! Running the built program.
 
-use std::process::{Command, Output, Stdio};
+use std::{
+	process::{Command, Output, Stdio},
+	sync::mpsc,
+	time::Duration,
+};
 use tempfile::TempDir;
+
+/// What runs for so long hangs, however slow the machine is.
+const HANGS: Duration = Duration::from_secs(300);
 
 pub fn sibyl() -> Command {
 	let mut command = Command::new(env!("CARGO_BIN_EXE_sibyl-node"));
@@ -9,8 +16,23 @@ pub fn sibyl() -> Command {
 	command
 }
 
+/// Kills this process when it hangs, unless what is returned is dropped before: then a test that waits for it ends, and says
+/// what it lacks.
+pub fn ended_in_time(process: u32) -> mpsc::Sender<()> {
+	let (over, is_over) = mpsc::channel();
+	std::thread::spawn(move || {
+		if is_over.recv_timeout(HANGS) == Err(mpsc::RecvTimeoutError::Timeout) {
+			let _ = Command::new("sh").args(["-c", &format!("kill -9 {process}")]).status();
+		}
+	});
+	over
+}
+
+/// What the program says to this. It is killed when it hangs.
 pub fn run(command: &mut Command) -> Output {
-	command.output().expect("the program runs")
+	let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+	let _in_time = ended_in_time(child.id());
+	child.wait_with_output().expect("the program runs")
 }
 
 /// Asserts that the command succeeds; what it wrote to standard output, then to standard error.
