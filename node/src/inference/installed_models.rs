@@ -1,6 +1,6 @@
 //! The files of models that this node has, and the engine that they are loaded into.
 
-use super::panics;
+use super::{models::Turn, panics};
 use crate::models::memory;
 use parking_lot::Mutex;
 use sibyl_engine::{
@@ -78,6 +78,11 @@ pub trait ModelSource: Send + Sync {
 
 	/// Gives back the memory of the model that is named by this file.
 	fn unload(&self, file: &Hash);
+
+	/// The right to look at such a model and to measure it; none while another node of this machine has it.
+	fn turn(&self, _revision: &ModelRevision) -> Option<Turn> {
+		Some(Turn::default())
+	}
 }
 
 /// Loads a model; a panic of the loader's is an error.
@@ -161,6 +166,14 @@ impl ModelSource for InstalledModels {
 			self.engine.unload(&file.0);
 		}
 	}
+
+	/// The model that is compiled in takes no time worth waiting for.
+	fn turn(&self, revision: &ModelRevision) -> Option<Turn> {
+		match revision.files.first() {
+			Some(file) if file.sha256.0 == COMMON_LINGUA => Some(Turn::default()),
+			_ => Turn::take(self.store.folder()),
+		}
+	}
 }
 
 #[cfg(test)]
@@ -180,6 +193,21 @@ mod tests {
 		let mut revision = sibyl_runtime::models::smollm2().revision;
 		revision.files[0].sha256 = sha256.0.into();
 		revision
+	}
+
+	#[test]
+	fn nodes_that_share_a_folder_take_turns_to_measure_but_for_the_compiled_in_model() {
+		let folder = tempfile::tempdir().expect("a temporary folder can be made");
+		let (one, other) = (source(&folder), source(&folder));
+		let revision = sibyl_runtime::models::smollm2().revision;
+		assert!(one.turn(&revision).is_some() && other.turn(&revision).is_some(), "there is no folder yet");
+		added(&folder, &one, "{}");
+		let turn = one.turn(&revision);
+		assert!(turn.is_some());
+		assert!(other.turn(&revision).is_none());
+		assert!(other.turn(&sibyl_runtime::models::common_lingua().revision).is_some());
+		drop(turn);
+		assert!(other.turn(&revision).is_some());
 	}
 
 	#[test]

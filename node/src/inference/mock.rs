@@ -8,6 +8,7 @@ use super::{
 	installed_models::{LoadError, ModelSource, Stamp},
 	listed_models::ListedModel,
 	metrics::Metrics,
+	models::Turn,
 	own::StateReader,
 	pool::SharedPool,
 };
@@ -173,11 +174,13 @@ pub struct FakeSource {
 	pub unloaded: AtomicU32,
 	/// What its file is told from others by.
 	pub written: AtomicU32,
+	/// Whether another node of this machine has the turn to measure.
+	pub is_taken: AtomicBool,
 }
 
 impl Default for FakeSource {
 	fn default() -> Self {
-		Self { is_there: true.into(), unloaded: 0.into(), written: 0.into() }
+		Self { is_there: true.into(), unloaded: 0.into(), written: 0.into(), is_taken: false.into() }
 	}
 }
 
@@ -196,6 +199,10 @@ impl ModelSource for FakeSource {
 
 	fn unload(&self, _file: &Hash) {
 		self.unloaded.fetch_add(1, Ordering::Relaxed);
+	}
+
+	fn turn(&self, _revision: &ModelRevision) -> Option<Turn> {
+		(!self.is_taken.load(Ordering::Relaxed)).then(Turn::default)
 	}
 }
 

@@ -31,9 +31,12 @@ use std::{
 
 mod choice;
 mod standing;
+mod turns;
 mod why_not;
 
 pub use choice::{Choice, NoneBesideOthers};
+pub use turns::Turn;
+use turns::Turns;
 pub use why_not::{Part, WhyNot};
 
 /// Tokens that a golden's output has at most, where the model generates text.
@@ -171,6 +174,7 @@ pub struct Models {
 	choice: Choice,
 	times: Times,
 	entries: BTreeMap<ModelId, Entry>,
+	turns: Turns,
 	/// The newest block that was heard of.
 	now: BlockNumber,
 }
@@ -178,7 +182,7 @@ pub struct Models {
 impl Models {
 	/// Those that the source has the files of, as far as the operator allows them and this machine is fast enough.
 	pub fn new(source: Arc<dyn ModelSource>, choice: Choice, times: Times) -> Self {
-		Self { source, choice, times, entries: BTreeMap::new(), now: 0 }
+		Self { source, choice, times, entries: BTreeMap::new(), turns: Turns::default(), now: 0 }
 	}
 
 	/// What loads them.
@@ -262,12 +266,16 @@ impl Models {
 		}
 	}
 
-	/// Lets the next model be loaded, where none is being looked at.
+	/// Lets the next model be loaded, where none is being looked at, and no other node of this machine looks at one.
 	fn load_next(&mut self) -> Option<Action> {
 		if self.entries.values().any(|entry| entry.state.is_busy()) {
 			return None;
 		}
+		self.turns.give_back();
 		let (id, entry) = self.entries.iter_mut().find(|(_, entry)| entry.state == State::Waiting)?;
+		if !self.turns.take(&*self.source, &entry.revision, self.now) {
+			return None;
+		}
 		entry.state = State::Loading;
 		entry.tried = stamps(&*self.source, &entry.revision);
 		Some(Action::Load { model: *id, revision: Box::new(entry.revision.clone()) })

@@ -1,4 +1,4 @@
-use super::*;
+use super::{turns::LONGEST_WAIT, *};
 use crate::inference::mock::{fake_listed, fake_revision, FakeSource};
 use sibyl_engine::{
 	store::{Sha256Hash, StoreError},
@@ -299,6 +299,24 @@ fn a_machine_that_is_too_slow_for_the_largest_job_does_not_serve_the_model_and_s
 	// What slowed it down may be over.
 	let verdict = verdict_at(&mut models, &FakeEngine::new(), fake_listed(), 1 + TRY_AGAIN_AFTER, MILLISECOND);
 	assert_eq!(verdict, Ok(PACE));
+}
+
+#[test]
+fn a_model_waits_while_another_node_of_this_machine_measures_one_but_not_for_ever() {
+	let source = Arc::new(FakeSource::default());
+	source.is_taken.store(true, Ordering::Relaxed);
+	let mut models = with_source(source.clone());
+	assert_eq!(models.update(&[fake_listed()], 1), []);
+	assert_eq!(models.serve(&fake_listed().id, asked("a")), Service::Later);
+	source.is_taken.store(false, Ordering::Relaxed);
+	assert_eq!(verdict_at(&mut models, &FakeEngine::new(), fake_listed(), 2, MILLISECOND), Ok(PACE));
+
+	source.is_taken.store(true, Ordering::Relaxed);
+	let mut models = with_source(source);
+	for now in 1..=LONGEST_WAIT {
+		assert_eq!(models.update(&[fake_listed()], now), [], "at block {now}");
+	}
+	assert_eq!(verdict_at(&mut models, &FakeEngine::new(), fake_listed(), 1 + LONGEST_WAIT, MILLISECOND), Ok(PACE));
 }
 
 #[test]
