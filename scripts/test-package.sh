@@ -251,7 +251,7 @@ goes_and_leaves_the_keys() {
 	inside test ! -e "/etc/systemd/system/multi-user.target.wants/$SERVICE" || die 'a removal leaves it enabled'
 	inside dpkg --purge sibyl-node >"$work/purge" 2>&1
 	grep -q '^sibyl-node: the keys in /var/lib/sibyl are kept' "$work/purge" || die 'it does not say that keys are kept'
-	inside test ! -e "$chain/paritydb" -a ! -e /var/lib/sibyl/models -a ! -e /etc/default/sibyl-node || die 'a purge leaves the database, models or options'
+	inside test ! -e "$chain/paritydb" -a ! -e /var/lib/sibyl/models -a ! -e /var/lib/sibyl/compiled-runtimes -a ! -e /etc/default/sibyl-node || die 'a purge leaves the database, models, compiled runtimes or options'
 	inside test -s "$chain/network/secret_ed25519" || die 'a purge takes the node key'
 	[ -n "$(inside ls "$chain/keystore")" ] || die 'a purge takes session keys'
 	say 'removed, it keeps its state; purged, its keys'

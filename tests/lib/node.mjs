@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect as connectClient } from '@sibyl/client';
@@ -70,6 +71,7 @@ export class Node {
    */
   async start(...args) {
     this.#ports ??= await freePorts(3);
+    this.#shareCompiled();
     const log = openSync(logFile(this.name), 'a');
     const [command, ...prefix] = [...this.#place.command, binary(this.#program)];
     const child = spawn(command, [...prefix, ...this.#args, ...args, ...this.#fixedArgs()], {
@@ -207,6 +209,19 @@ export class Node {
     this.#api = this.#client = undefined;
   }
 
+  // Its runtime is that of all nodes here, and is compiled once for all of them.
+  #shareCompiled() {
+    const flag = this.#args.indexOf('--base-path');
+    if (flag < 0) return;
+    const basePath = this.#args[flag + 1];
+    mkdirSync(basePath, { recursive: true });
+    try {
+      symlinkSync(COMPILED, join(basePath, 'compiled-runtimes'));
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+  }
+
   #fixedArgs() {
     const [, rpcPort, prometheusPort] = this.#ports;
     return [
@@ -260,6 +275,9 @@ export class Node {
  * @type {Place}
  */
 const HERE = { command: [], env: {}, args: [], listen: '127.0.0.1', rpc: '127.0.0.1' };
+
+/** Where nodes keep compiled runtimes. */
+const COMPILED = process.env.SIBYL_COMPILED_RUNTIMES ?? scratch('compiled-runtimes');
 
 const TROUBLE = /^.*(?: ERROR |panicked|Essential task).*$/gm;
 

@@ -8,6 +8,7 @@ use crate::error::Error;
 use sc_chain_spec::{construct_genesis_block, resolve_state_version_from_wasm, GenesisBlockBuilder};
 use sc_client_api::HeaderBackend;
 use sc_consensus_babe::{BabeLink, BabeWorkerHandle};
+use sc_executor::{HeapAllocStrategy, DEFAULT_HEAP_ALLOC_STRATEGY};
 use sc_service::{Configuration, KeystoreContainer, TaskManager};
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::{OffchainTransactionPoolFactory, RejectAllTxPool};
@@ -18,6 +19,9 @@ use std::sync::Arc;
 
 /// GRANDPA makes and keeps a justification at least every so many blocks: proofs for light clients start from one.
 pub const JUSTIFICATION_PERIOD: u32 = 512;
+
+/// The folder of compiled runtimes in a base path. Whoever removes it loses nothing.
+const COMPILED_RUNTIMES: &str = "compiled-runtimes";
 
 /// A node that is not yet running.
 pub struct Partial {
@@ -136,7 +140,7 @@ fn new_telemetry(config: &Configuration) -> Result<Option<(TelemetryWorker, Tele
 type Opened = (Arc<FullClient>, Arc<FullBackend>, KeystoreContainer, TaskManager);
 
 fn open_database(config: &Configuration, telemetry: Option<sc_telemetry::TelemetryHandle>) -> Result<Opened, Error> {
-	let executor = sc_service::new_wasm_executor(&config.executor);
+	let executor = new_executor(config);
 	let genesis = config.chain_spec.as_storage_builder().build_storage().map_err(sp_blockchain::Error::Storage)?;
 	let expected = genesis_hash(&genesis, &executor)?;
 	let backend = sc_service::new_db_backend(config.db_config())?;
@@ -157,6 +161,26 @@ fn open_database(config: &Configuration, telemetry: Option<sc_telemetry::Telemet
 		});
 	}
 	Ok((Arc::new(client), backend, keystore, task_manager))
+}
+
+/// As the SDK makes it, but that what is compiled stays in the base path: a node that starts again compiles nothing, which
+/// takes seconds in which it misses its seats.
+fn new_executor(config: &Configuration) -> Executor {
+	let executor = &config.executor;
+	let heap = executor.default_heap_pages.map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| HeapAllocStrategy::Static {
+		extra_pages: u32::try_from(pages).unwrap_or(u32::MAX),
+	});
+	let builder = Executor::builder()
+		.with_execution_method(executor.wasm_method)
+		.with_onchain_heap_alloc_strategy(heap)
+		.with_offchain_heap_alloc_strategy(heap)
+		.with_max_runtime_instances(executor.max_runtime_instances)
+		.with_runtime_cache_size(executor.runtime_cache_size);
+	// The compiler takes absolute paths only.
+	match std::path::absolute(config.base_path.path().join(COMPILED_RUNTIMES)) {
+		Ok(folder) => builder.with_cache_path(folder).build(),
+		Err(_) => builder.build(),
+	}
 }
 
 /// The hash of the chain's first block, whose state this is: as the SDK makes it, which takes a database of any genesis.
