@@ -6,6 +6,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { tooSlow } from './lib/too-slow.mjs';
+
 const ALONE = ['e2e/inference-hardship.test.mjs', 'e2e/overload.test.mjs'];
 const FOLDERS = ['../clients/js/test', '../clients/console/test', 'e2e'];
 
@@ -17,6 +19,7 @@ const skipped = [];
 
 mkdirSync(compiled);
 process.env.SIBYL_COMPILED_RUNTIMES = compiled;
+process.env.SIBYL_TOO_SLOW = JSON.stringify(await tooSlow(['smollm2', 'minilm']));
 const code = await run(2, together) || await run(1, ALONE);
 const told = skipped.map(([name, why]) => `${name} (${why})`).join('; ');
 console.log(`SKIPPED ${skipped.length}${told === '' ? '' : `: ${told}`}`);

@@ -10,17 +10,17 @@ import { runBinary } from '../lib/binary.mjs';
 import { submitAndFinalize } from '../lib/chain.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
 import { liar } from '../lib/liar.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { devNode } from '../lib/node.mjs';
 import { MINUTES } from '../lib/wait.mjs';
 
 const LANGUAGE_MODEL = 'smollm2';
 const GERMAN = 'Wo ist hier bitte der nächste Bahnhof?';
-const GENERATES = { skip: isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed` };
+const GENERATES = { skip: whyUnserved(LANGUAGE_MODEL) };
 
 const VECTOR_MODEL = 'minilm';
-const VECTORS = { skip: isInstalled(VECTOR_MODEL) ? false : `${VECTOR_MODEL} is not installed` };
+const VECTORS = { skip: whyUnserved(VECTOR_MODEL) };
 /** What a component of a vector has that is 1. */
 const ONE = 32_767;
 

@@ -11,7 +11,7 @@ import { runBinary } from '../lib/binary.mjs';
 import { chromium, Page, startBrowser } from '../lib/browser.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
 import { liar } from '../lib/liar.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { devNode } from '../lib/node.mjs';
 import { freePorts } from '../lib/ports.mjs';
@@ -30,7 +30,7 @@ const SHOTS = process.env.SIBYL_CONSOLE_SHOTS;
 const browserIsThere = chromium() !== undefined;
 const NEEDS_BROWSER = { skip: browserIsThere ? false : 'there is no chromium on PATH: apt-get install chromium' };
 const GENERATES = {
-  skip: NEEDS_BROWSER.skip || (isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed`),
+  skip: NEEDS_BROWSER.skip || whyUnserved(LANGUAGE_MODEL),
 };
 
 const hexOf = (text) => Buffer.from(text).toString('hex');

@@ -17,7 +17,7 @@ import { binary, runBinary } from '../lib/binary.mjs';
 import { chromium, Page, startBrowser } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { isInstalled, MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { devNode } from '../lib/node.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { REPOSITORY, shapeOf, snippets } from '../lib/snippets.mjs';
@@ -76,7 +76,7 @@ const sibyl = await connect({ url: 'ws://127.0.0.1:9944' });
 // A machine with much to do measures the models more than once.
 const TO_SERVE = 10 * MINUTES;
 const GENERATES = isInstalled(LANGUAGE_MODEL) ? undefined : `${LANGUAGE_MODEL} is not installed`;
-const SERVED = { served: LANGUAGE_MODEL, skip: GENERATES };
+const SERVED = { served: LANGUAGE_MODEL, skip: whyUnserved(LANGUAGE_MODEL) };
 
 /**
  * What a snippet prints when all is well, by its file and its first line; around it what its reader has already, which model

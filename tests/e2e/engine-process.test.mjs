@@ -4,12 +4,12 @@ import { after, before, describe, it } from 'node:test';
 import { account } from '../lib/accounts.mjs';
 import { engineOf, waitUntilItRuns, waitUntilItSays } from '../lib/engine.mjs';
 import { ask, voteOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { MINUTES } from '../lib/wait.mjs';
 
 const LANGUAGE_MODEL = 'smollm2';
-const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed: make models`;
+const skip = whyUnserved(LANGUAGE_MODEL);
 // Long enough to be interrupted, short enough for four validators on one machine.
 const LONG = { model: LANGUAGE_MODEL, maxOutputUnits: 128 };
 const STORY = 'Tell me a long story about a lighthouse keeper.';

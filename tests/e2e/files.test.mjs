@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { scratch } from '../lib/scratch.mjs';
 import { MINUTES, SECONDS } from '../lib/wait.mjs';
@@ -18,7 +18,7 @@ const SIZE = 98_362_432;
 /** So slow that a node can be killed in the middle: one peer gets half of these megabytes a second. */
 const SLOWLY = ['--share-models', '6'];
 
-describe('a model of which one node has the files', { skip: !isInstalled(LANGUAGE_MODEL) && 'make models' }, () => {
+describe('a model of which one node has the files', { skip: whyUnserved(LANGUAGE_MODEL) }, () => {
   const network = new Network();
   const [giver, taker, ...others] = VALIDATORS;
   const folder = scratch('fetched-models');

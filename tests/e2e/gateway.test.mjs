@@ -10,7 +10,7 @@ import { PAGE_HEADER, WORKER_HEADER } from '../../clients/console/policy.mjs';
 import { sibyl } from '../lib/binary.mjs';
 import { Gateway, hasPython, keysFile } from '../lib/gateway.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { devNode } from '../lib/node.mjs';
 import { freePorts } from '../lib/ports.mjs';
@@ -371,7 +371,7 @@ describe('the gateway’s command line', () => {
   });
 });
 
-const GENERATES = { skip: ['smollm2', 'minilm'].every(isInstalled) ? false : 'smollm2 and minilm are not installed' };
+const GENERATES = { skip: whyUnserved('smollm2') || whyUnserved('minilm') };
 
 // One seat is enough to read what a model says.
 describe('the gateway with models that generate and embed', GENERATES, () => {

@@ -6,12 +6,12 @@ import { balanceAt, submitAndInclude } from '../lib/chain.mjs';
 import {
   ask, jobAt, modelId, question, voteOf, waitForEnd, waitUntilNoneOpen, waitUntilServedBy,
 } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { MINUTES } from '../lib/wait.mjs';
 
 const LANGUAGE_MODEL = 'smollm2';
-const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed: make models`;
+const skip = whyUnserved(LANGUAGE_MODEL);
 
 // The largest jobs that the model takes, as somebody would ask to keep all validators busy.
 const DIGITS = '0123456789'.repeat(410).slice(0, 4096);

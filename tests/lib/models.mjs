@@ -25,6 +25,15 @@ export function isInstalled(model) {
   return isThere;
 }
 
+/** Models that this machine is too slow for, as `run.mjs` found before all tests: why, by the name. */
+const TOO_SLOW = JSON.parse(process.env.SIBYL_TOO_SLOW ?? '{}');
+
+/** Why no node of a test can serve a model here, for `skip`; false where it can. Throws as `isInstalled` does. */
+export function whyUnserved(model) {
+  if (!isInstalled(model)) return `${model} is not installed: make models`;
+  return TOO_SLOW[model] ?? false;
+}
+
 /** A folder of a node's own, in which a model can be installed and removed. */
 export class OwnModels {
   #model;

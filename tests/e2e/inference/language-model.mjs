@@ -7,7 +7,7 @@ import { account } from '../../lib/accounts.mjs';
 import { sibyl, sibylInTerminal } from '../../lib/binary.mjs';
 import { waitForFinalizedBlock } from '../../lib/chain.mjs';
 import { ask, assertInTime, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
-import { isInstalled, MODELS_PATH } from '../../lib/models.mjs';
+import { MODELS_PATH, whyUnserved } from '../../lib/models.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 import { scratch } from '../../lib/scratch.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
@@ -17,8 +17,8 @@ const FRANCE = 'What is the capital of France?';
 const VECTOR_MODEL = 'minilm';
 // What a vector's values are counted in.
 const ONE = 32_767;
-const skipVectors = isInstalled(VECTOR_MODEL) ? false : `${VECTOR_MODEL} is not installed: make models`;
-const skip = isInstalled(LANGUAGE_MODEL) ? false : `${LANGUAGE_MODEL} is not installed: make models`;
+const skipVectors = whyUnserved(VECTOR_MODEL);
+const skip = whyUnserved(LANGUAGE_MODEL);
 
 /**
  * @param {import('../../lib/network.mjs').Network} network
