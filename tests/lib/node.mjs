@@ -13,7 +13,7 @@ import { freePorts } from './ports.mjs';
 import { clearScratch, logFile, scratch } from './scratch.mjs';
 import { MINUTES, SECONDS } from './wait.mjs';
 
-const START_TIMEOUT = 2 * MINUTES;
+const START_TIMEOUT = 5 * MINUTES;
 const RPC_TIMEOUT = 30 * SECONDS;
 const STOP_TIMEOUT = 30 * SECONDS;
 const LOG_TAIL = 15;
