@@ -179,3 +179,17 @@ fn what_does_not_fit_is_skipped_for_what_does() {
 	insert_judged(&mut pool, ballot(1, 5), wanted(50));
 	assert_eq!(pool.for_block(1_000), [ballot(1, 5)]);
 }
+
+#[test]
+fn outputs_come_as_far_as_there_is_room() {
+	let mut pool = pool();
+	let large = [1, 2, 3].map(|n| output(n, 8_000));
+	for (validator, output) in (0..).zip(&large) {
+		let one = std::slice::from_ref(output);
+		insert_judged(&mut pool, ballot_with_outputs(validator, 9, one, one), wanting(40, one));
+	}
+	let bare = HashedBallot::new(ballot_with_outputs(0, 9, &large[..1], &[])).bare_bytes();
+	let room = 3 * bare + 2 * large[0].encoded_size();
+	let outputs = |room| pool.for_block(room).iter().map(|signed| signed.outputs.len()).sum::<usize>();
+	assert_eq!((outputs(room), outputs(room - 1)), (2, 1));
+}

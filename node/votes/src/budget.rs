@@ -132,6 +132,32 @@ impl<Peer: Ord + Clone> Peers<Peer> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use sibyl_primitives::vote::MAX_BALLOT_BYTES;
+
+	#[test]
+	fn three_of_the_largest_ballots_are_passed_on_at_a_height_and_no_byte_over_the_quota() {
+		let (mut validators, account, largest) =
+			(Validators::default(), AccountId::new([1; 32]), MAX_BALLOT_BYTES as usize);
+		for _ in 0..3 {
+			assert!(validators.have_room(&account, largest));
+			validators.count(&account, largest);
+		}
+		let left = BYTES_PER_HEIGHT - 3 * largest;
+		assert!(validators.have_room(&account, left) && !validators.have_room(&account, left + 1));
+		assert!(!validators.have_room(&account, largest));
+	}
+
+	#[test]
+	fn a_peer_may_send_as_much_as_a_pool_holds_and_has_it_back_after_eight_heights() {
+		let mut peers = Peers::new();
+		assert!(peers.pay(&1, crate::Bounds::default().bytes) && !peers.pay(&1, 1));
+		for _ in 0..7 {
+			peers.renew();
+		}
+		assert_eq!(peers.len(), 1);
+		peers.renew();
+		assert_eq!(peers.len(), 0);
+	}
 
 	#[test]
 	fn who_has_spent_all_has_something_again_at_the_next_height() {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::testing::{account, ballot_with_seat, block, commit, insert, insert_judged, wanted, with_commits};
+use crate::testing::{
+	account, ballot_of, ballot_with_seat, block, commit, insert, insert_judged, wanted, with_commits,
+};
 use crate::{Bounds, Insertion, Pool};
 use sibyl_primitives::vote::{Commit, BALLOT_LONGEVITY};
 
@@ -98,8 +100,53 @@ fn witnesses_are_forgotten_when_no_ballot_can_contradict_them() {
 	pool.follow(block(1), 5 + 2 * BALLOT_LONGEVITY);
 	assert!(!pool.evidence_of(&account(0)).ballots.is_empty());
 	pool.follow(block(2), 6 + 2 * BALLOT_LONGEVITY);
+	assert!(pool.evidence().witnesses.is_empty() && pool.evidence().bytes == 0);
 	insert(&mut pool, with_commits(0, 6, &[other(commit(0))]));
 	assert!(pool.take_equivocations().is_empty());
+}
+
+#[test]
+fn the_witnesses_of_all_are_bounded_and_who_has_most_gives_way() {
+	let mut evidence = Evidence::default();
+	let mut note = |validator, batch: u16| {
+		let commits: Vec<_> = (0..256).map(|n| commit(256 * batch + n)).collect();
+		evidence.note(&account(validator), &HashedBallot::new(with_commits(validator, 5, &commits)));
+	};
+	for batch in 0..11 {
+		note(0, batch);
+	}
+	for (validator, batch) in (1..140).flat_map(|validator| (0..10).map(move |batch| (validator, batch))) {
+		note(validator, batch);
+	}
+	let of_all = evidence.witnesses.values();
+	assert!(of_all.clone().all(|witnesses| (9..=10).contains(&witnesses.ballots.len())), "ten ballots are 254 kB");
+	assert!(of_all.clone().map(|witnesses| witnesses.ballots.len()).sum::<usize>() > 1_300, "these are 33 MB");
+	let bytes: usize = of_all.flat_map(|witnesses| witnesses.ballots.values()).map(|witness| witness.bytes).sum();
+	assert_eq!(evidence.bytes, bytes);
+	assert!(bytes <= BYTES);
+}
+
+#[test]
+fn no_more_proofs_wait_than_so_many() {
+	let mut pool = pool();
+	for (validator, seat) in (0..20).flat_map(|validator| (0..4).map(move |seat| (validator, seat))) {
+		insert(&mut pool, ballot_with_seat(validator, 5, seat));
+		insert(&mut pool, with_commits(validator, 6, &[other(commit(seat))]));
+	}
+	assert_eq!(pool.take_equivocations().len(), MAX_WAITING);
+}
+
+#[test]
+fn the_reports_of_the_oldest_session_are_forgotten_first() {
+	let mut pool = pool();
+	for session in 0..=REMEMBERED_REPORTS as SessionIndex {
+		let mut second = ballot_of(0, session, 6);
+		second.ballot.commits[0] = other(commit(0));
+		insert(&mut pool, ballot_of(0, session, 5));
+		insert(&mut pool, second);
+	}
+	let reported = &pool.evidence().reported;
+	assert_eq!((reported.len(), reported.contains_key(&(0, 0))), (REMEMBERED_REPORTS, false));
 }
 
 impl Pool {

@@ -119,6 +119,7 @@ fn a_list_longer_than_its_bound_is_no_ballot() {
 fn an_oversize_message_is_refused_unread() {
 	let mut test = Test::new();
 	assert_eq!(test.judge_bytes(1, &vec![0; MAX_BALLOT_BYTES as usize + 1]), Err(Rejection::Oversize));
+	assert_eq!(test.judge_bytes(1, &vec![0; MAX_BALLOT_BYTES as usize]), Err(Rejection::Undecodable));
 }
 
 #[test]

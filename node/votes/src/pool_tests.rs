@@ -120,6 +120,25 @@ fn a_validators_bytes_are_bounded() {
 }
 
 #[test]
+fn one_ballot_of_a_validator_is_kept_however_large() {
+	let mut pool = Pool::new(Bounds { bytes_of_account: 1, ..BOUNDS });
+	assert_eq!(insert(&mut pool, of_size(0, 5, 4)), Insertion::Added);
+	assert!(has(&pool, of_size(0, 5, 4)));
+}
+
+#[test]
+fn what_fills_the_bounds_to_the_last_byte_stays() {
+	let bytes = HashedBallot::new(of_size(0, 1, 2)).bytes();
+	let bounds = Bounds { ballots_of_account: 2, bytes_of_account: 2 * bytes, ballots: 4, bytes: 4 * bytes };
+	let mut pool = Pool::new(bounds);
+	for (validator, at_block) in [(0, 1), (0, 2), (1, 1), (1, 2)] {
+		assert_eq!(insert(&mut pool, of_size(validator, at_block, 2)), Insertion::Added);
+	}
+	assert_eq!(pool.len(), 4);
+	assert_sums(&pool);
+}
+
+#[test]
 fn who_takes_most_room_gives_way() {
 	let mut pool = pool();
 	insert(&mut pool, ballot(1, 1));

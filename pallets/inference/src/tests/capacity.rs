@@ -174,6 +174,14 @@ fn short_jobs_fit_where_long_ones_have_filled_their_part() {
 }
 
 #[test]
+fn a_job_is_short_below_a_sixth_of_a_block_and_has_the_whole_window_then() {
+	Chain::default().run(|| {
+		let limits = [499_999, 500_000].map(|time| Inference::time_limit(COMMIT_WINDOW, time));
+		assert_eq!(limits, [30_000_000, 22_500_000]);
+	});
+}
+
+#[test]
 fn a_batch_of_long_jobs_is_refused_and_makes_nobody_elses_expire() {
 	for seats in [Seats::All, Seats::Fixed(3), Seats::Fixed(1)] {
 		with_slow(|| {
