@@ -30,7 +30,7 @@ use sibyl_engine::{
 	Engine, EngineError, Inference, ModelDescription, Request,
 };
 use sibyl_primitives::{
-	api::{InferenceApi, MAX_LISTED_JOBS},
+	api::{InferenceApi, MAX_LISTED_JOBS, MAX_LISTED_OPEN_JOBS},
 	job::{AbstainReason, Fingerprint},
 	mailbox::{Answered, InferenceRequest, InferenceResponse},
 	model::{Availability, ModelId, ModelRevision, Pace},
@@ -226,7 +226,8 @@ where
 		let mut all = Vec::new();
 		let mut from = 0;
 		loop {
-			let jobs = self.client.runtime_api().open_jobs(best, from, MAX_LISTED_JOBS)?;
+			let jobs = self.client.runtime_api().open_jobs(best, from, MAX_LISTED_OPEN_JOBS)?;
+			// Runtimes up to version 105 give no more at once.
 			let is_full = jobs.len() as u32 >= MAX_LISTED_JOBS;
 			let last = jobs.last().map(|job| job.id);
 			all.extend(jobs);

@@ -23,7 +23,7 @@ use sibyl_engine::{testing::FakeEngine, Engine, Limits, ModelDescription, Reques
 use sibyl_primitives::{
 	api::{
 		BallotStanding, InferenceApi, JobFilter, JobPage, JobView, KeySetView, Lookup, ModelView, OpenJob, PhaseView,
-		QuoteError, ResultView, ValidatorView, MAX_JUDGED_BALLOTS,
+		QuoteError, ResultView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
 	},
 	feed::{FeedId, FeedPage, FeedView, FeedsApi},
 	format::Format,

@@ -8,7 +8,7 @@ use sibyl_primitives::{
 	api::{
 		BallotStanding, CommitteeView, JobFilter, JobPage, JobSummary, JobView, KeySetView, Lookup, ModelView, OpenJob,
 		PhaseView, QuoteError, ResultView, SeatView, SeatVoteView, ValidatorView, MAX_JUDGED_BALLOTS, MAX_LISTED_JOBS,
-		MAX_LISTED_MODELS, MAX_SCANNED_JOBS,
+		MAX_LISTED_MODELS, MAX_LISTED_OPEN_JOBS, MAX_SCANNED_JOBS,
 	},
 	format::Format,
 	job::Seats,
@@ -62,7 +62,7 @@ impl<T: Config> Pallet<T> {
 		Self::open_jobs()
 			.into_iter()
 			.filter(|id| *id >= from)
-			.take(limit.min(MAX_LISTED_JOBS) as usize)
+			.take(limit.min(MAX_LISTED_OPEN_JOBS) as usize)
 			.filter_map(|id| {
 				let job = Jobs::<T>::get(id)?;
 				let phase = match job.phase {

@@ -17,6 +17,8 @@ use sp_runtime::Perbill;
 
 /// Jobs that one call lists at most.
 pub const MAX_LISTED_JOBS: u32 = 256;
+/// Open jobs that one call lists at most: all that there can be, since each call goes through all of them.
+pub const MAX_LISTED_OPEN_JOBS: u32 = 8_192;
 /// Numbers of jobs that one call of `jobs` looks at.
 pub const MAX_SCANNED_JOBS: u32 = 1_024;
 /// Models that one call lists at most.

@@ -22,6 +22,7 @@ use frame_support::{
 };
 use pallet_inference::{Attested, Offences as _};
 use sibyl_primitives::{
+	api::MAX_LISTED_OPEN_JOBS,
 	job::{JobOptions, Seats, MAX_DRAW_DELAY},
 	model::{Availability, Pace},
 	vote::{Ballot, Commit, SignedBallot, VersionedBallot, VoteTarget, MAX_BALLOTS, MAX_VOTES},
@@ -260,6 +261,11 @@ fn who_would_hold_all_places_of_open_jobs_must_keep_blocks_so_full_that_fees_ris
 		println!("{jobs_a_block} jobs a block, {fullness:?} of what users may fill");
 		assert!(fullness > TargetBlockFullness::get());
 	});
+}
+
+#[test]
+fn one_answer_lists_all_jobs_that_can_be_open() {
+	assert!(MaxOpenJobs::get() <= MAX_LISTED_OPEN_JOBS);
 }
 
 #[test]

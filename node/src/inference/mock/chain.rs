@@ -276,9 +276,9 @@ sp_api::mock_impl_runtime_apis! {
 
 		#[advanced]
 		fn open_jobs(&self, _: <Block as BlockT>::Hash, from: JobId, limit: u32) -> Result<Vec<OpenJob>, ApiError> {
-			self.answer(|state| {
-				state.open_jobs.iter().filter(|job| job.id >= from).take(limit as usize).copied().collect()
-			})
+			// As a runtime of an earlier version.
+			let limit = limit.min(MAX_LISTED_JOBS) as usize;
+			self.answer(|state| state.open_jobs.iter().filter(|job| job.id >= from).take(limit).copied().collect())
 		}
 
 		#[advanced]
