@@ -1,7 +1,10 @@
 // `make network`: four validators on this machine, for playing, until Ctrl-C. Their chain is gone afterwards.
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { VALIDATORS, Network } from './lib/network.mjs';
 import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from './lib/models.mjs';
+import { SECONDS } from './lib/wait.mjs';
 
 const say = (line) => console.log(`network: ${line}`);
 
@@ -12,15 +15,30 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.prependListener(signal, () =
 say(`starting four validators: ${VALIDATORS.join(', ')}`);
 const args = VALIDATORS.map((name) => [name, ['--models-path', MODELS_PATH]]);
 await network.start(Object.fromEntries(args), (name) => say(`  ${name} is up`));
+for (const node of network.validators) say(`  ${node.name}: http://${node.rpcAddress} and ws://${node.rpcAddress}`);
+const [first] = network.validators;
+say(`from the command line: sibyl-node ask --url ws://${first.rpcAddress} …`);
+say(`polkadot.js Apps: https://polkadot.js.org/apps/?rpc=ws://${first.rpcAddress}#/extrinsics`);
+say('accounts with funds: //Alice, //Bob, //Charlie, //Dave, //Eve, //Ferdie');
+say(`another validator joins with: --chain local --bootnodes ${await first.address()}`);
+say('Ctrl-C ends it');
+
 const sibyl = await network.client();
 await waitUntilServedBy(sibyl, VALIDATORS);
 say(`all four serve the model ${MODEL}, ${(await sibyl.model(MODEL)).id}`);
-if (isInstalled('smollm2')) {
-  await waitUntilServedBy(sibyl, VALIDATORS, 'smollm2');
-  say(`and smollm2, ${(await sibyl.model('smollm2')).id}`);
-} else say('for one that answers questions: make models');
-for (const node of network.validators) say(`  ${node.name}: http://${node.rpcAddress} and ws://${node.rpcAddress}`);
-const [{ rpcAddress }] = network.validators;
-say(`polkadot.js Apps: https://polkadot.js.org/apps/?rpc=ws://${rpcAddress}#/extrinsics`);
-say('accounts with funds: //Alice, //Bob, //Charlie, //Dave, //Eve, //Ferdie');
-say('Ctrl-C ends it');
+for (const model of ['minilm', 'smollm2']) {
+  if (isInstalled(model)) await tell(model);
+  else say(`${model} is not installed: make models`);
+}
+
+/** Says that all four serve a model, or why one of them does not, as soon as that is known. */
+async function tell(name) {
+  for (;;) {
+    const all = await Promise.all(network.validators.map((node) => node.rpc('inference_nodeStatus')));
+    const own = all.map(({ models }) => models.find((model) => model.name === name));
+    const refused = own.findIndex((model) => model?.state === 'notServed');
+    if (own.every((model) => model?.state === 'served')) return say(`and ${name}, ${own[0].id}`);
+    if (refused >= 0) return say(`${name} is not served by ${VALIDATORS[refused]}: ${own[refused].why}`);
+    await sleep(3 * SECONDS);
+  }
+}

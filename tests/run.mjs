@@ -21,8 +21,9 @@ mkdirSync(compiled);
 process.env.SIBYL_COMPILED_RUNTIMES = compiled;
 process.env.SIBYL_TOO_SLOW = JSON.stringify(await tooSlow(['smollm2', 'minilm']));
 const code = await run(2, together) || await run(1, ALONE);
-const told = skipped.map(([name, why]) => `${name} (${why})`).join('; ');
-console.log(`SKIPPED ${skipped.length}${told === '' ? '' : `: ${told}`}`);
+const whys = [...new Set(skipped.map(([, why]) => why))];
+const told = whys.map((why) => `${why}: ${skipped.filter(([, other]) => other === why).map(([name]) => name).join(', ')}`);
+console.log([`SKIPPED ${skipped.length}`, ...told].join('; '));
 rmSync(folder, { recursive: true });
 process.exitCode = code;
 
