@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VALIDATORS, Network } from './lib/network.mjs';
 import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from './lib/models.mjs';
-import { SECONDS } from './lib/wait.mjs';
+import { MINUTES, SECONDS } from './lib/wait.mjs';
 
 const say = (line) => console.log(`network: ${line}`);
 
@@ -24,7 +24,7 @@ say(`another validator joins with: --chain local --bootnodes ${await first.addre
 say('Ctrl-C ends it');
 
 const sibyl = await network.client();
-await waitUntilServedBy(sibyl, VALIDATORS);
+await waitUntilServedBy(sibyl, VALIDATORS, MODEL, 30 * MINUTES);
 say(`all four serve the model ${MODEL}, ${(await sibyl.model(MODEL)).id}`);
 for (const model of ['minilm', 'smollm2']) {
   if (isInstalled(model)) await tell(model);

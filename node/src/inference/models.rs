@@ -272,7 +272,9 @@ impl Models {
 			return None;
 		}
 		self.turns.give_back();
-		let (id, entry) = self.entries.iter_mut().find(|(_, entry)| entry.state == State::Waiting)?;
+		// The smallest is served the soonest, and nobody waits for a turn with the one that is compiled in.
+		let waiting = self.entries.iter_mut().filter(|(_, entry)| entry.state == State::Waiting);
+		let (id, entry) = waiting.min_by_key(|(_, entry)| size(&entry.revision))?;
 		if !self.turns.take(&*self.source, &entry.revision, self.now) {
 			return None;
 		}
@@ -480,6 +482,11 @@ fn compiling(format: &Format) -> Duration {
 		Format::Json(_) | Format::Regex(_) => Duration::from_millis(200),
 		Format::Text { .. } | Format::ScoredText { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
 	}
+}
+
+/// The bytes of a model's files.
+fn size(revision: &ModelRevision) -> u64 {
+	revision.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
 }
 
 /// What tells a model's files from others.

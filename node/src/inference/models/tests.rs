@@ -287,6 +287,19 @@ fn a_model_waits_until_the_one_before_has_been_measured() {
 }
 
 #[test]
+fn the_smallest_model_is_loaded_first() {
+	let sized = |commit_window, size| {
+		let mut revision = fake_revision();
+		revision.commit_window = commit_window;
+		revision.files[0].size = size;
+		view(revision)
+	};
+	let views = [sized(12, 30), sized(13, 10), sized(14, 20)];
+	let actions = models().update(&views, 1);
+	assert!(matches!(actions[..], [Action::Load { model, .. }] if model == views[1].id), "{actions:?}");
+}
+
+#[test]
 fn a_machine_that_is_too_slow_for_the_largest_job_does_not_serve_the_model_and_says_how_slow_it_is() {
 	let mut models = models();
 	let slow = Duration::from_secs(20);
