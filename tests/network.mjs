@@ -1,10 +1,9 @@
 // `make network`: four validators on this machine, for playing, until Ctrl-C. Their chain is gone afterwards.
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { VALIDATORS, Network } from './lib/network.mjs';
 import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { isInstalled, MODELS_PATH } from './lib/models.mjs';
-import { MINUTES, SECONDS } from './lib/wait.mjs';
+import { measured } from './lib/too-slow.mjs';
+import { MINUTES } from './lib/wait.mjs';
 
 const say = (line) => console.log(`network: ${line}`);
 
@@ -33,12 +32,7 @@ for (const model of ['minilm', 'smollm2']) {
 
 /** Says that all four serve a model, or why one of them does not, as soon as that is known. */
 async function tell(name) {
-  for (;;) {
-    const all = await Promise.all(network.validators.map((node) => node.rpc('inference_nodeStatus')));
-    const own = all.map(({ models }) => models.find((model) => model.name === name));
-    const refused = own.findIndex((model) => model?.state === 'notServed');
-    if (own.every((model) => model?.state === 'served')) return say(`and ${name}, ${own[0].id}`);
-    if (refused >= 0) return say(`${name} is not served by ${VALIDATORS[refused]}: ${own[refused].why}`);
-    await sleep(3 * SECONDS);
-  }
+  const own = await Promise.all(network.validators.map(async (node) => (await measured(node, [name], Infinity))[0]));
+  const other = own.findIndex(({ state }) => state !== 'served');
+  say(other < 0 ? `and ${name}, ${own[0].id}` : `${name} is not served by ${VALIDATORS[other]}: ${own[other].why}`);
 }

@@ -30,9 +30,9 @@ async function measure(names) {
   }
 }
 
-/** How the node stands to these models, when it has measured them. */
-async function measured(node, names) {
-  const deadline = Date.now() + 5 * MINUTES;
+/** How the node stands to these models, when it has measured them: whether it serves them, or why not. */
+export async function measured(node, names, timeout = 5 * MINUTES) {
+  const deadline = Date.now() + timeout;
   for (;;) {
     const { models } = await node.rpc('inference_nodeStatus');
     const own = models.filter(({ name, state }) => names.includes(name) && !UNDER_WAY.includes(state));

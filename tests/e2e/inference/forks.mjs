@@ -41,17 +41,20 @@ export function forks(network) {
     await submitOnBoth(apis, DURING, account('//Eve'));
     await forksGrow(apis, forkedBy);
     const branches = await Promise.all(apis.map((each) => each.rpc.chain.getBlockHash(forkedBy + 1)));
+    const during = before.at(-1) + 1;
+    const jobs = [...before, ...DURING.map((_, index) => during + index)];
     const onForks = await Promise.all(apis.map(async (each) => {
-      const open = (await each.call.inferenceApi.openJobs(0, 256)).length;
-      // On a busy machine some of the first may have ended before the network parted.
-      assert.ok(open >= DURING.length, `${open} jobs are open`);
-      test.diagnostic(`${open} of ${BEFORE.length + DURING.length} jobs are open while the network is parted`);
+      const open = (await each.call.inferenceApi.openJobs(0, 256)).map(({ id }) => id.toNumber());
+      test.diagnostic(`${open.length} of ${jobs.length} jobs are open while the network is parted`);
+      assert.deepEqual(open.filter((job) => job >= during), jobs.slice(before.length));
+      // On a busy machine some of the first may have ended before the network parted; none may be missing.
+      const others = jobs.filter((job) => !open.includes(job));
+      const ended = await Promise.all(others.map((job) => each.call.inferenceApi.job(job)));
+      assert.ok(ended.every((job) => job.isFound && job.asFound.phase.isEnded), `open: ${open}, of ${jobs}`);
       return commitsFrom(each, drawnAt, await each.rpc.chain.getHeader());
     }));
     await connectAll(network.validators);
 
-    const during = before.at(-1) + 1;
-    const jobs = [...before, ...DURING.map((_, index) => during + index)];
     const views = await Promise.all(jobs.map((job) => waitForEnd(api, job)));
     const canonical = await api.rpc.chain.getBlockHash(forkedBy + 1);
     assert.equal(branches.filter((hash) => hash.eq(canonical)).length, 1, 'just one of the forks is given up');
