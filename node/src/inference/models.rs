@@ -35,6 +35,7 @@ mod turns;
 mod why_not;
 
 pub use choice::{Choice, NoneBesideOthers};
+use standing::bytes;
 pub use turns::Turn;
 use turns::Turns;
 pub use why_not::{Part, WhyNot};
@@ -271,13 +272,11 @@ impl Models {
 		if self.entries.values().any(|entry| entry.state.is_busy()) {
 			return None;
 		}
-		self.turns.give_back();
 		// The smallest is served the soonest, and nobody waits for a turn with the one that is compiled in.
 		let waiting = self.entries.iter_mut().filter(|(_, entry)| entry.state == State::Waiting);
-		let (id, entry) = waiting.min_by_key(|(_, entry)| size(&entry.revision))?;
-		if !self.turns.take(&*self.source, &entry.revision, self.now) {
-			return None;
-		}
+		let next = waiting.min_by_key(|(_, entry)| bytes(&entry.revision));
+		self.turns.pass(&*self.source, next.as_ref().map(|(_, entry)| &entry.revision), self.now);
+		let (id, entry) = next.filter(|_| self.turns.has_come())?;
 		entry.state = State::Loading;
 		entry.tried = stamps(&*self.source, &entry.revision);
 		Some(Action::Load { model: *id, revision: Box::new(entry.revision.clone()) })
@@ -482,11 +481,6 @@ fn compiling(format: &Format) -> Duration {
 		Format::Json(_) | Format::Regex(_) => Duration::from_millis(200),
 		Format::Text { .. } | Format::ScoredText { .. } | Format::Choice(_) | Format::Number { .. } => Duration::ZERO,
 	}
-}
-
-/// The bytes of a model's files.
-fn size(revision: &ModelRevision) -> u64 {
-	revision.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
 }
 
 /// What tells a model's files from others.

@@ -421,8 +421,8 @@ impl Llama {
 		on.mixed.resize(positions.len() * query_width, 0.0);
 		let group = heads / kv_heads;
 		let finite: Vec<AtomicBool> = sequences.iter().map(|_| AtomicBool::new(true)).collect();
-		// Heads that share keys and values read them once, but one row leaves only the heads to divide.
-		let heads_at_once = if positions.len() > 1 || kv_heads >= pool.threads() { group } else { 1 };
+		// One row leaves only the heads to divide.
+		let heads_at_once = if positions.len() > 1 || pool.threads() == 1 { group } else { 1 };
 		let rows_at_once = if positions.len() > QUERY_ROWS { QUERY_ROWS } else { FEW_QUERY_ROWS };
 		let block = [rows_at_once, heads_at_once * head];
 		let query_key_value = &on.query_key_value;

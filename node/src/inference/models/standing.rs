@@ -5,6 +5,11 @@ use sibyl_files::{Fetching, Progress};
 use sibyl_primitives::model::{ModelId, ModelRevision, Pace};
 use sibyl_rpc_types::{ModelState, OwnModel};
 
+/// The bytes of a model's files.
+pub(super) fn bytes(revision: &ModelRevision) -> u64 {
+	revision.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
+}
+
 impl Models {
 	/// Each of the chain's models. Of those that are served the pace is that of the last measurement, which is not quite
 	/// what the chain is told.
@@ -25,7 +30,7 @@ impl Models {
 			let holds = matches!(state, ModelState::Absent | ModelState::Damaged | ModelState::NotServed);
 			let why = entry.why.as_ref().filter(|_| holds).map(ToString::to_string);
 			let why = fetching(&entry.revision, files).filter(|_| state == ModelState::Absent).or(why);
-			let bytes = entry.revision.files.iter().map(|file| file.size).sum();
+			let bytes = bytes(&entry.revision);
 			OwnModel { id: *id, name: entry.revision.name.to_string_lossy(), state, why, pace, bytes }
 		};
 		self.entries.iter().map(standing).collect()

@@ -333,6 +333,16 @@ fn a_model_waits_while_another_node_of_this_machine_measures_one_but_not_for_eve
 }
 
 #[test]
+fn a_model_that_went_while_it_waited_waits_anew() {
+	let source = Arc::new(FakeSource::default());
+	source.is_taken.store(true, Ordering::Relaxed);
+	let mut models = with_source(source);
+	assert_eq!(models.update(&[fake_listed()], 1), []);
+	assert_eq!(models.update(&[], 2), []);
+	assert_eq!(models.update(&[fake_listed()], 1 + LONGEST_WAIT), []);
+}
+
+#[test]
 fn the_right_output_with_a_wrong_trace_is_told_from_a_wrong_output() {
 	let verdict = verdict_on(|revision| revision.goldens[1].trace = Hash::zero());
 	let Err(why) = verdict else { panic!("it has not computed what the chain expects") };

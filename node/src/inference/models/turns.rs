@@ -37,19 +37,20 @@ pub struct Turns {
 }
 
 impl Turns {
-	/// Whether this model's turn has come. It has it until it is given back.
-	pub fn take(&mut self, source: &dyn ModelSource, revision: &ModelRevision, now: BlockNumber) -> bool {
+	/// Lets other nodes measure, and asks for a turn for the next model, if there is one.
+	pub fn pass(&mut self, source: &dyn ModelSource, next: Option<&ModelRevision>, now: BlockNumber) {
+		self.taken = None;
+		let Some(next) = next else { return self.waits_since = None };
 		let since = *self.waits_since.get_or_insert(now);
 		let is_over = now.saturating_sub(since) >= LONGEST_WAIT;
-		self.taken = source.turn(revision).or_else(|| is_over.then(Turn::default));
-		if self.taken.is_some() {
+		self.taken = source.turn(next).or_else(|| is_over.then(Turn::default));
+		if self.has_come() {
 			self.waits_since = None;
 		}
-		self.taken.is_some()
 	}
 
-	/// Lets the next node measure.
-	pub fn give_back(&mut self) {
-		self.taken = None;
+	/// Whether this node may measure.
+	pub fn has_come(&self) -> bool {
+		self.taken.is_some()
 	}
 }
