@@ -5,7 +5,7 @@ import { hexToU8a, stringToU8a, u8aConcat } from '@polkadot/util';
 import { accountNamed } from './accounts.mjs';
 import { eventsAt } from './chain.mjs';
 import {
-  committeeOf, eventsNamed, eventsOfJob, isDrawn, MODEL, seatOf, validatorAt, waitForEnd, waitForJob, waitForStoredVote,
+  committeeOf, eventsNamed, eventsOfJob, isDrawn, MODEL, seatOf, validatorAt, waitForEnd, waitForJob, waitForVote,
 } from './inference.mjs';
 import { answer, classification, replaceOutput, takeBack } from './mailbox.mjs';
 import { VALIDATORS } from './network.mjs';
@@ -46,7 +46,7 @@ export async function misbehave(network, { deed, culprit, text, falseLabel, requ
     if (deed === 'lie') await answer(node, job.fingerprint, output);
     const view = await waitForJob(api, job.number, 'to have a committee', isDrawn);
     if (seatOf(view, culprit) >= 0) {
-      if (deed === 'withhold') await forget(node, view, output);
+      if (deed === 'withhold') await forget(api, node, job.number, output);
       tell(deed === 'lie'
         ? `${culprit} says “${falseLabel}”: its operator wrote that in the place of its engine's answer`
         : `${culprit} has committed; its operator makes it forget to what, so that it can't reveal`);
@@ -67,8 +67,10 @@ export function blocksOf(view) {
 }
 
 /** Replaces what the seat will reveal, as soon as it is bound to something else. */
-export async function forget(node, view, output) {
-  const vote = await waitForStoredVote(node, view);
+export async function forget(api, node, job, output) {
+  const { view, vote } = await waitForVote(api, node, job);
+  // Too late: the next job is tried.
+  if (vote === null) return;
   const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view).draw.toHex(), round: 0 };
   await replaceOutput(node, target, seatOf(view, node.name), vote, output);
 }

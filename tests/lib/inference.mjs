@@ -252,34 +252,44 @@ export async function ballotsIn(api, hash) {
 }
 
 /**
- * Waits until the validators have sent their commits to a job, which needs no block.
+ * Waits until the validators have sent their commits to a job, which needs no block. At once where the job has ended.
+ * @param {Api} api
  * @param {import('./node.mjs').Node[]} nodes
+ * @param {number} job
  */
-export async function waitUntilCommitsAreSent(nodes, view) {
-  await Promise.all(nodes.map((node) => waitForStoredVote(node, view)));
+export async function waitUntilCommitsAreSent(api, nodes, job) {
+  await Promise.all(nodes.map((node) => waitForVote(api, node, job)));
   await sleep(TO_SIGN_AND_SEND);
 }
 
 /**
- * Waits until a validator's worker has stored what it commits to in a job, which it does just before it signs.
+ * Waits until a validator's worker has stored what it commits to in a job's first round, which it does just before it signs.
+ * The committee is looked up each time: a block that is given up for another takes its draw along.
+ * @param {Api} api
  * @param {import('./node.mjs').Node} node a genesis validator's
- * @returns {Promise<string>} the stored vote
+ * @param {number} job
+ * @returns {Promise<{ view: any, vote: string | null }>} the job then, and the stored vote; null where the validator has
+ * no seat, or its node has dropped the vote again
  */
-export async function waitForStoredVote(node, view, round = 0) {
-  const seat = seatOf(view, node.name, round);
-  const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view, round).draw.toHex(), round };
-  let vote;
+export async function waitForVote(api, node, job) {
+  let view;
+  let vote = null;
   await until(
-    `the vote of ${node.name} in job ${view.id}`,
+    `the vote of ${node.name} in job ${job}`,
     async (next) => {
       const timer = setInterval(next, POLL);
       return () => clearInterval(timer);
     },
     async () => {
+      view = await jobAt(api, await api.rpc.chain.getBlockHash(), job);
+      if (view === undefined || !isDrawn(view)) return false;
+      const target = { fingerprint: view.fingerprint.toHex(), draw: committeeOf(view).draw.toHex(), round: 0 };
+      const seat = seatOf(view, node.name);
+      if (seat < 0) return true;
       vote = await storedVote(node, target, seat);
-      return vote !== null;
+      return vote !== null || view.phase.isEnded || !voteOf(view, node.name).isMissing;
     },
-    { timeout: 30 * SECONDS },
+    { show: () => (view === undefined ? 'no such job' : view.phase.type) },
   );
-  return vote;
+  return { view, vote };
 }

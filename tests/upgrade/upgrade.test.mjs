@@ -72,7 +72,7 @@ describe('a network of four validators that is upgraded', () => {
       job = await sibyl.ask(MODEL, TEXT, { signer: disputer, seats: 3, drawDelay: 2 });
       const view = await waitForJob(api, job.number, 'to have a committee', isDrawn);
       if (seatOf(view, 'charlie') < 0) continue;
-      await forget(network.node('charlie'), view, classification('nld', 999_000));
+      await forget(api, network.node('charlie'), job.number, classification('nld', 999_000));
       await upgradeDuring(view);
     }
     assert.ok(upgradedIn, `in ${ATTEMPTS} jobs charlie never withheld its reveal`);
@@ -125,7 +125,7 @@ describe('a network of four validators that is upgraded', () => {
     const ask = (signer, options) => sibyl.ask(MODEL, TEXT, { signer, ...options });
     [jobs.pending, jobs.revealing] = await Promise.all([ask(patient, { drawDelay: LONGEST_DELAY }), ask(asker)]);
     const dave = network.node('dave');
-    await waitUntilCommitsAreSent([dave], await waitForJob(api, jobs.revealing.number, 'to have a committee', isDrawn));
+    await waitUntilCommitsAreSent(api, [dave], jobs.revealing.number);
     await dave.kill('SIGKILL');
     // A seat of it is waited for.
     jobs.committing = await ask(asker);

@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { account } from '../../lib/accounts.mjs';
 import { eventsAt, nextNonce, waitForBestBlock } from '../../lib/chain.mjs';
 import {
-  askByPolkadotJs, ballotsIn, eventsNamed, eventsOfJob, isDrawn, question, waitForEnd, waitForJob, waitUntilCommitsAreSent,
+  askByPolkadotJs, ballotsIn, eventsNamed, eventsOfJob, question, waitForEnd, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
 import { connectAll, part } from '../../lib/partition.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
@@ -28,10 +28,7 @@ export function forks(network) {
     const before = await Promise.all(BEFORE.map((text, index) =>
       askByPolkadotJs(api, text, account('//Ferdie'), { nonce: nonce + index })));
     // Each half has the commits of all, but in no block yet.
-    await Promise.all(before.map(async (job) => {
-      const drawn = await waitForJob(api, job, 'to have a committee', isDrawn);
-      await waitUntilCommitsAreSent(network.validators, drawn);
-    }));
+    await Promise.all(before.map((job) => waitUntilCommitsAreSent(api, network.validators, job)));
     const drawnAt = (await api.rpc.chain.getHeader()).number.toNumber();
     await part(halves);
     const heads = await Promise.all(apis.map((each) => each.rpc.chain.getHeader()));

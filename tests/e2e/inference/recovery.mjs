@@ -3,7 +3,7 @@ import { it } from 'node:test';
 
 import { account } from '../../lib/accounts.mjs';
 import {
-  ask, eventsNamed, eventsOfJob, isDrawn, voteOf, waitForEnd, waitForJob, waitUntilCommitsAreSent,
+  ask, eventsNamed, eventsOfJob, voteOf, waitForEnd, waitForJob, waitUntilCommitsAreSent,
 } from '../../lib/inference.mjs';
 
 const TEXT = 'Le petit chat noir dort sur le canapé du salon.';
@@ -18,7 +18,7 @@ export function recovery(network) {
 
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const job = await ask(network, TEXT, account('//Eve'));
-      await waitUntilCommitsAreSent([dave], await waitForJob(api, job, 'to have a committee', isDrawn));
+      await waitUntilCommitsAreSent(api, [dave], job);
       await dave.kill('SIGKILL');
       const agreed = await waitForJob(api, job, 'to be agreed', (view) => view.agreed.isSome);
       const missed = voteOf(agreed, 'dave');
