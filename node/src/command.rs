@@ -10,11 +10,12 @@ use crate::{
 };
 use clap::{Command, CommandFactory};
 use sc_cli::{CliConfiguration, SubstrateCli};
-use sc_service::BasePath;
+use sc_service::{BasePath, DatabaseSource};
 use sibyl_engine_process::child::{self, LocalHost};
 use sibyl_runtime::{constants::SS58_PREFIX, opaque::Block};
 use sp_core::crypto::{set_default_ss58_version, Ss58AddressFormat};
 use std::{
+	fs::{File, TryLockError},
 	future::Future,
 	io::Write,
 	path::{Path, PathBuf},
@@ -103,9 +104,10 @@ fn run_command(start: Start) -> Result<(), Error> {
 			let kept = (node.pool, node.import_queue);
 			Ok((with(kept, async { Ok(revert.await?) }), node.task_manager))
 		}),
-		Some(Subcommand::PurgeChain(command)) => {
-			runner(&cli, command)?.sync_run(|config| Ok(command.run(config.database)?))
-		}
+		Some(Subcommand::PurgeChain(command)) => runner(&cli, command)?.sync_run(|config| {
+			refuse_while_in_use(&config.database)?;
+			Ok(command.run(config.database)?)
+		}),
 		Some(Subcommand::ChainInfo(command)) => {
 			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
 		}
@@ -239,4 +241,14 @@ fn explain_missing_node_key(error: Error, cli: &Cli) -> Error {
 	};
 	let make_one = format!("{} key generate-node-key{base_path}{chain}", Cli::executable_name());
 	Error::NodeKeyMissing { path, make_one }
+}
+
+/// Refuses to remove the database of a running node, which would go on without noticing, and lose what it makes. Its lock is
+/// the one that ParityDB takes.
+fn refuse_while_in_use(database: &DatabaseSource) -> Result<(), Error> {
+	let lock = database.path().and_then(|path| File::open(path.join("lock")).ok());
+	match lock.map(|lock| lock.try_lock()) {
+		Some(Err(TryLockError::WouldBlock)) => Err(Error::DatabaseInUse),
+		_ => Ok(()),
+	}
 }

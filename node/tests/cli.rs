@@ -40,6 +40,10 @@ fn make_blocks(base_path: &Path, count: u32) {
 		&["in use", "--base-path"],
 	);
 	fails_saying(&mut dev_node(base_path), &["in use", "--base-path"]);
+	fails_saying(
+		sibyl().args(["purge-chain", "-y", "--chain", "dev", "--base-path"]).arg(base_path),
+		&["in use", "--base-path"],
+	);
 	let asked = Command::new("sh").args(["-c", &format!("kill {}", node.id())]).status().expect("there is a shell");
 	assert!(asked.success(), "the node can be asked to end");
 	let last: Vec<_> = lines.collect();

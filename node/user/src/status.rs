@@ -174,7 +174,8 @@ fn problems_of(own: &OwnValidator) -> Vec<String> {
 	if own.is_candidate && amount(&own.stake) < amount(&own.min_stake) {
 		problems.push(format!("it has staked less than {}", sib(amount(&own.min_stake))));
 	}
-	if amount(&own.service.bond) <= amount(&own.service.reserved) {
+	let has_seats = own.is_elected || own.is_elected_next || own.is_candidate;
+	if has_seats && amount(&own.service.bond) <= amount(&own.service.reserved) {
 		problems.push("it has no free service bond, and so gets no seats ('sibyl-node validator setup')".into());
 	}
 	// At the last of them the chain counts anew, and the node's models are withdrawn.
@@ -382,6 +383,12 @@ all is well it does a validator's work
 		assert!(elected(false, true, true).contains("from the next session on"));
 		assert!(elected(false, false, true).contains("stands for the next election"));
 		assert!(elected(false, false, false).contains("does not stand"));
+		let left = problems(|status| {
+			let own = &mut status["validators"][0];
+			(own["isElected"], own["isElectedNext"], own["isCandidate"]) = (json!(false), json!(false), json!(false));
+			(own["currentKeys"], own["service"]["bond"]) = (json!(null), json!("0"));
+		});
+		assert!(!left.contains("service bond"), "who has left needs none: {left}");
 	}
 
 	#[test]

@@ -41,6 +41,7 @@ const REQUESTS = [
   [401, 'invalid_api_key', null, 'no key', '/v1/models', { key: undefined }, /An API key is needed: send it as 'Authorization: Bearer KEY'/],
   [401, 'invalid_api_key', null, 'a key that there is not', '/v1/models', { key: 'sk-wrong' }, /Incorrect API key provided: ask the gateway's operator for one/],
   [404, 'unknown_url', null, 'a path that there is not', '/v1/images', {}, /There is nothing here: the API is at \/v1\/models, \/v1\/chat\/completions and \/v1\/embeddings/],
+  [404, 'unknown_url', null, 'a chat without /v1', '/chat/completions', chat({}), /There is nothing here: the API is at \/v1\/models, \/v1\/chat\/completions/],
   [405, 'method_not_allowed', null, 'another method', CHAT, {}, /This takes POST alone/],
   [415, 'unsupported_media_type', null, 'a body that is said to be text', CHAT, { ...chat({}), headers: { 'content-type': 'text/plain' } }, /The body is to be JSON: send 'Content-Type: application\/json'/],
   [413, 'request_too_large', null, 'a body that is too large', CHAT, chat(' '.repeat(2 ** 20 + 1)), /The body has more than 1048576 bytes/],

@@ -86,7 +86,10 @@ pub enum Error {
 	Retired,
 	/// Too few serve the model.
 	#[error(
-		"validators with {share:?} of the stake serve the model, and it takes jobs from {needed:?} on: choose another or wait 		 until more serve it"
+		"validators with {} of the stake serve the model, and it takes jobs from {} on: choose another or wait until more \
+		 serve it",
+		percent(share),
+		percent(needed)
 	)]
 	Inactive {
 		/// What those who serve it have, of the stake of all.
@@ -255,5 +258,14 @@ impl From<sp_api::ApiError> for Error {
 impl From<sp_blockchain::Error> for Error {
 	fn from(error: sp_blockchain::Error) -> Self {
 		Self::RuntimeFailed(crate::error::in_one_line(&error))
+	}
+}
+
+/// A share as people write it, with one digit after the point where it is no whole number.
+fn percent(share: &Perbill) -> String {
+	let tenths = share.mul_floor(1_000u32);
+	match tenths % 10 {
+		0 => format!("{} %", tenths / 10),
+		tenth => format!("{}.{tenth} %", tenths / 10),
 	}
 }

@@ -145,6 +145,7 @@ fn refused(name: &str, message: String) -> ApiError {
 		"FormatInvalid" | "FormatNotOfTask" => ApiError::invalid("response_format", message),
 		"Busy" => unavailable("network_busy", message),
 		"Suspended" => unavailable("model_suspended", message),
+		"Inactive" => unavailable("model_inactive", message).retry(Retry::After(60)),
 		"Syncing" | "TooManySubscriptions" | "TooManyReceipts" => unavailable("node_busy", message),
 		_ => ApiError::new(StatusCode::BAD_GATEWAY, "node_refused", message),
 	}
@@ -165,6 +166,7 @@ fn dispatched(name: &str, message: String) -> ApiError {
 			ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry(Retry::Never)
 		}
 		"ModelSuspended" => unavailable("model_suspended").retry(Retry::After(60)),
+		"ModelInactive" => unavailable("model_inactive").retry(Retry::After(60)),
 		_ => ApiError::new(StatusCode::BAD_GATEWAY, "job_refused", message).retry(Retry::Never),
 	}
 }
@@ -261,6 +263,11 @@ mod tests {
 		assert_eq!(refused("OutputTooLong").param.as_deref(), Some("max_completion_tokens"));
 		assert_eq!(refused("SeatsInvalid").param.as_deref(), Some("seats"));
 		assert_eq!((refused("Busy").status.as_u16(), refused("Busy").retry), (503, Retry::After(6)));
+		let inactive = refused("Inactive");
+		assert_eq!(
+			(inactive.status.as_u16(), inactive.code, inactive.retry),
+			(503, "model_inactive", Retry::After(60))
+		);
 		assert_eq!(refused("AnythingElse").status.as_u16(), 502);
 	}
 

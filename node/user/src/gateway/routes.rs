@@ -129,13 +129,18 @@ impl Gateway {
 		let route = Route::of(path);
 		let (name, method) = route.name();
 		entry.what = name;
-		if head.method != method && !(method == Method::GET && head.method == Method::HEAD) {
-			return Ok(Served::Whole(wrong_method(&method)));
-		}
 		let unknown = || {
 			let message = "There is nothing here: the API is at /v1/models, /v1/chat/completions and /v1/embeddings";
 			ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
 		};
+		if head.method != method && !(method == Method::GET && head.method == Method::HEAD) {
+			// Whoever sends something to where no file is has left '/v1' out of the address.
+			let is_file = || self.console.as_ref().is_some_and(|console| console.get(path).is_some());
+			if matches!(route, Route::Page) && !is_file() {
+				return Err(unknown());
+			}
+			return Ok(Served::Whole(wrong_method(&method)));
+		}
 		match route {
 			Route::Health => return self.health().await.map(Served::Whole),
 			Route::Page => {

@@ -103,7 +103,8 @@ impl Bonds {
 		}
 		let (bond, reserved) = self.service;
 		let unreserved = bond.saturating_sub(reserved);
-		if unreserved > 0 {
+		// Who still validates is drawn: without a bond it could have no seat, and no job of `all` seats were taken.
+		if unreserved > 0 && !self.is_elected {
 			let call = pallet_inference::Call::unbond_service { amount: unreserved };
 			steps.push(Step::new(format!("take back {} that cover no open seat", sib(unreserved)), call));
 		}
@@ -125,8 +126,10 @@ impl Bonds {
 				clock.until(end)
 			));
 		}
-		let (_, reserved) = self.service;
-		if reserved > 0 {
+		let (bond, reserved) = self.service;
+		if self.is_elected && bond > 0 {
+			lines.push(format!("{} cover its seats until then: give the command again.", sib(bond)));
+		} else if reserved > 0 {
 			lines.push(format!("{} cover open seats: give the command again when these have ended.", sib(reserved)));
 		}
 		for (value, era) in &self.unlocking {
@@ -167,19 +170,23 @@ mod tests {
 	}
 
 	#[test]
-	fn who_leaves_stands_no_more_before_it_unbonds_and_takes_back_what_covers_nothing() {
-		let bonds = Bonds {
+	fn who_leaves_stands_no_more_before_it_unbonds_and_takes_back_what_covers_nothing_when_it_validates_no_more() {
+		let elected = Bonds {
 			is_candidate: true,
 			is_elected: true,
 			active: 1_000 * SIB,
 			service: (100 * SIB, 10 * SIB),
 			..Bonds::default()
 		};
-		assert_eq!(calls(&bonds), ["staking.chill", "staking.unbond", "inference.unbond_service"]);
-		assert_eq!(bonds.steps(3)[2].what, "take back 90 SIB that cover no open seat");
-		let outlook = bonds.outlook(&CLOCK);
+		assert_eq!(calls(&elected), ["staking.chill", "staking.unbond"]);
+		let outlook = elected.outlook(&CLOCK);
 		assert!(outlook[0].contains("until session 8"), "{outlook:?}");
-		assert!(outlook[1].contains("10 SIB cover open seats"), "{outlook:?}");
+		assert_eq!(outlook[1], "100 SIB cover its seats until then: give the command again.");
+
+		let left = Bonds { is_candidate: false, is_elected: false, active: 0, ..elected };
+		assert_eq!(calls(&left), ["inference.unbond_service"]);
+		assert_eq!(left.steps(3)[0].what, "take back 90 SIB that cover no open seat");
+		assert_eq!(left.outlook(&CLOCK), ["10 SIB cover open seats: give the command again when these have ended."]);
 	}
 
 	#[test]
