@@ -261,11 +261,8 @@ impl From<sp_blockchain::Error> for Error {
 	}
 }
 
-/// A share as people write it, with one digit after the point where it is no whole number.
+/// A share as people write it.
 fn percent(share: &Perbill) -> String {
-	let tenths = share.mul_floor(1_000u32);
-	match tenths % 10 {
-		0 => format!("{} %", tenths / 10),
-		tenth => format!("{}.{tenth} %", tenths / 10),
-	}
+	let one_percent = Perbill::from_percent(1).deconstruct();
+	format!("{:.1} %", f64::from(share.deconstruct()) / f64::from(one_percent))
 }
