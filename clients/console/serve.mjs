@@ -42,7 +42,10 @@ export async function serve(port = 0) {
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  const { url } = await serve(Number(process.env.PORT ?? 0));
+  const { url } = await serve(Number(process.env.PORT ?? 0)).catch(({ message }) => {
+    console.error(`console: ${message}${process.env.PORT ? `, with PORT=${process.env.PORT}` : ''}`);
+    process.exit(1);
+  });
   console.log(`console: ${url}`);
   console.log('console: Ctrl-C ends it');
 }

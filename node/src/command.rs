@@ -81,11 +81,13 @@ fn run_command(start: Start) -> Result<(), Error> {
 			command.run(spec).map_err(|error| about_file(error, command.output.as_deref()))
 		}
 		Some(Subcommand::CheckBlock(command)) => runner(&cli, command)?.async_run(|config| {
+			refuse_without_database(&config.database)?;
 			let node = new_partial(&config)?;
 			let check = command.run(node.client, node.import_queue);
 			Ok((with(node.pool, async { Ok(check.await?) }), node.task_manager))
 		}),
 		Some(Subcommand::ExportBlocks(command)) => runner(&cli, command)?.async_run(|config| {
+			refuse_without_database(&config.database)?;
 			let node = new_partial(&config)?;
 			let export = command.run(node.client, config.database);
 			let kept = (node.pool, node.import_queue);
@@ -99,6 +101,7 @@ fn run_command(start: Start) -> Result<(), Error> {
 			Ok((with(node.pool, async move { import.await.map_err(told) }), node.task_manager))
 		}),
 		Some(Subcommand::Revert(command)) => runner(&cli, command)?.async_run(|config| {
+			refuse_without_database(&config.database)?;
 			let node = new_partial(&config)?;
 			let revert = command.run(node.client, node.backend, Some(Box::new(service::revert_consensus)));
 			let kept = (node.pool, node.import_queue);
@@ -108,9 +111,10 @@ fn run_command(start: Start) -> Result<(), Error> {
 			refuse_while_in_use(&config.database)?;
 			Ok(command.run(config.database)?)
 		}),
-		Some(Subcommand::ChainInfo(command)) => {
-			runner(&cli, command)?.sync_run(|config| Ok(command.run::<Block>(&config)?))
-		}
+		Some(Subcommand::ChainInfo(command)) => runner(&cli, command)?.sync_run(|config| {
+			refuse_without_database(&config.database)?;
+			Ok(command.run::<Block>(&config)?)
+		}),
 		Some(Subcommand::Ask(command)) => ask(command.run()),
 		Some(Subcommand::Jobs(command)) => ask(command.run()),
 		Some(Subcommand::Job(command)) => ask(command.run()),
@@ -241,6 +245,14 @@ fn explain_missing_node_key(error: Error, cli: &Cli) -> Error {
 	};
 	let make_one = format!("{} key generate-node-key{base_path}{chain}", Cli::executable_name());
 	Error::NodeKeyMissing { path, make_one }
+}
+
+/// Refuses to look for blocks where no database is: one would be made, of the genesis alone.
+fn refuse_without_database(database: &DatabaseSource) -> Result<(), Error> {
+	match database.path() {
+		Some(path) if !path.exists() => Err(Error::NoDatabase { path: path.into() }),
+		_ => Ok(()),
+	}
 }
 
 /// Refuses to remove the database of a running node, which would go on without noticing, and lose what it makes. Its lock is

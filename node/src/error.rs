@@ -135,7 +135,14 @@ pub enum Error {
 	)]
 	NodeKeyOfTemporary,
 
-	/// Another process has the database.
+	/// No node has run on this base path.
+	#[error("there is no database at {path:?}: give the --base-path and --chain of a node that has run")]
+	NoDatabase {
+		/// Where it would be.
+		path: PathBuf,
+	},
+
+	/// Another process has the database open.
 	#[error(
 		"the database is in use: a node runs on this base path. Stop it first, or choose another folder with --base-path"
 	)]

@@ -321,7 +321,12 @@ fn blocks_are_exported_imported_checked_reverted_and_purged() {
 	assert_eq!(best(other.path()), 2);
 
 	succeeds(on("purge-chain", base_path).arg("-y"));
-	assert!(!base_path.join("chains/sibyl_dev/paritydb").exists(), "the database should be gone");
+	let database = base_path.join("chains/sibyl_dev/paritydb");
+	assert!(!database.exists(), "the database should be gone");
+	for command in [&["chain-info"][..], &["export-blocks"], &["check-block", "1"], &["revert", "1"]] {
+		fails_saying(on(command[0], base_path).args(&command[1..]), &["there is no database at", "--base-path"]);
+		assert!(!database.exists(), "{command:?} makes one");
+	}
 }
 
 #[test]

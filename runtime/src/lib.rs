@@ -80,7 +80,7 @@ macro_rules! version {
 }
 
 #[cfg(not(feature = "next-version"))]
-version!(spec 106, transactions 5);
+version!(spec 107, transactions 5);
 // Newer than any: `make test-upgrade` upgrades a network to it.
 #[cfg(feature = "next-version")]
 version!(spec 1_000_000, transactions 1_000_000);

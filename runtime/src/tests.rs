@@ -26,10 +26,18 @@ fn network(preset: &str) -> TestExternalities {
 
 /// The storage that the preset starts with.
 fn storage(preset: &str) -> sp_storage::Storage {
+	changed(preset, serde_json::Value::Null)
+}
+
+/// The storage that the preset starts with, with other values for what is named.
+fn changed(preset: &str, change: serde_json::Value) -> sp_storage::Storage {
 	let patch = genesis::get_preset(&preset.into()).expect("the preset exists");
 	let patch = serde_json::from_slice(&patch).expect("a preset is JSON");
 	let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).expect("a genesis is JSON");
 	merge(&mut config, patch);
+	if change.is_object() {
+		merge(&mut config, change);
+	}
 	serde_json::from_value::<RuntimeGenesisConfig>(config)
 		.expect("a preset sets only what there is")
 		.build_storage()

@@ -85,6 +85,9 @@ pub struct OwnValidator {
 	pub is_candidate: bool,
 	/// Whether the current session has disabled it, for an offence.
 	pub is_disabled: bool,
+	/// Whether it serves no model until it attests one again: it has missed too many seats in a row, or had too little service
+	/// bond.
+	pub is_out_of_service: bool,
 	/// Its keys in this session, where it is in the set.
 	pub current_keys: Option<KeySet>,
 	/// Its keys in the next session, where it is in that set.

@@ -11,7 +11,7 @@ use sibyl_primitives::{
 	job::{AbstainReason, JobId},
 	AccountId, Balance, Hash,
 };
-use sibyl_runtime::{opaque::Block, Runtime, RuntimeEvent};
+use sibyl_runtime::{configs::inference::LeastServiceBond, opaque::Block, Runtime, RuntimeEvent};
 use sp_api::ProvideRuntimeApi;
 use sp_core::crypto::ByteArray;
 use sp_keystore::KeystorePtr;
@@ -244,6 +244,11 @@ impl Entries {
 				let line = "🔮 Too many seats missed in a row: none until this node attests again";
 				Told { is_fault: true, ..Told::line(line.into()) }
 			}
+			Event::Underbonded { validator } if self.ours.contains(&validator) => {
+				let least = sib(LeastServiceBond::get());
+				let line = format!("🔮 This validator has less service bond than {least}: no seats until more is bonded ('sibyl-node validator setup')");
+				Told { is_fault: true, ..Told::line(line) }
+			}
 			_ => Told::default(),
 		}
 	}
@@ -392,6 +397,23 @@ mod tests {
 		let line = "🔮 Job 7: paid 0.001 SIB for the answer of job 3, taken again";
 		assert_eq!(told, [Told::default(), Told::line(line.into())]);
 		assert_eq!(settled_as(&mut entries), Told::default());
+	}
+
+	#[test]
+	fn who_is_taken_out_of_service_is_told_what_to_do_about_it() {
+		let unresponsive = |validator| Event::Unresponsive { validator };
+		let underbonded = |validator| Event::Underbonded { validator };
+		let lines = [
+			(unresponsive(account(1)), "until this node attests again"),
+			(underbonded(account(1)), "less service bond than 50 SIB: no seats until more is bonded"),
+		];
+		for (event, expected) in lines {
+			let told = entries().note_inference(event);
+			assert!(told.is_fault && told.line.is_some_and(|(_, line)| line.contains(expected)), "{expected}");
+		}
+		for of_another in [unresponsive(account(0)), underbonded(account(0))] {
+			assert_eq!(entries().note_inference(of_another), Told::default());
+		}
 	}
 
 	#[test]

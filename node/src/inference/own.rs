@@ -2,6 +2,7 @@
 
 use codec::Decode;
 use frame_support::storage::storage_prefix;
+use pallet_inference::{Absence, OutOfService};
 use pallet_session::{DisabledValidators, KeyOwner, NextKeys, QueuedKeys};
 use pallet_staking::{Bonded, Ledger, MinValidatorBond, StakingLedger, Validators};
 use sc_client_api::StorageProvider;
@@ -16,7 +17,7 @@ use sp_core::{
 };
 use sp_keystore::Keystore;
 use sp_runtime::traits::OpaqueKeys;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys that are told of at most; those that the chain knows come first.
 const MAX_KEYS: usize = 64;
@@ -153,6 +154,8 @@ where
 		let in_next = self.next.iter().find(|(member, _)| member == account);
 		let set_keys = self.value::<SessionKeys>(&NextKeys::<Runtime>::hashed_key_for(account));
 		let disabled = self.value::<Vec<(u32, u32)>>(&DisabledValidators::<Runtime>::hashed_key()).unwrap_or_default();
+		let out_of_service =
+			self.value::<BTreeMap<AccountId, Absence>>(&OutOfService::<Runtime>::hashed_key()).unwrap_or_default();
 		let controller = self.value::<AccountId>(&Bonded::<Runtime>::hashed_key_for(account));
 		let ledger = controller.and_then(|controller| {
 			self.value::<StakingLedger<Runtime>>(&Ledger::<Runtime>::hashed_key_for(controller))
@@ -164,6 +167,7 @@ where
 			is_elected_next: in_next.is_some(),
 			is_candidate: self.client.read(self.at, &Validators::<Runtime>::hashed_key_for(account)).is_some(),
 			is_disabled: place.is_some_and(|place| disabled.iter().any(|(index, _)| *index as usize == place)),
+			is_out_of_service: out_of_service.contains_key(account),
 			current_keys: place.map(|place| self.key_set(&self.current[place].1)),
 			next_keys: in_next.map(|(_, keys)| self.key_set(keys)),
 			set_keys: set_keys.map(|keys| self.key_set(&raw(&keys))),
@@ -307,6 +311,23 @@ mod tests {
 		let [validator] = &test.own().validators[..] else { panic!("three of its keys are here") };
 		assert_eq!(validator.current_keys.as_ref().map(|keys| keys.missing.clone()), Some(vec!["grandpa".into()]));
 		assert!(validator.is_disabled && validator.set_keys.is_none());
+		assert!(!validator.is_out_of_service);
+	}
+
+	#[test]
+	fn a_validator_that_is_out_of_service_is_told() {
+		let test = Test::new();
+		test.set_keys(1, &test.ours);
+		let absent = |account| BTreeMap::from([(account, Absence { since: 7, is_underbonded: false })]);
+		for (number, expected) in [(0, false), (1, true)] {
+			test.put(OutOfService::<Runtime>::hashed_key().to_vec(), absent(account(number)));
+			let own = test.own();
+			assert_eq!(
+				own.validators.iter().map(|one| one.is_out_of_service).collect::<Vec<_>>(),
+				[expected],
+				"{number}"
+			);
+		}
 	}
 
 	#[test]

@@ -5,7 +5,7 @@ use super::{
 	GrandpaLink,
 };
 use crate::error::Error;
-use sc_chain_spec::{construct_genesis_block, resolve_state_version_from_wasm, GenesisBlockBuilder};
+use sc_chain_spec::{construct_genesis_block, resolve_state_version_from_wasm, ChainType, GenesisBlockBuilder};
 use sc_client_api::HeaderBackend;
 use sc_consensus_babe::{BabeLink, BabeWorkerHandle};
 use sc_executor::{HeapAllocStrategy, DEFAULT_HEAP_ALLOC_STRATEGY};
@@ -141,6 +141,12 @@ type Opened = (Arc<FullClient>, Arc<FullBackend>, KeystoreContainer, TaskManager
 
 fn open_database(config: &Configuration, telemetry: Option<sc_telemetry::TelemetryHandle>) -> Result<Opened, Error> {
 	let executor = new_executor(config);
+	if matches!(config.chain_spec.chain_type(), ChainType::Development | ChainType::Local) {
+		log::info!(
+			"🔨 Making the genesis of {}: some seconds where the runtime is compiled for it",
+			config.chain_spec.name()
+		);
+	}
 	let genesis = config.chain_spec.as_storage_builder().build_storage().map_err(sp_blockchain::Error::Storage)?;
 	let expected = genesis_hash(&genesis, &executor)?;
 	let backend = sc_service::new_db_backend(config.db_config())?;

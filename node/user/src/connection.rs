@@ -35,6 +35,10 @@ pub struct Connection {
 impl Connection {
 	/// Connects to the node at this address.
 	pub async fn open(url: &str) -> Result<Self, Error> {
+		let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+		if !matches!(scheme.as_deref(), Some("ws" | "wss")) {
+			return Err(Error::NoWebSocket { url: url.into() });
+		}
 		let ping = PingConfig::new().ping_interval(PING).inactive_limit(DEAD);
 		let client = WsClientBuilder::default().connection_timeout(CONNECT_TIMEOUT).enable_ws_ping(ping);
 		let client = client.build(url).await;

@@ -17,6 +17,12 @@ pub enum Error {
 		/// What the library says.
 		reason: String,
 	},
+	/// The address is not one of a WebSocket.
+	#[error("'{url}' is no address of a node: one begins with ws:// or wss://, as ws://127.0.0.1:9944")]
+	NoWebSocket {
+		/// The address.
+		url: String,
+	},
 	/// The node says no.
 	#[error("{message}")]
 	Refused {
@@ -189,6 +195,6 @@ pub enum InputError {
 	},
 
 	/// There is nothing to read.
-	#[error("the prompt or a message is empty: write some text after --prompt, and into each message")]
+	#[error("the text or one of the messages is empty: write something into each")]
 	EmptyPrompt,
 }

@@ -10,6 +10,7 @@ use pallet_inference::MAX_MISSED_IN_A_ROW;
 use serde_json::json;
 use sibyl_primitives::Balance;
 use sibyl_rpc_types::{Engine, EngineState, KeySet, ModelState, NodeFault, NodeStatus, OwnModel, OwnValidator};
+use sibyl_runtime::configs::inference::LeastServiceBond;
 use std::{
 	fmt::Write as _,
 	io::{stdout, Write},
@@ -175,8 +176,18 @@ fn problems_of(own: &OwnValidator) -> Vec<String> {
 		problems.push(format!("it has staked less than {}", sib(amount(&own.min_stake))));
 	}
 	let has_seats = own.is_elected || own.is_elected_next || own.is_candidate;
-	if has_seats && amount(&own.service.bond) <= amount(&own.service.reserved) {
+	let (bond, least) = (amount(&own.service.bond), LeastServiceBond::get());
+	if has_seats && bond < least {
+		problems.push(format!(
+			"its service bond is less than {}: it serves no model, at the latest from the next session on \
+			 ('sibyl-node validator setup')",
+			sib(least)
+		));
+	} else if has_seats && bond <= amount(&own.service.reserved) {
 		problems.push("it has no free service bond, and so gets no seats ('sibyl-node validator setup')".into());
+	}
+	if own.is_out_of_service && bond >= least {
+		problems.push("it is out of service until it attests a model again, which this node does by itself".into());
 	}
 	// At the last of them the chain counts anew, and the node's models are withdrawn.
 	if own.service.missed_in_a_row > 0 {
@@ -301,6 +312,7 @@ pub fn words_of_engine(engine: &Engine) -> String {
 mod tests {
 	use super::*;
 	use serde_json::Value;
+	use sibyl_runtime::constants::SIB;
 
 	/// A validator in good order, with changes.
 	fn report(change: impl FnOnce(&mut Value)) -> Report {
@@ -346,10 +358,18 @@ all is well it does a validator's work
 		let missing = json!({ "keys": "0x01", "missing": ["grandpa"] });
 		assert!(problems(own("currentKeys", missing)).contains("lacks keys of this session: grandpa"));
 		assert!(problems(own("isDisabled", json!(true))).contains("disabled"));
+		assert!(problems(own("isOutOfService", json!(true))).contains("out of service until it attests"));
 		assert!(problems(own("setKeys", json!(null))).contains("set no session keys"));
 		assert!(problems(own("stake", json!("1"))).contains("less than 1000 SIB"));
-		assert!(problems(|status| status["validators"][0]["service"]["bond"] = json!("200000000000"))
-			.contains("service bond"));
+		let bonds = |bond: Balance, reserved: Balance| {
+			problems(|status| {
+				let service = &mut status["validators"][0]["service"];
+				(service["bond"], service["reserved"]) = (json!(bond.to_string()), json!(reserved.to_string()));
+			})
+		};
+		assert!(bonds(50 * SIB - 1, 0).contains("service bond is less than 50 SIB"));
+		assert!(bonds(50 * SIB, 50 * SIB).contains("no free service bond"));
+		assert_eq!(bonds(50 * SIB, SIB), "");
 		assert!(problems(|status| status["validators"][0]["service"]["missedInARow"] = json!(1))
 			.contains("missed its last seats (1): with 5 in a row"));
 		assert!(problems(|status| status["validators"] = json!([])).contains("validator setup"));

@@ -2,7 +2,7 @@
 
 use super::*;
 use alloc::collections::BTreeMap;
-use frame_support::{defensive, traits::Get, BoundedVec};
+use frame_support::{defensive, traits::Get, BoundedBTreeMap, BoundedVec};
 use sibyl_primitives::{
 	model::{Availability, ModelState},
 	vote::{Attestation, MAX_ATTESTATIONS},
@@ -48,14 +48,16 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		let Some(elector) = Self::elector(validator) else { return false };
-		let unresponsive_since = Unresponsive::<T>::get().get(validator).copied();
+		let absence = OutOfService::<T>::get().get(validator).copied();
 		let roster = Rosters::<T>::get(attestation.model);
 		let known = roster.iter().find(|known| known.validator == *validator && known.session >= elector.since);
-		match (known, unresponsive_since) {
+		let withdraws = attestation.availability == Availability::Withdrawn;
+		match (known, absence) {
 			(Some(known), _) if known.made_at >= made_at => false,
-			(_, Some(since)) => ends_silence(attestation.availability, made_at, since),
+			(Some(known), Some(_)) if withdraws => known.availability != Availability::Withdrawn,
+			(_, Some(absence)) => absence.ends_with(attestation.availability, made_at),
 			(Some(known), None) => known.availability != attestation.availability,
-			(None, None) => attestation.availability != Availability::Withdrawn,
+			(None, None) => !withdraws,
 		}
 	}
 
@@ -76,18 +78,44 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Lets a validator that missed too many seats in a row serve no model until it attests one again.
+	/// Takes a validator out of service that missed too many seats in a row.
 	pub(crate) fn note_unresponsive(validator: &AccountId) {
-		let now = Self::now();
-		// Who is silent already stays so since then: seats that it had before may end later, and a new block would let it into
-		// the draws of that block.
-		let is_new = Self::elector(validator).is_some()
-			&& Unresponsive::<T>::mutate(|unresponsive| {
-				!unresponsive.contains_key(validator) && unresponsive.try_insert(validator.clone(), now).is_ok()
-			});
-		if is_new {
+		if Self::take_out_of_service(validator, false) {
 			Self::deposit_event(Event::Unresponsive { validator: validator.clone() });
 		}
+	}
+
+	/// Takes a validator out of service that has left less than the least of its bond: it might have too little for a seat,
+	/// and no job of `All` seats would be taken. One that has bonded enough again may return.
+	pub(crate) fn note_bond(validator: &AccountId, bond: Balance) {
+		if bond >= T::LeastServiceBond::get() {
+			OutOfService::<T>::mutate(|out| {
+				if let Some(absence) = out.get_mut(validator) {
+					absence.is_underbonded = false;
+				}
+			});
+		} else if Self::take_out_of_service(validator, true) {
+			Self::deposit_event(Event::Underbonded { validator: validator.clone() });
+		}
+	}
+
+	/// Takes those of the session out of service that have less than the least service bond.
+	pub(crate) fn note_bonds() {
+		let (now, least) = (Self::now(), T::LeastServiceBond::get());
+		OutOfService::<T>::mutate(|out| {
+			for Elector { validator, .. } in Electorate::<T>::get() {
+				if ServiceLedgers::<T>::get(&validator).bond < least && note_absence(out, &validator, now, true) {
+					Self::deposit_event(Event::Underbonded { validator });
+				}
+			}
+		});
+	}
+
+	/// Lets a validator of the session serve no model until it attests one again. Returns whether that is news.
+	fn take_out_of_service(validator: &AccountId, is_underbonded: bool) -> bool {
+		let now = Self::now();
+		Self::elector(validator).is_some()
+			&& OutOfService::<T>::mutate(|out| note_absence(out, validator, now, is_underbonded))
 	}
 
 	/// Lets what the block's votes said about models take effect; the newest word of a validator counts, whatever order they
@@ -103,7 +131,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let since: BTreeMap<_, _> =
 			Electorate::<T>::get().into_iter().map(|elector| (elector.validator, elector.since)).collect();
-		let mut unresponsive = Unresponsive::<T>::get();
+		let mut out_of_service = OutOfService::<T>::get();
 		for (model, news) in of_models {
 			// Those who have left make room.
 			let still_counts =
@@ -119,8 +147,8 @@ impl<T: Config> Pallet<T> {
 					continue;
 				}
 				let Attested { availability, made_at, .. } = attested;
-				if unresponsive.get(&validator).is_some_and(|since| ends_silence(availability, made_at, *since)) {
-					unresponsive.remove(&validator);
+				if out_of_service.get(&validator).is_some_and(|absence| absence.ends_with(availability, made_at)) {
+					out_of_service.remove(&validator);
 				}
 				roster.insert(validator.clone(), attested);
 				Self::deposit_event(match availability {
@@ -130,13 +158,27 @@ impl<T: Config> Pallet<T> {
 			}
 			Rosters::<T>::insert(model, BoundedVec::truncate_from(roster.into_values().collect()));
 		}
-		Unresponsive::<T>::put(unresponsive);
+		OutOfService::<T>::put(out_of_service);
 	}
 }
 
-/// Whether a validator that missed too many seats by that block serves again, now that it has said this of a model.
-fn ends_silence(availability: Availability, made_at: BlockNumber, since: BlockNumber) -> bool {
-	availability != Availability::Withdrawn && made_at > since
+/// Notes that a validator is out of service. Returns whether that, or why, is news.
+fn note_absence<Max: Get<u32>>(
+	out: &mut BoundedBTreeMap<AccountId, Absence, Max>,
+	validator: &AccountId,
+	now: BlockNumber,
+	is_underbonded: bool,
+) -> bool {
+	match out.get_mut(validator) {
+		// Who is out already stays so since then: seats that it had before may end later, and a new block would let it into
+		// the draws of that block.
+		Some(absence) => {
+			let is_news = is_underbonded && !absence.is_underbonded;
+			absence.is_underbonded |= is_underbonded;
+			is_news
+		}
+		None => out.try_insert(validator.clone(), Absence { since: now, is_underbonded }).is_ok(),
+	}
 }
 
 impl<T: Config> pallet_models::OnForgotten for Pallet<T> {

@@ -428,22 +428,24 @@ mod benchmarks {
 
 	#[benchmark]
 	fn bond_service() {
-		network::<T>();
+		nobody_is_bonded::<T>();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(validator(0)), 1_000);
+		_(RawOrigin::Signed(validator(0)), FUNDS);
 
-		assert_eq!(ServiceLedgers::<T>::get(validator(0)).bond, FUNDS + 1_000);
+		assert!(OutOfService::<T>::get().get(&validator(0)).is_some_and(|absence| !absence.is_underbonded));
 	}
 
 	#[benchmark]
 	fn unbond_service() {
-		network::<T>();
+		nobody_is_bonded::<T>();
+		Pallet::<T>::do_bond(&validator(0), FUNDS).expect("it has that");
+		OutOfService::<T>::mutate(|out| out.remove(&validator(0)));
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(validator(0)), 1_000);
+		_(RawOrigin::Signed(validator(0)), FUNDS);
 
-		assert_eq!(ServiceLedgers::<T>::get(validator(0)).bond, FUNDS - 1_000);
+		assert_eq!(OutOfService::<T>::get().len() as u32, T::MaxValidators::get());
 	}
 
 	/// The last commits of two full ballots contradict each other.

@@ -15,6 +15,7 @@ impl<T: Config> Pallet<T> {
 			ledger.bond
 		});
 		Self::deposit_event(Event::ServiceBonded { validator: validator.clone(), amount, bond });
+		Self::note_bond(validator, bond);
 		Ok(())
 	}
 
@@ -30,6 +31,7 @@ impl<T: Config> Pallet<T> {
 			ServiceLedgers::<T>::insert(validator, ledger);
 		}
 		Self::deposit_event(Event::ServiceUnbonded { validator: validator.clone(), amount, bond });
+		Self::note_bond(validator, bond);
 		Ok(())
 	}
 }

@@ -39,7 +39,7 @@ pub(crate) struct Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
-/// The rosters that a block's draws have looked at, without disabled validators.
+/// The rosters that a block's draws have looked at, without validators that are disabled or out of service.
 pub(crate) struct Rostered<T> {
 	rosters: BTreeMap<ModelId, Vec<Server>>,
 	_runtime: core::marker::PhantomData<T>,
@@ -59,7 +59,7 @@ impl<T: Config> Rostered<T> {
 
 impl<T: Config> Pallet<T> {
 	/// Validators of the current session that serve the model, in the order of their authority indices: not those that are
-	/// disabled or unresponsive, whatever else they have to do.
+	/// disabled or out of service, whatever else they have to do.
 	pub(crate) fn serving(model: &ModelId) -> Vec<Server> {
 		Self::serving_and_share(model).0
 	}
@@ -72,16 +72,17 @@ impl<T: Config> Pallet<T> {
 		}
 		let said: BTreeMap<_, _> = roster.iter().map(|attested| (&attested.validator, attested)).collect();
 		let disabled = T::DisabledValidators::disabled_validators();
-		let unresponsive = Unresponsive::<T>::get();
+		let out_of_service = OutOfService::<T>::get();
 		// What a block says takes effect after its draws, whose VRF its author knows.
-		let is_unresponsive = |validator| unresponsive.get(validator).is_some_and(|since| *since < Self::now());
+		let is_out_of_service =
+			|validator| out_of_service.get(validator).is_some_and(|absence| absence.since < Self::now());
 		let electorate = Electorate::<T>::get();
 		let mut servers = Vec::with_capacity(roster.len());
 		for (authority_index, Elector { validator, stake, since }) in (0..).zip(&electorate) {
 			let Some(Attested { availability: Availability::Serves(pace), session, .. }) = said.get(validator) else {
 				continue;
 			};
-			if session < since || disabled.contains(&authority_index) || is_unresponsive(validator) {
+			if session < since || disabled.contains(&authority_index) || is_out_of_service(validator) {
 				continue;
 			}
 			servers.push(Server { validator: validator.clone(), authority_index, stake: *stake, pace: *pace });

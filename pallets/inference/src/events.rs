@@ -254,5 +254,11 @@ mod events {
 			/// Why.
 			error: DispatchError,
 		},
+		/// A validator of the session has less than the least service bond. It gets no seats until it has bonded enough
+		/// (`inference.bondService`) and attests a model again.
+		Underbonded {
+			/// The validator.
+			validator: AccountId,
+		},
 	}
 }

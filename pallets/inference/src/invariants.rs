@@ -255,9 +255,17 @@ impl<T: Config> Pallet<T> {
 			let validators: BTreeSet<_> = roster.iter().map(|attested| &attested.validator).collect();
 			ensure!(validators.len() == roster.len(), "inference 11: a validator is in a roster twice");
 		}
+		let out_of_service = OutOfService::<T>::get();
 		ensure!(
-			Unresponsive::<T>::get().keys().all(|one| electorate.iter().any(|elector| elector.validator == *one)),
-			"inference 11: an unresponsive validator is not of the session"
+			out_of_service.keys().all(|one| electorate.iter().any(|elector| elector.validator == *one)),
+			"inference 11: a validator that is out of service is not of the session"
+		);
+		// Not the other way round: charges are looked at when a session begins.
+		ensure!(
+			out_of_service.iter().all(|(validator, absence)| {
+				!absence.is_underbonded || ServiceLedgers::<T>::get(validator).bond < T::LeastServiceBond::get()
+			}),
+			"inference 11: a validator is out of service for a bond that it has"
 		);
 		ensure!(!Incoming::<T>::exists(), "inference 11: an attestation outlived its block");
 		Ok(())

@@ -47,7 +47,7 @@
 //!    bond is what is held, and no less than what is reserved.
 //! 10. A second round exists only after its cause: its first committee is done and did not agree, or is audited.
 //! 11. The electorate is the current session's members. A roster is of a model that the chain knows, and has at most one
-//!     entry of a validator.
+//!     entry of a validator. Nobody is out of service for a bond that it has.
 //! 12. The time that pending jobs are expected to take is the sum over them.
 //! 13. A request is of a job that is kept. Its result is in the queue, once, from the job's settlement until its delivery; a
 //!     consumer has taken as many places as results of its are to come.
@@ -138,7 +138,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::Perbill;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(3);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(4);
 
 	/// The pallet.
 	#[pallet::pallet]
@@ -195,6 +195,9 @@ pub mod pallet {
 		/// What an answer costs that was agreed on before, of what it would cost anew.
 		#[pallet::constant]
 		type ReuseShare: Get<Perbill>;
+		/// Validators with less service bond serve no model.
+		#[pallet::constant]
+		type LeastServiceBond: Get<Balance>;
 		/// Blocks that an ended job can be looked up for.
 		#[pallet::constant]
 		type Retention: Get<BlockNumber>;
@@ -330,11 +333,11 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Rosters<T: Config> = StorageMap<_, Identity, ModelId, BoundedVec<Attested, T::MaxValidators>, ValueQuery>;
 
-	/// Validators of the current session that missed too many seats in a row, and when: they serve no model until they
-	/// attest one again.
+	/// Validators of the current session that serve no model until they attest one again: they missed too many seats in a
+	/// row, or had less than the least service bond.
 	#[pallet::storage]
-	pub type Unresponsive<T: Config> =
-		StorageValue<_, BoundedBTreeMap<AccountId, BlockNumber, T::MaxValidators>, ValueQuery>;
+	pub type OutOfService<T: Config> =
+		StorageValue<_, BoundedBTreeMap<AccountId, Absence, T::MaxValidators>, ValueQuery>;
 
 	/// What this block's votes say about models, until the block's end: what an author has put in must not change the draws
 	/// of a VRF that it knew.
@@ -389,6 +392,7 @@ pub mod pallet {
 			for (validator, bond) in &self.service_bonds {
 				Pallet::<T>::do_bond(validator, *bond).expect("the genesis bonds what accounts have");
 			}
+			Pallet::<T>::note_bonds();
 		}
 	}
 
@@ -463,7 +467,8 @@ pub mod pallet {
 		/// Bond tokens for service: they are held of the caller, a validator's stash, and cover its seats. Origin: signed.
 		///
 		/// A seat reserves the price of its whole job until the job ends, and is charged from that for its faults. Who has no
-		/// free bond for another seat gets none.
+		/// free bond for another seat gets none. Who has less than `LeastServiceBond` serves no model; who has got enough again
+		/// does as soon as it attests one.
 		#[pallet::call_index(2)]
 		#[pallet::weight(<T as Config>::WeightInfo::bond_service())]
 		pub fn bond_service(origin: OriginFor<T>, #[pallet::compact] amount: Balance) -> DispatchResult {
@@ -472,6 +477,8 @@ pub mod pallet {
 		}
 
 		/// Take service bond back, as far as no open seat is covered by it. Origin: signed.
+		///
+		/// A validator of the session that keeps less than `LeastServiceBond` serves no model from the next block on.
 		#[pallet::call_index(3)]
 		#[pallet::weight(<T as Config>::WeightInfo::unbond_service())]
 		pub fn unbond_service(origin: OriginFor<T>, #[pallet::compact] amount: Balance) -> DispatchResult {

@@ -16,8 +16,8 @@ use frame_support::{
 	dispatch::{DispatchResult, DispatchResultWithPostInfo},
 	parameter_types,
 	traits::{
-		fungible::InspectHold, ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks,
-		OneSessionHandler,
+		fungible::{InspectHold, Mutate},
+		ConstU128, ConstU32, ConstU64, ConstU8, DisabledValidators, Get, Hooks, OneSessionHandler,
 	},
 	weights::Weight,
 	BoundedVec, PalletId,
@@ -132,6 +132,7 @@ impl pallet_inference::Config for Test {
 	type ActiveStake = TestActiveStake;
 	type AuditOdds = TestAuditOdds;
 	type ReuseShare = TestReuseShare;
+	type LeastServiceBond = ConstU128<LEAST_BOND>;
 	type Retention = ConstU32<RETENTION>;
 	type MaxOpenJobs = ConstU32<MAX_OPEN>;
 	type MaxOpenJobsPerAccount = ConstU32<MAX_OPEN_PER_ACCOUNT>;
@@ -164,6 +165,8 @@ pub const PRICE: ModelPrice = ModelPrice { base: 1_000, unit: 10, author_share: 
 pub const FUNDS: Balance = 10_000_000;
 /// A validator's service bond, beside its funds.
 pub const BOND: Balance = 1_000_000;
+/// Who has less serves no model.
+pub const LEAST_BOND: Balance = 1_000;
 /// A millisecond for a job of the shortest input.
 pub const PACE: Pace = Pace { job: 1_000, input_unit: 0, output_unit: 0 };
 
@@ -316,6 +319,12 @@ impl Chain {
 			next_block();
 		})
 	}
+}
+
+/// Gives somebody new funds and that service bond.
+pub fn endow(number: u8, bond: Balance) {
+	assert_ok!(<Balances as Mutate<_>>::mint_into(&account(number), FUNDS + bond));
+	assert_ok!(Inference::bond_service(RuntimeOrigin::signed(account(number)), bond));
 }
 
 /// Begins a session of these validators, each with the key of that number.

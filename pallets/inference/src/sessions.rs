@@ -54,7 +54,7 @@ impl<T: Config> Pallet<T> {
 		});
 		let electors: Vec<_> = electors.collect();
 		let accounts: BTreeSet<_> = electors.iter().map(|elector| &elector.validator).collect();
-		Unresponsive::<T>::mutate(|unresponsive| unresponsive.retain(|validator, _| accounts.contains(validator)));
+		OutOfService::<T>::mutate(|out| out.retain(|validator, _| accounts.contains(validator)));
 		Electorate::<T>::put(BoundedVec::try_from(electors).unwrap_or_else(|electors| {
 			defensive!("inference: a session has more validators than are drawn from", session);
 			BoundedVec::truncate_from(electors)
@@ -80,6 +80,7 @@ impl<T: Config> OneSessionHandler<AccountId> for Pallet<T> {
 	where
 		I: Iterator<Item = (&'a AccountId, InferenceId)> + 'a,
 	{
+		// The genesis notes who has no bond once it has placed the bonds.
 		Self::begin_session(T::CurrentSession::get(), validators);
 	}
 
@@ -88,6 +89,7 @@ impl<T: Config> OneSessionHandler<AccountId> for Pallet<T> {
 		I: Iterator<Item = (&'a AccountId, InferenceId)> + 'a,
 	{
 		Self::begin_session(T::CurrentSession::get(), validators);
+		Self::note_bonds();
 	}
 
 	fn on_disabled(_: u32) {

@@ -213,6 +213,22 @@ pub struct Attested {
 	pub session: SessionIndex,
 }
 
+/// Why a validator of the current session serves no model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Absence {
+	/// The block that took it out of service: after its draws, whose VRF its author knew.
+	pub since: BlockNumber,
+	/// Whether it has less than the least service bond, with which nothing that it says brings it back.
+	pub is_underbonded: bool,
+}
+
+impl Absence {
+	/// Whether it ends, now that the validator has said this of a model, in a ballot made at that height.
+	pub fn ends_with(&self, availability: Availability, made_at: BlockNumber) -> bool {
+		!self.is_underbonded && availability != Availability::Withdrawn && made_at > self.since
+	}
+}
+
 /// A validator of the current session that serves a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {

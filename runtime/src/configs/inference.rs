@@ -37,6 +37,9 @@ parameter_types! {
 	pub const AuditOdds: u32 = 128;
 	/// What an answer costs that was agreed on before, of what it would cost anew.
 	pub const ReuseShare: Perbill = Perbill::from_percent(10);
+	/// Validators with less service bond serve no model: half of what `validator setup` bonds, so that a charge at usual
+	/// prices takes nobody out of service.
+	pub const LeastServiceBond: Balance = 50 * SIB;
 	/// Blocks that an ended job can be looked up for: six hours.
 	pub const Retention: BlockNumber = 7_200;
 	/// Open jobs in total: three blocks of 300, for as long as the largest take, with room. What validators have time for
@@ -228,6 +231,7 @@ impl pallet_inference::Config for Runtime {
 	type ActiveStake = ActiveStake;
 	type AuditOdds = AuditOdds;
 	type ReuseShare = ReuseShare;
+	type LeastServiceBond = LeastServiceBond;
 	type Retention = Retention;
 	type MaxOpenJobs = MaxOpenJobs;
 	type MaxOpenJobsPerAccount = MaxOpenJobsPerAccount;

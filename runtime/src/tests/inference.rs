@@ -1,6 +1,6 @@
 //! Jobs in real blocks: with BABE's own VRFs, and full of votes.
 
-use super::network;
+use super::{changed, network};
 use crate::{
 	configs::{
 		inference::{KeySetHistory, MaxIncludeWeight, MaxOpenJobs, ReportedOffences, RevealWindow},
@@ -32,6 +32,7 @@ use sp_consensus_babe::{
 	make_vrf_sign_data, Slot,
 };
 use sp_core::crypto::VrfSecret;
+use sp_io::TestExternalities;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
 	traits::{Dispatchable, Header as _},
@@ -142,6 +143,18 @@ fn validators_of_every_preset_have_a_service_bond() {
 		for elector in pallet_inference::Electorate::<Runtime>::get() {
 			assert_eq!(Inference::validator_view(elector.validator).bond, 1_000 * crate::constants::SIB);
 		}
+		assert!(
+			pallet_inference::OutOfService::<Runtime>::get().is_empty(),
+			"bonds are placed after the first session"
+		);
+	});
+}
+
+#[test]
+fn who_has_no_service_bond_at_genesis_is_out_of_service() {
+	let unbonded = serde_json::json!({ "inference": { "serviceBonds": [] } });
+	TestExternalities::from(changed(genesis::LOCAL_TESTNET, unbonded)).execute_with(|| {
+		assert_eq!(pallet_inference::OutOfService::<Runtime>::get().len(), 4);
 	});
 }
 

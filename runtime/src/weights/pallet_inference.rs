@@ -131,16 +131,16 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(10_u64))
 	}
 	fn bond_service() -> Weight {
-		// Minimum execution time: 91_206_000 picoseconds.
-		Weight::from_parts(100_069_000, 0)
-			.saturating_add(T::DbWeight::get().reads(3_u64))
-			.saturating_add(T::DbWeight::get().writes(3_u64))
+		// Minimum execution time: 241_202_000 picoseconds.
+		Weight::from_parts(281_027_000, 0)
+			.saturating_add(T::DbWeight::get().reads(4_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn unbond_service() -> Weight {
-		// Minimum execution time: 79_629_000 picoseconds.
-		Weight::from_parts(86_219_000, 0)
-			.saturating_add(T::DbWeight::get().reads(3_u64))
-			.saturating_add(T::DbWeight::get().writes(3_u64))
+		// Minimum execution time: 248_626_000 picoseconds.
+		Weight::from_parts(299_151_000, 0)
+			.saturating_add(T::DbWeight::get().reads(5_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn report_equivocation() -> Weight {
 		// Minimum execution time: 3_074_145_000 picoseconds.

@@ -61,8 +61,8 @@ export const COMMAND_LINE = [
   { ...USAGE, what: 'a page of another site without its scheme', run: 'gateway --suri //Alice --limit 1 --cors-origin page.example', says: /'page\.example' for '--cors-origin <ORIGIN>': expected http:\/\/ or https:\/\/, a host, and a port where there is one, as a browser says it/ },
   { what: 'a gateway for everybody without keys', run: 'gateway --suri //Alice --limit 1 --listen 0.0.0.0:8080', says: /on 0\.0\.0\.0:8080 others than this machine could spend your tokens: give API keys with --keys, or listen on 127\.0\.0\.1/ },
   { what: 'a node that is not there', run: `jobs --url ${NOWHERE}`, says: /no node answers at ws:\/\/127\.0\.0\.1:1 \(.*\): start one, or give another address with --url$/ },
-  { what: 'an address that is none', run: 'status --url nowhere', says: /no node answers at nowhere \(relative URL without a base\): start one, or give another address with --url$/ },
-  { what: 'an address of another protocol', run: 'jobs --url http://127.0.0.1:1', says: /no node answers at http:\/\/127\.0\.0\.1:1 \(.*\): start one, or give another address with --url$/ },
+  { what: 'an address that is none', run: 'status --url nowhere', says: /'nowhere' is no address of a node: one begins with ws:\/\/ or wss:\/\/, as ws:\/\/127\.0\.0\.1:9944$/ },
+  { what: 'an address of another protocol', run: 'jobs --url http://127.0.0.1:1', says: /'http:\/\/127\.0\.0\.1:1' is no address of a node: one begins with ws:\/\/ or wss:\/\/, as ws:\/\/127\.0\.0\.1:9944$/ },
 ];
 
 /** What only a node can say. */

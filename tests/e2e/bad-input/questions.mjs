@@ -1,7 +1,7 @@
 // Prompts, conversations and formats are read before a node is asked: there is none here.
 const ASK = ['ask', '--suri', '//Alice', '--url', 'ws://127.0.0.1:1'];
 const CONVERSATION = /holds no conversation \(.+\): it is to be \[\{"role": "user", "text": "…"\}, …\], with the roles system, user and assistant$/;
-const EMPTY = /the prompt or a message is empty: write some text after --prompt, and into each message$/;
+const EMPTY = /the text or one of the messages is empty: write something into each$/;
 const NO_UTF8 = Buffer.from([0xc3, 0x28]);
 
 const messages = (what, content, says) => ({

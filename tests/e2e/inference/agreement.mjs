@@ -164,7 +164,7 @@ export function agreement(network) {
       assert.equal(told.id, (await modelId(api)).toHex());
       assert.equal(told.limits.inputBytes, 512);
       assert.equal(told.servedBy.length, VALIDATORS.length);
-      const quote = await network.node('charlie').rpc('inference_quote', told.id, 'all', 10, 0);
+      const quote = await network.node('charlie').rpc('inference_quote', told.name, 'all', 10, 0);
       const perSeat = BigInt(told.price.base) + 10n * BigInt(told.price.unit);
       assert.deepEqual([quote.seats, BigInt(quote.perSeat)], [VALIDATORS.length, perSeat]);
     });

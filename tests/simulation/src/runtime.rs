@@ -90,6 +90,7 @@ mod runtime_types {
 		type RevealWindow = RevealWindow;
 		type AuditOdds = AuditOdds;
 		type ReuseShare = Share;
+		type LeastServiceBond = ConstU128<10_000>;
 		type Retention = Retention;
 		type MaxOpenJobs = MaxOpenJobs;
 		type MaxOpenJobsPerAccount = MaxOpenJobsPerAccount;

@@ -9,14 +9,14 @@ use std::{fmt, time::Duration};
 pub enum WhyNot {
 	/// A file is not there, or not any more.
 	#[error(
-		"this node has no file of SHA-256 {0:?}; 'models install' or 'models add' brings it, also while the node runs"
+		"this node has no file of SHA-256 {0:?}; 'sibyl-node models install' or 'models add' brings it, also while the node runs"
 	)]
 	NoFile(Hash),
 	/// Its files are there and can't be used.
 	#[error("it can't be loaded: {0}; it is tried again as soon as its files are others")]
 	NotLoaded(String),
 	/// A file is not what its hash says.
-	#[error("it can't be loaded: {0}; 'models verify' names the command that mends it, and the node then serves it by itself")]
+	#[error("it can't be loaded: {0}; 'sibyl-node models verify' names the command that mends it, and the node then serves it by itself")]
 	Damaged(String),
 	/// Its files are there and can't be used for now.
 	#[error("it can't be loaded: {0}; it is tried again in some minutes")]

@@ -15,7 +15,8 @@ use sp_runtime::Perbill;
 pub enum Error {
 	/// No job has this number.
 	#[error(
-		"there is no job {0} yet: look up the number in the event JobSubmitted of the block that holds your submission"
+		"there is no job {0} yet: look up the number in the event JobSubmitted of the block that holds your submission, or in \
+		 'sibyl-node jobs'"
 	)]
 	UnknownJob(JobId),
 	/// The job's time is over.

@@ -73,11 +73,11 @@ pub trait InferenceApi {
 	#[method(name = "listModels", blocking)]
 	fn list_models(&self, after: Option<ModelId>, limit: Option<u32>, at: Option<Hash>) -> RpcResult<Vec<Model>>;
 
-	/// What a job costs: `seats` is `"all"` or `{"fixed": 5}`; `format` is text where none is given.
+	/// What a job of the model of this name or id costs: `seats` is `"all"` or `{"fixed": 5}`; `format` is text where none is given.
 	#[method(name = "quote", blocking)]
 	fn quote(
 		&self,
-		model: ModelId,
+		model: String,
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
@@ -164,19 +164,23 @@ where
 {
 	/// The model of this name or id.
 	fn model(&self, block: Hash, text: &str) -> Result<ModelView, Error> {
-		let api = self.client.runtime_api();
+		let id = self.model_id(block, text)?;
+		self.client.runtime_api().model(block, id)?.ok_or(Error::UnknownModel(id))
+	}
+
+	/// The id of the model of this name, or the id itself.
+	fn model_id(&self, block: Hash, text: &str) -> Result<ModelId, Error> {
 		let unknown = || Error::UnknownModelName(text.escape_debug().to_string());
-		let id = match text.strip_prefix("0x") {
+		match text.strip_prefix("0x") {
 			Some(_) => text.parse().map_err(|_| Error::InvalidParameter {
 				parameter: "model",
 				expected: "give a model's name, or its id: 0x and 64 hex digits",
-			})?,
+			}),
 			None => {
 				let name = ModelName::try_from(text).map_err(|_| unknown())?;
-				api.model_named(block, name)?.ok_or_else(unknown)?
+				self.client.runtime_api().model_named(block, name)?.ok_or_else(unknown)
 			}
-		};
-		api.model(block, id)?.ok_or(Error::UnknownModel(id))
+		}
 	}
 }
 
@@ -247,7 +251,7 @@ where
 
 	fn quote(
 		&self,
-		model: ModelId,
+		model: String,
 		seats: Seats,
 		input_bytes: u32,
 		max_output_units: u32,
@@ -256,6 +260,7 @@ where
 	) -> RpcResult<Quote> {
 		let block = self.block(at)?;
 		let format = format.unwrap_or_default();
+		let model = self.model_id(block, &model).map_err(|error| self.unless_syncing(error))?;
 		let quote = self.client.runtime_api().quote(block, model, seats, input_bytes, max_output_units, format);
 		let quote = quote.map_err(Error::from).and_then(|quote| quote.map_err(|error| Error::of_quote(model, error)));
 		let quote = quote.map_err(|error| self.unless_syncing(error))?;

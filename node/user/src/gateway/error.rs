@@ -65,6 +65,14 @@ impl ApiError {
 		self
 	}
 
+	/// The same, of the parameter that another route has in place of this one.
+	pub fn renamed(mut self, from: &str, to: &str) -> Self {
+		if self.param.as_deref() == Some(from) {
+			self.param = Some(to.into());
+		}
+		self
+	}
+
 	/// The same, with this said of sending the request again.
 	pub fn retry(mut self, retry: Retry) -> Self {
 		self.retry = retry;
@@ -259,9 +267,11 @@ mod tests {
 	#[test]
 	fn what_a_node_refuses_names_the_parameter() {
 		let refused = |name: &str| ApiError::from(Error::Refused { message: "no".into(), name: Some(name.into()) });
-		assert_eq!(refused("InputTooLong").code, "context_length_exceeded");
+		let too_long = refused("InputTooLong");
+		assert_eq!((too_long.code, too_long.param.as_deref()), ("context_length_exceeded", Some("messages")));
+		assert_eq!(too_long.renamed("messages", "input").param.as_deref(), Some("input"), "of an embedding");
 		assert_eq!(refused("OutputTooLong").param.as_deref(), Some("max_completion_tokens"));
-		assert_eq!(refused("SeatsInvalid").param.as_deref(), Some("seats"));
+		assert_eq!(refused("SeatsInvalid").renamed("messages", "input").param.as_deref(), Some("seats"));
 		assert_eq!((refused("Busy").status.as_u16(), refused("Busy").retry), (503, Retry::After(6)));
 		let inactive = refused("Inactive");
 		assert_eq!(

@@ -20,8 +20,8 @@ pub struct Link {
 
 struct State {
 	connection: Arc<Connection>,
-	/// When the last attempt failed.
-	failed: Option<Instant>,
+	/// When the last attempt failed, and why.
+	failed: Option<(Instant, String)>,
 }
 
 impl Link {
@@ -44,7 +44,7 @@ impl Link {
 		if state.connection.is_open() {
 			return Ok(state.connection.clone());
 		}
-		if state.failed.is_some_and(|at| at.elapsed() < PAUSE) {
+		if state.failed.as_ref().is_some_and(|(at, _)| at.elapsed() < PAUSE) {
 			return Err(self.lost("it is not there yet"));
 		}
 		match self.connect().await {
@@ -54,8 +54,11 @@ impl Link {
 				Ok(state.connection.clone())
 			}
 			Err(error) => {
-				log::warn!(target: super::LOG, "{error}");
-				state.failed = Some(Instant::now());
+				let reason = error.to_string();
+				let before = state.failed.replace((Instant::now(), reason.clone()));
+				if before.is_none_or(|(_, before)| before != reason) {
+					log::warn!(target: super::LOG, "{reason}; until it is there, requests are answered with 503");
+				}
 				Err(error)
 			}
 		}

@@ -207,7 +207,8 @@ impl Gateway {
 		// All of them, since each is paid for, whatever becomes of the others.
 		let jobs = join_all(asked).await;
 		entry.said = format!("{} jobs", jobs.len());
-		let jobs = reply::all(jobs)?;
+		// What a chat has in its messages is the input here.
+		let jobs = reply::all(jobs).map_err(|error| error.renamed("messages", "input"))?;
 		let jobs: Vec<_> = jobs.iter().collect();
 		let cost = jobs.iter().fold(0_u128, |sum, ended| sum.saturating_add(ended.cost));
 		entry.said = format!("{} jobs, {}", jobs.len(), crate::sib(cost));

@@ -31,6 +31,12 @@ pub enum ValidatorError {
 		/// What the chain takes.
 		least: Balance,
 	},
+	/// Too little for a validator to be in service.
+	#[error("who has less service bond than {least} serves no model: give --service-bond {least_in_sib} or more", least = sib(*least), least_in_sib = sib(*least).trim_end_matches(" SIB"))]
+	ServiceBondTooLow {
+		/// What the chain asks for.
+		least: Balance,
+	},
 	/// Nobody agreed.
 	#[error("nothing was done: answer y to go on, or give --yes beforehand")]
 	NotAgreed,

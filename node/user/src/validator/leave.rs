@@ -103,7 +103,7 @@ impl Bonds {
 		}
 		let (bond, reserved) = self.service;
 		let unreserved = bond.saturating_sub(reserved);
-		// Who still validates is drawn: without a bond it could have no seat, and no job of `all` seats were taken.
+		// Who still validates is drawn: without a bond it would serve no model any more.
 		if unreserved > 0 && !self.is_elected {
 			let call = pallet_inference::Call::unbond_service { amount: unreserved };
 			steps.push(Step::new(format!("take back {} that cover no open seat", sib(unreserved)), call));

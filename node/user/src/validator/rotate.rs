@@ -76,6 +76,7 @@ mod tests {
 			is_elected_next: true,
 			is_candidate: true,
 			is_disabled: false,
+			is_out_of_service: false,
 			current_keys: keys(current),
 			next_keys: keys(next),
 			set_keys: keys(set),

@@ -10,13 +10,15 @@ use pallet_staking::{
 use sibyl_primitives::{AccountId, Balance};
 use sibyl_rpc_types::{address, NodeStatus, OwnValidator, Validator};
 use sibyl_runtime::{
+	configs::inference::LeastServiceBond,
 	constants::{MILLI_SIB, SIB},
 	Runtime,
 };
 use sp_runtime::Perbill;
 
-/// What covers a validator's seats unless another amount is given.
-const SERVICE_BOND: Balance = 100 * SIB;
+/// What covers a validator's seats unless another amount is given: twice the least, so that a charge does not take it out
+/// of service.
+const SERVICE_BOND: Balance = 2 * LeastServiceBond::get();
 
 /// What the account keeps beside what it bonds: the least that an account may have, and fees many times over.
 const RESERVE: Balance = MILLI_SIB + SIB / 10;
@@ -77,6 +79,10 @@ impl SetupCommand {
 			return Err(ValidatorError::BondTooLow { least }.into());
 		}
 		let service_bond = self.service_bond.unwrap_or(SERVICE_BOND);
+		let least = LeastServiceBond::get();
+		if service_bond.max(done.service_bond) < least {
+			return Err(ValidatorError::ServiceBondTooLow { least }.into());
+		}
 		let (mut steps, needed) =
 			steps(&done, Wanted { bond, service_bond, commission: self.commission.map(Perbill::from_percent) });
 		let free = state.free_balance(&account).await?;

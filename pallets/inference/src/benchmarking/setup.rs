@@ -71,6 +71,13 @@ pub fn network<T: Config>() -> Vec<Member> {
 	network_with::<T>(1)
 }
 
+/// The same, where all validators have taken their bonds back and are out of service.
+pub fn nobody_is_bonded<T: Config>() {
+	for member in network::<T>() {
+		Pallet::<T>::do_unbond(&member.validator, FUNDS).expect("no seat is covered by it");
+	}
+}
+
 /// The same, where each validator has so many seats.
 pub fn network_with<T: Config>(open: u32) -> Vec<Member> {
 	// The setup begins in block 0, and what is measured would be in block 1.
@@ -129,7 +136,7 @@ pub fn shared_keys<T: Config>() -> Vec<Vec<u8>> {
 		Incoming::<T>::hashed_key().to_vec(),
 		OpenJobs::<T>::counter_storage_final_key().to_vec(),
 		Electorate::<T>::hashed_key().to_vec(),
-		Unresponsive::<T>::hashed_key().to_vec(),
+		OutOfService::<T>::hashed_key().to_vec(),
 		frame_system::Account::<T>::hashed_key_for(Pallet::<T>::protocol_account()),
 	];
 	let after = |blocks| now.saturating_add(blocks);

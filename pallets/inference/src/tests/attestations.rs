@@ -120,6 +120,7 @@ fn a_roster_has_no_more_entries_than_the_session_has_validators_whoever_comes_an
 	Chain::default().run(|| {
 		for session in 1..60 {
 			let newcomer = session as u8 + 10;
+			endow(newcomer, BOND);
 			begin_session(session, &[(newcomer, newcomer), (1, 1)]);
 			include([Votes::at_place(newcomer, 0).attest(FASTER).sign()]);
 			next_block();
@@ -174,7 +175,7 @@ fn who_misses_five_seats_in_a_row_serves_no_model_until_it_attests_again() {
 		assert_eq!(serving(), 3);
 		assert!(has_event(Event::Unresponsive { validator: account(3) }));
 		assert_eq!((ledger(3).record.missed, ledger(3).missed_in_a_row), (5, 0));
-		let said_before = Votes::of(3).made_at(Unresponsive::<Test>::get()[&account(3)]).attest(FASTER).sign();
+		let said_before = Votes::of(3).made_at(OutOfService::<Test>::get()[&account(3)].since).attest(FASTER).sign();
 		assert_eq!(standing(&said_before), BallotStanding::Useless);
 		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
 		next_block();
@@ -203,7 +204,7 @@ fn who_is_silent_and_misses_more_of_its_seats_is_drawn_in_no_block() {
 fn what_was_said_before_the_last_missed_seat_ends_no_silence() {
 	Chain::default().run(|| {
 		missed(5, false);
-		let since = Unresponsive::<Test>::get()[&account(3)];
+		let since = OutOfService::<Test>::get()[&account(3)].since;
 		// As where one block brings it and the votes that end the job.
 		for (availability, made_at, serving_after) in
 			[(FASTER, since, 3), (Availability::Withdrawn, since + 1, 3), (Availability::Serves(PACE), since + 2, 4)]

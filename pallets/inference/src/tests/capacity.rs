@@ -35,6 +35,11 @@ fn unbond(validator: u8, amount: Balance) {
 	assert_ok!(Inference::unbond_service(RuntimeOrigin::signed(account(validator)), amount));
 }
 
+/// Leaves the validator in service, with too little for a seat.
+fn keep_too_little_for_a_seat(validator: u8) {
+	unbond(validator, BOND - LEAST_BOND);
+}
+
 #[test]
 fn all_is_refused_while_anyone_lacks_a_bond() {
 	Chain::default().run(|| {
@@ -66,7 +71,7 @@ fn all_never_shrinks_at_the_draw_either() {
 		let id = submit(all_seats());
 		next_block();
 		for number in [1, 2, 3] {
-			unbond(number, BOND);
+			keep_too_little_for_a_seat(number);
 		}
 		next_block();
 		assert_eq!(verdict(id), Some(Verdict::Expired));
@@ -95,10 +100,10 @@ fn a_committee_that_was_quoted_is_not_drawn_smaller_when_one_is_disabled_or_with
 
 #[test]
 fn no_committee_is_made_of_those_alone_that_were_left_free() {
-	// The first has nearly all of the stake, so that it is met first, and no bond.
+	// The first has nearly all of the stake, so that it is met first, and no bond for a seat.
 	Chain::default().stakes(&[(0, 1_000_000_000)]).run(|| {
 		let waiting = submit(fixed(1));
-		unbond(0, BOND);
+		keep_too_little_for_a_seat(0);
 		for seats in [1, 3] {
 			assert_noop!(try_submit(fixed(seats)), Error::<Test>::Busy);
 		}
@@ -112,7 +117,7 @@ fn no_committee_is_made_of_those_alone_that_were_left_free() {
 fn busy_validators_of_a_third_of_the_stake_keep_nobody_from_answering() {
 	Chain::default().validators(9).run(|| {
 		for number in 0..3 {
-			unbond(number, BOND);
+			keep_too_little_for_a_seat(number);
 		}
 		for _ in 0..5 {
 			let id = drawn(fixed(5));

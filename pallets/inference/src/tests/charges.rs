@@ -261,11 +261,26 @@ fn whose_output_was_right_and_whose_work_was_not_is_not_paid_in_the_second_round
 
 #[test]
 fn a_bond_that_is_smaller_than_a_charge_never_covers_a_seat() {
-	Chain::default().validators(8).bond(CHARGE as Balance).run(|| {
+	Chain::default().validators(8).bond(CHARGE as Balance + LEAST_BOND).run(|| {
 		let (_, first, _) = withheld_by(1, &answer("eng"));
-		assert_eq!((ledger(first[0]).bond, ledger(first[0]).reserved), (0, 0));
+		assert_eq!((ledger(first[0]).bond, ledger(first[0]).reserved), (LEAST_BOND, 0));
 		// The others are free again, and one of eight is not a third.
 		assert!(!seated(drawn(fixed(3))).contains(&first[0]));
+		next_block();
+		assert_eq!(serving(), 8, "what is left is the least bond");
+	});
+}
+
+#[test]
+fn who_keeps_less_than_the_least_bond_after_a_charge_serves_no_model_from_the_next_session_on() {
+	Chain::default().validators(8).bond(CHARGE as Balance + LEAST_BOND - 1).run(|| {
+		let (_, first, _) = withheld_by(1, &answer("eng"));
+		next_block();
+		assert_eq!(serving(), 8, "charges take nobody out in the middle of a session");
+		begin_session(1, &[0, 1, 2, 3, 4, 5, 6, 7].map(|number| (number, number)));
+		assert!(has_event(Event::Underbonded { validator: account(first[0]) }));
+		next_block();
+		assert_eq!(serving(), 7);
 	});
 }
 

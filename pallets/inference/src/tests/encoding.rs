@@ -176,11 +176,11 @@ fn storage_is_found_where_it_was() {
 		Places::<Test>::hashed_key_for(key(1).public(), 2),
 		Electorate::<Test>::hashed_key().to_vec(),
 		Rosters::<Test>::hashed_key_for(hash(1)),
-		Unresponsive::<Test>::hashed_key().to_vec(),
+		OutOfService::<Test>::hashed_key().to_vec(),
 		ServiceLedgers::<Test>::hashed_key_for(account(1)),
 		RecentVrfs::<Test>::hashed_key().to_vec(),
 	];
-	assert_eq!(digest(keys), "1099 664b0c78acf36fb7");
+	assert_eq!(digest(keys), "1099 0a4a3f100c19049c");
 }
 
 #[test]

@@ -7,7 +7,7 @@ type Break = fn(JobId);
 
 #[test]
 fn a_wrong_verdict_what_outlived_its_job_and_a_session_without_keys_are_found() {
-	let breaks: [(&str, Break); 6] = [
+	let breaks: [(&str, Break); 8] = [
 		("inference 6", |id| {
 			Jobs::<Test>::mutate_extant(id, |job| {
 				job.outcome = job.outcome.map(|outcome| Outcome { verdict: Verdict::NoQuorum, ..outcome });
@@ -18,6 +18,15 @@ fn a_wrong_verdict_what_outlived_its_job_and_a_session_without_keys_are_found() 
 		("inference 15", |id| Committees::<Test>::insert((99, 0), committee(id))),
 		("inference 15", |id| Retained::<Test>::insert(99, (id, 1))),
 		("inference 8", |_| Members::<Test>::remove(0, 0)),
+		("inference 11", |_| {
+			let absence = Absence { since: 1, is_underbonded: true };
+			OutOfService::<Test>::mutate(|out| out.try_insert(account(0), absence)).map(drop).expect("there is room")
+		}),
+		("inference 11", |_| {
+			OutOfService::<Test>::mutate(|out| out.try_insert(account(99), Absence { since: 1, is_underbonded: false }))
+				.map(drop)
+				.expect("there is room")
+		}),
 	];
 	for (number, breaks_it) in breaks {
 		Chain::default().run(|| {

@@ -9,6 +9,7 @@ mod encoding;
 mod equivocation;
 mod include;
 mod invariants;
+mod least_bond;
 mod phases;
 mod random;
 mod registered;
