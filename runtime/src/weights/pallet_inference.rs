@@ -2,6 +2,7 @@
 //!
 //! THIS FILE WAS WRITTEN BY `make weights PALLETS='pallet_inference'`.
 //! DATE: 2026-11-26, CPU: `AMD EPYC`, STEPS: `50`, REPEAT: `20`, WASM: compiled, STATE: the preset `development`, in memory.
+//! `bond_service` and `unbond_service`: DATE: 2026-11-27, on a slower machine (`AMD EPYC` of family 23).
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
