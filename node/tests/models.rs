@@ -274,7 +274,7 @@ fn common_lingua_should_say_which_language_a_text_is_in() {
 	let mut piped = models(&["run", "common-lingua", "--prompt-file", "-"], folder.path());
 	assert!(stdout(piped.stdin(prompt)).starts_with("deu\n"));
 	fails_saying(&mut ask("common-lingua", &"x".repeat(600), folder.path()), &["600 bytes", "at most 512"]);
-	fails_saying(&mut ask("common-lingua", "", folder.path()), &["empty", "--prompt"]);
+	fails_saying(&mut ask("common-lingua", "", folder.path()), &["is empty", "write something into each"]);
 	assert!(!folder.path().join("models").exists(), "no store is needed");
 }
 
