@@ -8,13 +8,16 @@ import { WsProvider } from '@polkadot/api';
 import { account, SIB } from '../lib/accounts.mjs';
 import { sibyl } from '../lib/binary.mjs';
 import { balanceAt, submitAndFinalize, waitForFinalized, waitForFinalizedBlock } from '../lib/chain.mjs';
-import { ask, committeeOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
+import { ask, committeeOf, MODEL, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import {
   alertExpressions, dashboardExpressions, declaredMetrics, documentedMetrics, documentedRefusals, isOfGateway, isSeriesOf, refusals,
   seriesOf, shownMetrics,
 } from '../lib/metrics.mjs';
 import { devNode } from '../lib/node.mjs';
 import { scratch } from '../lib/scratch.mjs';
+
+const ASKERS = 16;
+const LEAST_ASKED = 2_000;
 
 describe('sibyl-node --dev', () => {
   const node = devNode();
@@ -44,6 +47,26 @@ describe('sibyl-node --dev', () => {
     const { answer, support } = await node.rpc('inference_getResult', job);
     assert.equal(answer.classification.label, 'eng');
     assert.deepEqual(support, { round: 0, seats: 1, agreed: 1, serving: 1 });
+  });
+
+  it('answers a job while others ask its JSON-RPC without a pause', async (test) => {
+    const text = 'Somebody else wants to know something, too.';
+    const questions = [
+      ['inference_listJobs', {}, null, 100], ['inference_listModels'], ['inference_getJob', 0], ['inference_getResult', 0],
+      ['inference_quote', MODEL, { fixed: 1 }, text.length, 0],
+    ];
+    let [hasEnded, answered] = [false, 0];
+    const crowd = Array.from({ length: ASKERS }, async (_, first) => {
+      for (let next = first; !hasEnded || answered < LEAST_ASKED; next += 1) {
+        await node.rpc(...questions[next % questions.length]);
+        answered += 1;
+      }
+    });
+    const job = await ask(node, text, account('//Ferdie'));
+    const { phase } = await waitForEnd(await node.api(), job).finally(() => { hasEnded = true; });
+    await Promise.all(crowd);
+    test.diagnostic(`${answered} requests were answered beside it`);
+    assert.ok(phase.asEnded.verdict.isAgreed);
   });
 
   it('has the metrics that docs/metrics.md names, which are all of its own and all that dashboard and alerts use', async () => {

@@ -9,7 +9,7 @@ use sibyl_primitives::{
 	api::{InferenceApi, KeySetView},
 	inference_key,
 	job::{AbstainReason, JobId},
-	AccountId, Balance, Hash,
+	AccountId, Balance, BlockNumber, Hash,
 };
 use sibyl_runtime::{configs::inference::LeastServiceBond, opaque::Block, Runtime, RuntimeEvent};
 use sp_api::ProvideRuntimeApi;
@@ -75,6 +75,8 @@ where
 	}
 
 	fn read(&mut self, block: Hash) {
+		// It is one of the chain's, so it has a number.
+		self.entries.number = self.client.number(block).ok().flatten().unwrap_or_default();
 		for event in events::of(self.client.as_ref(), block) {
 			if matches!(event, RuntimeEvent::Session(pallet_session::Event::NewSession { .. })) {
 				self.look_at_session(block);
@@ -82,6 +84,9 @@ where
 			let told = self.entries.note(event);
 			if let Some(outcome) = told.outcome {
 				self.metrics.seats.with_label_values(&[outcome]).inc();
+			}
+			if let Some(blocks) = told.waited {
+				self.metrics.vote_blocks.observe(f64::from(blocks));
 			}
 			if let Some((_, line)) = told.line.as_ref().filter(|_| told.is_fault) {
 				self.insight.fault(line.trim_start_matches("🔮 "));
@@ -113,6 +118,8 @@ struct Told {
 	outcome: Option<&'static str>,
 	/// Whether the operator should know of it for longer.
 	is_fault: bool,
+	/// Blocks from a seat's draw to the one that has its commit or abstention.
+	waited: Option<BlockNumber>,
 }
 
 impl Told {
@@ -121,13 +128,15 @@ impl Told {
 	}
 
 	fn step(outcome: &'static str, line: String) -> Self {
-		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome), is_fault: false }
+		Self { line: Some((log::Level::Debug, line)), outcome: Some(outcome), ..Self::default() }
 	}
 }
 
 /// What is known of a seat whose job has not ended.
 #[derive(Debug, Default)]
 struct Seat {
+	/// None where the journal began after the draw.
+	drawn_at: Option<BlockNumber>,
 	abstained: Option<AbstainReason>,
 	has_committed: bool,
 	has_revealed: bool,
@@ -139,6 +148,8 @@ struct Seat {
 /// What the journal knows.
 #[derive(Debug, Default)]
 struct Entries {
+	/// Of the block that is read.
+	number: BlockNumber,
 	/// The accounts whose key this node has, or had.
 	ours: BTreeSet<AccountId>,
 	is_elected: bool,
@@ -195,8 +206,10 @@ impl Entries {
 				let Some(seat) = seats.iter().position(|validator| self.ours.contains(validator)) else {
 					return Told::default();
 				};
+				let drawn_at = Some(self.number);
 				// A seat that it keeps, where substitutes were drawn for others, commits anew.
-				self.seat(job).has_committed = false;
+				let kept = self.seat(job);
+				(kept.has_committed, kept.drawn_at) = (false, drawn_at);
 				let of = seats.len();
 				Told::step(
 					"drawn",
@@ -205,11 +218,13 @@ impl Entries {
 			}
 			Event::Committed { job, validator, .. } if self.ours.contains(&validator) => {
 				self.seat(job).has_committed = true;
-				Told::step("committed", format!("Job {job}: its commit is in a block"))
+				let told = Told::step("committed", format!("Job {job}: its commit is in a block"));
+				Told { waited: self.waited(job), ..told }
 			}
 			Event::Abstained { job, validator, reason, .. } if self.ours.contains(&validator) => {
 				self.seat(job).abstained = Some(reason);
-				Told::step("abstained", format!("Job {job}: its abstention is in a block"))
+				let told = Told::step("abstained", format!("Job {job}: its abstention is in a block"));
+				Told { waited: self.waited(job), ..told }
 			}
 			Event::Revealed { job, validator, .. } if self.ours.contains(&validator) => {
 				self.seat(job).has_revealed = true;
@@ -251,6 +266,11 @@ impl Entries {
 			}
 			_ => Told::default(),
 		}
+	}
+
+	fn waited(&self, job: JobId) -> Option<BlockNumber> {
+		let drawn_at = self.awaited.get(&job)?.drawn_at?;
+		Some(self.number.saturating_sub(drawn_at))
 	}
 
 	fn seat(&mut self, job: JobId) -> &mut Seat {
@@ -374,6 +394,30 @@ mod tests {
 		}
 		assert_eq!(settled(&mut entries).as_deref(), Some("🔮 Job 7: paid 0.001 SIB"));
 		assert_eq!(settled(&mut entries), None, "once");
+	}
+
+	#[test]
+	fn how_many_blocks_a_vote_took_is_told_from_the_seats_last_draw_and_not_where_that_is_not_known() {
+		let commit =
+			|| Event::Committed { job: JOB, round: 0, seat: 1, validator: account(1), commitment: Hash::zero() };
+		let abstention = || {
+			let reason = AbstainReason::TooSlow;
+			Event::Abstained { job: JOB, round: 0, seat: 1, validator: account(1), reason }
+		};
+		let waited = |draws: &[BlockNumber], vote| {
+			let mut entries = entries();
+			for draw in draws {
+				entries.number = *draw;
+				drawn(&mut entries);
+			}
+			entries.number = 19;
+			entries.note_inference(vote).waited
+		};
+		for vote in [commit as fn() -> Event<Runtime>, abstention] {
+			assert_eq!(waited(&[12], vote()), Some(7));
+			assert_eq!(waited(&[12, 17], vote()), Some(2));
+			assert_eq!(waited(&[], vote()), None);
+		}
 	}
 
 	#[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use substrate_prometheus_endpoint::{
-	exponential_buckets, register, Counter, CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, Opts,
+	exponential_buckets, register, Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, Opts,
 	PrometheusError, Registry, U64,
 };
 
@@ -23,6 +23,8 @@ pub struct Metrics {
 	/// This validator's seats, as final blocks tell of them, by what became of them: `drawn`, `committed`, `abstained`,
 	/// `revealed`, `paid`, `charged`.
 	pub seats: CounterVec<U64>,
+	/// Blocks from a seat's draw to the one that has this validator's commit or abstention.
+	pub vote_blocks: Histogram,
 	/// 1 where this validator is in the current session's set with its keys, else 0.
 	pub elected: Gauge<U64>,
 	/// Further runs of the offchain worker that native code asked for.
@@ -67,6 +69,13 @@ impl Metrics {
 			seats: CounterVec::new(
 				Opts::new("inference_seats_total", "Seats of this validator in final blocks, by what became of them"),
 				&["outcome"],
+			)?,
+			vote_blocks: Histogram::with_opts(
+				HistogramOpts::new(
+					"inference_vote_blocks",
+					"Blocks from a seat's draw to the one that has its commit or abstention",
+				)
+				.buckets(vec![1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 24.0, 64.0]),
 			)?,
 			elected: Gauge::new("inference_elected", "1 where this validator is in the current session's set")?,
 			wakes: Counter::new("inference_wakes_total", "Further runs of the offchain worker that were asked for")?,
@@ -124,6 +133,7 @@ impl Metrics {
 		}
 		register(self.model_served.clone(), registry)?;
 		register(self.seconds.clone(), registry)?;
+		register(self.vote_blocks.clone(), registry)?;
 		Ok(())
 	}
 }
@@ -144,7 +154,7 @@ mod tests {
 		metrics.seats.with_label_values(&["paid"]).inc();
 		metrics.equivocation_reports.with_label_values(&["sent"]).inc();
 		let names: Vec<_> = registry.gather().iter().map(|family| family.get_name().to_string()).collect();
-		assert_eq!(names.len(), 14, "{names:?}");
+		assert_eq!(names.len(), 15, "{names:?}");
 		assert!(names.iter().all(|name| name.starts_with("inference_")), "{names:?}");
 	}
 

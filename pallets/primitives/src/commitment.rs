@@ -105,5 +105,7 @@ mod tests {
 			hex(salt_of(&InferenceSignature::from(sp_core::ed25519::Signature::from_raw([7; 64])))),
 			"0x304320938b49aecf52b6ba2f5cee0b94120542edd72bfd3536736fff1e5a845e"
 		);
+		let payload = [&b"sibyl/salt"[..], five.as_bytes(), &target().encode()].concat();
+		assert_eq!(salt_payload(&five, &target()), payload);
 	}
 }

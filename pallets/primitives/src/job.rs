@@ -246,3 +246,17 @@ pub fn fingerprint(
 	let input = blake2_256(&input.encode());
 	blake2_256(&(b"sibyl/job", requester, counter, model, input, options).encode()).into()
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_is_sampled_starts_from_the_requesters_seed_or_else_from_the_job() {
+		let [one, other] = [1, 2].map(Fingerprint::repeat_byte);
+		let of = |seed| JobOptions { seed, ..JobOptions::default() };
+		assert_eq!(of(None).sampling_seed(&one), one.0);
+		assert_eq!(of(Some(7)).sampling_seed(&one), of(Some(7)).sampling_seed(&other));
+		assert_ne!(of(Some(7)).sampling_seed(&one), of(Some(8)).sampling_seed(&one));
+	}
+}

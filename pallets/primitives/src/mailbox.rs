@@ -173,3 +173,15 @@ pub struct SentBallot {
 	/// The height that it was sent at.
 	pub at: BlockNumber,
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn each_job_has_entries_of_its_own_for_what_is_asked_and_what_is_answered() {
+		let job = Fingerprint::repeat_byte(7);
+		assert_eq!(request_key(&job), [&b"sibyl/request/"[..], &[7; 32]].concat());
+		assert_eq!(response_key(&job), [&b"sibyl/response/"[..], &[7; 32]].concat());
+	}
+}

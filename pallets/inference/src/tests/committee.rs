@@ -147,3 +147,19 @@ fn more_jobs_than_a_block_draws_are_drawn_in_the_next_with_room() {
 		}
 	});
 }
+
+#[test]
+fn a_draw_that_mixes_vrfs_waits_until_as_many_blocks_after_the_submission_had_one() {
+	Chain::default().run(|| {
+		let id = submit(JobOptions { draw_delay: 2, ..fixed(3) });
+		next_block();
+		set_vrf(None);
+		next_block();
+		set_vrf(Some([1; 32]));
+		next_block();
+		assert_eq!(job(id).phase, Phase::Pending, "the submission's own does not count");
+		set_vrf(Some([2; 32]));
+		next_block();
+		assert_eq!(job(id).phase, Phase::Committing);
+	});
+}

@@ -469,3 +469,36 @@ fn outputs_of_a_block_end_at_its_room_for_bytes() {
 		assert_eq!((chosen.len(), brought), (4, 4 * jobs.len().min(131 / 4)));
 	});
 }
+
+#[test]
+fn a_block_that_ends_a_job_weighs_the_end_of_all_of_its_seats_and_every_ledger() {
+	Chain::default().run(|| {
+		type Weights = <Test as Config>::WeightInfo;
+		let output = answer("eng");
+		let id = revealing(all_seats(), &output);
+		let ballots = |numbers: core::ops::Range<u8>| -> Vec<_> {
+			numbers.map(|number| Votes::of(number).reveal_without_output(id, &output).sign()).collect()
+		};
+		let one = include(ballots(0..1));
+		let ballot = Weights::ballot(1).saturating_add(Weights::vote(1));
+		let of_one = Weights::include().saturating_add(ballot).saturating_add(Weights::job());
+		assert_eq!(one, of_one);
+		next_block();
+		include([Votes::of(1).reveal(id, &output).sign()]);
+		let last = include(ballots(2..4));
+		assert_eq!(verdict(id), Some(Verdict::Agreed));
+		let end = Weights::end(4).saturating_add(Weights::ledger().saturating_mul(4));
+		assert_eq!(last, of_one.saturating_add(ballot).saturating_add(end));
+	});
+}
+
+#[test]
+fn the_votes_of_a_block_are_an_inherent_and_nothing_else_is() {
+	let include = Call::<Test>::include { ballots: Default::default() };
+	let cancel = Call::<Test>::cancel { job: 0 };
+	assert!(Inference::is_inherent(&include) && !Inference::is_inherent(&cancel));
+	Chain::default().run(|| {
+		assert_ok!(Inference::check_unsigned(&include));
+		assert!(Inference::check_unsigned(&cancel).is_err());
+	});
+}

@@ -128,3 +128,21 @@ fn a_list_goes_on_behind_numbers_that_are_gone_and_ends_where_all_are() {
 		Jobs::<Test>::remove(last);
 	});
 }
+
+#[test]
+fn jobs_are_forgotten_on_a_chain_that_has_forgotten_many_and_each_is_paid_for() {
+	Chain::default().run(|| {
+		let many = 1_000_000;
+		RetainedRange::<Test>::put((many, many));
+		let output = answer("eng");
+		for _ in 0..3 {
+			let id = revealing(all_seats(), &output);
+			reveal_by(0..4, id, &output);
+		}
+		System::set_block_number(System::block_number() + u64::from(RETENTION));
+		let of_one = <<Test as Config>::WeightInfo as WeightInfo>::prune();
+		assert_eq!(Inference::prune_retained(), of_one.saturating_mul(3));
+		assert_eq!(RetainedRange::<Test>::get(), (many + 3, many + 3));
+		assert_eq!(Inference::prune_retained(), frame_support::weights::Weight::zero());
+	});
+}

@@ -243,3 +243,17 @@ fn the_work_of_another_committee_is_of_no_use() {
 		}
 	});
 }
+
+#[test]
+fn who_committed_in_a_second_round_that_fell_short_of_commits_is_charged_nothing() {
+	with_eight(|truth, lie| {
+		let (id, _) = disputed(all_seats(), &lie, &truth);
+		let second = second_round(id);
+		let before = Wealth::now();
+		commit_by(second[..2].to_vec(), id, &truth);
+		advance_to(job(id).deadline + 1);
+		assert_eq!(verdict(id), Some(Verdict::NoQuorum));
+		assert_eq!(before.gains(&second), vec![0; second.len()]);
+		assert!(second.iter().all(|number| ledger(*number).record.charged == 0));
+	});
+}

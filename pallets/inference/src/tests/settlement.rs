@@ -91,3 +91,14 @@ fn the_price_is_the_one_at_submission() {
 		assert_eq!(settlement(id).paid, 4 * SEAT);
 	});
 }
+
+#[test]
+fn a_job_that_is_cancelled_says_nothing_of_who_missed_seats_before() {
+	Chain::default().run(|| {
+		ServiceLedgers::<Test>::mutate(account(0), |ledger| ledger.missed_in_a_row = 2);
+		let id = drawn(all_seats());
+		assert_ok!(Inference::cancel(RuntimeOrigin::root(), id));
+		assert_eq!(verdict(id), Some(Verdict::Cancelled));
+		assert_eq!(ledger(0).missed_in_a_row, 2);
+	});
+}

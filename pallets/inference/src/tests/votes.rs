@@ -322,3 +322,48 @@ fn one_seat_can_not_put_its_own_bytes_in_the_place_of_those_that_more_say() {
 		assert_eq!(Outputs::<Test>::get(id), Some(truth));
 	});
 }
+
+#[test]
+fn a_vote_for_a_chain_of_another_genesis_is_dropped() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let elsewhere = Votes::of(0).commit(id, &output).sign();
+		frame_system::BlockHash::<Test>::insert(0, Hash::repeat_byte(9));
+		include([elsewhere, Votes::of(1).commit(id, &output).sign()]);
+		assert_eq!(committed(id), 1);
+	});
+}
+
+#[test]
+fn the_bytes_of_an_output_that_does_not_win_are_not_wanted_again() {
+	Chain::default().run(|| {
+		let (id, truth, lie) = (drawn(all_seats()), answer("eng"), answer("fra"));
+		let said = |number: u8| if number < 2 { &truth } else { &lie };
+		include((0..4).map(|number| Votes::of(number).commit(id, said(number)).sign()));
+		next_block();
+		include((0..3).map(|number| Votes::of(number).reveal_without_output(id, said(number)).sign()));
+		assert_eq!(committee(id).tally().winner(), None);
+		for number in 0..3 {
+			assert_eq!(
+				standing(&Votes::of(number).reveal(id, said(number)).sign()),
+				BallotStanding::Useless,
+				"{number}"
+			);
+		}
+	});
+}
+
+#[test]
+fn a_reveal_after_the_last_block_for_it_is_too_late() {
+	Chain::default().run(|| {
+		let (output, other) = (answer("eng"), answer("fra"));
+		let id = revealing(all_seats(), &output);
+		let deadline = job(id).deadline;
+		while System::block_number() < u64::from(deadline) {
+			next_block();
+		}
+		assert_eq!(why_nothing(Votes::of(0).reveal(id, &other)), Some("it does not open the seat's commit"));
+		System::set_block_number(u64::from(deadline) + 1);
+		assert_eq!(why_nothing(Votes::of(0).reveal(id, &other)), Some("it is too late"));
+	});
+}

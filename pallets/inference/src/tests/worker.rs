@@ -498,3 +498,58 @@ fn the_entries_of_a_validator_are_bounded_by_its_open_jobs_and_what_it_sent_is_o
 		assert!(most <= 3 * 6 + 3, "{most} entries");
 	});
 }
+
+#[test]
+fn a_commit_is_opened_by_what_is_stored_though_the_engines_answer_is_gone() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let commit = validator.run();
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+		validator.clear(&response_key(&job(id).fingerprint));
+		assert_eq!(ballot(validator.run()).reveals.len(), 1);
+	});
+}
+
+#[test]
+fn a_seat_brings_the_winners_bytes_again_where_an_author_left_them_out_and_not_where_they_are_there() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let commit = validator.run();
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+		let brought = |ballot: Option<VersionedBallot>| ballot.map(|VersionedBallot::V1(signed)| signed.outputs.len());
+		let reveals = |numbers: core::ops::Range<u8>| {
+			numbers.map(|number| Votes::of(number).reveal_without_output(id, &output).sign()).collect::<Vec<_>>()
+		};
+		assert_eq!(brought(validator.run()), Some(1));
+		include(reveals(0..2));
+		next_block();
+		next_block();
+		assert_eq!(brought(validator.run()), None, "nothing has won yet");
+		include(reveals(2..3));
+		next_block();
+		assert_eq!(
+			committee(id).tally().winner().map(|value| value.output_hash),
+			Some(sibyl_primitives::output::output_hash(&output))
+		);
+		assert_eq!(brought(validator.run()), Some(1), "the winner's bytes lack");
+	});
+}
+
+#[test]
+fn a_reveal_of_an_output_that_the_chain_has_comes_without_its_bytes() {
+	with_worker(&[0], |validator| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		validator.answers(id, Ok(output.clone()));
+		let commit = validator.run();
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+		include([Votes::of(1).reveal(id, &output).sign()]);
+		next_block();
+		let VersionedBallot::V1(signed) = validator.run().expect("it reveals");
+		assert_eq!((signed.ballot.reveals.len(), signed.outputs.len()), (1, 0));
+	});
+}
