@@ -411,3 +411,22 @@ fn a_peer_whose_validators_are_over_their_quotas_is_not_banned() {
 	}
 	assert!(test.reputation > BANNED / 10, "{}", test.reputation);
 }
+
+#[test]
+fn what_a_peer_brings_over_its_validators_quotas_is_taken_only_while_it_can_pay() {
+	let mut test = Test::new();
+	let most = PEER_BYTES / CHECK + BALLOTS_PER_HEIGHT as usize;
+	let taken = (0..=most as u16).take_while(|seat| test.judge(ballot_with_seat(0, BEST, *seat)).is_ok()).count();
+	assert!((BALLOTS_PER_HEIGHT as usize..=most).contains(&taken), "{taken}");
+}
+
+#[test]
+fn a_signature_that_was_checked_in_vain_costs_its_peer_more_than_the_bytes() {
+	let mut test = Test::new();
+	// In the next session this place is another's.
+	let forged = ballot_of(0, SESSION + 1, BEST);
+	let most = PEER_BYTES / CHECK;
+	let is_checked = |_: &usize| test.judge(forged.clone()) == Err(Rejection::BadSignature);
+	let checked = (0..=most).take_while(is_checked).count();
+	assert!((1..=most).contains(&checked), "{checked}");
+}
