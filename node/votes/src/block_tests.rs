@@ -193,3 +193,15 @@ fn outputs_come_as_far_as_there_is_room() {
 	let outputs = |room| pool.for_block(room).iter().map(|signed| signed.outputs.len()).sum::<usize>();
 	assert_eq!((outputs(room), outputs(room - 1)), (2, 1));
 }
+
+#[test]
+fn a_long_ballot_that_is_wanted_comes_before_a_short_one_that_nobody_has_judged() {
+	let mut pool = pool();
+	let outputs: Vec<_> = (0..60).map(|n| output(n, 8)).collect();
+	let long = ballot_with_outputs(0, 5, &outputs, &[]);
+	let short = ballot(1, 5);
+	let room = [&long, &short].map(|signed| HashedBallot::new(signed.clone()).bare_bytes()).iter().sum();
+	insert_judged(&mut pool, long, wanted(9));
+	insert(&mut pool, short);
+	assert_eq!(order_within(&pool, room), [(0, 5), (1, 5)]);
+}

@@ -328,3 +328,14 @@ impl Pool {
 		&self.evidence
 	}
 }
+
+#[test]
+fn a_ballot_stands_as_the_runtime_has_said() {
+	let mut pool = pool();
+	assert!(pool.is_empty());
+	insert(&mut pool, ballot(0, 5));
+	assert!(!pool.is_empty());
+	assert_eq!(pool.standing(&ballot(0, 5).id()), None);
+	insert_judged(&mut pool, ballot(1, 5), wanted(9));
+	assert_eq!(pool.standing(&ballot(1, 5).id()), Some(&wanted(9)));
+}

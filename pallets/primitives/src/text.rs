@@ -65,3 +65,18 @@ impl<'de, const N: u32> Deserialize<'de> for Text<N> {
 		Self::try_from(text.as_str()).map_err(D::Error::custom)
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use alloc::format;
+
+	#[test]
+	fn a_text_is_shown_as_it_is_and_one_that_is_too_long_says_what_fits() {
+		let text = Text::<8>::try_from("añ\"").expect("it fits");
+		assert_eq!(text.to_string_lossy(), "añ\"");
+		assert_eq!(format!("{text:?}"), r#""añ\"""#);
+		let error = Text::<2>::try_from("añ").expect_err("it has three bytes");
+		assert_eq!(format!("{error}"), "text has more than 2 bytes");
+	}
+}

@@ -267,3 +267,12 @@ fn an_audit_is_stopped_before_its_draw_without_a_trace_in_anybodys_ledger() {
 		assert!(!Committees::<Test>::contains_key((id, 1)));
 	});
 }
+
+#[test]
+fn a_job_that_is_open_is_not_audited() {
+	Chain::default().validators(10).run(|| {
+		let id = drawn(fixed(3));
+		Inference::begin_audit(id);
+		assert_eq!((job(id).audit, job(id).round), (AuditView::None, 0));
+	});
+}

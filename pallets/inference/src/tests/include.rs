@@ -502,3 +502,20 @@ fn the_votes_of_a_block_are_an_inherent_and_nothing_else_is() {
 		assert!(Inference::check_unsigned(&cancel).is_err());
 	});
 }
+
+#[test]
+fn what_is_declared_before_anything_is_done_has_room_for_the_most_that_may_be_done() {
+	type Weights = <Test as Config>::WeightInfo;
+	Chain::default().run(|| {
+		let seats = MAX_SEATS + sibyl_primitives::job::MAX_SECOND_ROUND_SEATS;
+		let end = Inference::weight_of_largest_end();
+		assert_eq!(end, Weights::end(seats).saturating_add(Weights::charge().saturating_mul(seats.into())));
+		let ledgers =
+			Weights::ledger().saturating_mul(<<Test as Config>::MaxValidators as sp_core::Get<u32>>::get().into());
+		let least = Weights::include().saturating_add(end).saturating_add(ledgers);
+		assert!(Inference::weight_of_smallest_include().ref_time() > least.ref_time());
+		let looks = Weights::pass_over().saturating_mul(MAX_OPEN.into());
+		assert!(Inference::weight_of_reclaim().all_gte(Weights::cancel().saturating_add(looks)));
+		assert_eq!(<Inference as sibyl_primitives::consumer::Inference>::weight_of_request(9), Weights::request(9));
+	});
+}

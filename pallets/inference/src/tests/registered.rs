@@ -191,3 +191,17 @@ fn a_validator_that_serves_more_models_than_a_ballot_names_says_the_rest_later()
 		assert!(models.iter().all(|model| Inference::serving(model).len() == 1));
 	});
 }
+
+#[test]
+fn a_model_is_found_by_its_name_and_active_as_long_as_enough_of_the_stake_serves_it() {
+	Chain::default().run(|| {
+		let revision = model();
+		assert_eq!(Inference::model_named(&revision.name), Some(revision.id()));
+		let unknown = sibyl_primitives::model::ModelName::try_from("another").expect("it is short");
+		assert_eq!(Inference::model_named(&unknown), None);
+		let is_active = || Inference::model_view(revision.id()).is_some_and(|view| view.is_active);
+		assert!(is_active());
+		pallet_models::Pallet::<Test>::do_suspend(&revision.id());
+		assert!(!is_active());
+	});
+}

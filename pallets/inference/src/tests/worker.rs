@@ -4,6 +4,7 @@ mod fuzz;
 
 use crate::{mock::*, *};
 use codec::{Decode, Encode};
+use frame_support::traits::Hooks;
 use parking_lot::{Mutex, RwLock};
 use sibyl_primitives::{
 	inference_key::KEY_TYPE,
@@ -133,14 +134,14 @@ impl Validator {
 	/// Runs the worker and takes what it put into the outbox.
 	fn run(&self) -> Option<VersionedBallot> {
 		self.clear(OUTBOX);
-		Inference::run_worker();
+		Inference::offchain_worker(System::block_number());
 		self.get(OUTBOX)
 	}
 
 	/// Runs the worker and takes all that it sends.
 	fn run_for_all(&self) -> Vec<VersionedBallot> {
 		self.written.lock().sent.clear();
-		Inference::run_worker();
+		Inference::offchain_worker(System::block_number());
 		std::mem::take(&mut self.written.lock().sent)
 	}
 
