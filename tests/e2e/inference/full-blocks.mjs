@@ -25,7 +25,7 @@ export function fullBlocks(network) {
     const load = new Load(network);
     await load.start(account('//Ferdie'));
     await waitForBestBlock(api, 'full pools and blocks', async ({ hash }) =>
-      load.refused > 0 && await fullness(api, network.node('alice'), hash) >= FULL, 5 * MINUTES);
+      load.refused > 0 && await fullness(api, network.node('alice'), hash) >= FULL, 15 * MINUTES);
 
     const ends = [];
     for (const text of TEXTS) {
