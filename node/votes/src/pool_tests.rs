@@ -339,3 +339,22 @@ fn a_ballot_stands_as_the_runtime_has_said() {
 	insert_judged(&mut pool, ballot(1, 5), wanted(9));
 	assert_eq!(pool.standing(&ballot(1, 5).id()), Some(&wanted(9)));
 }
+
+#[test]
+fn a_ballot_whose_outputs_came_by_way_of_one_to_be_passed_on_later_is_due_like_that_one() {
+	let outputs = [output(1, 10), output(2, 20)];
+	let with = |there: &[_]| HashedBallot::new(ballot_with_outputs(0, 5, &outputs, there));
+	for (first, second, is_due) in [
+		(Relay::Now, Relay::Now, false),
+		(Relay::Now, Relay::Later, true),
+		(Relay::Later, Relay::Now, true),
+		(Relay::Later, Relay::Later, true),
+	] {
+		let mut pool = pool();
+		pool.insert(account(0), with(&[]), first);
+		assert_eq!(pool.insert(account(0), with(&outputs), second), Insertion::Merged);
+		let Questions { at, ids, .. } = pool.questions();
+		pool.answer(at, &ids, vec![wanted(9)]);
+		assert_eq!(pool.take_due().len(), usize::from(is_due), "{first:?}, then {second:?}");
+	}
+}
