@@ -62,8 +62,8 @@ describe('sibyl-node --dev', () => {
         answered += 1;
       }
     });
-    const job = await ask(node, text, account('//Ferdie'));
-    const { phase } = await waitForEnd(await node.api(), job).finally(() => { hasEnded = true; });
+    const answer = async () => waitForEnd(await node.api(), await ask(node, text, account('//Ferdie')));
+    const { phase } = await answer().finally(() => { hasEnded = true; });
     await Promise.all(crowd);
     test.diagnostic(`${answered} requests were answered beside it`);
     assert.ok(phase.asEnded.verdict.isAgreed);

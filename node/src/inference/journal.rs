@@ -208,8 +208,8 @@ impl Entries {
 				};
 				let drawn_at = Some(self.number);
 				// A seat that it keeps, where substitutes were drawn for others, commits anew.
-				let kept = self.seat(job);
-				(kept.has_committed, kept.drawn_at) = (false, drawn_at);
+				let own = self.seat(job);
+				(own.has_committed, own.drawn_at) = (false, drawn_at);
 				let of = seats.len();
 				Told::step(
 					"drawn",

@@ -372,14 +372,13 @@ pub fn fixed(seats: u16) -> JobOptions {
 
 /// Submits "hello" and returns the job's number.
 pub fn submit(options: JobOptions) -> JobId {
+	submit_by(requester(), options)
+}
+
+/// The same, of somebody's.
+pub fn submit_by(payer: AccountId, options: JobOptions) -> JobId {
 	let id = NextJob::<Test>::get();
-	assert_ok!(Inference::submit(
-		RuntimeOrigin::signed(requester()),
-		model().id(),
-		"hello".into(),
-		options,
-		Balance::MAX
-	));
+	assert_ok!(Inference::submit(RuntimeOrigin::signed(payer), model().id(), "hello".into(), options, Balance::MAX));
 	id
 }
 

@@ -453,19 +453,8 @@ fn outputs_of_a_block_end_at_its_room_for_bytes() {
 	Chain::default().run(|| {
 		// 8,000 bytes each, of which 131 fit into a mebibyte; the reveals go in all the same.
 		let output = |job: u8| -> OutputBytes { vec![job; 8_000].try_into().expect("it fits") };
-		let first = NextJob::<Test>::get();
-		for number in 0..MAX_OPEN {
-			let payer = if number < MAX_OPEN_PER_ACCOUNT { requester() } else { account(201) };
-			let asked = Inference::submit(
-				RuntimeOrigin::signed(payer),
-				model().id(),
-				"hello".into(),
-				all_seats(),
-				Balance::MAX,
-			);
-			assert_ok!(asked);
-		}
-		let jobs: Vec<_> = (first..NextJob::<Test>::get()).collect();
+		let payer = |number| if number < MAX_OPEN_PER_ACCOUNT { requester() } else { account(201) };
+		let jobs: Vec<_> = (0..MAX_OPEN).map(|number| submit_by(payer(number), all_seats())).collect();
 		advance_to(2 + MAX_OPEN.div_ceil(DUE_PER_BLOCK));
 		let all = |number: u8, cast: fn(Votes, JobId, &OutputBytes) -> Votes| {
 			jobs.iter()
@@ -483,7 +472,7 @@ fn outputs_of_a_block_end_at_its_room_for_bytes() {
 }
 
 #[test]
-fn a_block_that_ends_a_job_weighs_the_end_of_all_of_its_seats_and_every_ledger() {
+fn a_block_that_ends_a_job_weighs_the_end_of_all_of_its_seats() {
 	Chain::default().run(|| {
 		type Weights = <Test as Config>::WeightInfo;
 		let output = answer("eng");

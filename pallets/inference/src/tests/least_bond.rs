@@ -146,7 +146,7 @@ fn who_is_not_of_the_session_takes_its_bond_back_and_nothing_is_told() {
 }
 
 #[test]
-fn who_has_the_least_bond_and_no_more_serves() {
+fn who_has_the_least_bond_when_a_session_begins_serves() {
 	Chain::default().bond(LEAST_BOND).run(|| {
 		begin_session(1, &[(0, 0), (1, 1), (2, 2), (3, 3)]);
 		next_block();

@@ -193,7 +193,7 @@ fn a_validator_that_serves_more_models_than_a_ballot_names_says_the_rest_later()
 }
 
 #[test]
-fn a_model_is_found_by_its_name_and_active_as_long_as_enough_of_the_stake_serves_it() {
+fn a_model_is_found_by_its_name_and_active_until_it_is_suspended() {
 	Chain::default().run(|| {
 		let revision = model();
 		assert_eq!(Inference::model_named(&revision.name), Some(revision.id()));

@@ -154,6 +154,16 @@ impl Validator {
 		let response = response.map(|output| Answered { trace: trace_of(&output), output });
 		self.set(&response_key(&job(id).fingerprint), InferenceResponse::V1(response));
 	}
+
+	/// Answers a job and commits to it, as all others do.
+	fn commits_with_all(&self) -> (JobId, OutputBytes) {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		self.answers(id, Ok(output.clone()));
+		let commit = self.run();
+		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
+		next_block();
+		(id, output)
+	}
 }
 
 fn ballot(ballot: Option<VersionedBallot>) -> sibyl_primitives::vote::Ballot {
@@ -272,11 +282,7 @@ fn votes_that_no_block_takes_are_sent_again_and_not_in_between() {
 #[test]
 fn a_validator_that_lost_its_storage_between_commit_and_reveal_still_reveals() {
 	with_worker(&[0], |validator| {
-		let (id, output) = (drawn(all_seats()), answer("eng"));
-		validator.answers(id, Ok(output.clone()));
-		let commit = validator.run();
-		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
-		next_block();
+		let (id, output) = validator.commits_with_all();
 		for key in
 			[vote_key(&target(id), own_seat(id)), response_key(&job(id).fingerprint), request_key(&job(id).fingerprint)]
 		{
@@ -505,24 +511,16 @@ fn the_entries_of_a_validator_are_bounded_by_its_open_jobs_and_what_it_sent_is_o
 #[test]
 fn a_commit_is_opened_by_what_is_stored_though_the_engines_answer_is_gone() {
 	with_worker(&[0], |validator| {
-		let (id, output) = (drawn(all_seats()), answer("eng"));
-		validator.answers(id, Ok(output.clone()));
-		let commit = validator.run();
-		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
-		next_block();
+		let (id, _) = validator.commits_with_all();
 		validator.clear(&response_key(&job(id).fingerprint));
 		assert_eq!(ballot(validator.run()).reveals.len(), 1);
 	});
 }
 
 #[test]
-fn a_seat_brings_the_winners_bytes_again_where_an_author_left_them_out_and_not_where_they_are_there() {
+fn a_seat_brings_the_bytes_again_that_an_author_left_out_once_they_have_won() {
 	with_worker(&[0], |validator| {
-		let (id, output) = (drawn(all_seats()), answer("eng"));
-		validator.answers(id, Ok(output.clone()));
-		let commit = validator.run();
-		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
-		next_block();
+		let (id, output) = validator.commits_with_all();
 		let brought = |ballot: Option<VersionedBallot>| ballot.map(|VersionedBallot::V1(signed)| signed.outputs.len());
 		let reveals = |numbers: core::ops::Range<u8>| {
 			numbers.map(|number| Votes::of(number).reveal_without_output(id, &output).sign()).collect::<Vec<_>>()
@@ -545,11 +543,7 @@ fn a_seat_brings_the_winners_bytes_again_where_an_author_left_them_out_and_not_w
 #[test]
 fn a_reveal_of_an_output_that_the_chain_has_comes_without_its_bytes() {
 	with_worker(&[0], |validator| {
-		let (id, output) = (drawn(all_seats()), answer("eng"));
-		validator.answers(id, Ok(output.clone()));
-		let commit = validator.run();
-		include(commit.into_iter().chain((1..4).map(|number| Votes::of(number).commit(id, &output).sign())));
-		next_block();
+		let (id, output) = validator.commits_with_all();
 		include([Votes::of(1).reveal(id, &output).sign()]);
 		next_block();
 		let VersionedBallot::V1(signed) = validator.run().expect("it reveals");
