@@ -83,16 +83,17 @@ function describe({ id, submittedAt, committees, phase: { asEnded: { at, verdict
 }
 
 /** Waits until every question is in a final block; how many had to be sent again for that. */
-async function waitUntilAllAreIn(api, { requester, asked, sendAgain }) {
-  const all = asked.length;
-  const nonceAt = async (hash) => (await (await api.at(hash)).query.system.account(requester.address)).nonce.toNumber();
+async function waitUntilAllAreIn(api, traffic) {
+  const all = traffic.asked.length;
+  const { address } = traffic.requester;
+  const nonceAt = async (hash) => (await (await api.at(hash)).query.system.account(address)).nonce.toNumber();
   const areIn = ({ hash }) => nonceAt(hash).then((nonce) => nonce >= all);
   try {
     await waitForFinalizedBlock(api, 'all questions to be in final blocks', areIn, TO_COME_BACK);
     return 0;
   } catch {
-    const next = (await api.query.system.account(requester.address)).nonce.toNumber();
-    await sendAgain(next);
+    const next = (await api.query.system.account(address)).nonce.toNumber();
+    await traffic.sendAgain(next);
     await waitForFinalizedBlock(api, 'all questions to be in final blocks, sent again', areIn);
     return all - next;
   }
