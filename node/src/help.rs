@@ -38,8 +38,12 @@ const WITH_DEFAULTS: [(&str, &str); 5] = [
 	("Specify Prometheus exporter TCP", "The port for Prometheus [default: 9615]"),
 ];
 
-/// Requests of one JSON-RPC batch, if nothing else is said: more than clients send at a time.
-const MAX_BATCH: &str = "100";
+/// What stands for the SDK's own defaults, by the options' names.
+///
+/// Of a batch of JSON-RPC the SDK has no limit, and a node would answer hundreds of thousands of requests at once; a hundred are
+/// more than clients send at a time. Its cache of the state would grow to 1 GiB. What the jobs of a block touch, and the paths
+/// there, are a few MiB for each block that a job is open.
+const DEFAULTS: [(&str, &str); 2] = [("rpc-max-batch-request-len", "100"), ("trie-cache-size", "67108864")];
 
 /// A command, and those below it, with these words and limits.
 pub fn in_own_words(command: Command) -> Command {
@@ -59,10 +63,9 @@ pub fn in_own_words(command: Command) -> Command {
 		true => arg.allow_negative_numbers(true),
 		false => arg,
 	});
-	// The SDK has no limit, and a node would answer hundreds of thousands of requests at once.
-	let command = command.mut_args(|arg| match arg.get_long() {
-		Some("rpc-max-batch-request-len") => arg.default_value(MAX_BATCH),
-		_ => arg,
+	let command = command.mut_args(|arg| match DEFAULTS.iter().find(|(name, _)| arg.get_long() == Some(name)) {
+		Some((_, value)) => arg.default_value(*value),
+		None => arg,
 	});
 	// Ours says itself what its options are.
 	command.mut_subcommands(|below| if below.get_name() == "verify" { below } else { in_own_words(below) })

@@ -25,6 +25,8 @@ impl Settings {
 		let program = move || {
 			let mut command = Command::new(own_path());
 			command.args(arguments).env_clear().current_dir("/");
+			// jemalloc, if it is the program's allocator, would keep the addresses of what is freed, and the limit counts them.
+			command.env("_RJEM_MALLOC_CONF", "retain:false");
 			// Without it a program may not find the libraries that it is linked with.
 			if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
 				command.env("LD_LIBRARY_PATH", path);
