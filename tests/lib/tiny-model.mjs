@@ -1,9 +1,9 @@
-// A made-up language model, small enough that a file of it is written in a moment: what it says is noise, always the same.
+// Made-up models, small enough that a file of one is written in a moment: what they say is noise, always the same.
 import { writeFileSync } from 'node:fs';
 
 const F32 = 0;
 const ALIGNMENT = 32;
-const TYPES = { u32: 4, i32: 5, f32: 6, string: 8, array: 9 };
+const TYPES = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 };
 
 const LAYERS = 2;
 const WIDTH = 64;
@@ -50,8 +50,45 @@ export function writeTinyModel(path, seed = 1, template = undefined) {
     ['attn_q', [WIDTH, query]], ['attn_k', [WIDTH, kv]], ['attn_v', [WIDTH, kv]], ['attn_output', [query, WIDTH]],
     ['ffn_gate', [WIDTH, HIDDEN]], ['ffn_up', [WIDTH, HIDDEN]], ['ffn_down', [HIDDEN, WIDTH]],
   ].map(([part, shape]) => [`blk.${layer}.${part}.weight`, shape]));
-  const tensors = [['token_embd.weight', [WIDTH, tokens.length]], ['output_norm.weight', [WIDTH]], ...layers.flat()];
+  return writeGguf(path, keys, [['token_embd.weight', [WIDTH, tokens.length]], ['output_norm.weight', [WIDTH]], ...layers.flat()], seed);
+}
 
+/**
+ * Writes a GGUF file of architecture bert whose words are letters; its vectors have 64 values.
+ * @param {string} path
+ */
+export function writeTinyEmbedder(path) {
+  const letters = Array.from({ length: 26 }, (_, letter) => String.fromCharCode(97 + letter));
+  const tokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...letters.map((letter) => `▁${letter}`), ...letters];
+  const keys = [
+    ['general.architecture', string('bert')],
+    ['bert.block_count', u32(LAYERS)],
+    ['bert.context_length', u32(64)],
+    ['bert.embedding_length', u32(WIDTH)],
+    ['bert.feed_forward_length', u32(HIDDEN)],
+    ['bert.attention.head_count', u32(HEADS)],
+    ['bert.attention.layer_norm_epsilon', f32(1e-12)],
+    ['bert.attention.causal', bool(false)],
+    // The mean.
+    ['bert.pooling_type', u32(1)],
+    ['tokenizer.ggml.model', string('bert')],
+    ['tokenizer.ggml.tokens', array('string', tokens.map((token) => text(token)))],
+  ];
+  const linear = (name, shape) => [[`${name}.weight`, shape], [`${name}.bias`, shape.slice(1)]];
+  const norm = (name) => [[`${name}.weight`, [WIDTH]], [`${name}.bias`, [WIDTH]]];
+  const layers = Array.from({ length: LAYERS }, (_, layer) => [
+    ...['attn_q', 'attn_k', 'attn_v', 'attn_output'].flatMap((part) => linear(`blk.${layer}.${part}`, [WIDTH, WIDTH])),
+    ...norm(`blk.${layer}.attn_output_norm`),
+    ...linear(`blk.${layer}.ffn_up`, [WIDTH, HIDDEN]), ...linear(`blk.${layer}.ffn_down`, [HIDDEN, WIDTH]),
+    ...norm(`blk.${layer}.layer_output_norm`),
+  ]);
+  return writeGguf(path, keys, [
+    ['token_embd.weight', [WIDTH, tokens.length]], ['position_embd.weight', [WIDTH, 64]], ...norm('token_embd_norm'), ...layers.flat(),
+  ], 1);
+}
+
+/** Writes a file of these keys, and of tensors of these names and shapes, which hold noise. */
+function writeGguf(path, keys, tensors, seed) {
   const noise = noiseOf(seed);
   const weights = tensors.map(([name, shape]) => {
     const count = shape.reduce((product, length) => product * length, 1);
@@ -103,6 +140,7 @@ function f32(value) {
 
 const text = (value) => Buffer.concat([long(Buffer.byteLength(value)), Buffer.from(value)]);
 const u32 = (value) => ({ type: TYPES.u32, bytes: integer(value) });
+const bool = (value) => ({ type: TYPES.bool, bytes: Buffer.from([Number(value)]) });
 const string = (value) => ({ type: TYPES.string, bytes: text(value) });
 const array = (type, items) => ({ type: TYPES.array, bytes: Buffer.concat([integer(TYPES[type]), long(items.length), ...items]) });
 const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc((ALIGNMENT - (bytes.length % ALIGNMENT)) % ALIGNMENT)]);

@@ -11,6 +11,7 @@
 //! wrote them, and are text where a message did.
 
 mod ast;
+mod date;
 mod error;
 mod eval;
 mod lexer;
@@ -91,8 +92,9 @@ pub enum ChatError {
 ///
 /// It has the variables that transformers gives it: `messages`, each with `role` and `content`, `add_generation_prompt`,
 /// which is true, `bos_token` and `eos_token`, `tools` and `documents`, which are none; and the functions
-/// `raise_exception`, `namespace` and `range`. There is no `strftime_now`, so that answers do not depend on the day;
-/// templates ask whether it is defined and have a date of their own. As in Jinja, a value that is not defined is an empty text
+/// `raise_exception`, `namespace` and `range`. Answers must not depend on the day: `strftime_now` is not defined, so that
+/// templates that ask for it first take a date of their own, and for those that call it all the same it is always 1 January
+/// 2026. As in Jinja, a value that is not defined is an empty text
 /// where it is printed and has no items, and cannot be looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatTemplate {

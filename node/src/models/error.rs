@@ -164,8 +164,8 @@ pub enum Error {
 
 	/// A file is no model that the engine runs.
 	#[error(
-		"{name} can't be run ({reason}): 'models run' takes common-lingua and language models in GGUF files \
-		 (architectures llama, qwen2, qwen3, phi3, smollm3, granite, olmo2, gemma2 and gemma3)"
+		"{name} can't be run ({reason}): 'models run' takes common-lingua and models in GGUF files \
+		 (architectures llama, qwen2, qwen3, phi3, smollm3, granite, olmo2, gemma2, gemma3 and bert)"
 	)]
 	NotAModel {
 		/// What it was called.

@@ -7,7 +7,7 @@ use super::names::Named;
 use super::progress::Progress;
 use super::question::Question;
 use super::{labels, memory, text, vector, Error, Location};
-use sibyl_engine::gguf::check_header;
+use sibyl_engine::gguf::{check_header, GgufFile};
 use sibyl_engine::sampling::{Sampling, SHARE_ONE, TEMPERATURE_ONE};
 use sibyl_engine::store::known::KnownModel;
 use sibyl_engine::store::{Sha256Hash, VerifiedFile};
@@ -71,37 +71,22 @@ impl RunCommand {
 			return self.chat(named, location, out);
 		}
 		let question = self.question(self.asked.input()?);
-		if format.is_some() {
-			if let Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) = named {
-				return Err(Error::NoFormats { name: name.clone() });
-			}
+		let model = Asked::find(name, named, location)?;
+		if format.is_some() && !matches!(model, Asked::Language(_)) {
+			return Err(Error::NoFormats { name: name.clone() });
 		}
-		match named {
-			Named::CommonLingua => labels::classify(plain(name, &question.input)?, question.threads, out),
-			Named::Known(model) if model.architecture == Architecture::Bert => {
-				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
-				let files = files.collect::<Result<Vec<_>, _>>()?;
-				vector::embed(name, &files, plain(name, &question.input)?, question.threads, out)
-			}
-			Named::Known(model) => {
-				let file = stored(&model.weights.sha256, Some(model), location)?;
-				generate(name, file, &question, format, out)
-			}
-			Named::Stored(sha256) => generate(name, stored(&sha256, None, location)?, &question, format, out),
-			Named::File(path) => generate(name, read(name, &path, location)?, &question, format, out),
+		match model {
+			Asked::Identifier => labels::classify(plain(name, &question.input)?, question.threads, out),
+			Asked::Embedder(files) => vector::embed(name, &files, plain(name, &question.input)?, question.threads, out),
+			Asked::Language(file) => generate(name, file, &question, format, out),
 		}
 	}
 
 	/// Talks with the model until the person has enough.
 	fn chat(&self, named: Named, location: &Location, out: &mut impl Write) -> Result<(), Error> {
 		let name = &self.model;
-		let file = match named {
-			Named::CommonLingua | Named::Known(KnownModel { architecture: Architecture::Bert, .. }) => {
-				return Err(Error::NoConversations { name: name.clone() });
-			}
-			Named::Known(model) => stored(&model.weights.sha256, Some(model), location)?,
-			Named::Stored(sha256) => stored(&sha256, None, location)?,
-			Named::File(path) => read(name, &path, location)?,
+		let Asked::Language(file) = Asked::find(name, named, location)? else {
+			return Err(Error::NoConversations { name: name.clone() });
 		};
 		let Question { max_tokens, sampling, seed, threads, .. } = self.question("".into());
 		let loaded = Loaded::load(name, file, CHAT_TOKENS, threads)?;
@@ -125,6 +110,44 @@ impl RunCommand {
 				Some(threads) => threads.into(),
 				None => available_parallelism().map_or(1, usize::from),
 			},
+		}
+	}
+}
+
+/// A model that is asked, by what it answers with, and its files.
+enum Asked {
+	/// A text's language.
+	Identifier,
+	/// A text's vector.
+	Embedder(Vec<VerifiedFile>),
+	/// More text.
+	Language(VerifiedFile),
+}
+
+impl Asked {
+	fn find(name: &str, named: Named, location: &Location) -> Result<Self, Error> {
+		match named {
+			Named::CommonLingua => Ok(Self::Identifier),
+			Named::Known(model) if model.architecture == Architecture::Bert => {
+				let files = model.files().map(|file| stored(&file.sha256, Some(model), location));
+				Ok(Self::Embedder(files.collect::<Result<_, _>>()?))
+			}
+			Named::Known(model) => Ok(Self::Language(stored(&model.weights.sha256, Some(model), location)?)),
+			Named::Stored(sha256) => Self::of_gguf(name, stored(&sha256, None, location)?),
+			Named::File(path) => Self::of_gguf(name, read(name, &path, location)?),
+		}
+	}
+
+	fn of_gguf(name: &str, file: VerifiedFile) -> Result<Self, Error> {
+		let architecture = GgufFile::open(&file).and_then(|gguf| {
+			let name: &str = gguf.get("general.architecture")?;
+			Ok(Architecture::find(name))
+		});
+		match architecture {
+			Ok(Some(Architecture::Bert)) => Ok(Self::Embedder(vec![file])),
+			// What can't be written by is refused with its reason where it is loaded.
+			Ok(_) => Ok(Self::Language(file)),
+			Err(error) => Err(Error::NotAModel { name: name.into(), reason: error.to_string() }),
 		}
 	}
 }

@@ -1,15 +1,17 @@
 //! A text's vector, by an embedding model.
 
 use super::{memory, Error};
+use sibyl_engine::gguf::GgufFile;
 use sibyl_engine::store::VerifiedFile;
-use sibyl_engine::SentenceEmbedder;
+use sibyl_engine::{EngineError, SentenceEmbedder};
+use std::fmt::Display;
 use std::io::Write;
 use std::time::Instant;
 
 /// Values of the vector on a line.
 const PER_LINE: usize = 8;
 
-/// Loads the model from its weights and its tokenizer, and writes the vector, of length 1.
+/// Loads the model from a GGUF file, or from its weights and its tokenizer, and writes the vector, of length 1.
 pub fn embed(
 	name: &str,
 	files: &[VerifiedFile],
@@ -17,16 +19,23 @@ pub fn embed(
 	threads: usize,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
-	let [weights, tokenizer] = files else {
-		return Err(Error::NotAModel { name: name.into(), reason: format!("it has {} files", files.len()) });
-	};
+	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
 	// The weights are read whole, become floats, and are repacked.
-	memory::announce(name, 3 * weights.size())?;
+	memory::announce(name, files.iter().map(|file| 3 * file.size()).sum())?;
 	let start = Instant::now();
-	let read = |file: &VerifiedFile| {
-		file.contents().map_err(|error| Error::NotAModel { name: name.into(), reason: error.to_string() })
+	let read = |file: &VerifiedFile| file.contents().map_err(|error| invalid(&error));
+	let model = match files {
+		[file] => {
+			let gguf = GgufFile::open(file).map_err(|error| invalid(&error))?;
+			SentenceEmbedder::from_gguf(&gguf, threads)
+		}
+		[weights, tokenizer] => SentenceEmbedder::load(&read(weights)?, &read(tokenizer)?, threads),
+		files => return Err(invalid(&format!("it has {} files", files.len()))),
 	};
-	let model = SentenceEmbedder::load(&read(weights)?, &read(tokenizer)?, threads)?;
+	let model = model.map_err(|error| match error {
+		EngineError::InvalidModel(_) => invalid(&error),
+		error => error.into(),
+	})?;
 	let loading = start.elapsed();
 	let start = Instant::now();
 	let vector = model.embed(prompt)?;

@@ -31,7 +31,7 @@ const long = (at, value) => patched((it) => it.writeBigUInt64LE(value, at));
 // Of a tensor follow its name: how many dimensions, the first, the type, the offset.
 const NORM = behind('output_norm.weight');
 
-const cantRun = (reason) => new RegExp(`tiny\\.gguf can't be run \\(.*${reason.source}.*\\): 'models run' takes common-lingua and language models in GGUF files`);
+const cantRun = (reason) => new RegExp(`tiny\\.gguf can't be run \\(.*${reason.source}.*\\): 'models run' takes common-lingua and models in GGUF files`);
 const file = (what, content, reason) => ({
   what: `a GGUF file ${what}`,
   run: ['models', 'run', FILE, 'hi', '--max-tokens', '2', ...STORE],

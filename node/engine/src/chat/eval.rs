@@ -1,6 +1,7 @@
 //! The values of a template's expressions.
 
 use super::ast::{Arguments, Comparison, Expr, Operator, Step};
+use super::date::strftime;
 use super::error::TemplateError;
 use super::render::{Renderer, ITEM_FUEL};
 use super::text::Text;
@@ -144,7 +145,13 @@ impl<'p> Renderer<'p> {
 				};
 				self.range(start.into(), end.into(), step.into())
 			}
-			("strftime_now", _) => self.unsupported("the clock (strftime_now), on which answers would depend"),
+			("strftime_now", [Value::Text(format)]) => match strftime(format.as_str()) {
+				Some(date) => {
+					self.spend(date.len())?;
+					Ok(Value::own(&date))
+				}
+				None => self.unsupported(format!("{:?} as the format of a date", format.as_str())),
+			},
 			_ => self.unsupported(format!("the function {name} with these arguments")),
 		}
 	}
