@@ -103,7 +103,7 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match(stderr, /stand for election/);
     assert.match(stderr, /^Error: nothing was done: /m);
     const short = await signed('setup', '--bond', '200000');
-    assert.match(short.stderr, /^Error: .* has 100110 SIB free, and this takes 200100\.101 SIB and fees/m);
+    assert.match(short.stderr, /^Error: .* has 100110 SIB free, and this takes 200100\.101 SIB, of which 0\.101 SIB stay free, for fees: /m);
     const lowServiceBond = await signed('setup', '--service-bond', '49.9');
     assert.match(lowServiceBond.stderr, /^Error: who has less service bond than 50 SIB serves no model: give --service-bond 50 or/m);
     assert.ok((await api.query.staking.bonded(newcomer.address)).isNone);

@@ -16,14 +16,16 @@ pub enum ValidatorError {
 		at: u32,
 	},
 	/// There are too few tokens.
-	#[error("{account} has {free} free, and this takes {needed} and fees: send it {missing} more, or bond less with --bond and --service-bond", free = sib(*free), needed = sib(*needed), missing = sib(needed.saturating_sub(*free)))]
+	#[error("{account} has {free} free, and this takes {needed}, of which {reserve} stay free, for fees: send it {missing} more, or bond less with --bond and --service-bond", free = sib(*free), needed = sib(*needed), reserve = sib(*reserve), missing = sib(needed.saturating_sub(*free)))]
 	TooFewTokens {
 		/// The account.
 		account: String,
 		/// What it has.
 		free: Balance,
-		/// What it needs, without fees.
+		/// What it needs.
 		needed: Balance,
+		/// What of that it keeps for fees.
+		reserve: Balance,
 	},
 	/// Less than the chain takes.
 	#[error("a validator bonds at least {least}: give --bond {least_in_sib} or more", least = sib(*least), least_in_sib = sib(*least).trim_end_matches(" SIB"))]
