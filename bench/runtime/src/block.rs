@@ -6,8 +6,11 @@ use crate::{
 	report::{median, rounded, Took},
 	Error,
 };
+use codec::MaxEncodedLen;
 use frame_support::{dispatch::DispatchClass, weights::constants::WEIGHT_REF_TIME_PER_MILLIS};
+use pallet_inference::{Committee, Job};
 use serde_json::{json, Value};
+use sibyl_primitives::{input::MAX_INPUT_BYTES, job::MAX_OUTPUT_BYTES};
 use sibyl_runtime::configs::system::RuntimeBlockWeights;
 use std::time::Duration;
 
@@ -45,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 		Some(jobs) => jobs,
 		None => most_jobs(validators, arguments.seats)?,
 	};
-	let (blocks, is_steady) = steady(validators, arguments.seats, most)?;
+	let Load { blocks, is_steady, state_of_a_job } = steady(validators, arguments.seats, most)?;
 	let full = summary(&blocks);
 	println!("{validators} validators, {most} jobs a block, steady: {is_steady}\n{full:#}");
 	let mut table = Vec::new();
@@ -63,6 +66,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 		"block_import_ms": full["import_cpu_ms"],
 		"declared_weight_ms": full["declared_ms"],
 		"vote_bytes_per_job": full["vote_bytes_per_job"],
+		"state_bytes_per_ended_job": state_of_a_job,
+		"most_state_bytes_per_job": most_state_of_a_job(),
 		"create_inherent_ms": full["create_inherent_cpu_ms"],
 		"validators": validators,
 		"is_steady": is_steady,
@@ -80,7 +85,7 @@ fn most_jobs(validators: u32, seats: u16) -> Result<u32, Error> {
 	let (mut most, mut too_many) = (0, MOST);
 	while too_many - most > STEP {
 		let jobs = if most == 0 && too_many == MOST { 300 } else { (most + too_many) / 2 };
-		let (blocks, is_steady) = steady(validators, seats, jobs)?;
+		let Load { blocks, is_steady, .. } = steady(validators, seats, jobs)?;
 		let settled: Vec<_> = blocks.iter().map(|made| made.settled).collect();
 		println!("{jobs} jobs a block: {settled:?} settle; {}", summary(&blocks));
 		if is_steady {
@@ -92,8 +97,17 @@ fn most_jobs(validators: u32, seats: u16) -> Result<u32, Error> {
 	Ok(most)
 }
 
-/// Blocks of so many jobs each, which also forget as many whose retention is over; and whether as many settle in each.
-fn steady(validators: u32, seats: u16, jobs: u32) -> Result<(Vec<Made>, bool), Error> {
+/// What a load of jobs came to.
+struct Load {
+	blocks: Vec<Made>,
+	/// As many jobs settled in each block as came in.
+	is_steady: bool,
+	/// Bytes of state of one of the jobs, once it has ended.
+	state_of_a_job: usize,
+}
+
+/// Blocks of so many jobs each, which also forget as many whose retention is over.
+fn steady(validators: u32, seats: u16, jobs: u32) -> Result<Load, Error> {
 	let forgetful = (WARM_UP + MEASURED, jobs);
 	let setting = Setting { validators, requesters: jobs, idle: 0, forgetful, seats };
 	let mut chain = Chain::new(genesis::build(&setting)?, seats)?;
@@ -103,7 +117,13 @@ fn steady(validators: u32, seats: u16, jobs: u32) -> Result<(Vec<Made>, bool), E
 	}
 	let blocks = blocks.split_off(WARM_UP as usize);
 	let is_steady = blocks.iter().all(|made| (made.submitted, made.settled, made.forgotten) == (jobs, jobs, jobs));
-	Ok((blocks, is_steady))
+	Ok(Load { blocks, is_steady, state_of_a_job: chain.state_of_an_ended_job()? })
+}
+
+/// Bytes of the values of a job that is as large as can be, with two rounds.
+fn most_state_of_a_job() -> usize {
+	let (input, output) = (MAX_INPUT_BYTES as usize, MAX_OUTPUT_BYTES as usize);
+	Job::max_encoded_len() + 2 * Committee::max_encoded_len() + input + output
 }
 
 fn summary(blocks: &[Made]) -> Value {

@@ -47,7 +47,7 @@ const FIRST_SLOT: u64 = 1_000;
 /// Blocks behind the newest that are final.
 const FINALITY: u32 = 2;
 /// Bytes of the trie's cache, a node's default.
-const TRIE_CACHE: usize = 1024 * 1024 * 1024;
+const TRIE_CACHE: usize = 64 * 1024 * 1024;
 
 type Executor = WasmExecutor<sp_io::SubstrateHostFunctions>;
 type Client = TFullClient<Block, RuntimeApi, Executor>;
@@ -226,6 +226,31 @@ impl Chain {
 	fn forgotten(&self) -> Result<u64, Error> {
 		let range: Option<(u64, u64)> = self.read(pallet_inference::RetainedRange::<Runtime>::hashed_key().to_vec())?;
 		Ok(range.unwrap_or_default().0)
+	}
+
+	/// Bytes of keys and values that the state keeps of the newest job that has ended, until it is forgotten; the trie's own
+	/// nodes come on top.
+	pub fn state_of_an_ended_job(&self) -> Result<usize, Error> {
+		use pallet_inference::{Committees, Inputs, JobIds, Jobs, Outputs, Retained, RetainedRange};
+		let (_, next): (u64, u64) = self.read(RetainedRange::<Runtime>::hashed_key().to_vec())?.unwrap_or_default();
+		let place = Retained::<Runtime>::hashed_key_for(next.saturating_sub(1));
+		let (id, _): (JobId, u32) = self.read(place.clone())?.ok_or("no job has ended")?;
+		let job = self.job(id)?.ok_or("the newest job that has ended is unknown")?;
+		let keys = [
+			place,
+			Jobs::<Runtime>::hashed_key_for(id),
+			JobIds::<Runtime>::hashed_key_for(job.fingerprint),
+			Inputs::<Runtime>::hashed_key_for(id),
+			Committees::<Runtime>::hashed_key_for((id, job.round)),
+			Outputs::<Runtime>::hashed_key_for(id),
+		];
+		let mut bytes = 0;
+		for key in keys {
+			let length = key.len();
+			let value = self.client.storage(self.best(), &StorageKey(key))?.ok_or("a part of the ended job is missing")?;
+			bytes += length + value.0.len();
+		}
+		Ok(bytes)
 	}
 
 	fn look_at_jobs(&mut self) -> Result<(), Error> {

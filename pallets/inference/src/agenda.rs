@@ -133,13 +133,17 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn prune_retained() -> Weight {
 		let now = Self::now();
 		let (first, next) = RetainedRange::<T>::get();
-		let (mut place, mut models) = (first, 0);
+		let (mut place, mut plain, mut models) = (first, 0, 0);
 		while place < next && place - first < MAX_PRUNED {
 			match Retained::<T>::get(place) {
 				Some((_, until)) if until > now => break,
 				// An audit that is not over keeps its job, and those behind it, a little longer.
 				Some((job, _)) if OpenJobs::<T>::contains_key(job) => break,
-				Some((job, _)) => models += u64::from(Self::forget(job)),
+				Some((job, _)) => {
+					let forgotten = Self::forget(job);
+					plain += u64::from(forgotten.is_plain);
+					models += u64::from(forgotten.is_last_of_model);
+				}
 				None => {
 					defensive!("inference: a place among the retained jobs is empty");
 				}
@@ -150,17 +154,20 @@ impl<T: Config> Pallet<T> {
 		if place > first {
 			RetainedRange::<T>::put((place, next));
 		}
-		let of_jobs = <T as Config>::WeightInfo::prune().saturating_mul(place - first);
-		of_jobs.saturating_add(<T as pallet_models::Config>::WeightInfo::forget().saturating_mul(models))
+		let of_plain = <T as Config>::WeightInfo::prune_plain().saturating_mul(plain);
+		let of_others = <T as Config>::WeightInfo::prune().saturating_mul(place - first - plain);
+		let of_models = <T as pallet_models::Config>::WeightInfo::forget().saturating_mul(models);
+		of_plain.saturating_add(of_others).saturating_add(of_models)
 	}
 
-	/// Forgets the job; returns whether its model is forgotten with it.
-	fn forget(id: JobId) -> bool {
-		let mut is_last_of_model = false;
+	/// Forgets the job, and all that is kept for it.
+	fn forget(id: JobId) -> Forgotten {
+		let (mut is_last_of_model, mut was_known, mut rounds) = (false, false, SECOND_ROUND);
 		if let Some(job) = Jobs::<T>::take(id) {
+			rounds = job.round;
 			is_last_of_model = pallet_models::Pallet::<T>::remove_job(&job.model);
 			JobIds::<T>::remove(job.fingerprint);
-			Self::forget_answer(id, &job);
+			was_known = Self::forget_answer(id, &job);
 			Requesters::<T>::mutate_exists(&job.requester, |requester| {
 				*requester = requester
 					.map(|requester| Requester { kept: requester.kept.saturating_sub(1), ..requester })
@@ -168,14 +175,22 @@ impl<T: Config> Pallet<T> {
 			});
 		}
 		Inputs::<T>::remove(id);
-		for round in [FIRST_ROUND, SECOND_ROUND] {
+		for round in FIRST_ROUND..=rounds {
 			Committees::<T>::remove((id, round));
 		}
 		Outputs::<T>::remove(id);
-		Self::forget_request(id);
+		let was_awaited = Self::forget_request(id);
 		Self::deposit_event(Event::Pruned { job: id });
-		is_last_of_model
+		Forgotten { is_plain: rounds == FIRST_ROUND && !was_known && !was_awaited, is_last_of_model }
 	}
+}
+
+/// A job that was forgotten.
+struct Forgotten {
+	/// It had one round, its answer was not kept for others, and no pallet waited for it: so most jobs are.
+	is_plain: bool,
+	/// Its model is forgotten with it.
+	is_last_of_model: bool,
 }
 
 /// The jobs of which something is due, as far as there is weight for it.

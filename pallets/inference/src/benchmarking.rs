@@ -403,19 +403,33 @@ mod benchmarks {
 		assert_eq!(ServiceLedgers::<T>::get(validator(0)).record.earned, FUNDS);
 	}
 
+	/// A job with two rounds, whose answer others may have, and for which a pallet still waits.
 	#[benchmark]
 	fn prune() {
 		network::<T>();
 		let (id, mut asked) = submitted::<T>();
-		Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
-		for (round, seats) in [(FIRST_ROUND, 0..MAX_SEATS), (SECOND_ROUND, MAX_SEATS..2 * MAX_SEATS - 1)] {
-			let drawn = committee::<T>(round, seats, SeatVote::Revealed(value(1)));
-			seat::<T>(id, &mut asked, &drawn, Phase::Ended);
-		}
-		OpenJobs::<T>::remove(id);
+		let second = committee::<T>(SECOND_ROUND, MAX_SEATS..2 * MAX_SEATS - 1, SeatVote::Revealed(value(1)));
+		ended_long_ago::<T>(id, &mut asked);
+		seat::<T>(id, &mut asked, &second, Phase::Ended);
 		KnownAnswers::<T>::insert(asked.options.answer_key(&asked.model, &input()).expect("it may be reused"), id);
-		Retained::<T>::insert(0, (id, 0));
-		RetainedRange::<T>::put((0, 1));
+		let asker = Asker { consumer: ConsumerId::MAX, reference: 0 };
+		Requests::<T>::insert(id, Request { asker, stage: Stage::Queued });
+		Awaited::<T>::insert(asker.consumer, 1);
+		leave_out_what_is_shared::<T>();
+
+		#[block]
+		{
+			Pallet::<T>::prune_retained();
+		}
+
+		assert!(!Jobs::<T>::contains_key(id) && !Awaited::<T>::contains_key(asker.consumer));
+	}
+
+	#[benchmark]
+	fn prune_plain() {
+		network::<T>();
+		let (id, mut asked) = submitted_with::<T>(JobOptions { reuse: false, ..options() });
+		ended_long_ago::<T>(id, &mut asked);
 		leave_out_what_is_shared::<T>();
 
 		#[block]

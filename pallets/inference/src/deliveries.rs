@@ -121,13 +121,13 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Forgets who asked for a job that is forgotten itself.
-	pub(crate) fn forget_request(id: JobId) {
-		if let Some(Request { asker, stage }) = Requests::<T>::take(id) {
-			if stage != Stage::Failed {
-				Self::free_place(asker.consumer);
-			}
+	/// Forgets who asked for a job that is forgotten itself; returns whether a pallet had.
+	pub(crate) fn forget_request(id: JobId) -> bool {
+		let Some(Request { asker, stage }) = Requests::<T>::take(id) else { return false };
+		if stage != Stage::Failed {
+			Self::free_place(asker.consumer);
 		}
+		true
 	}
 
 	/// What the delivery to the consumer weighs; that of a place whose job is forgotten where there is none.

@@ -34,10 +34,10 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Forgets where the answer of a job is that is about to be forgotten.
-	pub(crate) fn forget_answer(id: JobId, job: &Job) {
-		if let Some(key) = Self::key_of_answer(id, job) {
-			KnownAnswers::<T>::mutate_exists(key, |known| *known = known.filter(|known| *known != id));
-		}
+	pub(crate) fn forget_answer(id: JobId, job: &Job) -> bool {
+		let Some(key) = Self::key_of_answer(id, job) else { return false };
+		KnownAnswers::<T>::mutate_exists(key, |known| *known = known.filter(|known| *known != id));
+		true
 	}
 
 	/// What the job's answer is known by, where it is its own.

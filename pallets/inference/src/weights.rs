@@ -39,8 +39,10 @@ pub trait WeightInfo {
 	fn charge() -> Weight;
 	/// A validator's ledger, read and written, and its pay: once a call or block's end, whatever its seats.
 	fn ledger() -> Weight;
-	/// Forgetting a job.
+	/// Forgetting a job, whatever is kept for it.
 	fn prune() -> Weight;
+	/// Forgetting a job of one round whose answer is not kept for others, and for which no pallet waits.
+	fn prune_plain() -> Weight;
 	/// `bond_service`.
 	fn bond_service() -> Weight;
 	/// `unbond_service`.
@@ -107,6 +109,9 @@ impl WeightInfo for () {
 	}
 	fn prune() -> Weight {
 		Weight::from_parts(10_000, 0)
+	}
+	fn prune_plain() -> Weight {
+		Weight::from_parts(7_000, 0)
 	}
 	fn bond_service() -> Weight {
 		Weight::from_parts(10_000, 0)

@@ -2,7 +2,7 @@
 //!
 //! THIS FILE WAS WRITTEN BY `make weights PALLETS='pallet_inference'`.
 //! DATE: 2026-11-26, CPU: `AMD EPYC`, STEPS: `50`, REPEAT: `20`, WASM: compiled, STATE: the preset `development`, in memory.
-//! `bond_service` and `unbond_service`: DATE: 2026-11-27, on a slower machine (`AMD EPYC` of family 23).
+//! `prune`, `prune_plain`, `bond_service` and `unbond_service`: DATE: 2026-11-27, on a slower machine (`AMD EPYC` of family 23).
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
@@ -126,10 +126,16 @@ impl<T: frame_system::Config> pallet_inference::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn prune() -> Weight {
-		// Minimum execution time: 84_125_000 picoseconds.
-		Weight::from_parts(93_770_000, 0)
-			.saturating_add(T::DbWeight::get().reads(8_u64))
-			.saturating_add(T::DbWeight::get().writes(10_u64))
+		// Minimum execution time: 206_718_000 picoseconds.
+		Weight::from_parts(221_476_000, 0)
+			.saturating_add(T::DbWeight::get().reads(9_u64))
+			.saturating_add(T::DbWeight::get().writes(12_u64))
+	}
+	fn prune_plain() -> Weight {
+		// Minimum execution time: 154_220_000 picoseconds.
+		Weight::from_parts(162_114_000, 0)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
+			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	fn bond_service() -> Weight {
 		// Minimum execution time: 241_202_000 picoseconds.

@@ -168,8 +168,11 @@ pub fn options() -> JobOptions {
 }
 
 pub fn submitted<T: Config>() -> (JobId, Job) {
+	submitted_with::<T>(options())
+}
+
+pub fn submitted_with<T: Config>(options: JobOptions) -> (JobId, Job) {
 	let id = NextJob::<T>::get();
-	let options = options();
 	Pallet::<T>::do_submit(requester(), model(0).id(), input(), options, Balance::MAX).expect("it is right");
 	(id, Jobs::<T>::get(id).expect("it was submitted"))
 }
@@ -253,6 +256,16 @@ pub fn seat<T: Config>(id: JobId, job: &mut Job, committee: &Committee, phase: P
 	job.phase = phase;
 	job.deadline = FAR;
 	Jobs::<T>::insert(id, job);
+}
+
+/// Ends the job with a largest committee's answer, and lets its retention be over.
+pub fn ended_long_ago<T: Config>(id: JobId, job: &mut Job) {
+	Outputs::<T>::insert(id, answer(MAX_OUTPUT_BYTES));
+	let first = committee::<T>(FIRST_ROUND, 0..MAX_SEATS, SeatVote::Revealed(value(1)));
+	seat::<T>(id, job, &first, Phase::Ended);
+	OpenJobs::<T>::remove(id);
+	Retained::<T>::insert(0, (id, 0));
+	RetainedRange::<T>::put((0, 1));
 }
 
 /// All validators' ledgers, as if something before had read them.

@@ -1,4 +1,5 @@
 use crate::{mock::*, *};
+use frame_support::assert_ok;
 use sibyl_primitives::api::{JobFilter, JobPage, Lookup, PhaseView, ResultView};
 
 #[test]
@@ -130,19 +131,31 @@ fn a_list_goes_on_behind_numbers_that_are_gone_and_ends_where_all_are() {
 }
 
 #[test]
-fn jobs_are_forgotten_on_a_chain_that_has_forgotten_many_and_each_is_paid_for() {
-	Chain::default().run(|| {
+fn jobs_are_forgotten_on_a_chain_that_has_forgotten_many_and_each_is_paid_for_by_what_was_kept_for_it() {
+	type Weights = <Test as Config>::WeightInfo;
+	Chain::default().validators(8).run(|| {
 		let many = 1_000_000;
 		RetainedRange::<Test>::put((many, many));
-		let output = answer("eng");
-		for _ in 0..3 {
-			let id = revealing(all_seats(), &output);
-			reveal_by(0..4, id, &output);
-		}
+		let (truth, lie) = (answer("eng"), answer("fra"));
+		let say_all = |id, seats: Vec<u8>| say(id, &seats.iter().map(|number| (*number, &truth)).collect::<Vec<_>>());
+		let answered = |options| {
+			let id = drawn(options);
+			say_all(id, seated(id));
+		};
+		answered(fixed(3));
+		answered(fixed(3));
+		answered(JobOptions { reuse: true, ..fixed(3) });
+		let (disputed, _) = disputed(all_seats(), &lie, &truth);
+		say_all(disputed, second_round(disputed));
+		let refused = requested(STUBBORN, 0);
+		assert_ok!(Inference::cancel(RuntimeOrigin::root(), refused));
+		next_block();
 		System::set_block_number(System::block_number() + u64::from(RETENTION));
-		let of_one = <<Test as Config>::WeightInfo as WeightInfo>::prune();
-		assert_eq!(Inference::prune_retained(), of_one.saturating_mul(3));
-		assert_eq!(RetainedRange::<Test>::get(), (many + 3, many + 3));
+
+		let plain = Weights::prune_plain().saturating_mul(2);
+		assert_eq!(Inference::prune_retained(), plain.saturating_add(Weights::prune().saturating_mul(3)));
+		assert_eq!(RetainedRange::<Test>::get(), (many + 5, many + 5));
+		assert_eq!(Committees::<Test>::iter().count() + KnownAnswers::<Test>::iter().count(), 0);
 		assert_eq!(Inference::prune_retained(), frame_support::weights::Weight::zero());
 	});
 }
