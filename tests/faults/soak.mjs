@@ -27,9 +27,10 @@ const KINDS = [
   ...isInstalled(VECTORS) ? [{ model: VECTORS, seats: 5 }, { model: VECTORS, seats: 'all' }] : [],
   { model: MODEL, seats: 5, drawDelay: 4 },
 ];
-const COLUMNS = ['minute', 'node', 'rss', 'engineRss', 'handles', 'disk', 'offchain', 'errors', 'warnings', 'best', 'final'];
+const COLUMNS = ['minute', 'node', 'memory', 'mapped', 'engineMemory', 'handles', 'disk', 'offchain', 'errors', 'warnings', 'best', 'final'];
 const PANELS = [
-  ['rss', 'memory of the node', 'MiB'], ['engineRss', 'memory of its engine', 'MiB'], ['handles', 'open handles', 'number'],
+  ['memory', 'own memory of the node', 'MiB'], ['mapped', 'files in memory for it', 'MiB'],
+  ['engineMemory', 'memory of its engine', 'MiB'], ['handles', 'open handles', 'number'],
   ['disk', 'disk', 'MiB'], ['offchain', 'offchain database', 'MiB'], ['errors', 'errors logged', 'number'],
 ];
 

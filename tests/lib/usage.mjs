@@ -21,8 +21,9 @@ export function usageOf(node, basePath) {
   const log = node.log();
   const engine = engineOf(node);
   return {
-    rss: memoryOf(node.pid) / MEBIBYTE,
-    engineRss: engine === undefined ? 0 : memoryOf(engine) / MEBIBYTE,
+    memory: memoryOf(node.pid) / MEBIBYTE,
+    mapped: mappedOf(node.pid) / MEBIBYTE,
+    engineMemory: engine === undefined ? 0 : (memoryOf(engine) + mappedOf(engine)) / MEBIBYTE,
     handles: handlesOf(node.pid),
     disk: diskOf(basePath, () => true),
     offchain: diskOf(basePath, (name) => OFFCHAIN.test(name)),
@@ -39,10 +40,21 @@ export function processorSecondsOf(pid) {
   return (user + system) / TICKS_PER_SECOND;
 }
 
-/** Bytes of memory that a process has; none where it has ended. */
+/** Bytes of memory that are a process's own; none where it has ended. */
 export function memoryOf(pid) {
+  return statusOf(pid, 'RssAnon') + statusOf(pid, 'RssShmem');
+}
+
+/** Bytes of files that are in memory for a process, its program and its database among them: the kernel drops them where it needs the room. */
+function mappedOf(pid) {
+  return statusOf(pid, 'RssFile');
+}
+
+/** A figure of a process in bytes, by its name in the kernel's `status`. */
+function statusOf(pid, name) {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * KIBIBYTE;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * KIBIBYTE;
   } catch {
     // It ended meanwhile.
     return 0;
