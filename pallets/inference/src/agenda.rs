@@ -5,7 +5,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{
 	defensive,
 	traits::Get,
-	weights::{Weight, WeightMeter},
+	weights::Weight,
 };
 use ledgers::Ledgers;
 use pallet_models::WeightInfo as _;
@@ -56,25 +56,22 @@ impl<T: Config> Pallet<T> {
 		last
 	}
 
-	/// The weight of what this block's end does at most.
+	/// The weight of what this block's end does, and of looking at that. What happens in the block adds nothing to it: entries
+	/// are made for later blocks, and a job's next step only comes to weigh less.
 	pub(crate) fn weight_of_the_blocks_end() -> Weight {
-		let of = |due: u64, budget: Weight, each: Weight| each.saturating_mul(due).min(budget.max(each));
-		let [draws, deadlines] = [Duty::Draw, Duty::Deadline].map(|duty| Self::entries_due(duty, Self::now()));
-		let ledgers = draws
-			.saturating_add(deadlines)
-			.saturating_mul(MAX_SEATS.saturating_add(MAX_SECOND_ROUND_SEATS).into())
-			.min(T::MaxValidators::get().into());
-		<T as Config>::WeightInfo::end_block()
-			.saturating_add(of(draws, T::MaxDrawWeight::get(), Self::weight_of_largest_draw()))
-			.saturating_add(of(deadlines, T::MaxDeadlineWeight::get(), Self::weight_of_largest_end()))
-			.saturating_add(<T as Config>::WeightInfo::ledger().saturating_mul(ledgers))
-	}
-
-	/// Entries of this block and of those before it that have not been looked at.
-	fn entries_due(duty: Duty, now: BlockNumber) -> u64 {
-		let (first, looked_at) = AgendaFront::<T>::get(duty);
-		let entries = (first..=now).map(|block| Agenda::<T>::decode_len(duty, block).unwrap_or(0) as u64).sum::<u64>();
-		entries.saturating_sub(looked_at.into())
+		let now = Self::now();
+		let (mut weight, mut jobs) = (<T as Config>::WeightInfo::end_block(), 0_u64);
+		for duty in [Duty::Draw, Duty::Deadline] {
+			let mut due = Due::<T>::new(duty, now);
+			while due.find().is_some() {
+				jobs = jobs.saturating_add(1);
+			}
+			let looking = <T as Config>::WeightInfo::pass_over().saturating_mul(due.looked_at);
+			weight = weight.saturating_add(due.spent).saturating_add(looking);
+		}
+		let seats = jobs.saturating_mul(MAX_SEATS.saturating_add(MAX_SECOND_ROUND_SEATS).into());
+		let ledgers = seats.min(T::MaxValidators::get().into());
+		weight.saturating_add(<T as Config>::WeightInfo::ledger().saturating_mul(ledgers))
 	}
 
 	/// What a block does at its end.
@@ -84,11 +81,11 @@ impl<T: Config> Pallet<T> {
 		let now = Self::now();
 		let mut ledgers = Ledgers::<T>::default();
 		let mut rosters = committee::Rostered::<T>::default();
-		let mut draws = Due::<T>::new(Duty::Draw, now, T::MaxDrawWeight::get());
+		let mut draws = Due::<T>::new(Duty::Draw, now);
 		while let Some((id, job)) = draws.next() {
 			Self::draw(id, job, now, &mut rosters, &mut ledgers);
 		}
-		let mut deadlines = Due::<T>::new(Duty::Deadline, now, T::MaxDeadlineWeight::get());
+		let mut deadlines = Due::<T>::new(Duty::Deadline, now);
 		while let Some((id, job)) = deadlines.next() {
 			Self::on_deadline(id, job, &mut ledgers);
 		}
@@ -197,8 +194,13 @@ struct Forgotten {
 pub(crate) struct Due<T> {
 	duty: Duty,
 	now: BlockNumber,
-	meter: WeightMeter,
-	has_begun: bool,
+	limit: Weight,
+	/// What those that were found so far weigh, and the entries that were passed over.
+	spent: Weight,
+	/// How many entries that were.
+	looked_at: u64,
+	/// The first block whose entries have not all been looked at before.
+	front: BlockNumber,
 	/// The block whose entries these are, and how many of them have been looked at.
 	block: BlockNumber,
 	place: u32,
@@ -207,27 +209,34 @@ pub(crate) struct Due<T> {
 }
 
 impl<T: Config> Due<T> {
-	pub(crate) fn new(duty: Duty, now: BlockNumber, limit: Weight) -> Self {
-		let (block, place) = AgendaFront::<T>::get(duty);
-		let entries = Agenda::<T>::get(duty, block).into_inner();
-		let meter = WeightMeter::with_limit(limit);
-		Self { duty, now, meter, has_begun: false, block, place, entries, _runtime: Default::default() }
+	pub(crate) fn new(duty: Duty, now: BlockNumber) -> Self {
+		let (front, place) = AgendaFront::<T>::get(duty);
+		let entries = Agenda::<T>::get(duty, front).into_inner();
+		let limit = match duty {
+			Duty::Draw => T::MaxDrawWeight::get(),
+			Duty::Deadline => T::MaxDeadlineWeight::get(),
+		};
+		let (spent, looked_at) = (Weight::zero(), 0);
+		Self { duty, now, limit, spent, looked_at, front, block: front, place, entries, _runtime: Default::default() }
 	}
 
 	/// The next job; entries that their jobs have left behind are passed over. Where there is none, or no weight, the rest is
-	/// left to the next block.
+	/// left to the next block, and what has been looked at is forgotten.
 	pub(crate) fn next(&mut self) -> Option<(JobId, Job)> {
 		let found = self.find();
 		if found.is_none() {
+			for block in self.front..self.block {
+				Agenda::<T>::remove(self.duty, block);
+			}
 			AgendaFront::<T>::insert(self.duty, (self.block, self.place));
 		}
 		found
 	}
 
+	/// The same, of what is stored, which stays.
 	fn find(&mut self) -> Option<(JobId, Job)> {
 		while self.block <= self.now {
 			let Some(id) = self.entries.get(self.place as usize).copied() else {
-				Agenda::<T>::remove(self.duty, self.block);
 				self.block = self.block.saturating_add(1);
 				self.place = 0;
 				self.entries = Agenda::<T>::get(self.duty, self.block).into_inner();
@@ -238,11 +247,13 @@ impl<T: Config> Due<T> {
 				Some(job) => Pallet::<T>::weight_of_duty(self.duty, job),
 				None => <T as Config>::WeightInfo::pass_over(),
 			};
-			// One job a block is always done, whatever it weighs.
-			if self.meter.try_consume(weight).is_err() && self.has_begun {
+			let spent = self.spent.saturating_add(weight);
+			// One entry a block is always looked at, whatever it weighs.
+			if self.looked_at > 0 && spent.any_gt(self.limit) {
 				return None;
 			}
-			self.has_begun = true;
+			self.spent = spent;
+			self.looked_at = self.looked_at.saturating_add(1);
 			self.place = self.place.saturating_add(1);
 			if let Some(job) = job {
 				return Some((id, job));

@@ -253,7 +253,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			found = agenda::Due::<T>::new(Duty::Draw, now, T::MaxDrawWeight::get()).next();
+			found = agenda::Due::<T>::new(Duty::Draw, now).next();
 		}
 
 		assert!(found.is_none());

@@ -336,14 +336,25 @@ pub fn begin_session(session: SessionIndex, validators: &[(u8, u8)]) {
 	Inference::on_new_session(true, validators(), validators());
 }
 
-/// Ends the block, checks every invariant, and begins the next.
+/// Ends the block, checks every invariant, that its end was no more than what had been reserved for it among them, and begins
+/// the next.
 pub fn next_block() -> u32 {
 	let now = System::block_number();
+	let end = Inference::weight_of_the_blocks_end();
+	if let Some((_, reserved)) = RESERVED.get().filter(|(block, _)| *block == now) {
+		assert!(end.all_lte(reserved), "the end of #{now} weighs {end:?}, and {reserved:?} were reserved");
+	}
 	Inference::on_finalize(now);
 	check();
 	System::set_block_number(now + 1);
 	Inference::on_initialize(now + 1);
+	RESERVED.set(Some((now + 1, Inference::weight_of_the_blocks_end())));
 	(now + 1) as u32
+}
+
+thread_local! {
+	/// The block that has begun, and the weight of its end as it was known then.
+	static RESERVED: Cell<Option<(u64, Weight)>> = const { Cell::new(None) };
 }
 
 /// Checks the invariants of both pallets, and that no unit of money has come or gone.

@@ -131,16 +131,40 @@ fn a_draw_names_the_fingerprint_and_not_the_number() {
 }
 
 #[test]
-fn what_a_blocks_end_may_weigh_is_reserved_at_its_beginning() {
+fn what_a_blocks_end_weighs_is_reserved_at_its_beginning() {
 	use frame_support::traits::Hooks;
+	type Weights = <Test as Config>::WeightInfo;
 	Chain::default().run(|| {
 		let empty = Inference::on_initialize(1);
-		for _ in 0..3 {
-			submit(all_seats());
-		}
+		let reserved = |block| Inference::on_initialize(block).saturating_sub(empty);
+		let jobs: Vec<_> = (0..3).map(|_| submit(all_seats())).collect();
 		next_block();
-		let draws = Inference::on_initialize(2).saturating_sub(empty);
-		assert_eq!(draws, <() as WeightInfo>::draw(MAX_SEATS).saturating_mul(3));
+		let each = Weights::draw(4).saturating_add(Weights::pass_over());
+		assert_eq!(reserved(2), each.saturating_mul(3));
+
+		next_block();
+		let output = answer("eng");
+		for id in &jobs[1..] {
+			commit_by(0..4, *id, &output);
+		}
+		advance_to(job(jobs[0]).deadline);
+		let end = Weights::end(4).saturating_add(Weights::charge().saturating_mul(4));
+		let left_behind = Weights::pass_over().saturating_mul(2);
+		let all = end.saturating_add(left_behind).saturating_add(Weights::pass_over().saturating_mul(3));
+		assert_eq!(reserved(job(jobs[0]).deadline.into()), all);
+	});
+}
+
+#[test]
+fn no_more_is_reserved_for_a_blocks_end_than_it_may_weigh() {
+	Chain::default().run(|| {
+		let many = 2 * DUE_PER_BLOCK;
+		(0..many).for_each(|_| drop(submit(all_seats())));
+		next_block();
+		let end = <Test as Config>::WeightInfo::end_block();
+		let looking = <Test as Config>::WeightInfo::pass_over().saturating_mul(u64::from(DUE_PER_BLOCK));
+		let reserved = Inference::weight_of_the_blocks_end().saturating_sub(end).saturating_sub(looking);
+		assert_eq!(reserved.ref_time(), MaxDrawWeight::get().ref_time());
 	});
 }
 
