@@ -247,7 +247,8 @@ impl Chain {
 		let mut bytes = 0;
 		for key in keys {
 			let length = key.len();
-			let value = self.client.storage(self.best(), &StorageKey(key))?.ok_or("a part of the ended job is missing")?;
+			let value =
+				self.client.storage(self.best(), &StorageKey(key))?.ok_or("a part of the ended job is missing")?;
 			bytes += length + value.0.len();
 		}
 		Ok(bytes)

@@ -2,11 +2,7 @@
 
 use super::*;
 use codec::{Decode, Encode, MaxEncodedLen};
-use frame_support::{
-	defensive,
-	traits::Get,
-	weights::Weight,
-};
+use frame_support::{defensive, traits::Get, weights::Weight};
 use ledgers::Ledgers;
 use pallet_models::WeightInfo as _;
 use scale_info::TypeInfo;

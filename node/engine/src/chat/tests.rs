@@ -207,9 +207,10 @@ fn long_conversations_should_have_prompts() {
 #[test]
 fn there_should_be_no_clock_and_one_date_for_templates_that_insist() {
 	assert_eq!(rendered("{{ strftime_now is defined }}").as_deref(), Ok("False"));
-	assert_eq!(rendered("{{ strftime_now('%A %d %B %Y, %a %d.%m.%y %b %H:%M:%S %%') }}").as_deref(), Ok(
-		"Thursday 01 January 2026, Thu 01.01.26 Jan 00:00:00 %"
-	));
+	assert_eq!(
+		rendered("{{ strftime_now('%A %d %B %Y, %a %d.%m.%y %b %H:%M:%S %%') }}").as_deref(),
+		Ok("Thursday 01 January 2026, Thu 01.01.26 Jan 00:00:00 %")
+	);
 	for format in ["%s", "%d %", "%-d"] {
 		let error = rendered(&format!("\n{{{{ strftime_now('{format}') }}}}")).unwrap_err();
 		assert!(matches!(error, TemplateError::Unsupported { line: 2, .. }), "{error}");

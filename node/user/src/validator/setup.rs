@@ -93,7 +93,9 @@ impl SetupCommand {
 		}
 		let needed = if steps.is_empty() && done.has_keys { 0 } else { needed.saturating_add(RESERVE) };
 		if free < needed {
-			return Err(ValidatorError::TooFewTokens { account: address(&account), free, needed, reserve: RESERVE }.into());
+			return Err(
+				ValidatorError::TooFewTokens { account: address(&account), free, needed, reserve: RESERVE }.into()
+			);
 		}
 		told(&done).iter().for_each(|line| eprintln!("already done: {line}"));
 		if !done.has_keys || !steps.is_empty() {

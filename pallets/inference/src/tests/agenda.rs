@@ -158,8 +158,9 @@ fn what_a_blocks_end_weighs_is_reserved_at_its_beginning() {
 #[test]
 fn no_more_is_reserved_for_a_blocks_end_than_it_may_weigh() {
 	Chain::default().run(|| {
-		let many = 2 * DUE_PER_BLOCK;
-		(0..many).for_each(|_| drop(submit(all_seats())));
+		for _ in 0..2 * DUE_PER_BLOCK {
+			submit(all_seats());
+		}
 		next_block();
 		let end = <Test as Config>::WeightInfo::end_block();
 		let looking = <Test as Config>::WeightInfo::pass_over().saturating_mul(u64::from(DUE_PER_BLOCK));
