@@ -52,22 +52,33 @@ impl<T: Config> Pallet<T> {
 		last
 	}
 
-	/// The weight of what this block's end does, and of looking at that. What happens in the block adds nothing to it: entries
-	/// are made for later blocks, and a job's next step only comes to weigh less.
+	/// The weight of what this block's end does at most, and of finding that out. What happens in the block adds nothing to it:
+	/// entries are made for later blocks, and what is due only comes to weigh less.
 	pub(crate) fn weight_of_the_blocks_end() -> Weight {
+		let (at_most, looked_at) = Self::what_is_due();
+		at_most.saturating_add(<T as Config>::WeightInfo::pass_over().saturating_mul(looked_at))
+	}
+
+	/// What this block's end weighs at most, and how many entries were looked at for that.
+	pub(crate) fn what_is_due() -> (Weight, u64) {
 		let now = Self::now();
-		let (mut weight, mut jobs) = (<T as Config>::WeightInfo::end_block(), 0_u64);
+		let (mut weight, mut jobs, mut looked_at) = (<T as Config>::WeightInfo::end_block(), 0_u64, 0_u64);
 		for duty in [Duty::Draw, Duty::Deadline] {
 			let mut due = Due::<T>::new(duty, now);
 			while due.find().is_some() {
 				jobs = jobs.saturating_add(1);
 			}
-			let looking = <T as Config>::WeightInfo::pass_over().saturating_mul(due.looked_at);
-			weight = weight.saturating_add(due.spent).saturating_add(looking);
+			looked_at = looked_at.saturating_add(due.looked_at);
+			weight = weight.saturating_add(due.spent);
+			if due.block <= now {
+				// What comes to weigh less makes room for entries behind the last one that fits.
+				weight = weight.saturating_add(due.limit.saturating_sub(due.spent));
+				jobs = T::MaxValidators::get().into();
+			}
 		}
 		let seats = jobs.saturating_mul(MAX_SEATS.saturating_add(MAX_SECOND_ROUND_SEATS).into());
 		let ledgers = seats.min(T::MaxValidators::get().into());
-		weight.saturating_add(<T as Config>::WeightInfo::ledger().saturating_mul(ledgers))
+		(weight.saturating_add(<T as Config>::WeightInfo::ledger().saturating_mul(ledgers)), looked_at)
 	}
 
 	/// What a block does at its end.

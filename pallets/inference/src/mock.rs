@@ -340,7 +340,7 @@ pub fn begin_session(session: SessionIndex, validators: &[(u8, u8)]) {
 /// the next.
 pub fn next_block() -> u32 {
 	let now = System::block_number();
-	let end = Inference::weight_of_the_blocks_end();
+	let (end, _) = Inference::what_is_due();
 	if let Some((_, reserved)) = RESERVED.get().filter(|(block, _)| *block == now) {
 		assert!(end.all_lte(reserved), "the end of #{now} weighs {end:?}, and {reserved:?} were reserved");
 	}
@@ -348,7 +348,7 @@ pub fn next_block() -> u32 {
 	check();
 	System::set_block_number(now + 1);
 	Inference::on_initialize(now + 1);
-	RESERVED.set(Some((now + 1, Inference::weight_of_the_blocks_end())));
+	RESERVED.set(Some((now + 1, Inference::what_is_due().0)));
 	(now + 1) as u32
 }
 
