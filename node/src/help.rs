@@ -41,8 +41,8 @@ const WITH_DEFAULTS: [(&str, &str); 5] = [
 /// What stands for the SDK's own defaults, by the options' names.
 ///
 /// Of a batch of JSON-RPC the SDK has no limit, and a node would answer hundreds of thousands of requests at once; a hundred are
-/// more than clients send at a time. Its cache of the state would grow to 1 GiB. What the jobs of a block touch, and the paths
-/// there, are a few MiB for each block that a job is open.
+/// more than clients send at a time. Its cache of the state would grow to 1 GiB. The 300 jobs of a full block leave half a
+/// MiB of keys and values in the state.
 const DEFAULTS: [(&str, &str); 2] = [("rpc-max-batch-request-len", "100"), ("trie-cache-size", "67108864")];
 
 /// A command, and those below it, with these words and limits.

@@ -21,9 +21,10 @@ export function usageOf(node, basePath) {
   const log = node.log();
   const engine = engineOf(node);
   return {
-    memory: memoryOf(node.pid) / MEBIBYTE,
-    mapped: mappedOf(node.pid) / MEBIBYTE,
-    engineMemory: engine === undefined ? 0 : (memoryOf(engine) + mappedOf(engine)) / MEBIBYTE,
+    memory: (statusOf(node.pid, 'RssAnon') + statusOf(node.pid, 'RssShmem')) / MEBIBYTE,
+    // Its program and its database: the kernel drops them where it needs the room.
+    mapped: statusOf(node.pid, 'RssFile') / MEBIBYTE,
+    engineMemory: engine === undefined ? 0 : memoryOf(engine) / MEBIBYTE,
     handles: handlesOf(node.pid),
     disk: diskOf(basePath, () => true),
     offchain: diskOf(basePath, (name) => OFFCHAIN.test(name)),
@@ -40,14 +41,9 @@ export function processorSecondsOf(pid) {
   return (user + system) / TICKS_PER_SECOND;
 }
 
-/** Bytes of memory that are a process's own; none where it has ended. */
+/** Bytes of memory that a process has, files that are mapped among it; none where it has ended. */
 export function memoryOf(pid) {
-  return statusOf(pid, 'RssAnon') + statusOf(pid, 'RssShmem');
-}
-
-/** Bytes of files that are in memory for a process, its program and its database among them: the kernel drops them where it needs the room. */
-function mappedOf(pid) {
-  return statusOf(pid, 'RssFile');
+  return statusOf(pid, 'VmRSS');
 }
 
 /** A figure of a process in bytes, by its name in the kernel's `status`. */

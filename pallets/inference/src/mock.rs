@@ -336,7 +336,7 @@ pub fn begin_session(session: SessionIndex, validators: &[(u8, u8)]) {
 	Inference::on_new_session(true, validators(), validators());
 }
 
-/// Ends the block, checks every invariant, that its end was no more than what had been reserved for it among them, and begins
+/// Ends the block, checks every invariant, that no more is due than what was reserved for among them, and begins
 /// the next.
 pub fn next_block() -> u32 {
 	let now = System::block_number();
