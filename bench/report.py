@@ -83,12 +83,12 @@ def native_ratios(figures: Figures, formats: list[str], prompts: list[int]) -> d
         each = {form: figures.ratio(f"{form}_batch16_{threads}", OURS, NATIVE) for form in formats}
         result[f"batch16_vs_llamacpp_{threads}"] = geometric_mean([each[form] for form in formats[:2]])
         result |= {f"batch16_{form}_vs_llamacpp_{threads}": ratio for form, ratio in each.items() if ratio}
-    return result
+    return {name: ratio for name, ratio in result.items() if ratio}
 
 
-def native_table(figures: Figures, formats: list[str], prompts: list[int]) -> str:
+def native_table(figures: Figures, model: str, formats: list[str], prompts: list[int]) -> str:
     """Tokens a second of ours and of llama.cpp built for this CPU."""
-    lines = [f"{'SmolLM2-135M beside llama.cpp built for this CPU, tok/s':<58}{'1 thread':>24}{'2 threads':>24}"]
+    lines = [f"{model} beside llama.cpp built for this CPU, tok/s", f"{'':<40}{'1 thread':>26}{'2 threads':>26}"]
     shapes = [(f"{measure} {prompt}", f"{measure}_{{}}_{prompt}") for measure in ("prefill", "decode") for prompt in prompts]
     for title, measure in [*shapes, ("16 jobs at once", "{}_batch16")]:
         for form in formats:
@@ -99,7 +99,40 @@ def native_table(figures: Figures, formats: list[str], prompts: list[int]) -> st
                 name = f"{measure.format(form)}_{threads}"
                 ours, theirs, times = figures.median(OURS, name), figures.median(NATIVE, name), figures.ratio(name, OURS, NATIVE)
                 cells += f"{f'{ours} / {theirs} = {times}':>26}"
-            lines.append(f"  {form:<6}{title:<24}{cells}")
+            lines.append(f"  {form:<14}{title:<24}{cells}")
+    return "\n".join(lines)
+
+
+def memory_table(memory: dict[str, dict[str, int]]) -> str:
+    """What a file takes beyond what the program had before, as multiples of the file's size."""
+    lines = [f"{'Most resident memory, of 128 tokens read and 128 written':<58}{'file, MB':>12}{OURS:>12}{NATIVE:>20}"]
+    for form, taken in memory.items():
+        cells = f"{taken['file'] / 1e6:12.1f}{taken[OURS] / taken['file']:12.3f}{taken[NATIVE] / taken['file']:20.3f}"
+        lines.append(f"  {form:<56}{cells}")
+    return "\n".join(lines)
+
+
+def prices_of_determinism(figures: Figures, formats: list[str], prompt: int) -> list[tuple[str, str, str, float]]:
+    """Ours beside the fastest run that promises no bits, of the same file on as many threads: what was done, on how many threads, by
+    which program, and how many times as fast ours is."""
+    rows = [(f"{form}, {kind} {prompt}", f"{kind}_{form}_{prompt}") for kind in ("prefill", "decode") for form in formats]
+    rows += [(f"MiniLM-L6, {shape} tokens", f"minilm_{shape}_ms") for shape in MINILM_SHAPES]
+    prices = []
+    for title, measure in rows:
+        for threads in ("1t", "2t"):
+            name = f"{measure}_{threads}"
+            peers = {peer: figures.ratio(name, OURS, peer) for peer in (NATIVE, ONNX, CANDLE)}
+            ratio, peer = min((ratio, peer) for peer, ratio in peers.items() if ratio)
+            prices.append((title, threads, peer, ratio))
+    return prices
+
+
+def determinism_table(prices: list[tuple[str, str, str, float]]) -> str:
+    """What the same bits everywhere cost, as a share of the throughput of the fastest run without them."""
+    lines = [f"{'The price of determinism':<40}{'threads':>8}{'the fastest without':>22}{'ours, times':>14}{'price':>8}"]
+    for title, threads, peer, ratio in prices:
+        price = "none" if ratio >= 1 else f"{100 * (1 - ratio):.1f} %"
+        lines.append(f"  {title:<38}{threads[0]:>8}{peer:>22}{ratio:>14}{price:>8}")
     return "\n".join(lines)
 
 

@@ -31,6 +31,9 @@ NATIVE_FORMATS = ["q4_0", "q8_0", "q4_k", "q4_1"]
 # How long prompts are, and how often each is run: long ones take long.
 NATIVE_PROMPTS = {128: RUNS, 512: 2, 4096: 1}
 JOBS, JOB_TOKENS = 16, 64
+# Shapes of bench_synthetic that llama.cpp reads too, by format.
+LARGE = "llama_1b"
+LARGE_SHAPES = {f"{LARGE}_q4_0": "llama_1b", f"{LARGE}_q8_0": "llama_1b_q8_0"}
 # A hundred and more would take candle minutes; fewer are in its favour, since the context stays shorter.
 CANDLE_DECODE = 32
 
@@ -51,6 +54,9 @@ def main() -> None:
                 bench.native(form, threads)
     say("shapes of larger models")
     synthetic = bench.synthetic()
+    for form in LARGE_SHAPES:
+        for threads in (1, 2):
+            bench.native(form, threads)
     say("many jobs at once")
     batch = bench.batch()
     say("formats and traces")
@@ -58,10 +64,18 @@ def main() -> None:
     say("how logits depend on how they are computed")
     differing = bench.showcase()
     print(report.table(bench.figures))
-    print(report.native_table(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS))
+    print(report.native_table(bench.figures, "SmolLM2-135M", NATIVE_FORMATS, NATIVE_PROMPTS))
+    print(report.native_table(bench.figures, "Llama 3.2 1B's shape", list(LARGE_SHAPES), [PREFILL]))
+    print(report.memory_table(bench.memory))
+    prices = report.prices_of_determinism(bench.figures, [*NATIVE_FORMATS, *LARGE_SHAPES], PREFILL)
+    print(report.determinism_table(prices))
     result = bench.facts() | {"rounds": options.rounds} | report.ratios(bench.figures) | bench.engine()
     result |= synthetic | batch | formats | differing
-    result |= report.native_ratios(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS) | {"figures": bench.figures.all()}
+    result |= report.native_ratios(bench.figures, NATIVE_FORMATS, NATIVE_PROMPTS)
+    large = report.native_ratios(bench.figures, list(LARGE_SHAPES), [PREFILL])
+    result |= {f"{LARGE}_{name}": ratio for name, ratio in large.items()}
+    result["price_of_determinism"] = max(0, rounded(1 - min(ratio for *_, ratio in prices)))
+    result |= {"memory": bench.memory, "figures": bench.figures.all()}
     print(f"RESULT {json.dumps(result)}")
 
 
@@ -83,13 +97,12 @@ class Bench:
             self.tiers[OURS_AVX2] = ["avx2"]
         else:
             print(f"{OURS_AVX2}: SKIPPED, this CPU lacks it")
-        self.can_embed = (examples / "bench_embed").exists()
-        if not self.can_embed:
-            print("Sibyl on MiniLM: SKIPPED, the engine has no example bench_embed")
         self.ours = []
         self.llamacpp_system = None
         self.native_system = None
-        self.native_files = self.requantized(peers / "native")
+        self.native_files = self.requantized(peers / "native") | self.large(peers / "native")
+        # Bytes that each program took for a file beyond those before it, by program and format.
+        self.memory = {}
 
     def requantized(self, folder: Path) -> dict[str, Path]:
         """SmolLM2 in each of the formats, by llama.cpp's own hand."""
@@ -99,6 +112,14 @@ class Bench:
         for form, path in files.items():
             if not path.exists():
                 self.native_llamacpp("quantize", self.language_model, form, path)
+        return files
+
+    def large(self, folder: Path) -> dict[str, Path]:
+        """Random weights in the shape of a larger model, in each of the formats."""
+        files = {form: folder / f"{form}.gguf" for form in LARGE_SHAPES}
+        for form, path in files.items():
+            if not path.exists():
+                subprocess.run([self.examples / "bench_synthetic", "write", LARGE_SHAPES[form], path], check=True)
         return files
 
     def native_llamacpp(self, command: str, *arguments) -> dict:
@@ -137,6 +158,9 @@ class Bench:
             for measure in ("prefill", "decode"):
                 self.figures.add(OURS, f"{measure}_{suffix}", ours[f"{measure}_{threads}t"])
                 self.figures.add(NATIVE, f"{measure}_{suffix}", theirs[measure])
+            if prompt == PREFILL and threads == 2:
+                taken = {name: told["peak_bytes"] - told["resident_bytes_before"] for name, told in ((OURS, ours), (NATIVE, theirs))}
+                self.memory[form] = taken | {"file": path.stat().st_size}
         suffix = f"{form}_batch{JOBS}_{threads}t"
         if self.figures.median(OURS, suffix) or form not in NATIVE_FORMATS[:2]:
             return
@@ -148,7 +172,7 @@ class Bench:
     def embeddings(self, threads: int) -> None:
         """MiniLM in three shapes; a run's median is one sample."""
         suffix = f"{threads}t"
-        for program, tier in self.tiers.items() if self.can_embed else ():
+        for program, tier in self.tiers.items():
             result = run([self.examples / "bench_embed", self.embedder, self.tokenizer, *tier])
             for shape in report.MINILM_SHAPES:
                 self.figures.add(program, f"minilm_{shape}_ms_{suffix}", [result[f"{shape}_ms_{suffix}"]])

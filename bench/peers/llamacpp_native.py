@@ -4,10 +4,12 @@ llamacpp_native.py quantize FILE.gguf FORMAT OUT.gguf     writes the model in an
 llamacpp_native.py alone FILE.gguf THREADS RUNS PROMPT    one sequence: PROMPT tokens are read, then 128 are written
 llamacpp_native.py batch FILE.gguf THREADS RUNS JOBS TOKENS   JOBS sequences at once, TOKENS written by each
 
-The last line is RESULT {…}, in tokens per second.
+The last line is RESULT {…}, in tokens per second. Of `alone` it has the memory, too: the most that was resident, and what
+Python and its libraries had before the model was opened.
 """
 import ctypes
 import json
+import resource
 import sys
 from time import perf_counter
 
@@ -68,6 +70,7 @@ def prompt(length: int, run: int) -> list[int]:
 
 
 def alone(path: str, threads: int, runs: int, length: int) -> dict:
+    before = most_resident()
     model = Model(path, threads, 1, length + DECODE)
     result = {"prefill": [], "decode": []}
     # One more, to warm up.
@@ -87,7 +90,11 @@ def alone(path: str, threads: int, runs: int, length: int) -> dict:
         if run > 0:
             result["prefill"].append(length / (read - start))
             result["decode"].append(DECODE / (written - read))
-    return result
+    return result | {"resident_bytes_before": before, "peak_bytes": most_resident()}
+
+
+def most_resident() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def batch(path: str, threads: int, runs: int, jobs: int, tokens: int) -> dict:

@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 		tier.name()
 	);
 
-	for threads in threads {
+	for &threads in &threads {
 		model = model.with_threads(threads)?;
 		let (mut prefill, mut decode, mut first) = (Vec::new(), Vec::new(), Vec::new());
 		// One more, to warm up.
@@ -79,7 +79,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 				[&mut prefill, &mut decode, &mut first].into_iter().for_each(Vec::clear);
 			}
 		}
-		let bandwidth = bandwidth(threads);
 		for (name, samples, unit) in [
 			("prefill", &prefill, "tok/s"),
 			("decode", &decode, "tok/s"),
@@ -88,6 +87,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 			println!("{} {threads} threads: {name} {:.1} {unit} (median of {runs})", tier.name(), median(samples));
 			result += &format!(",\"{name}_{threads}t\":{samples:.2?}");
 		}
+	}
+	result += &format!(",\"peak_bytes\":{}", memory("VmHWM"));
+	// Last, since it takes much memory itself.
+	for threads in threads {
+		let bandwidth = bandwidth(threads);
 		result += &format!(",\"bandwidth_{threads}t\":{bandwidth:.0}");
 		println!("{} {threads} threads: memory gives {:.1} GB/s", tier.name(), bandwidth / 1e9);
 	}

@@ -1,7 +1,7 @@
 //! Speed at the shapes of larger models, with random weights: `bench_synthetic [TIER] [RUNS] [NAME]`
 //!
 //! NAME is a shape's; without it all are measured. The last line is RESULT {…}. A shape takes twice its file's size in memory
-//! while it is loaded.
+//! while it is loaded. `bench_synthetic write NAME FILE.gguf` writes the file of a shape instead, for other programs to read.
 
 use sibyl_engine::gguf::GgufDtype;
 use sibyl_engine::{LanguageModel, Tier};
@@ -44,24 +44,28 @@ const SMALL: Shape = Shape {
 	tied: true,
 };
 
+/// Llama 3.2 1B.
+const LLAMA_1B: Shape = Shape {
+	name: "llama_1b",
+	dtype: GgufDtype::Q4_0,
+	architecture: "llama",
+	layers: 16,
+	width: 2048,
+	hidden: 8192,
+	heads: 32,
+	kv_heads: 8,
+	vocabulary: 128_256,
+	rope_base: 500_000.0,
+	tied: true,
+};
+
 /// Llama 3.2 1B and Phi-3-mini (3.8B), and floats of 32 and 16 bits.
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 6] = [
 	SMALL,
 	Shape { name: "small_f16", dtype: GgufDtype::F16, ..SMALL },
 	Shape { name: "small_bf16", dtype: GgufDtype::Bf16, ..SMALL },
-	Shape {
-		name: "llama_1b",
-		dtype: GgufDtype::Q4_0,
-		architecture: "llama",
-		layers: 16,
-		width: 2048,
-		hidden: 8192,
-		heads: 32,
-		kv_heads: 8,
-		vocabulary: 128_256,
-		rope_base: 500_000.0,
-		tied: true,
-	},
+	LLAMA_1B,
+	Shape { name: "llama_1b_q8_0", dtype: GgufDtype::Q8_0, ..LLAMA_1B },
 	Shape {
 		name: "phi3_mini",
 		dtype: GgufDtype::Q4_0,
@@ -80,6 +84,7 @@ const SHAPES: [Shape; 5] = [
 fn main() -> Result<(), Box<dyn Error>> {
 	let mut arguments = std::env::args().skip(1);
 	let tier = match arguments.next().as_deref() {
+		Some("write") => return write(&mut arguments),
 		None | Some("best") => Tier::best(),
 		Some(name) => Tier::ALL.into_iter().find(|tier| tier.name() == name).ok_or("no such tier")?,
 	};
@@ -118,6 +123,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 	}
 	println!("RESULT {{{result}}}");
 	Ok(())
+}
+
+fn write(arguments: &mut impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+	let (name, path) = arguments.next().zip(arguments.next()).ok_or("usage: bench_synthetic write NAME FILE.gguf")?;
+	let shape = SHAPES.into_iter().find(|shape| shape.name == name).ok_or("no such shape")?;
+	Ok(std::fs::write(path, shape.file())?)
 }
 
 impl Shape {
@@ -182,10 +193,14 @@ impl Shape {
 			("vocab_size", self.vocabulary as u32),
 		];
 		let floats = [("attention.layer_norm_rms_epsilon", 1e-5_f32), ("rope.freq_base", self.rope_base)];
-		file.extend((1 + sizes.len() as u64 + floats.len() as u64).to_le_bytes());
-		put_string(&mut file, "general.architecture");
-		file.extend(8_u32.to_le_bytes());
-		put_string(&mut file, self.architecture);
+		// By "none" llama.cpp reads a file without a vocabulary.
+		let texts = [("general.architecture", self.architecture), ("tokenizer.ggml.model", "none")];
+		file.extend((texts.len() as u64 + sizes.len() as u64 + floats.len() as u64).to_le_bytes());
+		for (name, text) in texts {
+			put_string(&mut file, name);
+			file.extend(8_u32.to_le_bytes());
+			put_string(&mut file, text);
+		}
 		let sizes = sizes.map(|(name, value)| (name, 4_u32, value.to_le_bytes()));
 		let floats = floats.map(|(name, value)| (name, 6_u32, value.to_le_bytes()));
 		for (name, kind, value) in sizes.into_iter().chain(floats) {
@@ -221,6 +236,10 @@ fn put_string(file: &mut Vec<u8>, text: &str) {
 	file.extend(text.as_bytes());
 }
 
+/// The least scale of a block, in the bits of an F16, so that no weight is beyond 0.0625: 2⁻⁸ times 8, and 2⁻¹² times 128.
+const Q4_0_SCALE: u16 = 0x1c00;
+const Q8_0_SCALE: u16 = 0x0c00;
+
 /// Random bits (xorshift).
 struct Noise(u64);
 
@@ -241,17 +260,19 @@ impl Noise {
 			}
 			GgufDtype::F16 => (0..count).for_each(|_| file.extend((bits(self, 0x83ff, 0x2400) as u16).to_le_bytes())),
 			GgufDtype::Bf16 => (0..count).for_each(|_| file.extend((bits(self, 0x807f, 0x3c80) as u16).to_le_bytes())),
-			_ => (0..count / GgufDtype::Q4_0.block_weights()).for_each(|_| file.extend(self.block())),
+			GgufDtype::Q8_0 => self.blocks::<{ GgufDtype::Q8_0.block_bytes() }>(count, Q8_0_SCALE, file),
+			_ => self.blocks::<{ GgufDtype::Q4_0.block_bytes() }>(count, Q4_0_SCALE, file),
 		}
 	}
 
-	/// Thirty-two weights with a scale between 0.0039 and 0.0078, so that all values stay in range.
-	fn block(&mut self) -> [u8; GgufDtype::Q4_0.block_bytes()] {
-		let mut block = [0; GgufDtype::Q4_0.block_bytes()];
-		let scale = 0x1c00 + (self.bits() % 0x400) as u16;
-		block[..2].copy_from_slice(&scale.to_le_bytes());
-		block[2..10].copy_from_slice(&self.bits().to_le_bytes());
-		block[10..].copy_from_slice(&self.bits().to_le_bytes());
-		block
+	/// Blocks of thirty-two weights of any value, each with a scale between `least`, in the bits of an F16, and twice that.
+	fn blocks<const BYTES: usize>(&mut self, count: usize, least: u16, file: &mut Vec<u8>) {
+		for _ in 0..count / GgufDtype::Q4_0.block_weights() {
+			let mut block = [0; BYTES];
+			let (scale, weights) = block.split_at_mut(2);
+			scale.copy_from_slice(&(least + (self.bits() % 0x400) as u16).to_le_bytes());
+			weights.chunks_exact_mut(8).for_each(|eight| eight.copy_from_slice(&self.bits().to_le_bytes()));
+			file.extend(block);
+		}
 	}
 }
