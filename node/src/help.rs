@@ -45,8 +45,28 @@ const WITH_DEFAULTS: [(&str, &str); 5] = [
 /// MiB of keys and values in the state.
 const DEFAULTS: [(&str, &str); 2] = [("rpc-max-batch-request-len", "100"), ("trie-cache-size", "67108864")];
 
+/// Examples of the SDK's commands, by how they are called.
+const EXAMPLES: [(&str, &str); 12] = [
+	("insert", "sibyl-node key insert --chain local --key-type babe --suri secret-file"),
+	("generate", "sibyl-node key generate --output-type json"),
+	("generate-node-key", "sibyl-node key generate-node-key --chain testnet --default-base-path"),
+	("inspect", "sibyl-node key inspect secret-file"),
+	("inspect-node-key", "sibyl-node key inspect-node-key --file secret_ed25519"),
+	("export-chain-spec", "sibyl-node export-chain-spec --chain local --output local.json"),
+	("check-block", "sibyl-node check-block --chain local 12"),
+	("export-blocks", "sibyl-node export-blocks --chain local --from 1 --to 100 blocks.bin"),
+	("import-blocks", "sibyl-node import-blocks --chain local blocks.bin"),
+	("purge-chain", "sibyl-node purge-chain --chain local"),
+	("revert", "sibyl-node revert --chain local 8"),
+	("chain-info", "sibyl-node chain-info --chain local"),
+];
+
 /// A command, and those below it, with these words and limits.
 pub fn in_own_words(command: Command) -> Command {
+	let command = match EXAMPLES.iter().find(|(name, _)| *name == command.get_name()) {
+		Some((_, example)) => command.after_help(format!("Example:\n  {example}")),
+		None => command,
+	};
 	let command = command.mut_args(|arg| match WORDS.iter().find(|(name, _)| arg.get_long() == Some(name)) {
 		Some((_, words)) => arg.help(*words).long_help(*words).hide_possible_values(true),
 		None => arg,
@@ -76,6 +96,40 @@ mod tests {
 	use crate::cli::Cli;
 	use clap::{Command, CommandFactory};
 	use sc_cli::SubstrateCli;
+
+	/// The commands of an example, each as its words: `a 'b c' > file` is `a` and `b c`.
+	fn words_of(line: &str) -> Vec<String> {
+		let mut words = vec![String::new()];
+		let mut is_quoted = false;
+		for sign in line.chars() {
+			match sign {
+				'\'' => is_quoted = !is_quoted,
+				' ' if !is_quoted => words.push(String::new()),
+				_ => words.last_mut().expect("there is one").push(sign),
+			}
+		}
+		words.into_iter().take_while(|word| !["|", "||", "&&", ">"].contains(&word.as_str())).collect()
+	}
+
+	#[test]
+	fn each_command_should_have_examples_that_it_takes() {
+		let help = &Cli::setup_command(Cli::command());
+		let mut commands: Vec<_> = help.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+		while let Some(command) = commands.pop() {
+			if command.has_subcommands() {
+				commands.extend(command.get_subcommands());
+				continue;
+			}
+			let name = command.get_name();
+			let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+			let examples: Vec<_> = text.lines().filter(|line| line.starts_with("  sibyl-node ")).collect();
+			assert!(!examples.is_empty(), "{name} has no example");
+			for line in examples {
+				let read = Cli::try_from_iter(words_of(line.trim()));
+				assert!(read.is_ok(), "{line}: {}", read.err().map(|error| error.to_string()).unwrap_or_default());
+			}
+		}
+	}
 
 	fn helps(command: &mut Command, of: &str) -> Vec<(String, String)> {
 		let name = format!("{of} {}", command.get_name());

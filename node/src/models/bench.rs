@@ -26,6 +26,7 @@ const QUESTION_BYTES: u32 = 100;
 
 /// `models bench`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sibyl-node models bench smollm2 --inference-threads 2")]
 pub struct BenchCommand {
 	/// A model's name (common-lingua, smollm2, minilm); all that are installed where none is named.
 	#[arg(value_name = "NAME")]

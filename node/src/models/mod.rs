@@ -44,6 +44,7 @@ enum Action {
 	Install(install::InstallCommand),
 
 	/// Copy files into the store and print their SHA-256.
+	#[command(after_help = "Example:\n  sibyl-node models add my-model.gguf")]
 	Add {
 		/// The files.
 		#[arg(required = true, value_name = "FILE")]
@@ -51,7 +52,7 @@ enum Action {
 	},
 
 	/// Delete a model's files from the store. A node that serves it goes on until it stops or looks for them again.
-	#[command(name = "rm")]
+	#[command(name = "rm", after_help = "Example:\n  sibyl-node models rm smollm2")]
 	Remove {
 		/// The model's name, or the SHA-256 of a file.
 		#[arg(value_name = "NAME|SHA256")]
@@ -67,6 +68,7 @@ enum Action {
 	Ps(PsCommand),
 
 	/// Hash every file of the store; fails if one is damaged.
+	#[command(after_help = "Example:\n  sibyl-node models verify")]
 	Verify,
 
 	/// Measure what this machine serves: tokens a second alone and together, memory, and what a validator would promise the

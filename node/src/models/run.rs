@@ -26,6 +26,10 @@ const MAX_TEMPERATURE: f64 = 100.0;
 
 /// `models run`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+	sibyl-node models run smollm2 'Is the sky blue?' --choices yes,no\n  \
+	sibyl-node models run smollm2\n  \
+	sibyl-node models run my-model.gguf --raw 'Once upon a time'")]
 pub struct RunCommand {
 	/// A model's name (common-lingua, smollm2, minilm), the SHA-256 of a file of the store, or a GGUF file.
 	#[arg(value_name = "NAME|FILE")]

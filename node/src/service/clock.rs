@@ -1,11 +1,17 @@
-//! Says how far this machine's clock is off, by the blocks of others as they come.
+//! Says how far this machine's clock is off, by the blocks of others as they come, and keeps those from its future until
+//! their time has come.
 //!
 //! A block's slot says when it was made, by its author's clock. Where every block comes from the future, or every one late,
-//! it is this clock that is wrong: BABE then refuses the others' blocks, or nobody keeps this node's.
+//! it is this clock that is wrong: nobody keeps this node's blocks, or BABE refuses the others', and the SDK bans the peers
+//! that sent them. Those peers did nothing wrong. So a block from the future waits here, if one of the session's validators
+//! has sealed it.
 //!
-//! A block from the future is refused before BABE looks at its seal, and a peer can make up headers. So the seal is checked
-//! here, and blocks of several of the session's validators must say the same.
+//! A peer can make up headers. So the seal is checked here, and the clock is said to be off only where blocks of several
+//! validators say the same.
 
+mod early;
+
+use early::Early;
 use parking_lot::Mutex;
 use sc_consensus::{
 	import_queue::{ImportQueue, ImportQueueService, IncomingBlock, Link, RuntimeOrigin},
@@ -38,7 +44,7 @@ type Validators = Arc<dyn Fn() -> Vec<Vec<AuthorityId>> + Send + Sync>;
 /// Blocks that have to be late, one after another. One author's clock may be wrong as well.
 const LATE_BLOCKS: usize = 8;
 
-/// Blocks that have to come from the future, one after another: few do, since they are refused and who sends them is banned.
+/// Blocks that have to come from the future, one after another: this can't be the network's fault, as lateness can.
 const EARLY_BLOCKS: usize = 3;
 
 /// How much earlier than its slot a block comes only if the clock is behind, in milliseconds.
@@ -46,6 +52,9 @@ const EARLY: i64 = 1_000;
 
 /// How much later than its slot a block comes only if the clock is ahead, or the network or this machine very slow.
 const LATE: i64 = 2 * SLOT_DURATION as i64;
+
+/// How often it is looked which blocks' time has come: the clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How often it is said.
 const AGAIN: Duration = Duration::from_secs(300);
@@ -101,8 +110,8 @@ impl Off {
 		let seconds = |millis: i64| millis as f64 / 1_000.0;
 		match self {
 			Self::Behind(millis) => format!(
-				"This machine's clock is about {:.1} s behind those of the others, whose blocks come from its future and are \
-				 refused: let it be set by NTP (timedatectl shows whether it is)",
+				"This machine's clock is about {:.1} s behind those of the others, whose blocks come from its future and have to \
+				 wait: let it be set by NTP (timedatectl shows whether it is)",
 				seconds(*millis)
 			),
 			Self::Ahead(millis) => format!(
@@ -120,10 +129,14 @@ struct Watch {
 	validators: Validators,
 }
 
+/// This machine's clock, in milliseconds since 1970.
+fn now() -> i64 {
+	SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
 impl Watch {
 	fn see(&mut self, origin: BlockOrigin, header: &Header) {
-		let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-		let Some(off) = self.off(origin, header, now) else { return };
+		let Some(off) = self.off(origin, header, now()) else { return };
 		if self.told.is_none_or(|told| told.elapsed() > AGAIN) {
 			self.told = Some(Instant::now());
 			log::warn!(target: LOG_TARGET, "{}", off.text());
@@ -140,16 +153,17 @@ impl Watch {
 			return None;
 		}
 		let sessions = (self.validators)();
-		let place = digest.authority_index() as usize;
-		let author = author(header, sessions.iter().filter_map(|validators| validators.get(place)))?.clone();
+		let author = author(header, &sessions)?.clone();
 		// Of so many, one has a right clock, or the chain would stand still.
 		let authors = sessions.iter().map(Vec::len).max().unwrap_or_default() / 3 + 1;
 		self.lateness.note(Seen { block: header.hash(), author, late }, authors)
 	}
 }
 
-/// Who of these has sealed a header.
-fn author<'a>(header: &Header, mut validators: impl Iterator<Item = &'a AuthorityId>) -> Option<&'a AuthorityId> {
+/// Who of these has sealed a header, in the place that the header names.
+fn author<'a>(header: &Header, sessions: &'a [Vec<AuthorityId>]) -> Option<&'a AuthorityId> {
+	let place = sc_consensus_babe::find_pre_digest::<Block>(header).ok()?.authority_index() as usize;
+	let mut validators = sessions.iter().filter_map(|validators| validators.get(place));
 	let mut unsealed = header.clone();
 	let seal = unsealed.digest_mut().pop()?.as_babe_seal()?;
 	let hash = unsealed.hash();
@@ -178,6 +192,7 @@ pub struct WatchedQueue {
 struct WatchedService {
 	inner: Box<dyn ImportQueueService<Block>>,
 	watch: Arc<Mutex<Watch>>,
+	early: Arc<Mutex<Early>>,
 }
 
 impl WatchedQueue {
@@ -189,17 +204,23 @@ impl WatchedQueue {
 	{
 		let watch = Watch { lateness: Lateness::default(), told: None, validators: validators_of(client) };
 		let watch = Arc::new(Mutex::new(watch));
-		let service = WatchedService { inner: queue.service(), watch };
+		let service = WatchedService { inner: queue.service(), watch, early: Arc::default() };
 		Self { queue, service }
 	}
 }
 
 impl ImportQueueService<Block> for WatchedService {
 	fn import_blocks(&mut self, origin: BlockOrigin, blocks: Vec<IncomingBlock<Block>>) {
+		let mut watch = self.watch.lock();
 		for header in blocks.iter().filter_map(|block| block.header.as_ref()) {
-			self.watch.lock().see(origin, header);
+			watch.see(origin, header);
 		}
-		self.inner.import_blocks(origin, blocks);
+		let is_sealed = |header: &Header| author(header, &(watch.validators)()).is_some();
+		let ready = self.early.lock().keep(origin, blocks, now(), is_sealed);
+		drop(watch);
+		if !ready.is_empty() {
+			self.inner.import_blocks(origin, ready);
+		}
 	}
 
 	fn import_justifications(
@@ -216,7 +237,8 @@ impl ImportQueueService<Block> for WatchedService {
 #[async_trait::async_trait]
 impl ImportQueue<Block> for WatchedQueue {
 	fn service(&self) -> Box<dyn ImportQueueService<Block>> {
-		Box::new(WatchedService { inner: self.queue.service(), watch: self.service.watch.clone() })
+		let Self { queue, service } = self;
+		Box::new(WatchedService { inner: queue.service(), watch: service.watch.clone(), early: service.early.clone() })
 	}
 
 	fn service_ref(&mut self) -> &mut dyn ImportQueueService<Block> {
@@ -228,7 +250,20 @@ impl ImportQueue<Block> for WatchedQueue {
 	}
 
 	async fn run(self, link: &dyn Link<Block>) {
-		self.queue.run(link).await;
+		let WatchedService { mut inner, early, .. } = self.service;
+		let hand_on = async {
+			let mut seconds = tokio::time::interval(LOOK_AGAIN);
+			loop {
+				seconds.tick().await;
+				let due = early.lock().take_due(now());
+				due.into_iter().for_each(|(origin, block)| inner.import_blocks(origin, vec![block]));
+			}
+		};
+		// The queue ends with the node.
+		tokio::select! {
+			() = self.queue.run(link) => (),
+			() = hand_on => (),
+		}
 	}
 }
 
@@ -243,14 +278,14 @@ mod tests {
 	use sp_runtime::{generic::Digest, DigestItem};
 
 	/// The clock of this machine, in milliseconds.
-	const NOW: i64 = 1_800_000_000_000;
+	pub(super) const NOW: i64 = 1_800_000_000_000;
 
 	fn pair(name: &str) -> AuthorityPair {
 		AuthorityPair::from_string(&format!("//{name}"), None).expect("it is a path")
 	}
 
 	/// A block that the validator in a place made this much before now, in milliseconds.
-	fn block(author: &AuthorityPair, place: u32, number: u32, late: i64) -> Header {
+	pub(super) fn block(author: &AuthorityPair, place: u32, number: u32, late: i64) -> Header {
 		let slot = u64::try_from(NOW - late).expect("it is after 1970") / SLOT_DURATION;
 		let digest = PreDigest::SecondaryPlain(SecondaryPlainPreDigest { authority_index: place, slot: slot.into() });
 		let digest = Digest { logs: vec![<DigestItem as CompatibleDigestItem>::babe_pre_digest(digest)] };
@@ -338,8 +373,9 @@ mod tests {
 		assert_eq!(said(&all, &late), None);
 		let mut forged = block(&pair("A"), 0, 1, -9_000);
 		forged.number = 2;
-		assert_eq!(author(&forged, [pair("A").public()].iter()), None, "the seal is of another header");
+		let sessions = [vec![pair("A").public()]];
+		assert_eq!(author(&forged, &sessions), None, "the seal is of another header");
 		forged.digest_mut().pop();
-		assert_eq!(author(&forged, [pair("A").public()].iter()), None, "there is no seal");
+		assert_eq!(author(&forged, &sessions), None, "there is no seal");
 	}
 }

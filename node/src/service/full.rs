@@ -61,6 +61,8 @@ pub fn assemble(
 	models: PathBuf,
 	storage_monitor: StorageMonitorParams,
 ) -> Result<Assembly, Error> {
+	// A signal that comes while the node starts is obeyed once it has started.
+	farewell::say_why();
 	let plan = EnginePlan::new(inference, models)?;
 	let database = config.database.path().map(Path::to_path_buf);
 	let assembly = match config.network.network_backend {
@@ -300,7 +302,6 @@ fn assemble_on<Network: NetworkBackend<Block, Hash>>(
 		telemetry: telemetry.as_mut(),
 		tracing_execute_block: None,
 	})?;
-	farewell::say_why();
 	if expects_peers {
 		let network = node.network.clone();
 		let peers = move || network.sync_num_connected();

@@ -88,6 +88,9 @@ pub enum Error {
 	/// Nobody signs.
 	#[error("nobody signs and pays: give the account's secret with --suri-file FILE (or --suri //Alice, on a test network), or start this at a terminal, where it is asked for")]
 	NoSecret,
+	/// A secret that is worth something stands on the command line.
+	#[error("--suri takes an account of test networks alone, as //Alice, since others on this machine can see it: write the secret into a file and give --suri-file FILE, or start this at a terminal, where it is asked for")]
+	SecretShown,
 	/// The terminal can't be read from.
 	#[error("the secret can't be read from the terminal ({0}): give it with --suri-file FILE")]
 	Terminal(#[source] io::Error),

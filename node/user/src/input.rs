@@ -18,7 +18,7 @@ pub struct InputOptions {
 	#[arg(value_name = "TEXT")]
 	text: Option<String>,
 
-	/// The same, of a text that begins with a dash.
+	/// The same, of a word that begins with a dash.
 	#[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
 	prompt: Option<String>,
 

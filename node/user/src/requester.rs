@@ -72,7 +72,8 @@ pub struct SecretOptions {
 	#[arg(long, value_name = "FILE")]
 	suri_file: Option<PathBuf>,
 
-	/// The secret itself, for test networks, as //Alice: others on this machine can see it while the program runs.
+	/// An account of test networks, as //Alice. No other secret is taken here: others on this machine can see it while the
+	/// program runs.
 	#[arg(long, value_name = "SECRET", conflicts_with = "suri_file")]
 	suri: Option<String>,
 }
@@ -81,7 +82,10 @@ impl SecretOptions {
 	/// The keys of the account.
 	pub fn requester(&self) -> Result<Requester, Error> {
 		match (&self.suri, &self.suri_file) {
-			(Some(secret), _) => Requester::new(secret),
+			(Some(secret), _) => match (Requester::new(secret)?, secret.trim().starts_with("//")) {
+				(requester, true) => Ok(requester),
+				(_, false) => Err(Error::SecretShown),
+			},
 			(None, Some(path)) => Requester::of_file(path),
 			(None, None) if stdin().is_terminal() => {
 				let secret = rpassword::prompt_password("The account's secret (it is not shown): ");
@@ -119,6 +123,17 @@ mod tests {
 			assert!(said.contains("can't be read") && !said.contains("SECRET"), "{wrong}: {said}");
 		}
 		assert!(why(" \n").contains("it is empty"));
+	}
+
+	#[test]
+	fn only_an_account_of_test_networks_is_taken_from_the_command_line() {
+		let of = |suri: String| SecretOptions { suri_file: None, suri: Some(suri) }.requester();
+		let phrase = sp_core::crypto::DEV_PHRASE;
+		assert!(of("//Alice".into()).is_ok() && of("//Alice//stash".into()).is_ok());
+		for secret in [phrase.to_string(), format!("{phrase}//Alice"), format!("0x{}", "7".repeat(64))] {
+			assert!(matches!(of(secret.clone()), Err(Error::SecretShown)), "{secret}");
+		}
+		assert!(matches!(of("//".into()), Err(Error::Secret(_))), "what is none is said to be none");
 	}
 
 	#[test]

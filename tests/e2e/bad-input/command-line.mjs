@@ -39,7 +39,7 @@ export const COMMAND_LINE = [
   { what: 'a filter of the log that is none', run: '--dev --log a=b=c=d', says: /what to log can't be read \(invalid filter directive\): give --log, or RUST_LOG, as info,inference=debug$/ },
   { what: 'a validator that forgets who it is', run: '--validator --tmp', says: /which --tmp does not keep: give --base-path, or for a test --node-key with 64 hexadecimal digits/ },
   { what: 'nothing to ask', run: 'ask', says: /there is nothing to ask: give a text, as in 'Is the sky blue\?', --prompt TEXT/ },
-  { ...USAGE, what: 'a prompt that begins with a dash', run: ['ask', '--is this right?'], says: /'--is this right\?' found; to pass '--is this right\?' as a value, use '-- --is this right\?'/ },
+  { ...USAGE, what: 'a word with a dash that is no option', run: ['ask', '--right?'], says: /'--right\?' found; to pass '--right\?' as a value, use '-- --right\?'/ },
   { ...USAGE, what: 'an option without a prompt behind it', run: 'ask --prompt', says: /a value is required for '--prompt <TEXT>'/ },
   { ...USAGE, what: 'a prompt without quotes', run: 'ask is this right?', says: /unexpected argument 'this' found: see '[\w-]+ ask --help'$/ },
   { ...USAGE, what: 'two prompts', run: 'ask hi --prompt ho', says: /'\[TEXT\]' cannot be used with '--prompt <TEXT>'/ },

@@ -18,7 +18,7 @@ const PLACES = 256;
 const MAX_BODY = 15 * 1024 * 1024;
 const INVALID_PARAMS = -32602;
 
-const NUMBER = /expected a number from 0 to 2\^64 - 1: 7, "7" or "0x7"/;
+const NUMBER = /expected the number of a job, from 0 to 2\^64 - 1: 7, "7" or "0x7"/;
 const HASH = /expected a .*hex string or byte array containing 32 bytes/;
 const ACCOUNT = /give an SS58 address, or 0x and the 64 hexadecimal digits of the account's key/;
 const LIMIT = (most) => new RegExp(`'limit' can't be read: give a number from 1 to ${most} "?InvalidParameter`);

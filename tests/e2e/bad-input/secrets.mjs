@@ -22,6 +22,7 @@ export const SECRETS = [
   signing('a seed that is too short', ['--suri', '0x12'], noSecret('its seed is not 0x and 64 digits')),
   signing('a seed of other signs', ['--suri', `0x${'z'.repeat(64)}`], noSecret('its seed is not 0x and 64 digits')),
   signing('a derivation of nothing', ['--suri', '//'], noSecret('a part of it is empty, or has characters that no secret has')),
+  signing('a secret that is good, where others can see it', ['--suri', `${PHRASE} walk`], /--suri takes an account of test networks alone, as \/\/Alice, since others on this machine can see it: write the secret into a file and give --suri-file FILE/),
   signing('a file of a secret that is empty', ['--suri-file', '{dir}/secret'], noSecret('it is empty'), { files: { secret: '\n' } }),
   signing('a file of a secret that holds something else', ['--suri-file', '{dir}/secret'], noSecret('a part of it is empty, or has characters that no secret has'), { files: { secret: 'name: me\nphrase: words\n' } }),
   signing('a file of a secret that is no text', ['--suri-file', '{dir}/secret'], /secret can't be read \(stream did not contain valid UTF-8\): name a file that can be read with --suri-file$/, { files: { secret: Buffer.from([0xff, 0xfe]) } }),

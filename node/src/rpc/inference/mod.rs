@@ -28,7 +28,7 @@ use jsonrpsee::{
 	proc_macros::rpc,
 };
 use listing::Filter;
-use number::Number;
+use number::JobNumber;
 use sc_client_api::HeaderBackend;
 use sibyl_primitives::{
 	api::{InferenceApi as InferenceRuntimeApi, Lookup, ModelView, MAX_LISTED_JOBS, MAX_LISTED_MODELS},
@@ -48,11 +48,11 @@ use std::sync::Arc;
 pub trait InferenceApi {
 	/// A job, with all that is known of its committee.
 	#[method(name = "getJob", blocking)]
-	fn get_job(&self, id: Number, at: Option<Hash>) -> RpcResult<Job>;
+	fn get_job(&self, id: JobNumber, at: Option<Hash>) -> RpcResult<Job>;
 
 	/// A job's answer, or why there is none.
 	#[method(name = "getResult", blocking)]
-	fn get_result(&self, id: Number, at: Option<Hash>) -> RpcResult<JobResult>;
+	fn get_result(&self, id: JobNumber, at: Option<Hash>) -> RpcResult<JobResult>;
 
 	/// The jobs that the chain still knows, the newest first: at most `limit` of those before the number `before`, and where
 	/// to go on.
@@ -60,7 +60,7 @@ pub trait InferenceApi {
 	fn list_jobs(
 		&self,
 		filter: Option<Filter>,
-		before: Option<Number>,
+		before: Option<JobNumber>,
 		limit: Option<u32>,
 		at: Option<Hash>,
 	) -> RpcResult<Page>;
@@ -203,14 +203,14 @@ where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + 'static,
 	Client::Api: InferenceRuntimeApi<Block>,
 {
-	fn get_job(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<Job> {
+	fn get_job(&self, JobNumber(id): JobNumber, at: Option<Hash>) -> RpcResult<Job> {
 		let block = self.block(at)?;
 		let job = self.client.runtime_api().job(block, id).map_err(Error::from);
 		let job = job.and_then(|job| found(id, job)).map_err(|error| self.unless_syncing(error))?;
 		Ok(job.into())
 	}
 
-	fn get_result(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<JobResult> {
+	fn get_result(&self, JobNumber(id): JobNumber, at: Option<Hash>) -> RpcResult<JobResult> {
 		let block = self.block(at)?;
 		let result = self.client.runtime_api().result(block, id).map_err(Error::from);
 		let result = result.and_then(|result| found(id, result)).map_err(|error| self.unless_syncing(error))?;
@@ -224,13 +224,13 @@ where
 	fn list_jobs(
 		&self,
 		filter: Option<Filter>,
-		before: Option<Number>,
+		before: Option<JobNumber>,
 		limit: Option<u32>,
 		at: Option<Hash>,
 	) -> RpcResult<Page> {
 		let filter = filter.unwrap_or_default().on_chain()?;
 		let block = self.block_of_all(at)?;
-		let before = before.map(|Number(before)| before);
+		let before = before.map(|JobNumber(before)| before);
 		let page = self.client.runtime_api().jobs(block, filter, before, listing::limit(limit, MAX_LISTED_JOBS)?);
 		let page = page.map_err(|error| self.unless_syncing(error.into()))?;
 		Ok(page.into())

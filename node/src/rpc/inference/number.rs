@@ -1,13 +1,13 @@
-//! Numbers of 64 bits, as clients write them.
+//! Numbers of jobs, as clients write them.
 
 use serde::{de::Error, Deserialize, Deserializer};
 
-/// A number of 64 bits: a JSON number, or text of decimal digits or of `0x` and hexadecimal ones, the largest first, as
+/// A job's number, of 64 bits: a JSON number, or text of decimal digits or of `0x` and hexadecimal ones, the largest first, as
 /// polkadot.js sends what JavaScript's numbers can't hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number(pub u64);
+pub struct JobNumber(pub u64);
 
-impl<'de> Deserialize<'de> for Number {
+impl<'de> Deserialize<'de> for JobNumber {
 	fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
 		#[derive(Deserialize)]
 		#[serde(untagged)]
@@ -15,7 +15,7 @@ impl<'de> Deserialize<'de> for Number {
 			Number(u64),
 			Text(String),
 		}
-		let wrong = || D::Error::custom("expected a number from 0 to 2^64 - 1: 7, \"7\" or \"0x7\"");
+		let wrong = || D::Error::custom("expected the number of a job, from 0 to 2^64 - 1: 7, \"7\" or \"0x7\"");
 		match Written::deserialize(deserializer).map_err(|_| wrong())? {
 			Written::Number(number) => Ok(Self(number)),
 			Written::Text(text) => Self::parse(&text).ok_or_else(wrong),
@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Number {
 	}
 }
 
-impl Number {
+impl JobNumber {
 	fn parse(text: &str) -> Option<Self> {
 		let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |digits| (digits, 16));
 		// The parser would take a sign.
@@ -47,7 +47,7 @@ mod tests {
 			(json!(u64::MAX), u64::MAX),
 			(json!("18446744073709551615"), u64::MAX),
 		] {
-			assert_eq!(from_value::<Number>(written.clone()).ok(), Some(Number(number)), "{written}");
+			assert_eq!(from_value::<JobNumber>(written.clone()).ok(), Some(JobNumber(number)), "{written}");
 		}
 	}
 
@@ -56,9 +56,9 @@ mod tests {
 		for written in
 			[json!(-1), json!(1.5), json!("+1"), json!(""), json!("0x"), json!("seven"), json!(null), json!([7])]
 		{
-			let error = from_value::<Number>(written.clone()).expect_err("it is none").to_string();
-			assert!(error.contains("expected a number from 0 to 2^64 - 1"), "{written}: {error}");
+			let error = from_value::<JobNumber>(written.clone()).expect_err("it is none").to_string();
+			assert!(error.contains("expected the number of a job, from 0 to 2^64 - 1"), "{written}: {error}");
 		}
-		assert!(from_value::<Number>(json!("18446744073709551616")).is_err());
+		assert!(from_value::<JobNumber>(json!("18446744073709551616")).is_err());
 	}
 }

@@ -1,6 +1,6 @@
 //! What a stranger needs to see by himself that a final block's state holds a result.
 
-use super::{error::Error, number::Number, places::Places};
+use super::{error::Error, number::JobNumber, places::Places};
 use crate::{
 	error::in_one_line,
 	inference::IsSyncing,
@@ -31,12 +31,12 @@ pub trait InferenceProofsApi {
 	/// A proof, against a block's header, of what the chain has of a job and of its output. `at` is the last final block where
 	/// none is given.
 	#[method(name = "getResultProof", blocking)]
-	fn get_result_proof(&self, id: Number, at: Option<Hash>) -> RpcResult<ResultProof>;
+	fn get_result_proof(&self, id: JobNumber, at: Option<Hash>) -> RpcResult<ResultProof>;
 
 	/// A receipt of a job that has ended in a final block: what shows, from the chain's genesis on, what was agreed on. It
 	/// grows by each change of the validators.
 	#[method(name = "getReceipt", blocking)]
-	fn get_receipt(&self, id: Number) -> RpcResult<Receipt>;
+	fn get_receipt(&self, id: JobNumber) -> RpcResult<Receipt>;
 }
 
 /// Proves from a chain.
@@ -79,7 +79,7 @@ where
 	Client: HeaderBackend<Block> + ProofProvider<Block> + ProvideRuntimeApi<Block> + Send + Sync + 'static,
 	Client::Api: InferenceRuntimeApi<Block>,
 {
-	fn get_result_proof(&self, Number(id): Number, at: Option<Hash>) -> RpcResult<ResultProof> {
+	fn get_result_proof(&self, JobNumber(id): JobNumber, at: Option<Hash>) -> RpcResult<ResultProof> {
 		let info = self.client.info();
 		let block_hash = at.unwrap_or(info.finalized_hash);
 		// An older final block than the chain's would be proven, without a word.
@@ -104,7 +104,7 @@ where
 		})
 	}
 
-	fn get_receipt(&self, Number(id): Number) -> RpcResult<Receipt> {
+	fn get_receipt(&self, JobNumber(id): JobNumber) -> RpcResult<Receipt> {
 		let _place = self.receipts.take()?;
 		let info = self.client.info();
 		if (self.is_syncing)() {

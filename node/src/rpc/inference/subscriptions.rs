@@ -1,6 +1,6 @@
 //! Jobs, told block by block.
 
-use super::{error::Error, number::Number, places::Places};
+use super::{error::Error, number::JobNumber, places::Places};
 use crate::inference::IsSyncing;
 use futures::{future::ready, stream, Stream, StreamExt};
 use jsonrpsee::{proc_macros::rpc, PendingSubscriptionSink};
@@ -25,7 +25,7 @@ pub trait InferenceSubscriptionsApi {
 	/// A job, now and at each best block that changes it, until it has ended in a final block. After a reorg it is told as
 	/// the new best chain knows it, which may be not at all.
 	#[subscription(name = "subscribeJob" => "job", unsubscribe = "unsubscribeJob", item = JobUpdate)]
-	fn subscribe_job(&self, id: Number);
+	fn subscribe_job(&self, id: JobNumber);
 }
 
 /// Tells of the jobs of a chain.
@@ -48,7 +48,7 @@ where
 	Client: ProvideRuntimeApi<Block> + HeaderBackend<Block> + BlockchainEvents<Block> + 'static,
 	Client::Api: InferenceRuntimeApi<Block>,
 {
-	fn subscribe_job(&self, pending: PendingSubscriptionSink, Number(id): Number) {
+	fn subscribe_job(&self, pending: PendingSubscriptionSink, JobNumber(id): JobNumber) {
 		let job = self.client.runtime_api().job(self.client.info().finalized_hash, id);
 		let accepted = match job {
 			Ok(Lookup::Pruned) => Err(Error::PrunedJob(id)),
