@@ -8,6 +8,7 @@
 //! | `plan` | what a seed stands for |
 //! | `world` | time, the network, and what nodes do |
 //! | `node` | what a node has in memory and in its database |
+//! | `keystore` | a node's keys |
 //! | `mischief` | what byzantine validators do |
 //! | `chain` | blocks, and what executing them does |
 //! | `runtime` | the pallets, and stand-ins for the rest of a runtime |
@@ -20,6 +21,7 @@ mod alarms;
 mod chain;
 mod checks;
 mod engine;
+mod keystore;
 mod mailbox;
 mod mischief;
 mod node;

@@ -3,21 +3,19 @@
 use crate::{
 	chain::GENESIS,
 	engine,
+	keystore::Keys,
 	mailbox::Mailbox,
 	plan::{self, Plan, Tick},
 	rng::Rng,
 };
 use codec::{Decode, Encode};
 use sibyl_primitives::{
-	inference_key::KEY_TYPE,
 	job::{AbstainReason, Fingerprint},
 	mailbox::{response_key, InferenceRequest, InferenceResponse, ModelStatuses, MODELS, REQUEST_PREFIX},
 	model::{Availability, ModelId, Pace},
 	BlockNumber, Hash,
 };
 use sibyl_votes::{Bounds, Equivocation, Judge, Pool};
-use sp_core::Pair;
-use sp_keystore::{testing::MemoryKeystore, Keystore};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	sync::Arc,
@@ -50,7 +48,7 @@ pub(crate) struct Node {
 	pub pool: Pool,
 	pub reports: Vec<Equivocation>,
 	pub mailbox: Mailbox,
-	pub keystore: Arc<MemoryKeystore>,
+	pub keystore: Arc<Keys>,
 	running: Option<Fingerprint>,
 	/// When the engine first had each job's output.
 	pub answered: BTreeMap<Fingerprint, Tick>,
@@ -63,14 +61,9 @@ pub(crate) struct Node {
 impl Node {
 	/// The validator's node, at the genesis.
 	pub fn new(plan: &Plan, number: usize, genesis: Hash) -> Self {
-		let keystore = Arc::new(MemoryKeystore::new());
 		let last = (plan.slots / plan.parameters.session) as u32 + 64;
 		let generations: BTreeSet<_> = (0..=last).map(|session| plan.generation(number, session)).collect();
-		for generation in generations {
-			let secret = format!("0x{}", sp_core::hexdisplay::HexDisplay::from(&plan::key_seed(number, generation)));
-			let public = plan::key(number, generation).public();
-			keystore.insert(KEY_TYPE, &secret, public.as_ref()).expect("a keystore in memory takes keys");
-		}
+		let keystore = Keys::new(generations.into_iter().map(|generation| plan::key(number, generation)));
 		let node = Self {
 			number,
 			is_up: true,
@@ -82,7 +75,7 @@ impl Node {
 			pool: Pool::new(Bounds::default()),
 			reports: Vec::new(),
 			mailbox: Mailbox::default(),
-			keystore,
+			keystore: Arc::new(keystore),
 			running: None,
 			answered: BTreeMap::new(),
 			troubles: Vec::new(),

@@ -253,7 +253,7 @@ impl Plan {
 		let mut keys = Rng::new(self.seed ^ number as u64, "keys");
 		let changes: u32 = (0..session).map(|_| u32::from(keys.chance(300))).sum();
 		if self.has_changes {
-			// It comes back to old ones: a keystore in memory derives all of its keys whenever it is asked for them.
+			// It comes back to old ones, as who takes an old machine into service again.
 			changes % 3
 		} else {
 			0
