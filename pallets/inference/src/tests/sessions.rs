@@ -54,6 +54,17 @@ fn votes_of_a_session_too_old_are_dropped_and_its_keys_forgotten() {
 }
 
 #[test]
+fn a_ballot_of_the_next_session_is_early() {
+	Chain::default().run(|| {
+		let (id, output) = (drawn(all_seats()), answer("eng"));
+		let commit = Votes::of(0).commit(id, &output).session(1).sign();
+		assert_eq!(standing(&commit), BallotStanding::Early { has_early_reveals: false });
+		let both = Votes::of(0).commit(id, &output).reveal(id, &output).session(1).sign();
+		assert_eq!(standing(&both), BallotStanding::Early { has_early_reveals: true });
+	});
+}
+
+#[test]
 fn a_job_submitted_in_one_session_gets_its_seats_from_the_next_ones_validators() {
 	Chain::default().validators(5).run(|| {
 		let id = submit(fixed(3));

@@ -141,6 +141,18 @@ fn a_reveal_before_its_time_is_early_and_not_taken() {
 }
 
 #[test]
+fn a_ballot_is_wanted_for_its_commit_though_the_reveal_beside_it_is_early() {
+	Chain::default().run(|| {
+		let (first, second, output) = (drawn(all_seats()), drawn(all_seats()), answer("eng"));
+		let mixed = Votes::of(0).commit(first, &output).reveal(second, &output).sign();
+		let deadline = Some(job(first).deadline);
+		assert_eq!(standing(&mixed), BallotStanding::Wanted { deadline, outputs: vec![], has_early_reveals: true });
+		include([mixed]);
+		assert_eq!((committed(first), committed(second)), (1, 0));
+	});
+}
+
+#[test]
 fn a_reveal_of_another_output_or_salt_than_was_committed_to_is_dropped() {
 	Chain::default().run(|| {
 		let output = answer("eng");
@@ -202,14 +214,28 @@ fn votes_for_an_ended_or_pruned_job_do_no_harm() {
 	Chain::default().run(|| {
 		let output = answer("eng");
 		let id = revealing(all_seats(), &output);
-		let again: Vec<_> = (0..4).map(|number| Votes::of(number).reveal(id, &output).sign()).collect();
+		let votes = || (0..4).map(|number| Votes::of(number).reveal(id, &output)).collect::<Vec<_>>();
+		let (again, late) = (votes(), votes());
 		reveal_by(0..4, id, &output);
 		next_block();
+		let again: Vec<_> = again.into_iter().map(Votes::sign).collect();
 		assert!(again.iter().all(|ballot| standing(ballot) == BallotStanding::Useless));
-		include(again.clone());
-		advance_to(4 + RETENTION + 2);
+		let settled = job(id);
 		include(again);
+		assert_eq!(job(id), settled);
+
+		advance_to(4 + RETENTION + 2);
+		assert!(!Jobs::<Test>::contains_key(id));
+		let now = System::block_number() as u32;
+		let late: Vec<_> = late.into_iter().map(|votes| votes.made_at(now).sign()).collect();
+		// For all that the chain still knows, the job may be one that this fork does not have yet.
+		let early = BallotStanding::Early { has_early_reveals: true };
+		assert!(late.iter().all(|ballot| standing(ballot) == early));
+		let before = Wealth::now();
+		include(late);
 		next_block();
+		assert_eq!((Jobs::<Test>::iter().count(), Committees::<Test>::iter().count()), (0, 0));
+		assert_eq!((Outputs::<Test>::iter().count(), before.gains(&[0, 1, 2, 3])), (0, vec![0; 4]));
 	});
 }
 
