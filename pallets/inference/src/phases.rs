@@ -211,7 +211,7 @@ impl<T: Config> Pallet<T> {
 
 impl Cell {
 	/// Whether others may come to sit for those of the present committee that do not commit: once, and of the first one.
-	/// `All` seats are all that serve.
+	/// `All` seats are as many as served at submission.
 	pub(crate) fn may_have_substitutes(&self) -> bool {
 		self.committee.is_first() && !self.job.has_substitutes && matches!(self.job.options.seats, Seats::Fixed(_))
 	}

@@ -90,6 +90,18 @@ fn all_seats_are_everyone_who_serves() {
 }
 
 #[test]
+fn who_begins_to_serve_after_the_submission_is_drawn_from_and_adds_no_seat() {
+	Chain::default().serving(3).run(|| {
+		let id = submit(all_seats());
+		include([Votes::of(3).attest(Availability::Serves(PACE)).sign()]);
+		next_block();
+		next_block();
+		let committee = committee(id);
+		assert_eq!((committee.seats.len(), committee.serving), (3, 4));
+	});
+}
+
+#[test]
 fn a_disabled_validator_gets_no_seat() {
 	Chain::default().run(|| {
 		disable(&[2]);
