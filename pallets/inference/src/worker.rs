@@ -36,9 +36,9 @@ const SEND_AGAIN_AFTER: BlockNumber = 2;
 type Place = (SessionIndex, AuthorityIndex);
 
 /// What a run sends for one key of ours.
-struct Outgoing {
+pub(crate) struct Outgoing {
 	member: Member,
-	ballot: Ballot,
+	pub(crate) ballot: Ballot,
 	outputs: Vec<OutputBytes>,
 }
 
@@ -85,7 +85,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The places of voting sessions' sets whose key is in our keystore, each with an empty ballot.
-	fn our_places(now: BlockNumber) -> BTreeMap<Place, Outgoing> {
+	pub(crate) fn our_places(now: BlockNumber) -> BTreeMap<Place, Outgoing> {
 		let oldest = Self::oldest_voting_session();
 		InferenceId::all()
 			.iter()
@@ -122,7 +122,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Does what our seats in the job's present committee have to do.
-	fn act_in(cell: &mut Cell, outgoing: &mut BTreeMap<Place, Outgoing>) {
+	pub(crate) fn act_in(cell: &mut Cell, outgoing: &mut BTreeMap<Place, Outgoing>) {
 		let winner = cell.committee.tally().winner();
 		let stored = cell.stored_output::<T>();
 		let Cell { id, job, committee, .. } = &*cell;
@@ -239,10 +239,6 @@ impl<T: Config> Pallet<T> {
 
 	/// Opens the commit that the chain has of this seat.
 	fn reveal(seat: &OurSeat<'_>, stored_on_chain: Option<Hash>, out: &mut Outgoing) {
-		if out.ballot.reveals.is_full() {
-			return;
-		}
-		let Some(salt) = salt(&Self::genesis(), &seat.target, seat.key) else { return };
 		let stored = match read(&vote_key(&seat.target, seat.place)) {
 			Some(StoredVote::V1 { output, work, .. }) => Some((output, work)),
 			// Lost with the database: the salt is found again, and the output computed again.
@@ -251,6 +247,11 @@ impl<T: Config> Pallet<T> {
 				.map(|Answered { output, trace }| (output, work(&seat.target, &trace))),
 		};
 		let Some((output, work)) = stored else { return };
+		// What has no room is said at the next run; its output is asked for already.
+		if out.ballot.reveals.is_full() {
+			return;
+		}
+		let Some(salt) = salt(&Self::genesis(), &seat.target, seat.key) else { return };
 		let output_hash = output_hash(&output);
 		let is_ours = match seat.seat.vote {
 			SeatVote::Committed(commitment) => {

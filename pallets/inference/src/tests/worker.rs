@@ -297,6 +297,33 @@ fn a_validator_that_lost_its_storage_between_commit_and_reveal_still_reveals() {
 }
 
 #[test]
+fn a_full_ballot_keeps_no_output_from_being_asked_for() {
+	use sibyl_primitives::vote::{Ballot, Commit, Reveal, VoteTarget, MAX_VOTES};
+	with_worker(&[0], |validator| {
+		let asks_beside = |id: JobId, others: fn(&mut Ballot, VoteTarget)| {
+			let mut outgoing = Inference::our_places(System::block_number() as u32);
+			outgoing.values_mut().for_each(|out| others(&mut out.ballot, target(id)));
+			let mut cell = cells::Cell::load::<Test>(id, job(id)).expect("it is drawn");
+			Inference::act_in(&mut cell, &mut outgoing);
+			validator.get::<InferenceRequest>(&request_key(&job(id).fingerprint)).is_some()
+		};
+		assert!(asks_beside(drawn(all_seats()), |ballot, target| {
+			let commit = Commit { target, seat: 0, commitment: Hash::zero() };
+			ballot.commits = vec![commit; MAX_VOTES as usize].try_into().expect("as many as fit");
+		}));
+		// The storage is lost once the commit is in a block.
+		let (id, _) = validator.commits_with_all();
+		validator.clear(&vote_key(&target(id), own_seat(id)));
+		validator.clear(&response_key(&job(id).fingerprint));
+		assert!(asks_beside(id, |ballot, target| {
+			let zero = Hash::zero();
+			let reveal = Reveal { target, seat: 0, output_hash: zero, work: zero, salt: zero };
+			ballot.reveals = vec![reveal; MAX_VOTES as usize].try_into().expect("as many as fit");
+		}));
+	});
+}
+
+#[test]
 fn a_seat_of_an_older_session_is_voted_for_with_the_key_it_was_drawn_with() {
 	with_worker(&[0, 50], |validator| {
 		let (id, output) = (drawn(all_seats()), answer("eng"));
