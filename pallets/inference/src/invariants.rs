@@ -56,7 +56,9 @@ impl<T: Config> Pallet<T> {
 
 	fn check_recount(recount: &Recount) -> Result<(), &'static str> {
 		let held = |account: &AccountId| T::Currency::balance_on_hold(&HoldReason::JobFee.into(), account);
-		for account in Requesters::<T>::iter_keys() {
+		for (account, Requester { open, .. }) in Requesters::<T>::iter() {
+			// Where an upgrade lowers the bound, its checks fail here until nobody has more.
+			ensure!(open <= T::MaxOpenJobsPerAccount::get(), "inference 7: an account has more open jobs than it may");
 			ensure!(
 				held(&account) == recount.held.get(&account).copied().unwrap_or(0),
 				"inference 1: what is held is not the sum of the unsettled jobs' prices"
@@ -215,10 +217,33 @@ impl<T: Config> Pallet<T> {
 				&& Committees::<T>::iter_keys().all(|(id, _)| Jobs::<T>::contains_key(id)),
 			"inference 15: an input, an output or a committee outlived its job"
 		);
+		let (jobs, next_job) = (Jobs::<T>::iter().collect::<BTreeMap<_, _>>(), NextJob::<T>::get());
+		for (fingerprint, id) in JobIds::<T>::iter() {
+			ensure!(id < next_job, "inference 15: a job has a number that is not given yet");
+			// Not that there is a job: one that could not be read and was given back has left its fingerprint.
+			ensure!(
+				jobs.get(&id).is_none_or(|job| job.fingerprint == fingerprint),
+				"inference 15: a fingerprint leads to another's job"
+			);
+		}
 		let (first, next) = RetainedRange::<T>::get();
 		ensure!(
 			Retained::<T>::iter_keys().count() as u64 == next - first,
 			"inference 15: the queue of ended jobs is longer or shorter than it says"
+		);
+		let mut retained = BTreeSet::new();
+		for place in first..next {
+			let (id, _) = Retained::<T>::get(place).ok_or("inference 15: the queue of ended jobs has a gap")?;
+			ensure!(retained.insert(id), "inference 15: an ended job is in the queue twice");
+			// It may be gone, where it could not be read and was given back during its audit.
+			ensure!(
+				jobs.get(&id).is_none_or(|job| !job.is_unsettled()),
+				"inference 15: a job is in the queue of ended ones before its end"
+			);
+		}
+		ensure!(
+			jobs.iter().all(|(id, job)| job.is_unsettled() || retained.contains(id)),
+			"inference 15: a settled job is never forgotten"
 		);
 		Ok(())
 	}

@@ -33,7 +33,7 @@
 //!
 //! 1. For each requester the amount held is the sum of its unsettled jobs' prices; of a settled one, what was paid, refunded
 //!    and shared add up to its price.
-//! 2. Each open job has one entry in the agenda, at its deadline, and that is not after the job's last block.
+//! 2. Each open job has at least one entry in the agenda, at its deadline, and that is not after the job's last block.
 //! 3. A job has committees up to its present round, and that of the present round unless it is pending; it is pending with
 //!    its first committee while it waits for substitutes.
 //! 4. A committee is within its bounds, and no validator has two seats in it. A first one has as many seats as its quote.
@@ -41,7 +41,7 @@
 //! 6. A job is agreed only where more than two thirds of its deciding committee revealed one output and work, and the stored
 //!    bytes are that output's; or where that is so of the job whose answer it took, and then it has no committee. It ends as
 //!    agreed or failed where it is agreed, and else otherwise, unless it is cancelled.
-//! 7. The counts of open jobs, in total and by account, and of jobs by model, are those of a recount.
+//! 7. The counts of open jobs, in total and by account, and of jobs by model, are a recount's. No account has too many.
 //! 8. The keys of the current session and of those whose votes are taken exist, and no others.
 //! 9. A validator's ledger is a recount of its open seats: they are listed, what they reserve and the time they take; the
 //!    bond is what is held, and no less than what is reserved.
@@ -52,7 +52,7 @@
 //! 13. A request is of a job that is kept. Its result is in the queue, once, from the job's settlement until its delivery; a
 //!     consumer has taken as many places as results of its are to come.
 //! 14. A known answer is that of a kept job which agreed on it, and whose requester allows others to take it.
-//! 15. Inputs, outputs and committees are of kept jobs. The queue of ended jobs has as many entries as places.
+//! 15. Inputs, outputs, committees and numbers are of kept jobs. Settled jobs, once each, are the queue of ended ones.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
