@@ -78,7 +78,7 @@ impl<T: Config> Pallet<T> {
 			|validator| out_of_service.get(validator).is_some_and(|absence| absence.since < Self::now());
 		let electorate = Electorate::<T>::get();
 		let mut servers = Vec::with_capacity(roster.len());
-		for (authority_index, Elector { validator, stake, since }) in (0..).zip(&electorate) {
+		for (authority_index, Elector { validator, stake, since }) in (0 as AuthorityIndex..).zip(&electorate) {
 			let Some(Attested { availability: Availability::Serves(pace), session, .. }) = said.get(validator) else {
 				continue;
 			};

@@ -307,7 +307,7 @@ impl<T: Config> Pallet<T> {
 			"inference 8: a session whose votes are taken has no keys"
 		);
 		for session in voting {
-			for (index, member) in (0..).zip(Self::members(session)) {
+			for (index, member) in (0 as AuthorityIndex..).zip(Self::members(session)) {
 				ensure!(
 					Places::<T>::get(&member.key, session) == Some(index),
 					"inference 8: a key does not lead to its place"

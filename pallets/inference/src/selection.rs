@@ -195,14 +195,12 @@ fn order(mut wanted: Vec<Wanted>) -> Vec<Wanted> {
 	};
 	wanted.sort_by_key(urgency);
 	let mut places = BTreeMap::<AccountId, u32>::new();
-	let mut ranked: Vec<_> = wanted
-		.into_iter()
-		.map(|wanted| {
-			let place = places.entry(wanted.member.validator.clone()).or_default();
-			*place += 1;
-			(*place, wanted)
-		})
-		.collect();
+	let mut ranked = Vec::with_capacity(wanted.len());
+	for wanted in wanted {
+		let place = places.entry(wanted.member.validator.clone()).or_default();
+		*place += 1;
+		ranked.push((*place, wanted));
+	}
 	ranked.sort_by_key(|(place, wanted)| {
 		(wanted.is_padded, *place > 1, wanted.deadline.is_none(), *place, urgency(wanted))
 	});

@@ -33,7 +33,7 @@ impl<T: Config> Pallet<T> {
 		let members: Vec<_> = validators.map(|(validator, key)| Member { validator: validator.clone(), key }).collect();
 		// A session of the same number is there at genesis only, where there may be one before the first.
 		Self::forget_session(session);
-		for (index, member) in (0..).zip(&members) {
+		for (index, member) in (0 as AuthorityIndex..).zip(&members) {
 			Members::<T>::insert(session, index, member);
 			Places::<T>::insert(&member.key, session, index);
 		}
@@ -62,7 +62,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn forget_session(session: SessionIndex) {
-		for (index, member) in (0..).zip(Self::members(session)) {
+		for (index, member) in (0 as AuthorityIndex..).zip(Self::members(session)) {
 			Members::<T>::remove(session, index);
 			Places::<T>::remove(&member.key, session);
 		}

@@ -255,11 +255,11 @@ impl<T: Config> Pallet<T> {
 		ledgers: &mut Ledgers<T>,
 	) -> SettlementView {
 		let share = protocol_share(T::ProtocolShare::get(), from_price);
-		let (paid, protocol_share) = Self::take_from_held(&job.requester, from_price, share);
+		let (paid, protocol_share) = Self::take_from_held(id, &job.requester, from_price, share);
 		if paid == from_price {
 			Self::credit(id, seats, ledgers);
 		}
-		let author_share = Self::pay_author(job, paid);
+		let author_share = Self::pay_author(id, job, paid);
 		let spent = paid.saturating_add(author_share).saturating_add(protocol_share);
 		let refunded = job.quote.total.saturating_sub(spent);
 		let released =
@@ -272,7 +272,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Pays the model's author its share of what seats were paid, out of the held price; returns what it got. An author's
 	/// deposit keeps its account, so that the smallest share can be paid.
-	fn pay_author(job: &Job, paid: Balance) -> Balance {
+	fn pay_author(id: JobId, job: &Job, paid: Balance) -> Balance {
 		let share = job.price.of_author(paid);
 		let author = (share > 0)
 			.then(|| pallet_models::Pallet::<T>::registration(&job.model))
@@ -289,7 +289,7 @@ impl<T: Config> Pallet<T> {
 			Fortitude::Force,
 		);
 		taken.unwrap_or_else(|_| {
-			defensive!("inference: a model's author could not be paid", job.fingerprint);
+			defensive!("inference: a model's author could not be paid", id);
 			0
 		})
 	}
@@ -309,7 +309,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Takes what seats are paid, and the protocol's share, to the protocol's account, which pays the seats. Returns both as
 	/// they were taken.
-	fn take_from_held(requester: &AccountId, paid: Balance, share: Balance) -> (Balance, Balance) {
+	fn take_from_held(id: JobId, requester: &AccountId, paid: Balance, share: Balance) -> (Balance, Balance) {
 		let all = paid.saturating_add(share);
 		if all == 0 {
 			return (0, 0);
@@ -326,7 +326,7 @@ impl<T: Config> Pallet<T> {
 		match taken {
 			Ok(_) => (paid, share),
 			Err(_) => {
-				defensive!("inference: a job's price was not held", requester);
+				defensive!("inference: a job's price was not held", id);
 				(0, 0)
 			}
 		}
@@ -397,7 +397,7 @@ pub(crate) fn judge<'a>(committees: &'a [Committee], decision: Option<Decision>,
 				tally.best_supported(&decision.value.output_hash)
 			}
 		});
-		for (place, seat) in (0..).zip(&committee.seats) {
+		for (place, seat) in (0 as SeatIndex..).zip(&committee.seats) {
 			let conduct = match seat.vote {
 				SeatVote::Missing if verdict == Verdict::Cancelled => Conduct::Excused,
 				SeatVote::Missing => Conduct::Missed,

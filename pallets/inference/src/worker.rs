@@ -117,7 +117,7 @@ impl<T: Config> Pallet<T> {
 					(Phase::Committing, SeatVote::Missing) | (Phase::Revealing, SeatVote::Committed(_))
 				)
 		};
-		let ours = (0..).zip(&committee.seats).filter(|(_, seat)| writes(seat));
+		let ours = (0 as SeatIndex..).zip(&committee.seats).filter(|(_, seat)| writes(seat));
 		ours.map(|(seat, _)| ClearAt { target, seat, block }).collect()
 	}
 
@@ -127,7 +127,7 @@ impl<T: Config> Pallet<T> {
 		let stored = cell.stored_output::<T>();
 		let Cell { id, job, committee, .. } = &*cell;
 		let target = committee.target(job.fingerprint);
-		for (place, seat) in (0..).zip(&committee.seats) {
+		for (place, seat) in (0 as SeatIndex..).zip(&committee.seats) {
 			let Some(out) = outgoing.get_mut(&(committee.session, seat.authority_index)) else { continue };
 			let key = out.member.key.clone();
 			let ours = OurSeat { id: *id, job, target, place, seat, key: &key };
