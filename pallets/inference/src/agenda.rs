@@ -161,7 +161,9 @@ impl<T: Config> Pallet<T> {
 		let of_plain = <T as Config>::WeightInfo::prune_plain().saturating_mul(plain);
 		let of_others = <T as Config>::WeightInfo::prune().saturating_mul(place - first - plain);
 		let of_models = <T as pallet_models::Config>::WeightInfo::forget().saturating_mul(models);
-		of_plain.saturating_add(of_others).saturating_add(of_models)
+		// The place that it stops at, and whether its job is open.
+		let of_next = T::DbWeight::get().reads(2);
+		of_plain.saturating_add(of_others).saturating_add(of_models).saturating_add(of_next)
 	}
 
 	/// Forgets the job, and all that is kept for it.
