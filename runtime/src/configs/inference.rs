@@ -48,8 +48,8 @@ parameter_types! {
 	/// Open jobs of one account.
 	pub const MaxOpenJobsPerAccount: u32 = 512;
 	/// Sessions before the current one whose keys still vote: 160 slots on networks with the shortest sessions, which is
-	/// longer than a round while the agenda is less than some 130 blocks late, and 1,600 on the test network, where it always
-	/// is.
+	/// longer than a round while the agenda is less than some 130 blocks late, and 1,600 on the test network. There a round
+	/// takes some 1,100 blocks with the agenda at its latest, so it is longer while seven of ten slots have a block.
 	pub const KeySetHistory: u32 = 8;
 	/// What a block's votes may weigh: 300 jobs' commits and as many jobs' reveals and ends, of five seats each.
 	pub const MaxIncludeWeight: Weight = share_of_block(45);

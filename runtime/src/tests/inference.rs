@@ -179,6 +179,7 @@ fn on_the_test_network_keys_vote_longer_than_a_round_takes_however_late_the_agen
 		let round = pallet_models::MAX_COMMIT_WINDOW + RevealWindow::get();
 		let late = Inference::max_delay();
 		println!("{slots} slots; a round of {round} blocks, by {late} late for each of its ends");
+		// Where every slot has a block.
 		assert!(slots > round + 2 * late);
 	});
 }
