@@ -59,6 +59,7 @@ fn a_folder_of_models_that_is_not_there_is_named_with_the_command_that_makes_it(
 	let nowhere = folder.path().join("nowhere").display().to_string();
 	let mut node = dev_node(folder.path());
 	let mut node = node.args(["--models-path", &nowhere]).stderr(Stdio::piped()).spawn().expect("the node starts");
+	let _in_time = ended_in_time(node.id());
 	let log = BufReader::new(node.stderr.take().expect("the log is piped"));
 	let until_it_runs = log.lines().map_while(Result::ok).take_while(|line| !line.contains("Imported #1 "));
 	let said: Vec<_> = until_it_runs.filter(|line| line.contains(&nowhere)).collect();

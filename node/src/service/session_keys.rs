@@ -130,8 +130,10 @@ mod tests {
 	}
 
 	#[test]
-	fn a_missing_key_is_said() {
+	fn a_missing_key_is_said_as_a_warning() {
 		assert_eq!(keys(&[], &[9]).describe(), "babe key (babe): missing");
+		assert_eq!(keys(&[], &[9]).level(), log::Level::Warn);
+		assert_eq!(keys(&[1], &[9]).level(), log::Level::Info);
 	}
 
 	#[test]
