@@ -7,7 +7,7 @@ use crate::models::llama::{memory_needed, Llama, Sequence, Workspace};
 use crate::models::Stop;
 use crate::sampling::greedy;
 use crate::store::Progress;
-use crate::{EngineError, Refusal, Tier};
+use crate::{self_test, EngineError, Refusal, Tier};
 use std::fmt;
 
 /// Why a language model did not answer.
@@ -84,6 +84,7 @@ impl LanguageModel {
 	/// Loads a model from a file that need not be in memory, to compute in this many threads, which load it too; tells how
 	/// many bytes of how many are loaded or being loaded.
 	pub fn from_gguf(file: &GgufFile<'_>, threads: usize, progress: Progress<'_>) -> Result<Self, EngineError> {
+		self_test()?;
 		let pool = Pool::new(threads)?;
 		Ok(Self { model: Llama::load(file, &pool, progress)?, kernels: Kernels::best(), pool })
 	}

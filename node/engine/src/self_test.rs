@@ -58,8 +58,8 @@ const PARTS: [Part; 4] = [
 ];
 
 /// Makes sure that this build computes with the tables and functions of [`SEMANTICS_VERSION`](crate::SEMANTICS_VERSION);
-/// otherwise says which differ. Takes a fraction of a second the first time in a process. An engine does it before it
-/// loads a model.
+/// otherwise says which differ. Takes a fraction of a second the first time in a process. Whatever loads a model does it
+/// first.
 pub fn self_test() -> Result<(), EngineError> {
 	#[cfg(test)]
 	if tests::DIFFERS.get() {
@@ -175,7 +175,7 @@ mod tests {
 	use super::*;
 	use crate::gguf::GgufFile;
 	use crate::tests::{hex, Gguf};
-	use crate::{Architecture, CheckedFile, LocalEngine, SentenceEmbedder};
+	use crate::{Architecture, CheckedFile, LanguageModel, LocalEngine, SentenceEmbedder};
 	use std::cell::Cell;
 
 	thread_local! {
@@ -219,9 +219,11 @@ mod tests {
 			LocalEngine::embedded(1).err(),
 			SentenceEmbedder::load(&bytes, b"{}", 1).err(),
 			SentenceEmbedder::from_gguf(&file, 1).err(),
+			LanguageModel::load(&bytes, 1).err(),
+			LanguageModel::from_gguf(&file, 1, &mut |_, _| ()).err(),
 		];
 		DIFFERS.set(false);
-		assert_eq!(errors, [(); 6].map(|()| Some(EngineError::SelfTest("on purpose"))));
+		assert_eq!(errors, [(); 8].map(|()| Some(EngineError::SelfTest("on purpose"))));
 		assert!(matches!(load(Architecture::Llama), Some(EngineError::InvalidModel(_))));
 	}
 }
