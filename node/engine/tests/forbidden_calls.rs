@@ -143,7 +143,7 @@ fn forbidden(file: &str, line: &str) -> Vec<String> {
 /// How a line names a function of floats: as a method, or by its path, which need not be called at once.
 fn calls(line: &str, name: &str) -> Vec<String> {
 	let is_whole = |at: usize| !line[at..].starts_with(|next: char| next.is_alphanumeric() || next == '_');
-	let by_path = ["f32", "f64"].map(|of| format!("{of}::{name}"));
+	let by_path = ["f32::", "f64::", "f32>::", "f64>::"].map(|of| format!("{of}{name}"));
 	let by_path =
 		by_path.into_iter().filter(|path| line.match_indices(path.as_str()).any(|(at, _)| is_whole(at + path.len())));
 	let method = Some(format!(".{name}(")).filter(|method| line.contains(method.as_str()));
@@ -174,6 +174,8 @@ fn a_forbidden_call_should_be_found_as_a_method_and_by_its_path() {
 		("let y = f32::powf(x, 2.0);", "f32::powf"),
 		("let y = core::primitive::f64::ln(x);", "f64::ln"),
 		("values.map(f32::exp)", "f32::exp"),
+		("let y = <f32>::sin(x);", "f32>::sin"),
+		("values.map(<f64>::exp)", "f64>::exp"),
 		("let y = x.mul_add(a, b);", ".mul_add("),
 		("let total: f32 = values.iter().sum();", ".sum()"),
 		("let y = libm::sin(x);", "libm::"),
