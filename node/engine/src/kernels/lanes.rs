@@ -17,9 +17,12 @@ pub(crate) const MAGIC: f32 = 12_582_912.0;
 
 /// Sixteen floats and the operations that rule 1 of the semantics allows.
 ///
-/// An implementation may use instructions that not every CPU has. Its methods may therefore only be called below
-/// [`Kernels::run`](super::Kernels::run), which has made sure of the CPU.
-pub(crate) trait Lanes: Copy {
+/// # Safety
+///
+/// An implementation uses the instructions of its tier and no others. Where not every CPU has them, nothing but
+/// [`Kernels::run`](super::Kernels::run), which has made sure of the CPU, may have its methods called.
+#[allow(unsafe_code)]
+pub(crate) unsafe trait Lanes: Copy {
 	/// The tier this is.
 	const TIER: Tier;
 	/// The same value in every lane.
@@ -140,7 +143,9 @@ impl Scalar {
 	}
 }
 
-impl Lanes for Scalar {
+// SAFETY: every CPU has what it uses.
+#[allow(unsafe_code)]
+unsafe impl Lanes for Scalar {
 	const TIER: Tier = Tier::Scalar;
 
 	#[inline(always)]

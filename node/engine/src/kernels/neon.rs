@@ -59,7 +59,8 @@ impl Neon {
 	}
 }
 
-impl Lanes for Neon {
+// SAFETY: every CPU of the target has NEON.
+unsafe impl Lanes for Neon {
 	const TIER: Tier = Tier::Neon;
 
 	#[inline(always)]

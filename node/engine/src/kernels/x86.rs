@@ -66,7 +66,8 @@ impl Avx2 {
 	}
 }
 
-impl Lanes for Avx2 {
+// SAFETY: it uses what `run_avx2` enables, which alone names it.
+unsafe impl Lanes for Avx2 {
 	const TIER: Tier = Tier::Avx2;
 
 	#[inline(always)]
@@ -183,7 +184,8 @@ impl Avx512 {
 	}
 }
 
-impl Lanes for Avx512 {
+// SAFETY: it uses what `run_avx512` enables, which alone names it.
+unsafe impl Lanes for Avx512 {
 	const TIER: Tier = Tier::Avx512;
 
 	#[inline(always)]

@@ -9,9 +9,12 @@ use std::ops::Range;
 
 /// Some of a tile's sixteen columns, computed at once.
 ///
-/// As with [`Lanes`](super::super::lanes::Lanes), the methods may only be called below
-/// [`Kernels::run_columns`](super::super::Kernels::run_columns), which has made sure of the CPU.
-pub(crate) trait Columns {
+/// # Safety
+///
+/// As with [`Lanes`](super::super::lanes::Lanes): the instructions of its tier and no others, and where not every CPU has
+/// them, nothing but [`Kernels::run_columns`](super::super::Kernels::run_columns) may have its methods called.
+#[allow(unsafe_code)]
+pub(crate) unsafe trait Columns {
 	/// How many columns these are: sixteen, eight or four.
 	const WIDTH: usize;
 	/// How many rows of the input, in fours, a tile takes at once.
@@ -109,7 +112,9 @@ fn dot(w: &[[u8; 64]; 8], a: &InputBlock, terms: Range<usize>, value: impl Fn(u8
 	})
 }
 
-impl Columns for Scalar {
+// SAFETY: every CPU has what it uses.
+#[allow(unsafe_code)]
+unsafe impl Columns for Scalar {
 	const WIDTH: usize = WIDTH;
 	const ROW_GROUPS: usize = 1;
 	type Bytes = [u8; 64];

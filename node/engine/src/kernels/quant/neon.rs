@@ -99,7 +99,8 @@ fn four_bytes(values: &[u8; WIDTH], part: usize) -> uint8x8_t {
 	unsafe { vcreate_u8(u64::from(u32::from_le_bytes(values.as_chunks::<4>().0[part]))) }
 }
 
-impl<D: Dot> Columns for Neon<D> {
+// SAFETY: every CPU of the target has NEON, and `Dotted` is named by `run_neon_dot` alone.
+unsafe impl<D: Dot> Columns for Neon<D> {
 	const WIDTH: usize = 4;
 	const ROW_GROUPS: usize = 2;
 	type Bytes = uint8x16_t;

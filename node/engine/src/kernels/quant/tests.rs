@@ -300,7 +300,9 @@ impl EmulatedVnni {
 	}
 }
 
-impl Columns for EmulatedVnni {
+// SAFETY: every CPU has what it uses.
+#[allow(unsafe_code)]
+unsafe impl Columns for EmulatedVnni {
 	const WIDTH: usize = WIDTH;
 	const ROW_GROUPS: usize = 3;
 	type Bytes = [u8; 64];

@@ -246,7 +246,8 @@ macro_rules! eight_columns {
 	};
 }
 
-impl Columns for Avx2 {
+// SAFETY: it uses what `run_avx2` enables, which alone names it.
+unsafe impl Columns for Avx2 {
 	const ROW_GROUPS: usize = 2;
 
 	eight_columns!();
@@ -328,7 +329,8 @@ impl AvxVnni {
 	}
 }
 
-impl Columns for AvxVnni {
+// SAFETY: it uses what `run_avx_vnni` enables, which alone names it.
+unsafe impl Columns for AvxVnni {
 	const ROW_GROUPS: usize = 2;
 
 	eight_columns!();
@@ -378,7 +380,8 @@ impl Avx512Vnni {
 	}
 }
 
-impl Columns for Avx512Vnni {
+// SAFETY: it uses what `run_avx512_vnni` enables, which alone names it.
+unsafe impl Columns for Avx512Vnni {
 	const WIDTH: usize = WIDTH;
 	const ROW_GROUPS: usize = 3;
 	type Bytes = __m512i;
