@@ -1,7 +1,10 @@
 //! What the tests of several modules share: small files made up, and where the real ones are.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod seeds;
 
+pub(crate) use common::installed;
 pub(crate) use seeds::{tiny_model, tiny_model_of};
 
 use crate::gguf::{GgufDtype, GgufFile};
@@ -9,22 +12,6 @@ use crate::kernels::Kernels;
 use crate::tokenizer::BpeTokenizer;
 use crate::Tier;
 use std::env;
-use std::path::PathBuf;
-
-/// The path of an installed model, by the SHA-256 of its file in hex: in the store that `SIBYL_MODELS` names, or the
-/// user's. Says so if it is not there, and fails where `SIBYL_REQUIRE_MODELS` says that it must be.
-pub(crate) fn installed(name: &str, sha256: &str) -> Option<PathBuf> {
-	let store = env::var_os("SIBYL_MODELS")
-		.map(PathBuf::from)
-		.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache/sibyl/models")))?;
-	let path = store.join(sha256);
-	if path.is_file() {
-		return Some(path);
-	}
-	assert!(env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "{name} is not installed: make models");
-	println!("{name}: SKIPPED, not installed in {}", store.display());
-	None
-}
 
 /// The kernels of every tier that this CPU has, the plain ones first. Says which it lacks, and fails where
 /// `SIBYL_REQUIRE_TIERS` names one of these, as `avx512,avx512-vnni`.

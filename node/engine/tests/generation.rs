@@ -1,25 +1,20 @@
 //! SmolLM2 behind the engine's boundary. Needs the model (`sibyl-node models install smollm2`); says so where it lacks.
 
+mod common;
+
+use common::installed;
 use sibyl_engine::sampling::Sampling;
-use sibyl_engine::store::{known::SMOLLM2, ModelStore};
+use sibyl_engine::store::{known::SMOLLM2, VerifiedFile};
 use sibyl_engine::{
 	Architecture, Engine, Finish, Format, Input, Limits, LocalEngine, Outcome, Refusal, Request, Response, Role, Tier,
 };
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 const FRANCE: &str = "What is the capital of France?";
 
 fn engine() -> Option<LocalEngine> {
-	let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from);
-	let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sibyl/models")))?;
-	let store = ModelStore::new(folder);
-	if !store.contains(&SMOLLM2.weights.sha256) {
-		assert!(std::env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "SmolLM2 is not installed: make models");
-		println!("SmolLM2: SKIPPED, not installed in {}", store.folder().display());
-		return None;
-	}
-	let file = store.open_verified(&SMOLLM2.weights.sha256, &mut |_, _| ()).expect("the file is whole");
+	let path = installed("SmolLM2", SMOLLM2.weights.sha256)?;
+	let file = VerifiedFile::open(path, &mut |_, _| ()).expect("the file can be read");
 	let engine = LocalEngine::new(1);
 	engine.load("smollm2", Architecture::Llama, &[(&file).into()]).expect("the file is a model");
 	Some(engine)

@@ -6,15 +6,17 @@
 
 #![allow(clippy::unwrap_used)] // All of it is a test.
 
+mod common;
 #[path = "second_implementation/made_up.rs"]
 mod made_up;
 
+use common::installed;
 use made_up::{bert_gguf, bert_tokenizer, bert_weights, Noise, Rope, Shape, BERT_WORDS, CONTEXT, CONTROLS};
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 use sibyl_engine::gguf::{GgufDtype, GgufFile};
 use sibyl_engine::sampling::Sampling;
-use sibyl_engine::store::{known::SMOLLM2, ModelStore};
+use sibyl_engine::store::{known::SMOLLM2, VerifiedFile};
 use sibyl_engine::tokenizer::{BpeTokenizer, Piece};
 use sibyl_engine::{
 	Architecture, CheckedFile, Engine, Finish, Format, Inference, Input, LanguageModel, Limits, LocalEngine, Outcome,
@@ -22,7 +24,7 @@ use sibyl_engine::{
 };
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const FOLDER: &str = "tests/second_implementation";
@@ -332,15 +334,8 @@ fn values_too_large_for_halves_should_be_a_refusal_of_both() {
 #[test]
 fn smollm2_should_have_the_same_bits() {
 	let Some(python) = python() else { return };
-	let folder = std::env::var_os("SIBYL_MODELS").map(PathBuf::from);
-	let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sibyl/models"));
-	let store = ModelStore::new(folder.or_else(home).expect("a home"));
-	if !store.contains(&SMOLLM2.weights.sha256) {
-		assert!(std::env::var_os("SIBYL_REQUIRE_MODELS").is_none(), "SmolLM2 is not installed: make models");
-		println!("SmolLM2: SKIPPED, not installed in {}", store.folder().display());
-		return;
-	}
-	let file = store.open_verified(&SMOLLM2.weights.sha256, &mut |_, _| ()).unwrap();
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
+	let file = VerifiedFile::open(&path, &mut |_, _| ()).unwrap();
 	let engine = LocalEngine::new(2);
 	engine.load("smollm2", Architecture::Llama, &[(&file).into()]).unwrap();
 	let text = "The capital of France is";
@@ -349,7 +344,7 @@ fn smollm2_should_have_the_same_bits() {
 		"prompt": tokenizer.encode(&[Piece::Text(text)]).unwrap(), "stops": tokenizer.stops(), "max_tokens": 6,
 		"temperature": 0, "top_k": 0, "top_p": 0, "seed": "",
 	}]);
-	let mut actual = run(python, "llama.py", &[&store.path(&SMOLLM2.weights.sha256)], &input);
+	let mut actual = run(python, "llama.py", &[&path], &input);
 	let doubtful = actual.pop().unwrap();
 	actual[0].as_object_mut().unwrap().remove("logits");
 	let limits = Limits { max_input_bytes: 1000, max_output_units: 6 };

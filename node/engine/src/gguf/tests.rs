@@ -1,8 +1,7 @@
 use super::*;
+use crate::store::known::SMOLLM2;
 use crate::tests::{bytes_tokenizer_file, installed, Gguf, Item};
 use std::fs;
-
-const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 fn small() -> Gguf {
 	Gguf::new()
@@ -302,7 +301,7 @@ fn a_header_should_be_checked_without_what_is_behind_it() {
 
 #[test]
 fn smollm2_should_be_read_and_no_shorter_file_accepted() {
-	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
 	let bytes = fs::read(path).unwrap();
 	let file = GgufFile::parse(&bytes).unwrap();
 	assert_eq!(file.get::<&str>("general.architecture"), Ok("llama"));

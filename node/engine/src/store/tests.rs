@@ -367,7 +367,7 @@ fn known_models_should_be_found_by_their_names() {
 #[test]
 fn installed_models_should_have_their_sizes() {
 	for known in known::ALL.into_iter().flat_map(KnownModel::files) {
-		let Some(path) = installed(known.member, &known.sha256.to_string()) else { continue };
+		let Some(path) = installed(known.member, known.sha256) else { continue };
 		assert_eq!(fs::metadata(path).unwrap().len(), known.size);
 	}
 }

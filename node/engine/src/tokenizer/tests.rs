@@ -2,15 +2,13 @@ use super::bpe::{split_at_names, Encoder};
 use super::pieces::byte_of;
 use super::*;
 use crate::gguf::GgufFile;
+use crate::store::known::{MINILM, SMOLLM2};
 use crate::tests::{bytes_tokenizer, bytes_tokenizer_file, character_of, installed, Gguf, Item};
 use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
-
-const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-const MINILM_TOKENIZER: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
 
 /// A text as a JSON string, a tab, and its ids as the Python package `tokenizers` gives them: see `reference_ids.py`.
 const SMOLLM2_IDS: &str = include_str!("../../tests/data/smollm2_ids.tsv");
@@ -369,7 +367,7 @@ fn every_character_should_be_split_as_ever() {
 
 #[test]
 fn smollm2_should_tokenise_as_the_reference_does() {
-	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
 	let bytes = fs::read(path).unwrap();
 	let tokenizer = BpeTokenizer::from_gguf(&GgufFile::parse(&bytes).unwrap()).unwrap();
 	assert!(cases(SMOLLM2_IDS).count() >= 50);
@@ -385,7 +383,7 @@ fn smollm2_should_tokenise_as_the_reference_does() {
 
 #[test]
 fn minilm_should_tokenise_as_the_reference_does() {
-	let Some(path) = installed("MiniLM's tokenizer", MINILM_TOKENIZER) else { return };
+	let Some(path) = installed("MiniLM's tokenizer", MINILM.tokenizer.unwrap().sha256) else { return };
 	let tokenizer = JsonTokenizer::from_json(&fs::read(path).unwrap()).unwrap();
 	assert_eq!(tokenizer.vocabulary(), 30_522);
 	assert!(cases(MINILM_IDS).count() >= 50);

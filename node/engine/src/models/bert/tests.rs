@@ -5,6 +5,7 @@ pub(in crate::models) mod gguf;
 
 use super::*;
 use crate::kernels::Tier;
+use crate::store::known::MINILM;
 use crate::tests::{bits, hex, installed, tiers};
 use crate::trace::blake2b_256;
 use crate::{Limits, ModelStop, SentenceEmbedder};
@@ -12,6 +13,7 @@ use serde_json::{json, Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 const TEST_WIDTH: usize = 64;
 /// More than a block of a chain.
@@ -19,9 +21,6 @@ const TEST_HIDDEN: usize = 288;
 const TEST_WORDS: usize = 30;
 const TEST_POSITIONS: usize = 80;
 const TEST_LAYERS: usize = 2;
-
-const WEIGHTS: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
-const TOKENIZER: &str = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037";
 
 /// Sentences, their tokens and their embeddings by numpy in f64: see `minilm_reference.py`.
 const REFERENCE: &str = include_str!("../../../tests/data/minilm_reference.tsv");
@@ -369,8 +368,12 @@ fn fixed_point_should_round_to_even_and_stay_in_range() {
 	}
 }
 
+fn minilms_tokenizer() -> Option<PathBuf> {
+	installed("MiniLM's tokenizer", MINILM.tokenizer.unwrap().sha256)
+}
+
 fn minilm() -> Option<Bert> {
-	let (weights, tokenizer) = (installed("MiniLM", WEIGHTS)?, installed("MiniLM's tokenizer", TOKENIZER)?);
+	let (weights, tokenizer) = (installed("MiniLM", MINILM.weights.sha256)?, minilms_tokenizer()?);
 	Some(Bert::load(&std::fs::read(weights).unwrap(), &std::fs::read(tokenizer).unwrap(), None).unwrap())
 }
 

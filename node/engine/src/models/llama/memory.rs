@@ -112,8 +112,8 @@ mod tests {
 
 	#[test]
 	fn smollm2_should_need_what_was_measured() {
-		let sha256 = crate::store::known::SMOLLM2.weights.sha256.to_string();
-		let Some(path) = crate::tests::installed("smollm2", &sha256) else { return };
+		let sha256 = crate::store::known::SMOLLM2.weights.sha256;
+		let Some(path) = crate::tests::installed("SmolLM2", sha256) else { return };
 		// The resident memory of a run without its file's bytes: 118 MB.
 		let needed = needed(&std::fs::read(path).unwrap(), 256);
 		assert!((118_000_000..210_000_000).contains(&needed), "{needed}");

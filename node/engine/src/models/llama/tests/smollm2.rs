@@ -1,8 +1,7 @@
 //! SmolLM2 itself, where it is installed.
 
 use super::*;
-
-const SMOLLM2: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+use crate::store::known::SMOLLM2;
 
 /// "What is the capital of France?" in the model's chat template.
 const FRANCE: [u32; 37] = [
@@ -32,7 +31,7 @@ fn traced(model: &Llama, kernels: Kernels, pool: &Pool) -> String {
 
 #[test]
 fn smollm2_should_have_the_golden_hashes_at_every_step() {
-	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
 	let model = load(&std::fs::read(path).unwrap()).unwrap();
 	let goldens = include_str!("../../../../tests/data/smollm2_steps.txt");
 	for kernels in tiers() {
@@ -48,7 +47,7 @@ fn smollm2_should_have_the_golden_hashes_at_every_step() {
 
 #[test]
 fn smollm2_should_not_depend_on_threads_parts_or_other_sequences() {
-	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
 	check(&load(&std::fs::read(path).unwrap()).unwrap(), &FRANCE, false);
 }
 
@@ -64,7 +63,7 @@ const NEAR: f32 = 0.01;
 
 #[test]
 fn smollm2_should_answer_as_the_reference_does() {
-	let Some(path) = installed("SmolLM2", SMOLLM2) else { return };
+	let Some(path) = installed("SmolLM2", SMOLLM2.weights.sha256) else { return };
 	let model = load(&std::fs::read(path).unwrap()).unwrap();
 	let tokens = |text: &str| text.split(' ').map(|token| token.parse().unwrap()).collect::<Vec<u32>>();
 	// One thread is slow, and gives the same bits.
@@ -259,7 +258,7 @@ fn each_family_should_compute_what_a_plain_forward_pass_does() {
 #[test]
 #[ignore = "writes the goldens, after a deliberate change of the semantics"]
 fn write_goldens() {
-	let path = installed("SmolLM2", SMOLLM2).unwrap();
+	let path = installed("SmolLM2", SMOLLM2.weights.sha256).unwrap();
 	let model = load(&std::fs::read(path).unwrap()).unwrap();
 	let lines = traced(&model, Kernels::new(Tier::Scalar).unwrap(), &Pool::new(2).unwrap());
 	std::fs::write("tests/data/smollm2_steps.txt", lines).unwrap();

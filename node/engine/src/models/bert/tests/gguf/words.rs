@@ -24,7 +24,7 @@ fn texts_should_be_split_as_bert_does_and_never_become_control_tokens() {
 
 #[test]
 fn minilms_vocabulary_should_give_the_same_tokens_from_gguf() {
-	let Some(tokenizer) = installed("MiniLM's tokenizer", TOKENIZER) else { return };
+	let Some(tokenizer) = minilms_tokenizer() else { return };
 	let value: Value = serde_json::from_slice(&fs::read(tokenizer).unwrap()).unwrap();
 	let named = |(token, id): (&String, &Value)| {
 		let name = match token.strip_prefix("##") {
