@@ -3,6 +3,7 @@
 use crate::gguf::GgufFile;
 use crate::kernels::{pool::Pool, Kernels};
 use crate::models::bert::Bert;
+use crate::store::VerifiedFile;
 use crate::{self_test, EngineError, ModelStop, Tier};
 
 /// A model that makes a unit vector of a text, and the threads that it computes in. Neither their number nor the tier
@@ -28,6 +29,12 @@ impl SentenceEmbedder {
 		self_test()?;
 		let pool = Pool::new(threads)?;
 		Ok(Self { model: Bert::from_gguf(file, &pool)?, kernels: Kernels::best(), pool })
+	}
+
+	/// How many bytes of memory a model of these files takes at most while it is loaded: they are read whole, become floats,
+	/// and are repacked.
+	pub fn memory_needed(files: &[VerifiedFile]) -> u64 {
+		files.iter().map(|file| file.size().saturating_mul(3)).fold(0, u64::saturating_add)
 	}
 
 	/// The same model on another tier, for tests and benchmarks.

@@ -20,8 +20,7 @@ pub fn embed(
 	out: &mut impl Write,
 ) -> Result<(), Error> {
 	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-	// The weights are read whole, become floats, and are repacked.
-	memory::announce(name, files.iter().map(|file| 3 * file.size()).sum())?;
+	memory::announce(name, SentenceEmbedder::memory_needed(files))?;
 	let start = Instant::now();
 	let read = |file: &VerifiedFile| file.contents().map_err(|error| invalid(&error));
 	let model = match files {

@@ -6,7 +6,7 @@ use sibyl_engine::{
 	gguf::GgufFile,
 	store::{Sha256Hash, StoreError, VerifiedFile},
 	BatchLimits, CheckedFile, Engine, EngineError, Inference, LanguageModel, LocalEngine, ModelDescription, Request,
-	Task,
+	SentenceEmbedder, Task,
 };
 use std::{fs::File, sync::Mutex};
 
@@ -48,8 +48,7 @@ impl Host for LocalHost {
 				let one = LanguageModel::memory_needed(&file, context as usize)?;
 				LanguageModel::memory_needed_at_once(&file, 0, self.places)?.saturating_add(CACHE_BYTES).max(one)
 			}
-			// The weights are read whole, become floats, and are repacked.
-			(Task::Embedding, files) => files.iter().map(|file| 3 * file.size()).sum(),
+			(Task::Embedding, files) => SentenceEmbedder::memory_needed(files),
 			(_, files) => files.iter().map(|file| 2 * file.size()).sum(),
 		};
 		within(needed)?;
