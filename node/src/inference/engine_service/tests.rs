@@ -8,7 +8,7 @@ use crate::inference::{
 	wake::{waker, Wakes},
 };
 use codec::{Decode, Encode};
-use sibyl_engine::testing::FakeEngine;
+use sibyl_engine::{testing::FakeEngine, Finish, Response};
 use sibyl_primitives::{
 	api::PhaseView,
 	job::OutputBytes,
@@ -275,6 +275,25 @@ fn a_request_is_answered_with_canonical_bytes_and_the_worker_is_woken() {
 	assert!(matches!(output, Output::Answer(_)));
 	assert_eq!(test.service.metrics.wakes.get(), wakes + 1);
 	assert_eq!(test.service.metrics.responses.with_label_values(&["output"]).get(), 1);
+}
+
+#[test]
+fn the_text_of_a_claimed_output_reaches_the_engine() {
+	let claims = Arc::new(Mutex::new(Vec::new()));
+	let heard = claims.clone();
+	let engine = FakeEngine::new().answering(move |request| {
+		heard.lock().expect("no inference panics").push(request.claim.clone());
+		Ok(Ok(FakeEngine::made_up(request, 0)))
+	});
+	let mut test = Test::serving(engine, CAPACITY);
+	let text = Response::Generation { text: "Paris".into(), tokens: vec![1], finish: Finish::Stop };
+	let output = canonical_bytes(&Ok(text)).expect("the text is short");
+	let mut request = fake_request(1);
+	let InferenceRequest::V1 { claimed, .. } = &mut request;
+	*claimed = Some(output);
+	let job = test.ask(&request);
+	test.answer(&job).expect("the fake answers");
+	assert_eq!(claims.lock().expect("no inference panics").pop(), Some(b"Paris".to_vec()));
 }
 
 #[test]

@@ -477,6 +477,19 @@ fn a_second_round_is_voted_in_with_the_output_that_is_there_already() {
 }
 
 #[test]
+fn the_engine_is_asked_in_a_second_round_with_the_output_that_the_first_one_left() {
+	with_worker(&[0], |validator| {
+		let claim = answer("eng");
+		let (id, _) = disputed(all_seats(), &answer("fra"), &claim);
+		second_round(id);
+		assert_eq!(validator.run(), None);
+		let key = request_key(&job(id).fingerprint);
+		let Some(InferenceRequest::V1 { claimed, .. }) = validator.get(&key) else { panic!("the worker asks") };
+		assert_eq!(claimed, Some(claim));
+	});
+}
+
+#[test]
 fn who_keeps_its_seat_when_substitutes_are_drawn_commits_again_and_asks_for_nothing() {
 	with_worker(&[0], |validator| {
 		let mut id = drawn(fixed(3));
