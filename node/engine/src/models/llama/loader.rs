@@ -36,7 +36,7 @@ impl<'a, 'p> Loader<'a, 'p> {
 	}
 
 	fn tensor(&self, name: &str, shape: &[usize]) -> Result<&'a TensorView<'a>, EngineError> {
-		let tensor = self.file.tensor(name).ok_or_else(|| invalid(format!("tensor {name} is missing")))?;
+		let tensor = self.file.tensor(name).ok_or_else(|| self.missing(name))?;
 		if tensor.shape != shape {
 			return Err(invalid(format!("tensor {name} has shape {:?}, expected {shape:?}", tensor.shape)));
 		}
@@ -46,6 +46,19 @@ impl<'a, 'p> Loader<'a, 'p> {
 		}
 		(self.progress.borrow_mut())(self.begun.get(), self.file.tensor_bytes());
 		Ok(tensor)
+	}
+
+	/// Why there is no such tensor: queries, keys and values may be joined where the family has them apart, or apart where it
+	/// has them joined.
+	fn missing(&self, name: &str) -> EngineError {
+		let others = [name.replace(".attn_q.", ".attn_qkv."), name.replace(".attn_qkv.", ".attn_q.")];
+		match others.into_iter().find(|other| other != name && self.file.tensor(other).is_some()) {
+			Some(other) => invalid(format!(
+				"it has the tensor {other:?} in place of {name:?}, which architecture {} does not compute with here",
+				self.config.family.name()
+			)),
+			None => invalid(format!("tensor {name} is missing")),
+		}
 	}
 
 	/// A tensor of floats.

@@ -124,6 +124,18 @@ fn a_model_without_any_one_of_its_tensors_should_be_refused() {
 	}
 }
 
+#[test]
+fn queries_keys_and_values_that_are_joined_otherwise_should_be_refused_by_the_tensor_that_is_there() {
+	let (apart, joined) = ("blk.0.attn_q.weight", "blk.0.attn_qkv.weight");
+	for (family, there, lacks) in [("phi3", apart, joined), ("llama", joined, apart), ("qwen2", joined, apart)] {
+		let mut file = tiny_model(family, GgufDtype::Q8_0).tensor(there, &[32], GgufDtype::F32, &[0; 128]).bytes();
+		let at = file.windows(lacks.len()).rposition(|window| window == lacks.as_bytes()).unwrap();
+		file[at] = b'x';
+		let reason = reason(LanguageModel::load(&file, 1));
+		assert!(reason.contains(&format!("{there:?} in place of {lacks:?}")) && reason.contains(family), "{reason}");
+	}
+}
+
 fn reason(loaded: Result<LanguageModel, EngineError>) -> String {
 	match loaded.err() {
 		Some(EngineError::InvalidModel(reason)) => reason,
