@@ -177,18 +177,20 @@ fn a_file_that_is_no_model_should_be_refused_with_the_reason() {
 	let path = folder.path().join("model.gguf");
 	let mut empty_gguf = b"GGUF\x03\0\0\0".to_vec();
 	empty_gguf.extend([0; 16]);
-	for (content, reason, why_not_added) in [
-		(&b""[..], "ends at byte 0", "it is empty"),
-		(b"some text, not a model", "not GGUF", "neither GGUF, nor safetensors, nor JSON"),
-		(b"GGUF\x63\0\0\0", "version 99", "version 99"),
+	let kinds = "): 'models run' takes common-lingua and models in GGUF files (architectures llama, ";
+	let another = "): fetch it again, or take another file of this model";
+	for (content, reason, end, why_not_added) in [
+		(&b""[..], "ends at byte 0", kinds, "it is empty"),
+		(b"some text, not a model", "not GGUF", kinds, "neither GGUF, nor safetensors, nor JSON"),
+		(b"GGUF\x63\0\0\0", "version 99", another, "version 99"),
 	] {
 		let file = write(&path, content);
-		fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, "models run"]);
+		fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, end]);
 		fails_saying(&mut models(&["add", &file], folder.path()), &[&file, why_not_added, "name a GGUF file"]);
 	}
 	let file = write(&path, &empty_gguf);
 	let reason = "general.architecture";
-	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, "models run"]);
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, reason, kinds]);
 	let sha256 = stdout(&mut models(&["add", &file], folder.path()));
 	fails_saying(&mut ask(sha256.trim(), "Hi", folder.path()), &[sha256.trim(), reason]);
 }
@@ -200,10 +202,10 @@ fn a_file_with_a_hole_should_be_refused_by_its_header_before_all_of_it_is_read()
 	let model = fs::read("engine/fuzz/seeds/language_model/llama-q4_0").expect("it is committed");
 	let path = folder.path().join("model.gguf");
 	let file = write(&path, model);
-	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "tokenizer.ggml.model", "models run"]);
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "tokenizer.ggml.model", "take another file"]);
 	let hole = fs::File::options().append(true).open(&path).expect("it is there");
 	hole.set_len(64 << 20).expect("a hole takes no room");
-	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "belong to no tensor", "models run"]);
+	fails_saying(&mut ask(&file, "Hi", folder.path()), &[&file, "belong to no tensor", "take another file"]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What can go wrong with models, each said in one line with what to do about it.
 
 use indicatif::DecimalBytes;
+use sibyl_engine::gguf::{GgufError, GgufFile};
 use sibyl_engine::store::known::KnownWheel;
 use sibyl_engine::store::{Sha256Hash, StoreError};
-use sibyl_engine::{EngineError, ModelStop, Refusal};
-use std::{io, path::PathBuf};
+use sibyl_engine::{Architecture, EngineError, ModelStop, Refusal};
+use std::{fmt::Display, io, path::PathBuf};
 
 /// Why `sibyl-node models` did not do as it was told.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +175,15 @@ pub enum Error {
 		reason: String,
 	},
 
+	/// A file is of a kind that the engine runs, and can't be run all the same.
+	#[error("{name} can't be run ({reason}): fetch it again, or take another file of this model")]
+	Unrunnable {
+		/// What it was called.
+		name: String,
+		/// What is wrong with it.
+		reason: String,
+	},
+
 	/// The machine is too small or too full.
 	#[error(transparent)]
 	OutOfMemory(#[from] super::memory::OutOfMemory),
@@ -306,6 +316,32 @@ pub enum Error {
 	/// Standard output can't be written to.
 	#[error("the output can't be written ({0}): look at where it goes to")]
 	Output(#[from] io::Error),
+}
+
+impl Error {
+	/// Why a file is not read as GGUF. Which kinds of files there are is said where it is of none of them.
+	pub fn of_file(name: &str, error: &GgufError) -> Self {
+		let (name, reason) = (name.into(), error.to_string());
+		match error {
+			GgufError::NotGguf
+			| GgufError::Truncated { at: 0, .. }
+			| GgufError::Architecture(_)
+			// Of all keys, the architecture is the one that is asked for before the kind of model is known.
+			| GgufError::MissingKey(_)
+			| GgufError::KeyType { .. } => Self::NotAModel { name, reason },
+			_ => Self::Unrunnable { name, reason },
+		}
+	}
+
+	/// Why a file's model can't be run. Which architectures there are is said where it is of none of them.
+	pub fn of_model(name: &str, file: &GgufFile<'_>, reason: &dyn Display) -> Self {
+		let architecture: Option<&str> = file.get("general.architecture").ok();
+		let (name, reason) = (name.into(), reason.to_string());
+		match architecture.and_then(Architecture::find) {
+			Some(_) => Self::Unrunnable { name, reason },
+			None => Self::NotAModel { name, reason },
+		}
+	}
 }
 
 impl From<EngineError> for Error {

@@ -20,8 +20,8 @@ pub fn answer(
 	format: Format,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
-	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-	let gguf = GgufFile::open(file).map_err(|error| invalid(&error))?;
+	let gguf = GgufFile::open(file).map_err(|error| Error::of_file(name, &error))?;
+	let invalid = |reason: &dyn Display| Error::of_model(name, &gguf, reason);
 	let tokens = question.input.bytes().saturating_add(question.max_tokens as usize);
 	let needed = LanguageModel::memory_needed(&gguf, tokens).map_err(|error| invalid(&error))?;
 	memory::announce(name, needed)?;

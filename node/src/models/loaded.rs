@@ -54,8 +54,8 @@ impl Loaded {
 	/// Loads a model that is to read and write so many tokens, once it is known that there is memory for them.
 	pub fn load(name: &str, file: VerifiedFile, tokens: usize, threads: usize) -> Result<Self, Error> {
 		let start = Instant::now();
-		let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
-		let gguf = GgufFile::open(&file).map_err(|error| invalid(&error))?;
+		let gguf = GgufFile::open(&file).map_err(|error| Error::of_file(name, &error))?;
+		let invalid = |reason: &dyn Display| Error::of_model(name, &gguf, reason);
 		let needed = LanguageModel::memory_needed(&gguf, tokens);
 		memory::announce(name, needed.map_err(|error| invalid(&error))?)?;
 		let tokenizer = BpeTokenizer::from_gguf(&gguf).map_err(|error| invalid(&error))?;
@@ -86,7 +86,7 @@ impl Loaded {
 	}
 
 	fn encode(&self, input: &Input) -> Result<Vec<u32>, Error> {
-		let invalid = |error: &dyn Display| Error::NotAModel { name: self.name.clone(), reason: error.to_string() };
+		let invalid = |error: &dyn Display| Error::Unrunnable { name: self.name.clone(), reason: error.to_string() };
 		let text = |bytes| std::str::from_utf8(bytes).map_err(|error| invalid(&error));
 		let messages = match input {
 			Input::Raw(said) => {

@@ -151,7 +151,7 @@ impl Asked {
 			Ok(Some(Architecture::Bert)) => Ok(Self::Embedder(vec![file])),
 			// What can't be written by is refused with its reason where it is loaded.
 			Ok(_) => Ok(Self::Language(file)),
-			Err(error) => Err(Error::NotAModel { name: name.into(), reason: error.to_string() }),
+			Err(error) => Err(Error::of_file(name, &error)),
 		}
 	}
 }
@@ -206,7 +206,7 @@ fn read(name: &str, path: &Path, location: &Location) -> Result<VerifiedFile, Er
 	// Before all of it is hashed, which may be gigabytes.
 	let mut file = fs::File::open(path).map_err(unreadable)?;
 	let header = check_header(&mut file, metadata.len()).map_err(unreadable)?;
-	header.map_err(|error| Error::NotAModel { name: name.into(), reason: error.to_string() })?;
+	header.map_err(|error| Error::of_file(name, &error))?;
 	memory::check(name, metadata.len())?;
 	let progress = Progress::new("checking the file");
 	let file = VerifiedFile::open(path, &mut |done, total| progress.show(done, total));

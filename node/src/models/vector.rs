@@ -19,7 +19,7 @@ pub fn embed(
 	threads: usize,
 	out: &mut impl Write,
 ) -> Result<(), Error> {
-	let invalid = |reason: &dyn Display| Error::NotAModel { name: name.into(), reason: reason.to_string() };
+	let invalid = |reason: &dyn Display| Error::Unrunnable { name: name.into(), reason: reason.to_string() };
 	memory::announce(name, SentenceEmbedder::memory_needed(files))?;
 	let start = Instant::now();
 	let read = |file: &VerifiedFile| file.contents().map_err(|error| invalid(&error));

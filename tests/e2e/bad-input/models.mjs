@@ -31,13 +31,15 @@ const long = (at, value) => patched((it) => it.writeBigUInt64LE(value, at));
 // Of a tensor follow its name: how many dimensions, the first, the type, the offset.
 const NORM = behind('output_norm.weight');
 
-const cantRun = (reason) => new RegExp(`tiny\\.gguf can't be run \\(.*${reason.source}.*\\): 'models run' takes common-lingua and models in GGUF files`);
-const file = (what, content, reason) => ({
+const OF_NO_KIND = /'models run' takes common-lingua and models in GGUF files \(architectures llama, .* and bert\)/;
+const OF_A_KIND = /fetch it again, or take another file of this model/;
+const cantRun = (reason, end) => new RegExp(`tiny\\.gguf can't be run \\(.*${reason.source}.*\\): ${end.source}$`);
+const file = (what, content, reason, end = OF_A_KIND) => ({
   what: `a GGUF file ${what}`,
   run: ['models', 'run', FILE, 'hi', '--max-tokens', '2', ...STORE],
   files: { 'tiny.gguf': content },
   beside: /needs about .* of memory/,
-  says: cantRun(reason),
+  says: cantRun(reason, end),
 });
 const model = (what, args, says, more) => ({ what, run: ['models', ...args, ...STORE], says, ...more });
 const manifest = (what, args, says, more) => model(what, ['manifest', FILE, '--name', 'tiny', ...args], says, { files: { 'tiny.gguf': TINY }, ...more });
@@ -66,8 +68,8 @@ function manifestWith(change) {
 }
 
 export const MODELS = [
-  file('that is empty', '', /the file ends at byte 0, within the magic number/),
-  file('of another kind', patched((it) => it.write('GGML')), /the file is not GGUF/),
+  file('that is empty', '', /the file ends at byte 0, within the magic number/, OF_NO_KIND),
+  file('of another kind', patched((it) => it.write('GGML')), /the file is not GGUF/, OF_NO_KIND),
   file('of a version that there is not', int(VERSION, 99), /the file has GGUF version 99; 2 and 3 are read, little-endian/),
   file('that ends in its header', TINY.subarray(0, 500), /the file claims 20 tensors, for which it is too small/),
   file('that was cut off', TINY.subarray(0, TINY.length - 1000), /the tensor "blk\.1\.ffn_down\.weight" reaches beyond the file's end/),
@@ -80,14 +82,14 @@ export const MODELS = [
   file('without a tokenizer', named('tokenizer.ggml.model', 'tokenizer.ggml.modex'), /the key "tokenizer\.ggml\.model" is missing/),
   file('of no layers', int(behind('llama.block_count') + 4, 0), /llama\.block_count is 0, expected 1 to 1024/),
   file('of two million layers', int(behind('llama.block_count') + 4, 2_000_000), /llama\.block_count is 2000000, expected 1 to 1024/),
-  file('of an architecture that there is not', patched((it) => it.write('nosuc', behind('general.architecture') + 12)), /architecture "nosuc" is not known: only llama, qwen2, /),
+  file('of an architecture that there is not', patched((it) => it.write('nosuc', behind('general.architecture') + 12)), /architecture "nosuc" is not known: only llama, qwen2, /, OF_NO_KIND),
   file('without a tensor that it needs', named('blk.1.ffn_up.weight', 'blk.1.ffn_xx.weight'), /tensor blk\.1\.ffn_up\.weight is missing/),
   file('with a tensor of very many dimensions', int(NORM, 77), /the shape of tensor "output_norm\.weight" is not valid: it has not one to four dimensions/),
   file('with a tensor that is too large', long(NORM + 4, 2n ** 61n), /the tensors need more than 34359738368 bytes of memory/),
   file('with a tensor of a type that there is not', int(NORM + 12, 250), /the tensor "output_norm\.weight" has type number 250, which this engine does not compute with/),
   file('with a tensor that begins far away', long(NORM + 16, 2n ** 63n), /the tensor "output_norm\.weight" reaches beyond the file's end/),
   file('with weights that are no numbers', patched((it) => it.fill(0xff, it.length - 2000)), /tensor blk\.1\.ffn_down\.weight: it has a value that is not finite/),
-  file('that is a folder', null, /it is not a regular file/),
+  file('that is a folder', null, /it is not a regular file/, OF_NO_KIND),
 
   model('a model that there is not', ['run', 'nosuch', 'hi'], /there is no model and no file 'nosuch': name one of common-lingua, smollm2, minilm, a SHA-256 that '.* models list --models-path .*' shows, or a GGUF file$/),
   model('a model that is not installed', ['run', 'smollm2', 'hi'], /smollm2 is not installed in .*: run '.* models install smollm2 --models-path .*'$/),
