@@ -414,6 +414,29 @@ fn minilm_should_refuse_more_than_256_tokens() {
 	assert!(matches!(embed(255), Err(Stop::Refused(Refusal::ContextExceeded { limit: 256 }))));
 }
 
+#[test]
+fn texts_of_254_bytes_should_always_fit_and_255_chinese_characters_not() {
+	let Some(model) = minilm() else { return };
+	// The last three are three characters each, or more, to the tokenizer.
+	for kind in ["a", "a ", ",", "a,", "Zürich, 7 ", "漢", "🦀", "각", "\u{ccb}", "\u{1d160}"] {
+		let text = kind.repeat(254 / kind.len());
+		let tokens = model.tokens(&text).unwrap().len();
+		assert!(tokens <= model.context(), "{kind:?}: {tokens}, docs/faq.md");
+	}
+	let embed = |text: &str| model.embed(Kernels::best(), &Pool::new(2).unwrap(), text);
+	assert!(embed(&",".repeat(254)).is_ok());
+	assert!(matches!(embed(&"漢".repeat(255)), Err(Stop::Refused(Refusal::ContextExceeded { limit: 256 }))));
+}
+
+#[test]
+fn texts_of_words_that_are_not_known_should_have_one_vector() {
+	let Some(model) = minilm() else { return };
+	let embed = |text: &str| bits(&model.embed(Kernels::best(), &Pool::new(2).unwrap(), text).unwrap());
+	assert_eq!(embed("🦀"), embed("🚀🚀"), "docs/faq.md");
+	assert_eq!(embed(&"a".repeat(101)), embed(&"b".repeat(101)), "docs/faq.md");
+	assert_ne!(embed("🦀"), embed("crab"));
+}
+
 /// A line per sequence and step: their numbers and the hash of the sequence's rows. The last step is the embedding.
 fn traced(model: &Bert, kernels: Kernels, pool: &Pool, sequences: &[Vec<u32>], first: usize) -> Vec<String> {
 	let slices: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
