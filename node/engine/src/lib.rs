@@ -99,5 +99,10 @@ pub use self_test::self_test;
 pub use sentence_embedder::SentenceEmbedder;
 pub use trace::NO_ROWS;
 
+/// The examples of the README, which are compiled with those of the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The version of the semantics that this crate computes. Other bits for any request are another version.
 pub const SEMANTICS_VERSION: u32 = 1;
