@@ -13,7 +13,9 @@ const ALL: &str = "all";
 
 /// `models install`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  sibyl-node models install smollm2\n  sibyl-node models install all --models-path /srv/models")]
+#[command(
+	after_help = "Examples:\n  sibyl-node models install smollm2\n  sibyl-node models install all --models-path /srv/models"
+)]
 pub struct InstallCommand {
 	/// The model: smollm2 (chat, 98 MB), minilm (sentence vectors, 91 MB), or all.
 	#[arg(value_name = "MODEL")]
