@@ -247,7 +247,7 @@ describe('the client library', () => {
       const job = await sibyl.ask(MODEL, GERMAN, { signer, seats: 3 });
       for await (const { phase, isFinal } of job.follow()) if (phase === 'ended' && isFinal) break;
       const told = await job.result();
-      const receipt = await network.node('alice').rpc('inference_getReceipt', Number(told.number));
+      const receipt = await job.receipt();
       const { proof, ...shown } = verifyReceipt(receipt, chain);
       for (const name of ['number', 'fingerprint', 'status', 'answer', 'outputHash', 'support', 'at']) {
         assert.deepEqual(shown[name], told[name], name);

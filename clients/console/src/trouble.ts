@@ -34,11 +34,12 @@ const BY_CODE: Record<SibylErrorCode, string> = {
   NodeSyncing: 'Wait until the node has synced, then try again.',
   NodeFailed: 'Try again; if it stays, restart the node or connect to another one.',
   WrongChain: 'Connect to a node of Sibyl, of the version that this page is made for.',
-  NoResult: 'Wait until the job has ended, then verify again.',
+  NoResult: 'Wait a few blocks, then try again.',
   ProofInvalid: DO_NOT_BELIEVE,
   ResultAltered: DO_NOT_BELIEVE,
   QuestionAltered: DO_NOT_BELIEVE,
   ReceiptInvalid: 'Do not rely on this receipt. Have it made again, by another node.',
+  ReceiptUnsupported: 'Connect to another node: a receipt shows the answer whatever node has made it.',
   LayoutUnknown: 'Update this page, or verify by a light client.',
 };
 

@@ -84,6 +84,11 @@ describe('a trouble', () => {
     for (const code of ['ProofInvalid', 'ResultAltered', 'QuestionAltered']) assert.match(troubleOf(new SibylError(code, 'x')).todo, /Do not rely/);
   });
 
+  it('says where a receipt is to be had, or when', () => {
+    assert.match(troubleOf(new SibylError('ReceiptUnsupported', 'x')).todo, /another node/);
+    assert.match(troubleOf(new SibylError('NoResult', 'x')).todo, /few blocks/);
+  });
+
   it('takes whatever is thrown', () => {
     assert.deepEqual(troubleOf(new PlainError('No wallet', 'Install one.')), { what: 'No wallet.', todo: 'Install one.' });
     for (const thrown of [new TypeError('x is not a function'), 'text', undefined]) assert(troubleOf(thrown).todo.length > 0);

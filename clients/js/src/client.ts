@@ -3,7 +3,7 @@ import { feedOf, modelOf, validatorOf } from './decode.js';
 import { SibylError } from './errors.js';
 import { isHexOf } from './hex.js';
 import { inputBytes, toChainInput, type ChainInput, type Input } from './input.js';
-import { Job, unknownJob, type WaitOptions } from './job.js';
+import { Job, prunedJob, unknownJob, type WaitOptions } from './job.js';
 import { checkNames, checkObject, nearestOf, show } from './names.js';
 import { amount, small, u64 } from './numbers.js';
 import { JOB_OPTIONS, toChainOptions, type ChainOptions, type JobOptions } from './options.js';
@@ -140,7 +140,7 @@ export class Sibyl {
     const found = await this.chain.job(number);
     if (found.type === 'Found') return new Job(this.chain, found.value.fingerprint, number);
     if (found.type === 'Unknown') throw await unknownJob(this.chain, number);
-    throw new SibylError('PrunedJob', `The retention of job ${number} is over: only its events remain.`);
+    throw prunedJob(number);
   }
 
   /** The newest finalised block. */

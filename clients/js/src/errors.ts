@@ -36,7 +36,7 @@ export type SibylErrorCode =
   | 'NodeFailed'
   /** The chain is not Sibyl, or another version than this library speaks. */
   | 'WrongChain'
-  /** The job has no result that could be verified yet. */
+  /** The job has no result that could be verified yet, or no receipt. */
   | 'NoResult'
   /** A header, or a proof of storage, does not prove what it should. */
   | 'ProofInvalid'
@@ -47,7 +47,9 @@ export type SibylErrorCode =
   /** The metadata that a node gave says of jobs' bytes what this library does not know. */
   | 'LayoutUnknown'
   /** A receipt shows nothing. See {@link ReceiptError}. */
-  | 'ReceiptInvalid';
+  | 'ReceiptInvalid'
+  /** What is connected to makes no receipts: a light client, or a node that can't. */
+  | 'ReceiptUnsupported';
 
 /** Every error of this library: a code for programs, and one line for people. */
 export class SibylError extends Error {

@@ -4,6 +4,8 @@ import { SibylError } from './errors.js';
 import { follow, type Followed } from './follow.js';
 import { checkNames } from './names.js';
 import type { Hex } from './raw.js';
+import type { Receipt } from './receipt.js';
+import { requestReceipt } from './receipt-request.js';
 import type { JobResult, JobView, Step, VerifiedResult } from './types.js';
 import { verify, type Question, type VerifyOptions } from './verify.js';
 
@@ -97,6 +99,24 @@ export class Job {
     }
   }
 
+  /**
+   * What shows anybody, without a node, what was agreed on. It is there once the job has ended in a final block, and comes
+   * from a node alone, unchecked: see `verifyReceipt`.
+   */
+  async receipt(): Promise<Receipt> {
+    // In a final block the number is no other job's.
+    const number = await this.chain.numberOf(this.fingerprint, 'finalized');
+    if (number === undefined) throw await this.#noReceipt();
+    return requestReceipt(this.chain, number);
+  }
+
+  async #noReceipt(): Promise<SibylError> {
+    if ((await this.chain.numberOf(this.fingerprint)) !== undefined)
+      return new SibylError('NoResult', `Job ${this.number} is in no final block yet, so there is no receipt.`);
+    const { type } = await this.chain.job(this.number);
+    return type === 'Pruned' ? prunedJob(this.number) : unknownJob(this.chain, this.fingerprint);
+  }
+
   /** The result after the newest final block. */
   async #read(): Promise<JobResult> {
     for (let attempt = 1; ; attempt += 1) {
@@ -138,6 +158,10 @@ async function jobAt(
     throw error;
   }
 }
+
+/** Why a job is not kept any more. */
+export const prunedJob = (number: bigint): SibylError =>
+  new SibylError('PrunedJob', `The retention of job ${number} is over: only its events remain.`);
 
 /** Why a job is not known. */
 export async function unknownJob(chain: Chain, job: bigint | Hex): Promise<SibylError> {
