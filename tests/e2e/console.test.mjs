@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { connect } from '@sibyl/client';
+import { chainFacts, connect, verifyReceipt } from '@sibyl/client';
 
 import { serve } from '../../clients/console/serve.mjs';
 import { account } from '../lib/accounts.mjs';
@@ -38,7 +38,7 @@ const hexOf = (text) => Buffer.from(text).toString('hex');
 async function shoot({ page }, name) {
   if (SHOTS === undefined) return;
   await page.evaluate(() => scrollTo(0, 0));
-  const { width, height } = await page.$eval('#job', (job) => ({ width: innerWidth, height: job.getBoundingClientRect().bottom + 8 }));
+  const { width, height } = await page.$eval('#feeds', (feeds) => ({ width: innerWidth, height: feeds.getBoundingClientRect().bottom + 8 }));
   await page.screenshot({ path: join(SHOTS, `${name}.png`), clip: { x: 0, y: 0, width, height } });
 }
 
@@ -160,6 +160,16 @@ describe('the console', NEEDS_BROWSER, () => {
     assert.match(await page.text('#jobs'), /proven here from #\d+/);
   });
 
+  it('saves a receipt, which shows the answer without any node', async () => {
+    const [number] = (await page.text('#job-title')).match(/\d+/);
+    await page.press('#save-receipt');
+    await page.until('#receipt', new RegExp(`job-${number}\\.json is saved.*sibyl-node verify`));
+    const file = await page.saved(`job-${number}.json`);
+    const { answer, input, support } = verifyReceipt(readFileSync(file, 'utf8'), chainFacts(readFileSync(spec, 'utf8')));
+    assert.deepEqual([answer.label, input.text, support.agreed], ['deu', GERMAN, VALIDATORS.length]);
+    assert.match(await runBinary('verify', file), /run here +the same/);
+  });
+
   it('is readable in light and in dark, and fits a narrow screen', async () => {
     const openAll = (open) => page.page.$$eval('main details', (all, isOpen) => all.forEach((details) => { details.open = isOpen; }), open);
     for (const scheme of ['light', 'dark']) {
@@ -181,7 +191,6 @@ describe('the console', NEEDS_BROWSER, () => {
     const heights = await page.page.$$eval('caption, th, td, p, dd, li > button', (all) => all.map((each) => each.getBoundingClientRect().height));
     assert(Math.max(...heights) < 250, 'a text is folded into a column of letters');
     await openAll(false);
-    await page.look('light', 1200);
     await page.look('light', 1200);
   });
 
@@ -281,6 +290,30 @@ describe('the console', NEEDS_BROWSER, () => {
     }
   });
 
+  it('says in words why there is no receipt, and saves it once there is one', async () => {
+    let error = { code: -32601, message: 'Method not found' };
+    const refusing = await liar(url, (method, message) => {
+      if (method !== 'inference_getReceipt' || error === undefined) return message;
+      return JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(message).id, error });
+    });
+    const refused = await Page.open(browser, server.url);
+    try {
+      await connectTo(refused, refusing.url);
+      await refused.page.$eval('#jobs li:last-child button', (button) => button.click());
+      await refused.press('#save-receipt');
+      await refused.until('#receipt', /does not have the method\. Connect to another node/);
+      error = { code: 10020, message: 'job 0 has not ended in a final block yet: ask again in some blocks' };
+      await refused.press('#save-receipt');
+      await refused.until('#receipt', /has not ended in a final block yet.*Wait a few blocks/);
+      error = undefined;
+      await refused.press('#save-receipt');
+      await refused.until('#receipt', /is saved/);
+    } finally {
+      await refused.page.close();
+      refusing.stop();
+    }
+  });
+
   it('works without any node, by a light client alone', async () => {
     const light = await Page.open(browser, server.url);
     await light.press('#connect-light');
@@ -295,6 +328,8 @@ describe('the console', NEEDS_BROWSER, () => {
     await ask(light);
     await light.until('#job-answer', /deu/, 5 * MINUTES);
     await light.until('#job-proof', /Verified here/);
+    await light.press('#save-receipt');
+    await light.until('#receipt', /nodes make them\. Connect to another node/);
     await light.page.close();
   });
 

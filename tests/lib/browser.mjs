@@ -1,5 +1,5 @@
 // Chromium without a screen, as Debian has it: nothing is downloaded.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,6 +10,7 @@ import { SECONDS } from './wait.mjs';
 
 const STEP = 120 * SECONDS;
 const POLL = 100;
+const DOWNLOADS = 'downloads';
 
 /** Where the program is; undefined where there is none on PATH. */
 export function chromium() {
@@ -30,6 +31,7 @@ export function startBrowser() {
   return puppeteer.launch({
     executablePath: chromium(),
     userDataDir: scratch('chromium'),
+    downloadBehavior: { policy: 'allow', downloadPath: scratch(DOWNLOADS) },
     args: [...asRoot, '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--lang=en'],
   });
 }
@@ -97,6 +99,13 @@ export class Page {
   async press(selector) {
     if (!await this.#isSo(() => this.page.$eval(selector, ({ disabled }) => !disabled))) throw new Error(`${selector} can't be pressed.`);
     await this.page.$eval(selector, (element) => element.click());
+  }
+
+  /** Where the browser has saved a file of this name, once it is there. */
+  async saved(name) {
+    const path = join(scratch(DOWNLOADS), name);
+    if (!await this.#isSo(async () => existsSync(path))) throw new Error(`${name} was not saved. ${this.complaints.join(' ')}`);
+    return path;
   }
 
   // Puppeteer's own waiting evaluates texts in the page, which its policy refuses.

@@ -39,3 +39,13 @@ export function button(text: string, act: () => void, attributes: Record<string,
 export function tell(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** By then every browser has read what it saves. */
+const SAVED_WITHIN = 60_000;
+
+/** Has the browser save a JSON text as a file of this name. */
+export function save(name: string, json: string): void {
+  const address = URL.createObjectURL(new Blob([json], { type: 'application/json' }));
+  el('a', { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), SAVED_WITHIN);
+}

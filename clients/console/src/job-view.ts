@@ -3,7 +3,7 @@ import { formatSib, type Job, type JobResult, type JobView as View, type Sibyl, 
 
 import { choicesOf, percent, settlementSentence, shown } from './answer.js';
 import { committeeTable } from './committee-view.js';
-import { byId, el, fill, said, tell } from './dom.js';
+import { byId, el, fill, said, save, tell } from './dom.js';
 import type { Entry, History } from './history.js';
 import type { Light } from './light.js';
 import { prove } from './proof.js';
@@ -43,10 +43,13 @@ export class JobView {
   readonly #committees = byId('job-committees', HTMLElement);
   readonly #log = byId('job-log', HTMLElement);
   readonly #verify = byId('verify', HTMLButtonElement);
+  readonly #saveReceipt = byId('save-receipt', HTMLButtonElement);
+  readonly #receipt = byId('receipt', HTMLElement);
   #shown: Shown | undefined;
 
   constructor(private readonly around: Surroundings) {
     this.#verify.addEventListener('click', () => void this.#prove());
+    this.#saveReceipt.addEventListener('click', () => void this.#keep());
   }
 
   /** Shows a job, and follows it. */
@@ -60,7 +63,6 @@ export class JobView {
     tell(byId('job-title', HTMLElement), `Job ${job.number}`);
     tell(byId('job-question', HTMLElement), entry?.title ?? '');
     tell(this.#phase, 'The job is in a block.');
-    this.#verify.disabled = true;
     tell(this.#verify, 'Verify here');
     this.#verify.hidden = sibyl.source === 'light client';
     this.#section.focus();
@@ -75,8 +77,10 @@ export class JobView {
     this.#shown?.abort.abort();
     this.#shown = undefined;
     this.#section.hidden = true;
-    for (const part of [this.#answer, this.#proof, this.#trouble, this.#committees, this.#log, byId('job-facts', HTMLElement)]) fill(part);
+    for (const part of [this.#answer, this.#proof, this.#receipt, this.#trouble, this.#committees, this.#log, byId('job-facts', HTMLElement)]) fill(part);
     tell(this.#phase, '');
+    this.#verify.disabled = true;
+    this.#saveReceipt.disabled = true;
   }
 
   async #follow(current: Shown): Promise<void> {
@@ -98,6 +102,7 @@ export class JobView {
     this.#log.append(el('li', {}, lineOf(step)));
     fill(this.#committees, ...current.seats.committees.map((committee) => committeeTable(committee, step.block.number)));
     if (step.job !== null) this.#facts(current, step.job);
+    this.#saveReceipt.disabled = !hasReceipt(step);
   }
 
   async #read(current: Shown): Promise<void> {
@@ -149,6 +154,26 @@ export class JobView {
     }
   }
 
+  /** Saves what shows anybody the answer, as `sibyl-node receipt` writes it. */
+  async #keep(): Promise<void> {
+    const current = this.#shown;
+    if (current === undefined) return;
+    const say = (text: string) => fill(this.#receipt, el('p', { class: 'hint' }, text));
+    this.#saveReceipt.disabled = true;
+    say('The node makes the receipt…');
+    try {
+      const receipt = await current.job.receipt();
+      if (current !== this.#shown) return;
+      const name = `job-${current.job.number}.json`;
+      save(name, `${JSON.stringify(receipt)}\n`);
+      say(`${name} is saved. Whoever has it checks the answer without a node: sibyl-node verify ${name}`);
+    } catch (error) {
+      if (current === this.#shown) showTrouble(this.#receipt, error);
+    } finally {
+      if (current === this.#shown) this.#saveReceipt.disabled = false;
+    }
+  }
+
   #showAnswer({ view }: Shown, result: JobResult, source: string | null): void {
     const { answer, notes, bars } = shown(result, view === undefined ? [] : choicesOf(view));
     fill(this.#answer,
@@ -194,10 +219,12 @@ export class JobView {
       this.#section.hidden = false;
       tell(byId('job-title', HTMLElement), 'Job');
       tell(byId('job-question', HTMLElement), entry.title);
-      this.#verify.disabled = true;
       if (entry.outcome !== null) fill(this.#answer, el('p', { class: 'answer', dir: 'auto' }, said(entry.outcome)), el('p', { class: 'hint' }, 'As this page noted it then.'));
       showTrouble(this.#trouble, entry.outcome === null ? error : new PlainError('The chain does not know this job any more.', 'It keeps jobs for six hours after their end.'));
       this.#section.focus();
     }
   }
 }
+
+/** Whether a node can make a receipt: there is an answer, and the job's end is final. */
+const hasReceipt = ({ phase, isFinal, job }: Step): boolean => isFinal && phase === 'ended' && job !== null && job.agreed !== null;
