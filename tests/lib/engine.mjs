@@ -1,7 +1,8 @@
 // The process that a node runs its engine in: a child of the node's, found as the operator finds it.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { childrenOf } from './processes.mjs';
 import { SECONDS } from './wait.mjs';
 
 const SUB_COMMAND = 'engine-process';
@@ -16,15 +17,13 @@ const TIMEOUT = 60 * SECONDS;
 export function engineOf(node) {
   const isEngine = (pid) => {
     try {
-      // The name in brackets may have anything in it; the state and the parent follow it.
-      const [, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-      return Number(parent) === node.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(SUB_COMMAND);
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(SUB_COMMAND);
     } catch {
       // It ended meanwhile.
       return false;
     }
   };
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).find(isEngine);
+  return childrenOf(node.pid).find(isEngine);
 }
 
 /**
@@ -42,14 +41,15 @@ export function waitUntilItRuns(node) {
  * Waits until a node's log has a line like this.
  * @param {import('./node.mjs').Node} node
  * @param {RegExp} pattern
+ * @param {number} [timeout]
  */
-export const waitUntilItSays = (node, pattern) =>
-  waitUntil(`${pattern} in the log of ${node.name}`, () => pattern.test(node.log()));
+export const waitUntilItSays = (node, pattern, timeout) =>
+  waitUntil(`${pattern} in the log of ${node.name}`, () => pattern.test(node.log()), timeout);
 
-async function waitUntil(what, isSo) {
-  const deadline = Date.now() + TIMEOUT;
+async function waitUntil(what, isSo, timeout = TIMEOUT) {
+  const deadline = Date.now() + timeout;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}: ${TIMEOUT / SECONDS} s are over`);
+    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}: ${timeout / SECONDS} s are over`);
     await sleep(POLL);
   }
 }
