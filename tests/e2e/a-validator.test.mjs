@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { account, accountNamed, SIB } from '../lib/accounts.mjs';
 import { sibyl } from '../lib/binary.mjs';
-import { submitAndFinalize } from '../lib/chain.mjs';
+import { finalizedNumber, submitAndFinalize, waitForFinalized } from '../lib/chain.mjs';
 import { ask, seatOf, voteOf, waitForEnd, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
 import { scratch } from '../lib/scratch.mjs';
@@ -14,6 +14,8 @@ import { MINUTES, SECONDS } from '../lib/wait.mjs';
 
 const NAME = 'newcomer';
 const EVERYBODY = [...VALIDATORS, NAME];
+// Below the base path.
+const KEY = 'chains/sibyl_local/network/secret_ed25519';
 const BOND = 100_000n;
 const SERVICE_BOND = 100n;
 const FEES = 10n;
@@ -61,6 +63,15 @@ describe('a fifth validator, run by the commands alone', () => {
     throw new Error(`Waited in vain for ${what}, seen last: ${JSON.stringify(last)}`);
   }
 
+  /** Leaves of the node's disk what a backup of one file brings back. */
+  function loseAllBut(kept) {
+    const [path, backup] = [join(basePath, kept), join(scratch('backup'), NAME)];
+    copyFileSync(path, backup);
+    rmSync(basePath, { recursive: true, maxRetries: 5 });
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(backup, path);
+  }
+
   /** Asks question after question while something goes on; the jobs' ends. */
   async function askDuring(goesOn) {
     let isOver = false;
@@ -85,8 +96,7 @@ describe('a fifth validator, run by the commands alone', () => {
   it('starts with a node key that others can\'t read, and is told what it lacks', async () => {
     const made = await sibyl('key', 'generate-node-key', '--base-path', basePath, '--chain', 'local');
     assert.equal(made.code, 0, made.stderr);
-    const key = join(basePath, 'chains/sibyl_local/network/secret_ed25519');
-    assert.equal(statSync(key).mode & 0o777, 0o600);
+    assert.equal(statSync(join(basePath, KEY)).mode & 0o777, 0o600);
     node = await network.join(NAME, basePath, '--validator');
 
     const { code, stdout, stderr } = await status();
@@ -200,6 +210,28 @@ describe('a fifth validator, run by the commands alone', () => {
     assert.match((await status()).stderr, /it drains, and takes no new seats/);
     assert.equal((await validator('drain', '--undo')).code, 0);
     await waitUntilServedBy(await network.client(), EVERYBODY);
+  });
+
+  it('is restored after a lost disk by its node key and one command, and is drawn and paid again', async () => {
+    const peer = await node.rpc('system_localPeerId');
+    const { service: { record: { earned } } } = (await own()).validators[0];
+    await node.kill('SIGKILL');
+    loseAllBut(KEY);
+    await node.start();
+    assert.equal(await node.rpc('system_localPeerId'), peer);
+    await until('the node to have caught up', own, ({ isSyncing, peers }) => !isSyncing && peers > 0);
+    // What comes before the first block after that, the pool takes for older than the chain.
+    await waitForFinalized(await node.api(), await finalizedNumber(api) + 1);
+    assert.match((await status()).stderr, /no account has set this node's session keys \('sibyl-node validator setup'\)/);
+    const { code, stderr } = await signed('setup');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^already done: [^]*has made new keys/m);
+    await until('the keys to be told', status, ({ stderr: said }) => /its keystore lacks keys of this session/.test(said));
+    await until('the newcomer to be well', status, ({ code: ends }) => ends === 0);
+    await waitUntilServedBy(await network.client(), EVERYBODY);
+    const view = await waitForEnd(api, await ask(network, TEXT, account('//Ferdie')));
+    assert.ok(voteOf(view, NAME).isRevealed, `${voteOf(view, NAME)}`);
+    await until('it to be paid', own, ({ validators: [{ service }] }) => BigInt(service.record.earned) > BigInt(earned));
   });
 
   it('leaves, and is told how long to stay and when its tokens are free', async () => {
