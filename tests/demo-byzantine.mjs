@@ -3,13 +3,11 @@
 import { formatSib } from '@sibyl/client';
 
 import { account } from './lib/accounts.mjs';
-import { accountFor, misbehave } from './lib/byzantine.mjs';
+import { accountFor, misbehave, PARTS, whoPaid } from './lib/byzantine.mjs';
 import { MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { MODELS_PATH } from './lib/models.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
 import { showSteps } from './lib/steps.mjs';
-
-const PARTS = 1e9;
 
 // Who withholds goes first, since the liar is disabled for it.
 const CASES = [
@@ -57,12 +55,8 @@ async function play(title, text, label, { deed, culprit, falseLabel }) {
   await shown;
 
   const told = await accountFor(api, view, { culprit, requester, label });
-  say(`who paid for job ${view.id}:`);
-  const { price, charges, pay, slash, wrong, others } = told;
-  say(`  Ferdie has ${told.answer === null ? 'no answer' : `the answer ${told.answer}`}: ${formatSib(price.quoted)} held, ${formatSib(price.refunded)} back`);
-  say(`  ${culprit}: ${formatSib(charges)} of its bond (${wrong.faults.join(', ')}), ${formatSib(wrong.pay)} earned` +
-    `${slash === null ? '' : `; ${slash / PARTS * 100} % of its stake will be slashed`}`);
-  for (const { name, pay: earned } of others) say(`  ${name}: ${formatSib(earned)} earned`);
+  for (const line of whoPaid(view, told)) say(line);
+  const { price, charges, pay, slash } = told;
   for (const [claim, holds] of told.claims) say(`  ${holds ? 'yes' : 'NO'}: ${claim}`);
   return {
     deed,

@@ -4,36 +4,14 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { signerFromSecret } from '@sibyl/client';
 
+import { ASKS } from './lib/asks.mjs';
 import { MODEL as DEFAULT_MODEL, waitUntilServedBy } from './lib/inference.mjs';
 import { MODELS_PATH } from './lib/models.mjs';
 import { Network, VALIDATORS } from './lib/network.mjs';
-import { show } from './lib/show.mjs';
-import { showSteps, supportOf } from './lib/steps.mjs';
+import { endOf, showSteps } from './lib/steps.mjs';
 import { MINUTES } from './lib/wait.mjs';
 
-// What a program asks for: an answer that it can use.
-const ASKS = {
-  choice: {
-    text: 'Is this review positive or negative? “The food was cold, and nobody came to take our order.”',
-    format: { choice: process.env.CHOICES?.split(',') ?? ['positive', 'negative'] },
-  },
-  number: {
-    text: 'How many legs does a spider have? Answer by a number alone.',
-    format: { number: { min: 0, max: 100, decimals: 0 } },
-  },
-  json: {
-    text: 'Name the capital of France and its country as JSON.',
-    format: {
-      json: JSON.stringify({
-        type: 'object',
-        properties: { city: { type: 'string', maxLength: 20 }, country: { type: 'string', maxLength: 20 } },
-        required: ['city', 'country'],
-      }),
-    },
-  },
-};
-
-const ASK = process.env.ASK && ASKS[process.env.ASK];
+const ASK = process.env.ASK ? ASKS[process.env.ASK] : undefined;
 if (process.env.ASK && !ASK) {
   console.error(`demo: ASK is one of ${Object.keys(ASKS).join(', ')}, not '${process.env.ASK}'`);
   process.exit(2);
@@ -66,10 +44,7 @@ say(`#${number}: all four serve it`);
 const jobs = await ask(TEXTS);
 const views = await Promise.all(jobs.map(({ job, text }) => showSteps(job, text, say)));
 const results = await Promise.all(jobs.map(({ job }) => job.verify()));
-for (const { number: job, status, answer, support, proof } of results) {
-  const said = answer ? `, ${show(answer, ASK?.format.choice)}` : '';
-  say(`job ${job}: ${status}${said}${support ? `, by ${supportOf(support)}` : ''}, proven from block #${proof.block.number}`);
-}
+for (const result of results) say(endOf(result, ASK?.format.choice));
 for (const sibyl of others) await compare(sibyl);
 say(`each of ${VALIDATORS.join(', ')} says the same`);
 

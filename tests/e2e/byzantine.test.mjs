@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { account, accountNamed } from '../lib/accounts.mjs';
-import { accountFor, misbehave } from '../lib/byzantine.mjs';
+import { accountFor, misbehave, whoPaid } from '../lib/byzantine.mjs';
 import { submitAndInclude, waitForFinalized } from '../lib/chain.mjs';
+import { assertShows } from '../lib/forms.mjs';
 import { eventsNamed, eventsOfJob, validatorAt, voteOf, waitForJob, waitUntilServedBy } from '../lib/inference.mjs';
 import { Network, VALIDATORS } from '../lib/network.mjs';
+import { outputOf } from '../lib/snippets.mjs';
+import { showSteps } from '../lib/steps.mjs';
 
 // Not a validator: an author would get fees back.
 const requester = account('//Ferdie');
@@ -36,6 +39,8 @@ describe('a network of four validators, one of which misbehaves', () => {
   for (const { deed, culprit, fault, title, text, label, falseLabel } of CASES) {
     describe(`where ${culprit} ${title}`, () => {
       let api, view, events, told, unbonded;
+      const said = [];
+      const say = (line) => said.push(`demo: ${line}`);
 
       before(async () => {
         api = await network.api();
@@ -45,9 +50,14 @@ describe('a network of four validators, one of which misbehaves', () => {
           await waitForJob(api, id, 'to wait for reveals', ({ phase }) => !phase.isPending && !phase.isCommitting);
           unbonded = await unbondEverything(api, culprit);
         };
-        view = await misbehave(network, { deed, culprit, text, falseLabel, requester, misbehaved });
+        const shown = [];
+        const asked = (job) => shown.push(showSteps(job, text, say));
+        const tell = (line) => say(`  ${line}`);
+        view = await misbehave(network, { deed, culprit, text, falseLabel, requester, misbehaved, asked, tell });
+        await Promise.all(shown);
         events = await eventsOfJob(api, view);
         told = await accountFor(api, view, { culprit, requester, label });
+        for (const line of whoPaid(view, told)) say(line);
       });
 
       it('gives the right answer, by a quorum of a second round', () => {
@@ -85,6 +95,8 @@ describe('a network of four validators, one of which misbehaves', () => {
 
       if (deed === 'lie') {
         it('slashes 2 % of the liar\'s stake, later', () => assert.equal(told.slash, SLASH));
+
+        it('is told as README.md shows it', () => assertShows(outputOf('README.md', 'demo:   dave says “nld”'), said.join('\n')));
       } else {
         it('slashes nobody', () => assert.equal(told.slash, null));
 

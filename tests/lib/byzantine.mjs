@@ -1,6 +1,7 @@
 // Validators that misbehave, on nodes like all others: what they do, their operators can do by their own unsafe RPC. And an
 // account of who paid for it.
 import { hexToU8a, stringToU8a, u8aConcat } from '@polkadot/util';
+import { formatSib } from '@sibyl/client';
 
 import { accountNamed } from './accounts.mjs';
 import { eventsAt } from './chain.mjs';
@@ -19,6 +20,8 @@ const ATTEMPTS = 15;
 const FALSE_SCORE = 999_000;
 // Blocks until the draw: time to plant an answer before a seat looks for one.
 const BEFORE_THE_DRAW = 2;
+/** What shares of a stake are counted in. */
+export const PARTS = 1e9;
 
 /** What a validator can do, and what it is charged for then. */
 export const DEEDS = { lie: 'Contradicted', withhold: 'Withheld' };
@@ -154,6 +157,21 @@ export async function accountFor(api, view, { culprit, requester, label }) {
       ['no money came into being or was lost', all((each) => each.balanceRose) + requesterRose + protocolRose === 0n],
     ],
   };
+}
+
+/**
+ * The account in words, a line each.
+ * @param {any} view of the job when it has ended
+ * @param {Awaited<ReturnType<typeof accountFor>>} told
+ */
+export function whoPaid(view, { answer: label, price, charges, slash, wrong, others }) {
+  const slashed = slash === null ? '' : `; ${slash / PARTS * 100} % of its stake will be slashed`;
+  return [
+    `who paid for job ${view.id}:`,
+    `  Ferdie has ${label === null ? 'no answer' : `the answer ${label}`}: ${formatSib(price.quoted)} held, ${formatSib(price.refunded)} back`,
+    `  ${wrong.name}: ${formatSib(charges)} of its bond (${wrong.faults.join(', ')}), ${formatSib(wrong.pay)} earned${slashed}`,
+    ...others.map(({ name, pay }) => `  ${name}: ${formatSib(pay)} earned`),
+  ];
 }
 
 const amounts = ({ paid, refunded, protocolShare }) =>

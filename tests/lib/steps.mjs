@@ -1,7 +1,7 @@
 // What becomes of a job, told step by step.
 import { formatSib } from '@sibyl/client';
 
-import { nameOf, shorten } from './show.mjs';
+import { nameOf, shorten, show } from './show.mjs';
 
 const ORDINALS = ['first', 'second'];
 
@@ -59,4 +59,14 @@ function* together(what, before, view, votes) {
 }
 
 /** Of how many seats how many agreed. */
-export const supportOf = ({ agreed, seats, serving }) => `${agreed} of ${seats} seats (${serving} serve the model)`;
+const supportOf = ({ agreed, seats, serving }) => `${agreed} of ${seats} seats (${serving} serve the model)`;
+
+/**
+ * How a job ended, as it was proven.
+ * @param {import('@sibyl/client').VerifiedResult} result
+ * @param {string[]} [choices] that the model had
+ */
+export function endOf({ number, status, answer, support, proof }, choices) {
+  const said = answer ? `, ${show(answer, choices)}` : '';
+  return `job ${number}: ${status}${said}${support ? `, by ${supportOf(support)}` : ''}, proven from block #${proof.block.number}`;
+}

@@ -3,13 +3,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
+import { signerFromSecret } from '@sibyl/client';
+
 import { account } from '../../lib/accounts.mjs';
+import { ASKS } from '../../lib/asks.mjs';
 import { sibyl, sibylInTerminal } from '../../lib/binary.mjs';
 import { waitForFinalizedBlock } from '../../lib/chain.mjs';
+import { assertShows } from '../../lib/forms.mjs';
 import { ask, assertInTime, blocksToSettle, waitForEnd, waitUntilServedBy } from '../../lib/inference.mjs';
 import { MODELS_PATH, whyUnserved } from '../../lib/models.mjs';
 import { VALIDATORS } from '../../lib/network.mjs';
 import { scratch } from '../../lib/scratch.mjs';
+import { outputOf } from '../../lib/snippets.mjs';
+import { endOf, showSteps } from '../../lib/steps.mjs';
 import { MINUTES } from '../../lib/wait.mjs';
 
 export const LANGUAGE_MODEL = 'smollm2';
@@ -137,6 +143,17 @@ export function languageModel(network, own) {
       assert.match(text, /Paris/);
       assert.equal(tokens.map((token) => token.text).join(''), text);
       assert(tokens.every(({ score }) => score > 0 && score <= 1e6) && tokens.some(({ score }) => score > 9e5), JSON.stringify(tokens));
+    });
+
+    it('makes the choice of `make demo ASK=choice`, which is told as README.md shows it', async () => {
+      const { text, format } = ASKS.choice;
+      const said = [];
+      const say = (line) => said.push(`demo: ${line}`);
+      const signer = signerFromSecret('//Ferdie');
+      const job = await (await network.client()).ask(LANGUAGE_MODEL, text, { signer, format, maxOutputUnits: 64 });
+      await showSteps(job, text, say);
+      say(endOf(await job.verify(), format.choice));
+      assertShows(outputOf('README.md', 'demo: #4 job 0: “Is this review'), said.join('\n'));
     });
 
     it('refuses a pattern that is none, all four alike', async () => {
