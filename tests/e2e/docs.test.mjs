@@ -15,12 +15,14 @@ import { signerFromSecret } from '@sibyl/client';
 import { account } from '../lib/accounts.mjs';
 import { binary, runBinary } from '../lib/binary.mjs';
 import { chromium, Page, startBrowser } from '../lib/browser.mjs';
+import { assertShows } from '../lib/forms.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { MODEL, waitUntilServedBy } from '../lib/inference.mjs';
-import { isInstalled, MODELS_PATH, whyUnserved } from '../lib/models.mjs';
+import { isInstalled, linkModels, MODELS_PATH, whyUnserved } from '../lib/models.mjs';
 import { devNode } from '../lib/node.mjs';
 import { scratch } from '../lib/scratch.mjs';
-import { REPOSITORY, shapeOf, snippets } from '../lib/snippets.mjs';
+import { outputOf, outputs, REPOSITORY, shapeOf, snippets } from '../lib/snippets.mjs';
+import { writeTinyModel } from '../lib/tiny-model.mjs';
 import { MINUTES } from '../lib/wait.mjs';
 
 const TIMEOUT = 3 * MINUTES;
@@ -29,14 +31,17 @@ const LANGUAGE_MODEL = 'smollm2';
 const PYTHON = join(process.env.SIBYL_TESTS_VENV ?? join(homedir(), '.cache/sibyl/venv-tests'), 'bin/python');
 
 const BUILDS = 'builds, or runs all tests';
-const FETCHES = 'fetches packages or models';
-const REGISTRY = 'takes minutes until validators serve the model: registry.test.mjs does all of it';
+const FETCHES = 'fetches packages';
+const RUST = 'one of the examples of the crate, which `cargo test` compiles';
+const PICTURE = 'a picture';
+const MEASURED = 'measured by `make bench-engine`';
 const PACKAGED = 'needs root, and changes the system: `make test-package` installs and runs the package in a fresh Debian';
 
 /** Why a snippet is not run, by its file and its first line. */
 const NOT_RUN = {
   'README.md': {
-    'git clone REPOSITORY sibyl && cd sibyl': 'clones, builds, and shows the demo, which tells itself whether it went well',
+    'git clone REPOSITORY sibyl && cd sibyl':
+      'clones and builds: demo.test.mjs runs the demo; inference/language-model.mjs makes the choice, and byzantine.test.mjs does both deeds, by the same code',
     'make test     # everything: sets up, builds, Rust tests, end-to-end tests': BUILDS,
   },
   'CONTRIBUTING.md': { 'make build    # sets the machine up and builds; about 25 minutes on two cores the first time': BUILDS },
@@ -44,13 +49,6 @@ const NOT_RUN = {
   'docs/gateway.md': {
     'make network                                        # in another terminal; or sibyl-node --dev':
       'runs until it is stopped: there is a node, and a gateway on it, here',
-  },
-  'docs/models.md': {
-    'sibyl-node models manifest tiny.gguf --name tiny --output manifest.json': REGISTRY,
-    'sibyl-node models register manifest.json --suri-file my-secret': REGISTRY,
-    'sibyl-node models add tiny.gguf --base-path ~/sibyl': REGISTRY,
-    'sibyl-node models list --url ws://127.0.0.1:9944': REGISTRY,
-    'sibyl-node models price tiny --base 0.002 --author-share 15 --suri-file my-secret': REGISTRY,
   },
   'docs/python.md': { 'python3 -m venv venv && venv/bin/pip install substrate-interface==1.8.1': FETCHES },
   'docs/testing.md': { 'cargo test --release -p sibyl-simulation        # 300 seeds of 100 slots': BUILDS },
@@ -60,14 +58,36 @@ const NOT_RUN = {
     'install -m 0755 sibyl-node /usr/bin/': 'needs root, and changes the system: `make test-package` looks whether the tarball has these files',
     'docker build --tag sibyl-node target/package': 'builds an image: `make test-package` does, by buildah',
     'make build': BUILDS,
-    'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: see testnet.test.mjs',
-    'sibyl-node models install all --base-path ~/sibyl     # or smollm2, or minilm': FETCHES,
+    'sibyl-node --validator --chain testnet --base-path ~/sibyl --name "your name" \\': 'runs until it is stopped: testnet.test.mjs starts a node by it',
     'sibyl-node models bench --base-path ~/sibyl            # or one: models bench smollm2': 'measures for minutes',
     'sibyl-node validator drain && systemctl stop sibyl-node': 'stops a service of the system: a-validator.test.mjs drains and stops a node',
     'sibyl-node validator leave --suri-file my-secret': 'takes the only validator out of service: see a-validator.test.mjs',
   },
   'docs/web.md': { 'npm install @sibyl/client polkadot-api esbuild': FETCHES },
   'clients/js/README.md': { 'npm install @sibyl/client        # from a checkout: npm ci && npm run build --workspace clients/js': FETCHES },
+  'node/engine/README.md': {
+    'use sibyl_engine::{outcome_bytes, Engine, EngineError, Inference, Limits, LocalEngine, Request, COMMON_LINGUA};': RUST,
+    'use sibyl_engine::store::{known::SMOLLM2, ModelStore};': RUST,
+    'cut -f 2 tests/data/sentences.tsv | cargo run --release --example classify | cut -f 3-4 | diff - tests/data/goldens.txt':
+      `${BUILDS}: tests/goldens.rs compares the same hashes`,
+    'MODELS=/tmp/models cargo test --release write_models_for_candle -- --ignored': `${BUILDS}, and makes what its tests compare with`,
+    'MODELS=/tmp/models cargo test --release write_models_for_llama_cpp -- --ignored': `${BUILDS}, and makes what its tests compare with`,
+  },
+};
+
+/** Blocks that are no snippets: a program's output, with where it is compared, formulas and pictures. */
+const SHOWN = {
+  'README.md': {
+    'demo: starting four validators: alice, bob, charlie, dave': 'demo.test.mjs compares it',
+    'demo: #4 job 0: “Is this review positive or negative? “Th…” submitted, 0.011592 SIB held': 'inference/language-model.mjs compares it',
+    'demo:   dave says “nld”: its operator wrote that in the place of its engine\'s answer': 'byzantine.test.mjs compares it',
+    ' user ── submit(model, input, options, max fee) ──▶ pallet-inference              the fee is held': PICTURE,
+  },
+  'docs/benchmarks.md': {
+    '                                1 thread   2 threads     ours, times as fast': MEASURED,
+    'SmolLM2-135M beside llama.cpp built for this CPU, tok/s                   1 thread               2 threads': MEASURED,
+  },
+  'docs/prices.md': { 'a seat  = base + unit × (input bytes + maxOutputUnits)': 'a formula' },
 };
 
 const CLIENT = `import { connect, signerFromSecret } from '@sibyl/client';
@@ -76,12 +96,13 @@ const sibyl = await connect({ url: 'ws://127.0.0.1:9944' });
 // A machine with much to do measures the models more than once.
 const TO_SERVE = 10 * MINUTES;
 const GENERATES = isInstalled(LANGUAGE_MODEL) ? undefined : `${LANGUAGE_MODEL} is not installed`;
+const INSTALLED = ['smollm2', 'minilm'].every(isInstalled) ? undefined : 'not all models are installed';
 const SERVED = { served: LANGUAGE_MODEL, skip: whyUnserved(LANGUAGE_MODEL) };
 
 /**
  * What a snippet prints when all is well, by its file and its first line; around it what its reader has already, which model
- * the node must serve, and why it may be left out on this machine. JSON is what the last request by curl of its file is
- * answered, or a part of that.
+ * the node must serve, and why it may be left out on this machine; `shows` is how the output begins that its file shows of it.
+ * JSON is what the last request by curl of its file is answered, or a part of that.
  */
 const PRINTS = {
   'README.md': {
@@ -98,6 +119,15 @@ const PRINTS = {
   'docs/governance.md': {
     "import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';": { prints: /^true: root makes it in block \d+\n$/ },
   },
+  'docs/models.md': {
+    'sibyl-node models manifest tiny.gguf --name tiny --output manifest.json': { prints: /^manifest\.json is written: /m, shows: 'tiny: 318.40 kB' },
+    'sibyl-node models register manifest.json --suri-file my-secret': { prints: /^tiny is registered as 0x[0-9a-f]{64}\.$/m },
+    'sibyl-node models add tiny.gguf --base-path ~/sibyl': { prints: /^[0-9a-f]{64}$/m },
+    'sibyl-node models list --url ws://127.0.0.1:9944': { prints: /^tiny +generate .*waits for validators/m },
+    'sibyl-node models price tiny --base 0.002 --author-share 15 --suri-file my-secret': {
+      prints: /^Jobs of tiny cost that from now on[^]*^tiny is forgotten, and \d+\.\d+ SIB are back\.$/m,
+    },
+  },
   'docs/prices.md': { "curl -s -H 'content-type: application/json' http://127.0.0.1:9944 \\": { prints: /"total":"1069950000"/ } },
   'docs/python.md': {
     'import json': { prints: /^common-lingua 1\n[^]*'label': 'deu'/m },
@@ -105,7 +135,7 @@ const PRINTS = {
   },
   'docs/receipts.md': {
     "sibyl-node ask 'Wo ist der Bahnhof?' --model common-lingua --suri //Alice --yes --receipt job.json": {
-      prints: /^answer +deu .*\nrun here +the same \d+ bytes$/m,
+      prints: /^answer +deu .*\nrun here +the same \d+ bytes$/m, shows: 'chain     dev',
     },
   },
   'docs/rpc.md': {
@@ -122,6 +152,9 @@ const PRINTS = {
     'sibyl-node validator payout --suri-file my-secret': { prints: / (has nothing to be paid|was paid \d)/ },
     'sibyl-node validator rotate --suri-file my-secret': { prints: /in use from session \d+ on/ },
     'rule_files:': { run: assertAlertsHaveTheirJobs },
+    'sibyl-node models install all --base-path ~/sibyl     # or smollm2, or minilm': {
+      prints: /^smollm2 is already installed in [^]*^minilm is already installed in [^]*^[0-9a-f]{64} +ok +smollm2/m, skip: INSTALLED,
+    },
     'sibyl-node models run smollm2 --base-path ~/sibyl --prompt "What is the capital of France?"': { prints: /Paris/, skip: GENERATES },
   },
   'clients/js/README.md': {
@@ -152,9 +185,12 @@ const PARTS_OF = { toml: 'tests/foreign/subxt/Cargo.toml', rust: 'tests/foreign/
 const PARTS_OF_FILE = { 'docs/feeds.md': 'pallets/inference/src/mock/moderation.rs' };
 
 // JSON is what a request before it in its file is answered.
-const isRun = ({ file, first, language }) => language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {});
+const isRun = ({ file, first, language }) =>
+  !(first in (NOT_RUN[file] ?? {})) && (language in PARTS_OF || language === 'json' || first in (PRINTS[file] ?? {}));
 
 const folder = scratch('docs');
+// What `~` is in a snippet.
+const HOME = join(folder, 'home');
 const NEEDS_BROWSER = { skip: chromium() === undefined ? 'there is no chromium on PATH' : false };
 
 describe('the documentation', () => {
@@ -173,8 +209,12 @@ describe('the documentation', () => {
     const alice = account('//Alice');
     // Nobody else asks by its account.
     gateway = await new Gateway('gateway', node, '--suri', '//Eve', '--limit', '1').start();
+    writeTinyModel(join(folder, 'tiny.gguf'));
+    linkModels(join(HOME, 'sibyl/models'));
     writeFileSync(join(folder, 'my-secret'), '//Alice\n', { mode: 0o600 });
-    const commands = ['status', 'validator setup', 'validator payout', 'validator rotate'].map((each) => `sibyl-node ${each} `);
+    const commands = [
+      'status', 'validator setup', 'validator payout', 'validator rotate', 'models register', 'models price', 'models retire',
+    ].map((each) => `sibyl-node ${each} `);
     replacements = {
       '127.0.0.1:9944': node.rpcAddress,
       '127.0.0.1:8080': new URL(gateway.url).host,
@@ -188,7 +228,6 @@ describe('the documentation', () => {
       YOUR_ADDRESS: alice.address,
       'sibyl-node receipt 0': `sibyl-node receipt 0 --url ws://${node.rpcAddress}`,
       "sibyl-node ask 'Wo": `sibyl-node ask --url ws://${node.rpcAddress} 'Wo`,
-      '--base-path ~/sibyl --prompt': `--models-path ${MODELS_PATH} --prompt`,
     };
     // Job 0, of which snippets read.
     await (await sibyl.ask(MODEL, 'Wo ist der Bahnhof?', { signer: signerFromSecret('//Ferdie') })).result();
@@ -212,13 +251,22 @@ describe('the documentation', () => {
     assert.deepEqual(stale, []);
   });
 
+  it('shows no output that is neither compared nor listed, and lists none that there is not', () => {
+    const compared = Object.entries(PRINTS).flatMap(([file, lines]) =>
+      Object.values(lines).flatMap(({ shows }) => (shows === undefined ? [] : [outputOf(file, shows)])));
+    const isListed = ({ file, first }) => first in (SHOWN[file] ?? {});
+    const unlisted = outputs().filter((each) => !isListed(each) && !compared.includes(each.text));
+    assert.deepEqual(unlisted.map(({ file, first }) => `${file}: ${first}`), []);
+    for (const [file, lines] of Object.entries(SHOWN)) for (const first of Object.keys(lines)) assert.ok(outputOf(file, first));
+  });
+
   const replies = new Map();
   const entry = ({ file, first }) => PRINTS[file]?.[first] ?? {};
   // Those last that a large model must be there for, which is measured meanwhile.
   const ordered = [false, true].flatMap((last) => all.filter((each) => isRun(each) && (entry(each).served !== undefined) === last));
   for (const snippet of ordered) {
     const { file, language, text, first } = snippet;
-    const { before: prelude = '', behind = '', prints, run, part, served, skip } = entry(snippet);
+    const { before: prelude = '', behind = '', prints, shows, run, part, served, skip } = entry(snippet);
 
     it(`${file} (${language}): ${first}`, { skip }, async () => {
       if (run !== undefined) return run(text);
@@ -226,7 +274,9 @@ describe('the documentation', () => {
       if (language === 'json') return assertIsOfShape(text, replies.get(file), part);
       if (served !== undefined) await waitUntilServedBy(await node.client(), ['alice'], served, TO_SERVE);
       const { stdout, stderr } = await runners[language](adapted(prelude + text + behind));
-      assert.match(stdout + (language === 'sh' ? stderr : ''), prints);
+      const printed = stdout + (language === 'sh' ? stderr : '');
+      assert.match(printed, prints);
+      if (shows !== undefined) assertShows(outputOf(file, shows), printed);
       if (first.startsWith('curl ')) replies.set(file, stdout);
     });
   }
@@ -280,12 +330,11 @@ function written(name, text) {
   return path;
 }
 
-/** Runs a program in the folder, whose home is there as well; rejects when it fails. */
+/** Runs a program in the folder; rejects when it fails. */
 function execute(program, args) {
-  const home = join(folder, 'home');
-  mkdirSync(home, { recursive: true });
+  mkdirSync(HOME, { recursive: true });
   const path = `${folder}${delimiter}${process.env.PATH}`;
-  const options = { cwd: folder, timeout: TIMEOUT, env: { ...process.env, PATH: path, HOME: home } };
+  const options = { cwd: folder, timeout: TIMEOUT, env: { ...process.env, PATH: path, HOME } };
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => (error ? reject(new Error(`${stdout}${stderr}`, { cause: error })) : resolve({ stdout, stderr })));
   });

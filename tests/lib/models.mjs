@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -34,6 +34,23 @@ export function whyUnserved(model) {
   return TOO_SLOW[model] ?? false;
 }
 
+/** Has in a folder the files of all models that are installed. */
+export function linkModels(folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const file of Object.values(FILES).flat()) {
+    if (existsSync(join(MODELS_PATH, file))) linkOrCopy(join(MODELS_PATH, file), join(folder, file));
+  }
+}
+
+function linkOrCopy(from, to) {
+  try {
+    linkSync(from, to);
+  } catch {
+    // Another file system.
+    copyFileSync(from, to);
+  }
+}
+
 /** A folder of a node's own, in which a model can be installed and removed. */
 export class OwnModels {
   #model;
@@ -44,15 +61,7 @@ export class OwnModels {
   }
 
   install() {
-    for (const file of FILES[this.#model]) {
-      const [from, to] = [MODELS_PATH, this.folder].map((folder) => join(folder, file));
-      try {
-        linkSync(from, to);
-      } catch {
-        // Another file system.
-        copyFileSync(from, to);
-      }
-    }
+    for (const file of FILES[this.#model]) linkOrCopy(join(MODELS_PATH, file), join(this.folder, file));
   }
 
   /** As `install`, by files that can be written to without harm to others. */

@@ -12,6 +12,7 @@ const FILES = [
   ...readdirSync(join(REPOSITORY, 'docs')).filter((name) => name.endsWith('.md')).sort().map((name) => `docs/${name}`),
   'clients/js/README.md',
   'clients/console/README.md',
+  'node/engine/README.md',
 ];
 // What a program printed, formulas and drawings.
 const OUTPUT = ['', 'text'];
