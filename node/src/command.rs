@@ -129,14 +129,7 @@ fn run_command(start: Start) -> Result<(), Error> {
 		}
 		Some(Subcommand::Models(command)) => Ok(command.run()?),
 		Some(Subcommand::Completions { shell }) => {
-			let mut script = Vec::new();
-			clap_complete::generate(
-				*shell,
-				&mut Cli::setup_command(Cli::command()),
-				Cli::executable_name(),
-				&mut script,
-			);
-			Ok(std::io::stdout().write_all(&script).map_err(sibyl_user::Error::Output)?)
+			Ok(std::io::stdout().write_all(completions(*shell).as_bytes()).map_err(sibyl_user::Error::Output)?)
 		}
 		// Nothing before this has started a thread or opened a file: it confines itself first.
 		Some(Subcommand::EngineProcess) => Ok(child::run(LocalHost::new)?),
@@ -164,6 +157,16 @@ fn log_lines(cli: &Cli, usual: &str) -> Result<(), Error> {
 	let more = cli.run.log_filters()?;
 	let filters = if more.is_empty() { usual.into() } else { format!("{usual},{more}") };
 	Ok(sc_cli::LoggerBuilder::new(filters).init().map_err(sc_cli::Error::from)?)
+}
+
+/// What completes the command line in a shell.
+fn completions(shell: clap_complete::Shell) -> String {
+	let name = Cli::executable_name();
+	let mut script = Vec::new();
+	clap_complete::generate(shell, &mut Cli::setup_command(Cli::command()), &name, &mut script);
+	let script = String::from_utf8_lossy(&script);
+	// It writes the name's dash in two ways, so that bash finds nothing below a command: clap-rs/clap#6421.
+	script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }
 
 /// Where a node keeps what is its own where nothing else is said.

@@ -15,7 +15,7 @@ const MODEL = 'minilm';
 const skip = isInstalled(MODEL) ? false : `${MODEL} is not installed: make models`;
 
 describe('sibyl-node completions', () => {
-  it('has bash complete commands and options', async () => {
+  it('has bash complete commands, those below them, and options', async () => {
     const script = join(scratch('completions'), 'bash');
     writeFileSync(script, await runBinary('completions', 'bash'));
     const complete = async (...words) => {
@@ -27,6 +27,8 @@ describe('sibyl-node completions', () => {
     };
     assert.deepEqual(await complete('valid'), ['validator']);
     assert.deepEqual(await complete('--bootn'), ['--bootnodes']);
+    assert.deepEqual(await complete('validator', 'pay'), ['payout']);
+    assert.deepEqual(await complete('models', 'install', '--wh'), ['--wheel']);
   });
 
   for (const shell of ['elvish', 'fish', 'powershell', 'zsh']) {
