@@ -26,43 +26,62 @@ impl World {
 		self.is_over = is_done || slot > limit;
 	}
 
-	/// Finalises what more than two thirds of a session's validators build on, where they are connected.
+	/// Finalises what more than two thirds of the voters build on, where they are connected, and tells the others of it.
+	///
+	/// As with GRANDPA, who votes changes with what is final and not with what is built: the validators of a session vote up to
+	/// the next one's first block, and build on what is final. With those of each fork's own session, or with voters that lost
+	/// their database and do not hear what is final, two forks could have a quorum each.
 	fn finalise(&mut self, slot: u64) {
 		let is_calm = slot >= self.plan.slots;
 		let partition = self.plan.partition(slot).filter(|_| !is_calm).cloned();
 		let part_of = |number: usize| partition.as_ref().map_or(0, |partition| partition.parts[number]);
-		let session = self.blocks[&self.canonical()].session;
-		let members: Vec<_> = self.plan.session(session).members.into_iter().map(|member| member.0).collect();
 		let mut parts: Vec<_> = (0..self.nodes.len()).map(part_of).collect();
 		parts.sort_unstable();
 		parts.dedup();
 		for part in parts {
-			let of_part = |number: &usize| part_of(*number) == part && self.nodes[*number].is_up;
-			let bests: Vec<_> = members.iter().copied().filter(of_part).map(|member| self.nodes[member].best).collect();
-			let Some(block) = self.supported(&bests, members.len()) else { continue };
-			let nodes: Vec<_> = (0..self.nodes.len()).filter(of_part).collect();
-			for number in nodes {
-				self.finalise_at(number, block);
+			let is_of_part = |number: &usize| part_of(*number) == part && self.nodes[*number].is_up;
+			let nodes: Vec<_> = (0..self.nodes.len()).filter(is_of_part).collect();
+			let finalised = nodes.iter().map(|number| self.nodes[*number].finalised);
+			let Some(last) = finalised.max_by_key(|block| self.blocks[block].number) else { continue };
+			for number in &nodes {
+				self.finalise_at(*number, last);
+			}
+			let voters = self.plan.session(self.blocks[&last].session).members;
+			let bests = voters.iter().map(|(number, ..)| number).filter(|number| nodes.contains(number));
+			let bests: Vec<_> = bests.map(|number| self.nodes[*number].best).collect();
+			if let Some(block) = self.supported(&bests, voters.len(), last) {
+				nodes.iter().for_each(|number| self.finalise_at(*number, block));
 			}
 		}
 	}
 
-	/// The highest block that more than two thirds of so many build on, but for the lag.
-	fn supported(&self, bests: &[Hash], members: usize) -> Option<Hash> {
+	/// The highest block after the last final one that more than two thirds of so many build on, but for the lag, and no
+	/// further than the first block of the next session.
+	fn supported(&self, bests: &[Hash], voters: usize, last: Hash) -> Option<Hash> {
+		let bests: Vec<_> = bests.iter().copied().filter(|best| self.is_descendant(*best, last)).collect();
 		let mut block = *bests.iter().max_by_key(|best| self.blocks[best].number)?;
-		let supports = |block: Hash| bests.iter().filter(|best| self.is_ancestor(block, **best)).count();
-		while supports(block) * 3 <= members * 2 {
-			if block == self.genesis {
-				return None;
-			}
-			block = self.blocks[&block].parent;
+		let supports = |block: Hash| bests.iter().filter(|best| self.is_descendant(**best, block)).count();
+		while supports(block) * 3 <= voters * 2 {
+			block = self.before(block, last)?;
 		}
 		for _ in 0..self.plan.network.finality_lag {
-			if block != self.genesis {
-				block = self.blocks[&block].parent;
-			}
+			block = self.before(block, last)?;
+		}
+		while block != last && self.blocks[&self.blocks[&block].parent].session > self.blocks[&last].session {
+			block = self.before(block, last)?;
 		}
 		Some(block)
+	}
+
+	/// The parent of a block, as long as it is after the last final one.
+	fn before(&self, block: Hash, last: Hash) -> Option<Hash> {
+		let parent = self.blocks[&block].parent;
+		(block != last && parent != last).then_some(parent)
+	}
+
+	/// Whether a block is this one or builds on it.
+	fn is_descendant(&self, block: Hash, of: Hash) -> bool {
+		self.blocks[&block].number >= self.blocks[&of].number && self.is_ancestor(of, block)
 	}
 
 	fn finalise_at(&mut self, number: usize, block: Hash) {
