@@ -38,7 +38,7 @@ pub enum Error {
 		method: &'static str,
 	},
 	/// The pool does not take the submission.
-	#[error("the node does not take the submission ({0}): look whether the account has tokens, and wait for its earlier transactions")]
+	#[error("the node does not take the submission ({0}): look whether the account has tokens, and wait for its earlier transactions; a node that has only just caught up takes it some blocks later")]
 	NotTaken(String),
 	/// The connection broke.
 	#[error("the connection to {url} ended ({reason}): try again; a job that was submitted goes on without it, see 'sibyl-node jobs'")]
