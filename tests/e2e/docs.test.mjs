@@ -86,6 +86,7 @@ const SHOWN = {
   'docs/benchmarks.md': {
     '                                1 thread   2 threads     ours, times as fast': MEASURED,
     'SmolLM2-135M beside llama.cpp built for this CPU, tok/s                   1 thread               2 threads': MEASURED,
+    'tok/s, ours / llama.cpp built for this CPU = times          1 thread                 2 threads': MEASURED,
   },
   'docs/prices.md': { 'a seat  = base + unit × (input bytes + maxOutputUnits)': 'a formula' },
 };
