@@ -11,7 +11,7 @@ use sp_consensus::BlockOrigin;
 /// How early a block may be and wait, in milliseconds: a clock that is off by more is not waited for.
 const MOST_EARLY: i64 = 10 * 60 * 1_000;
 
-/// The bytes of all blocks that wait, bodies and headers. What is beyond goes to BABE, which refuses it.
+/// The bytes of all blocks that wait. What is beyond goes to BABE, which refuses it.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The blocks that wait.
@@ -43,7 +43,7 @@ impl Early {
 		for block in blocks {
 			let early = block.header.as_ref().and_then(|header| Some((header, due(header)?)));
 			let early = early.filter(|(_, due)| (1..=MOST_EARLY).contains(&due.saturating_sub(now)));
-			let bytes = block.header.encoded_size() + block.body.encoded_size();
+			let bytes = size_of(&block);
 			match early {
 				Some((header, due)) if self.bytes + bytes <= MAX_BYTES && is_sealed(header) => {
 					self.bytes += bytes;
@@ -62,6 +62,12 @@ impl Early {
 		self.bytes -= due.iter().map(|waiting| waiting.bytes).sum::<usize>();
 		due.into_iter().map(|waiting| (waiting.origin, waiting.block)).collect()
 	}
+}
+
+/// The bytes of a block as a peer sent it: what is no part of it, as its justifications, is checked only when it is imported.
+fn size_of(block: &IncomingBlock<Block>) -> usize {
+	let parts = block.header.encoded_size() + block.body.encoded_size();
+	parts + block.indexed_body.encoded_size() + block.justifications.encoded_size()
 }
 
 /// When BABE takes a block of this header, in milliseconds since 1970: from the beginning of the slot before its own on.
@@ -133,6 +139,15 @@ mod tests {
 		assert_eq!(keep(&mut early, vec![incoming(2, -MOST_EARLY - 3 * SLOT)]), [2]);
 		let headless = IncomingBlock { header: None, ..incoming(3, -5 * SLOT) };
 		assert_eq!(early.keep(BlockOrigin::File, vec![headless], NOW, |_| true).len(), 1);
+	}
+
+	#[test]
+	fn what_a_peer_adds_to_a_block_counts_among_the_bytes_that_wait() {
+		let mut early = Early { bytes: MAX_BYTES - 2_000, ..Early::default() };
+		let justifications = Some(sp_runtime::Justifications::from((*b"FRNK", vec![0; 3_000])));
+		let large = IncomingBlock { justifications, ..incoming(1, -5 * SLOT) };
+		let indexed = IncomingBlock { indexed_body: Some(vec![vec![0; 3_000]]), ..incoming(2, -5 * SLOT) };
+		assert_eq!(keep(&mut early, vec![large, indexed, incoming(3, -5 * SLOT)]), [1, 2]);
 	}
 
 	#[test]
